@@ -1,1 +1,29 @@
-//! Hand-built synchronization primitives.
+#![doc = include_str!("../README.md")]
+
+mod condvar;
+mod deadline;
+mod fence;
+pub mod guard;
+mod mutex;
+mod parking;
+mod primitive;
+mod rwlock;
+mod semaphore;
+mod spin;
+mod waiters;
+
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use guard::Guard;
+pub use mutex::raw::RawMutex;
+pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
+pub use rwlock::raw::RawRwLock;
+pub use rwlock::{
+    ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard,
+    MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+};
+pub use semaphore::{
+    AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit, TryAcquireError,
+};
+
+#[cfg(loom)]
+pub use primitive::modeled::set_patience;

@@ -1,0 +1,102 @@
+//! Counting semaphores: anteroom, POSIX `sem_t`, and one made of std's mutex and condition variable.
+
+use std::cell::UnsafeCell;
+
+use super::monitor::{self, Monitor};
+
+/// A counting semaphore.
+pub trait Permits: Sync {
+    /// What the peer is called in the results.
+    const NAME: &'static str;
+
+    /// Starts with so many permits to give.
+    fn new(permits: usize) -> Self;
+
+    /// Runs `section` with one permit acquired.
+    fn with(&self, section: impl FnOnce());
+
+    /// How many permits are left to give.
+    fn available(&self) -> usize;
+}
+
+impl Permits for anteroom::Semaphore {
+    const NAME: &'static str = "anteroom";
+
+    fn new(permits: usize) -> Self {
+        Self::new(permits)
+    }
+
+    fn with(&self, section: impl FnOnce()) {
+        let _permit = self.acquire().unwrap();
+        section();
+    }
+
+    fn available(&self) -> usize {
+        self.available_permits()
+    }
+}
+
+/// What one writes with std, which has no semaphore: the count under a mutex, and a condition
+/// variable to wait on while it is zero.
+pub struct MutexAndCondvar(monitor::Std);
+
+impl Permits for MutexAndCondvar {
+    const NAME: &'static str = "std Mutex + Condvar";
+
+    fn new(permits: usize) -> Self {
+        Self(((permits as u64).into(), Default::default()))
+    }
+
+    fn with(&self, section: impl FnOnce()) {
+        let mut permits = self.0.lock();
+        while *permits == 0 {
+            permits = self.0.wait(permits);
+        }
+        *permits -= 1;
+        drop(permits);
+        section();
+        *self.0.lock() += 1;
+        self.0.notify_one();
+    }
+
+    fn available(&self) -> usize {
+        *self.0.lock() as usize
+    }
+}
+
+/// POSIX's semaphore, boxed because it may not move once initialised.
+pub struct Posix(Box<UnsafeCell<libc::sem_t>>);
+
+// SAFETY: a `sem_t` is made to be called from many threads.
+unsafe impl Sync for Posix {}
+
+impl Permits for Posix {
+    const NAME: &'static str = "sem_t";
+
+    fn new(permits: usize) -> Self {
+        // SAFETY: a `sem_t` is plain bytes, which `sem_init` gives a meaning.
+        let semaphore = Box::new(UnsafeCell::new(unsafe { std::mem::zeroed() }));
+        // SAFETY: the pointer is good for writes, and the semaphore stays in its box from here on.
+        let initialised = unsafe { libc::sem_init(semaphore.get(), 0, permits as u32) };
+        assert_eq!(initialised, 0);
+        Self(semaphore)
+    }
+
+    fn with(&self, section: impl FnOnce()) {
+        // SAFETY: initialised in `new`, and not moved since.
+        let acquired = unsafe { libc::sem_wait(self.0.get()) };
+        assert_eq!(acquired, 0);
+        section();
+        // SAFETY: as above.
+        let released = unsafe { libc::sem_post(self.0.get()) };
+        assert_eq!(released, 0);
+    }
+
+    fn available(&self) -> usize {
+        let mut value = 0;
+        // SAFETY: as above, and `value` is good for writes.
+        let read = unsafe { libc::sem_getvalue(self.0.get(), &mut value) };
+        assert_eq!(read, 0);
+        value as usize
+    }
+}

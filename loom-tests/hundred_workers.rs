@@ -1,0 +1,1 @@
+pub(crate) const MODELS: &[crate::model::Model] = &[];

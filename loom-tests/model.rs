@@ -1,0 +1,88 @@
+//! How a model is run, counted and checked to be complete.
+
+use libtest_mimic::{Arguments, Trial};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// A model: its name, how many preemptions of a running thread its search allows (`None`: any number), whether its
+/// waiters are patient, and its body.
+pub(crate) struct Model {
+    pub(crate) name: &'static str,
+    pub(crate) preemptions: Option<usize>,
+    pub(crate) patient: bool,
+    pub(crate) body: fn(),
+}
+
+/// Makes a list of models of functions in scope. `any` searches without a bound on preemptions; `impatient` has
+/// every waiter ask for a hand-off.
+macro_rules! models {
+    ($($name:ident: $preemptions:tt $($impatient:ident)?),* $(,)?) => {
+        pub(crate) const MODELS: &[$crate::model::Model] = &[$($crate::model::Model {
+            name: concat!(module_path!(), "::", stringify!($name) $(, "_", stringify!($impatient))?),
+            preemptions: models!(@bound $preemptions),
+            patient: models!(@patient $($impatient)?),
+            body: $name,
+        }),*];
+    };
+    (@bound any) => { None };
+    (@bound $preemptions:literal) => { Some($preemptions) };
+    (@patient) => { true };
+    (@patient impatient) => { false };
+}
+pub(crate) use models;
+
+static SEARCHED: AtomicUsize = AtomicUsize::new(0);
+static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// Explores every execution of the model.
+///
+/// Loom ends a search early, and calls it a success, when it reaches a limit on time or on permutations, so
+/// there is none here, whatever the environment says: the search ends when it is complete, or fails.
+fn search(model: &'static Model) {
+    let mut builder = loom::model::Builder::new();
+    builder.max_duration = None;
+    builder.max_permutations = None;
+    builder.checkpoint_file = None;
+    builder.expect_explicit_explore = false;
+    builder.max_branches = 20_000;
+    builder.preemption_bound = model.preemptions;
+
+    anteroom::set_patience(model.patient);
+    let executions = std::sync::Arc::new(AtomicUsize::new(0));
+    let counter = executions.clone();
+    builder.check(move || {
+        counter.fetch_add(1, Relaxed);
+        (model.body)();
+    });
+    let executions = executions.load(Relaxed);
+    assert!(
+        executions > 1,
+        "a model with a single execution models nothing"
+    );
+    SEARCHED.fetch_add(1, Relaxed);
+    EXECUTIONS.fetch_add(executions, Relaxed);
+    if std::env::var_os("ANTEROOM_COUNTS").is_some() {
+        eprintln!("{}: {executions} executions", model.name);
+    }
+}
+
+pub(crate) fn main(models: &[&'static [Model]]) {
+    let arguments = Arguments::from_args();
+    let trials = models
+        .iter()
+        .flat_map(|models| models.iter())
+        .map(|model| {
+            let name = model.name.trim_start_matches("loom::");
+            Trial::test(name, || {
+                search(model);
+                Ok(())
+            })
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    println!(
+        "{} models searched to the end, {} executions",
+        SEARCHED.load(Relaxed),
+        EXECUTIONS.load(Relaxed)
+    );
+    conclusion.exit();
+}

@@ -1,0 +1,39 @@
+//! Until when a call may wait.
+
+use std::time::{Duration, Instant};
+
+/// A point in time, or never.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// No limit.
+    pub(crate) const NEVER: Deadline = Deadline(None);
+
+    pub(crate) fn at(instant: Instant) -> Self {
+        Deadline(Some(instant))
+    }
+
+    /// A timeout too large for an `Instant` is no limit.
+    pub(crate) fn after(timeout: Duration) -> Self {
+        Deadline(Instant::now().checked_add(timeout))
+    }
+
+    /// The earlier of the two.
+    pub(crate) fn min(self, other: Deadline) -> Self {
+        match (self.0, other.0) {
+            (Some(a), Some(b)) => Deadline(Some(a.min(b))),
+            (a, b) => Deadline(a.or(b)),
+        }
+    }
+
+    /// Whether it is over. In a model, a deadline that exists has passed as soon as anybody asks.
+    pub(crate) fn passed(self) -> bool {
+        self.0
+            .is_some_and(|deadline| cfg!(loom) || deadline <= Instant::now())
+    }
+
+    pub(crate) fn instant(self) -> Option<Instant> {
+        self.0
+    }
+}

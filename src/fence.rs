@@ -1,0 +1,62 @@
+//! A pair of fences, one of which costs nothing: [`light`] and [`heavy`].
+//!
+//! The two sides of a store-load race ("I release, then look for waiters"; "I say that I wait, then look at
+//! the lock") each need a full fence, or both may miss the other. Unlocking is common and waiting is rare, so
+//! the unlocker's fence only holds the compiler back, and the waiter's makes up for it: it runs a full barrier
+//! on every core that is now running a thread of this process. If a thread is not running, the switch that
+//! stopped it was a full barrier.
+//!
+//! - **Guarantee.** If thread A stores x, calls `light`, loads y, and thread B stores y, calls `heavy` (which
+//!   returns true), loads x, then at least one of them sees the other's store.
+//! - **Source.** The asymmetric fences of C++ (P1202, D. Goldblatt, 2018); on Linux the `membarrier` system call
+//!   (M. Desnoyers, 2010–2017), command `PRIVATE_EXPEDITED`.
+//! - **Where there is no membarrier** (another system) both are sequentially consistent fences. On a Linux
+//!   that refuses it (an old kernel, a sandbox), `heavy` returns false, and the waiter must not rely on being
+//!   seen: it sleeps for short times and looks again. The unlocker never asks which case it is.
+//! - **In a model** both are sequentially consistent fences. That is stronger than the truth in one respect:
+//!   two `light` fences order each other there, and here they do not.
+
+/// The unlocker's side: keeps the compiler from moving the load that follows above the store before it.
+#[cfg(all(target_os = "linux", not(loom)))]
+#[inline(always)]
+pub(crate) fn light() {
+    // ORDERING: with `heavy` in the waiter, as the module says.
+    std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+}
+
+/// The waiter's side. True if every thread's `light` is now paired with it, false if the system refused.
+///
+/// Costs a fraction of a microsecond when no other core runs this process, about ten when they do.
+#[cfg(all(target_os = "linux", not(loom)))]
+#[cold]
+pub(crate) fn heavy() -> bool {
+    use rustix::thread::{MembarrierCommand, membarrier};
+
+    membarrier(MembarrierCommand::PrivateExpedited).is_ok() || {
+        // The first call of this process: it must register before it may ask. Registering twice is harmless.
+        membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
+            && membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(loom))))]
+#[inline]
+pub(crate) fn light() {
+    full();
+}
+
+#[cfg(not(all(target_os = "linux", not(loom))))]
+#[inline]
+pub(crate) fn heavy() -> bool {
+    full();
+    true
+}
+
+#[cfg(loom)]
+use crate::primitive::modeled::fence_seq_cst as full;
+
+#[cfg(not(any(target_os = "linux", loom)))]
+fn full() {
+    // ORDERING: full on both sides, since neither knows a cheaper way.
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+}

@@ -1,0 +1,251 @@
+//! [`Mutex`]: the types. The algorithm is in [`raw`].
+
+pub(crate) mod raw;
+
+use crate::deadline::Deadline;
+use crate::guard::sealed::{Lock, Mode, Whole};
+use crate::guard::{Borrowed, Exclusive, Guard, Mapped};
+use crate::primitive::const_fn;
+use raw::RawMutex;
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Mutual exclusion in one byte: a washroom for one.
+///
+/// A thread that finds it locked spins for some microseconds, then sleeps. There is no poisoning: a guard that
+/// is dropped by a panic unlocks as any other. Locking it twice on one thread deadlocks.
+///
+/// # Fairness
+/// Nobody queues in order: whoever sees the mutex open first takes it, which is what makes it fast. A thread
+/// that has waited for more than half a millisecond is handed the mutex by the next one that unlocks, and
+/// [`MutexGuard::unlock_fair`](Guard::unlock_fair) hands it over at once.
+///
+/// # Memory ordering
+/// Unlocking happens-before the next locking returns, be that by `lock`, by a successful `try_lock`, or by
+/// being handed the mutex. A failed `try_lock` orders nothing.
+///
+/// Unlocking does not touch the mutex after it is free, so another thread may lock it and then free its memory
+/// at once.
+///
+/// # Examples
+/// ```
+/// use anteroom::Mutex;
+///
+/// static TOTAL: Mutex<u32> = Mutex::new(0);
+/// std::thread::scope(|s| {
+///     for _ in 0..4 {
+///         s.spawn(|| *TOTAL.lock() += 1);
+///     }
+/// });
+/// assert_eq!(*TOTAL.lock(), 4);
+/// ```
+pub struct Mutex<T: ?Sized> {
+    raw: RawMutex,
+    data: UnsafeCell<T>,
+}
+
+/// Holds a borrowed [`Mutex`].
+pub type MutexGuard<'a, T> = Guard<Borrowed<'a, RawMutex>, Exclusive, T>;
+
+/// Holds a borrowed [`Mutex`] and gives access to a part of its data.
+pub type MappedMutexGuard<'a, T> = Guard<Mapped<'a, RawMutex>, Exclusive, T>;
+
+/// Holds a [`Mutex`] behind an `Arc`, which it keeps alive.
+pub type ArcMutexGuard<T> = Guard<Arc<Mutex<T>>, Exclusive, T>;
+
+// SAFETY: sending a mutex sends its data, and nothing of it stays behind.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+// SAFETY: sharing a mutex lets every thread take the data out (`mem::take` through a guard), so `T: Send`; it
+// never gives two threads access at once, so `T: Sync` is not needed.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+
+impl<T> Mutex<T> {
+    const_fn! {
+        /// An unlocked mutex.
+        pub const fn new(data: T) -> Self {
+            Mutex {
+                raw: RawMutex::new(),
+                data: UnsafeCell::new(data),
+            }
+        }
+    }
+
+    /// The data, without locking: nobody else has the mutex.
+    pub fn into_inner(self) -> T {
+        self.data.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Waits until the mutex is free and takes it.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.raw.lock();
+        // SAFETY: just locked.
+        unsafe { self.guard() }
+    }
+
+    /// Takes the mutex if it is free.
+    #[inline]
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        // SAFETY: if it is run, the mutex was just locked.
+        self.raw.try_lock().then(|| unsafe { self.guard() })
+    }
+
+    /// Waits for at most `timeout`. Zero only tries; a timeout beyond what an `Instant` holds is no limit.
+    #[inline]
+    pub fn try_lock_for(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
+        self.try_lock_by(Deadline::after(timeout))
+    }
+
+    /// Waits until `deadline` at most. One in the past only tries.
+    #[inline]
+    pub fn try_lock_until(&self, deadline: Instant) -> Option<MutexGuard<'_, T>> {
+        self.try_lock_by(Deadline::at(deadline))
+    }
+
+    fn try_lock_by(&self, deadline: Deadline) -> Option<MutexGuard<'_, T>> {
+        let locked = self.raw.lock_until(deadline);
+        // SAFETY: if it is run, the mutex was just locked.
+        locked.then(|| unsafe { self.guard() })
+    }
+
+    /// As [`lock`](Self::lock), with a guard that owns its `Arc`.
+    #[inline]
+    pub fn lock_arc(self: &Arc<Self>) -> ArcMutexGuard<T> {
+        self.raw.lock();
+        // SAFETY: just locked.
+        unsafe { self.guard_arc() }
+    }
+
+    /// As [`try_lock`](Self::try_lock), with a guard that owns its `Arc`.
+    #[inline]
+    pub fn try_lock_arc(self: &Arc<Self>) -> Option<ArcMutexGuard<T>> {
+        // SAFETY: if it is run, the mutex was just locked.
+        self.raw.try_lock().then(|| unsafe { self.guard_arc() })
+    }
+
+    /// As [`try_lock_for`](Self::try_lock_for), with a guard that owns its `Arc`.
+    #[inline]
+    pub fn try_lock_arc_for(self: &Arc<Self>, timeout: Duration) -> Option<ArcMutexGuard<T>> {
+        let locked = self.raw.lock_until(Deadline::after(timeout));
+        // SAFETY: if it is run, the mutex was just locked.
+        locked.then(|| unsafe { self.guard_arc() })
+    }
+
+    /// As [`try_lock_until`](Self::try_lock_until), with a guard that owns its `Arc`.
+    #[inline]
+    pub fn try_lock_arc_until(self: &Arc<Self>, deadline: Instant) -> Option<ArcMutexGuard<T>> {
+        let locked = self.raw.lock_until(Deadline::at(deadline));
+        // SAFETY: if it is run, the mutex was just locked.
+        locked.then(|| unsafe { self.guard_arc() })
+    }
+
+    /// Whether somebody holds the mutex now. The answer may be old before the caller has it.
+    pub fn is_locked(&self) -> bool {
+        self.raw.is_locked()
+    }
+
+    /// The data, without locking: the mutex is borrowed exclusively.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+
+    /// A pointer to the data, which is valid to use as long as the mutex is held by other means.
+    pub fn data_ptr(&self) -> *mut T {
+        self.data.get()
+    }
+
+    /// Unlocks without a guard: for one that was forgotten.
+    ///
+    /// # Safety
+    /// The mutex is locked, and no guard of it will be used or dropped any more.
+    pub unsafe fn force_unlock(&self) {
+        // SAFETY: the caller owns the forgotten guard's lock.
+        unsafe { self.raw.unlock() };
+    }
+
+    /// As [`force_unlock`](Self::force_unlock), but hands over as [`Guard::unlock_fair`] does.
+    ///
+    /// # Safety
+    /// As for [`force_unlock`](Self::force_unlock).
+    pub unsafe fn force_unlock_fair(&self) {
+        // SAFETY: as above.
+        unsafe { self.raw.unlock_fair() };
+    }
+
+    /// # Safety
+    /// The caller has locked the mutex.
+    #[inline]
+    unsafe fn guard(&self) -> MutexGuard<'_, T> {
+        // SAFETY: the caller's promise; the data lives in `self`.
+        unsafe { Guard::new(Borrowed(&self.raw), self.data.get()) }
+    }
+
+    /// # Safety
+    /// The caller has locked the mutex.
+    #[inline]
+    unsafe fn guard_arc(self: &Arc<Self>) -> ArcMutexGuard<T> {
+        // SAFETY: the caller's promise; the `Arc` keeps the data alive.
+        unsafe { Guard::new(self.clone(), self.data.get()) }
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Mutex::new(T::default())
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    fn from(data: T) -> Self {
+        Mutex::new(data)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.try_lock() {
+            Some(data) => f.debug_struct("Mutex").field("data", &&*data).finish(),
+            None => f.debug_struct("Mutex").finish_non_exhaustive(),
+        }
+    }
+}
+
+impl<T: ?Sized> Lock for Arc<Mutex<T>> {
+    type Raw = RawMutex;
+
+    #[inline]
+    fn raw(&self) -> &RawMutex {
+        &self.raw
+    }
+}
+
+impl<T: ?Sized> Whole for Arc<Mutex<T>> {}
+
+impl Mode<RawMutex> for Exclusive {
+    #[inline]
+    fn lock(raw: &RawMutex) {
+        raw.lock();
+    }
+
+    #[inline]
+    unsafe fn unlock(raw: &RawMutex) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { raw.unlock() };
+    }
+
+    #[inline]
+    unsafe fn unlock_fair(raw: &RawMutex) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { raw.unlock_fair() };
+    }
+
+    #[inline]
+    unsafe fn bump(raw: &RawMutex) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { raw.bump() };
+    }
+}

@@ -1,0 +1,293 @@
+//! The mutex's state machine: one byte, one locked instruction for lock and unlock together.
+//!
+//! Every unlock must not miss a waiter: it releases, then looks whether somebody waits. On the fast path that
+//! look is a plain load of another cache line ([`crate::waiters`]), ordered by a fence that costs nothing
+//! ([`crate::fence`]); waiters pay for both.
+//!
+//! ## Invariants
+//! 1. Only the owner, and whoever holds the queue's lock on behalf of the first waiter in it, changes the byte
+//!    from `LOCKED`; anybody changes it from `UNLOCKED` to `LOCKED` and is the owner then.
+//! 2. After the store of `UNLOCKED` an unlocker touches the mutex no more, unless it finds, under the queue's
+//!    lock, a thread that waits for this mutex: that thread borrows it, so it is alive.
+//! 3. A thread that sleeps without a limit of its own has been counted since before its `heavy` fence, and has
+//!    seen `LOCKED` since after it. So whoever unlocks after that sees the count.
+//!
+//! ## How a waiter avoids most of its heavy fences
+//! A heavy fence interrupts every core that runs this process. So a waiter first sleeps for [`SHORT`] at most,
+//! without one: nearly always the unlocker sees it all the same, and if not, it has lost no more than that.
+//! Only then does it call `heavy`, look again, and sleep for good. The fence never costs more than a tenth of
+//! the wait.
+//!
+//! ## Fairness
+//! A running thread may take the mutex ahead of those that sleep (barging). A waiter that has waited longer
+//! than [`Patience`] says so in its park token; the unlocker that finds it at the head of the queue takes the
+//! mutex again on its behalf, still under the queue's lock, and hands it over. If somebody else was faster,
+//! that one's unlock comes to the same place. `unlock_fair` hands over without ever releasing.
+//!
+//! Sources: barging with parking by address, parking_lot (A. d'Antras, 2016) after WebKit's (F. Pizlo, 2015);
+//! the asymmetric unlock is this crate's.
+
+use crate::deadline::Deadline;
+use crate::fence;
+use crate::parking::{self, FilterOp, ParkResult, ParkToken, UnparkToken};
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::{Access, AtomicU8, Patience, const_fn};
+use crate::spin::Spin;
+use crate::waiters;
+use std::cell::Cell;
+use std::time::Duration;
+
+const UNLOCKED: u8 = 0;
+const LOCKED: u8 = 1;
+
+/// You were woken: try to take the mutex.
+const TRY: UnparkToken = UnparkToken(0);
+/// The mutex is yours already.
+const HANDED_OVER: UnparkToken = UnparkToken(1);
+
+/// What a waiter's park token says.
+fn patient() -> ParkToken {
+    parking::late(0)
+}
+fn impatient() -> ParkToken {
+    parking::late(1)
+}
+
+/// How long a waiter sleeps before it makes sure that it is seen: about ten heavy fences.
+const SHORT: Duration = Duration::from_micros(100);
+
+/// The untyped mutex. It appears in the types of guards; use [`Mutex`](crate::Mutex).
+pub struct RawMutex {
+    state: AtomicU8,
+    data: Access,
+}
+
+impl RawMutex {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            RawMutex {
+                state: AtomicU8::new(UNLOCKED),
+                data: Access::new(),
+            }
+        }
+    }
+
+    /// The key under which waiters park, and by which they are counted.
+    #[inline(always)]
+    pub(crate) fn key(&self) -> usize {
+        (&raw const *self).addr()
+    }
+
+    #[inline(always)]
+    fn try_take(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release of whoever stored UNLOCKED.
+        self.state
+            .compare_exchange(UNLOCKED, LOCKED, Acquire, Relaxed)
+            .is_ok()
+    }
+
+    #[inline]
+    pub(crate) fn try_lock(&self) -> bool {
+        let taken = self.try_take();
+        if taken {
+            self.data.exclusive();
+        }
+        taken
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) {
+        if !self.try_take() {
+            self.lock_contended(Deadline::NEVER);
+        }
+        self.data.exclusive();
+    }
+
+    /// False if the deadline passed first.
+    #[inline]
+    pub(crate) fn lock_until(&self, deadline: Deadline) -> bool {
+        let taken = self.try_take() || self.lock_contended(deadline);
+        if taken {
+            self.data.exclusive();
+        }
+        taken
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        // ORDERING: Relaxed; the answer may be old when the caller reads it, so it orders nothing.
+        self.state.load(Relaxed) == LOCKED
+    }
+
+    /// # Safety
+    /// The caller owns the mutex.
+    #[inline]
+    pub(crate) unsafe fn unlock(&self) {
+        self.data.exclusive();
+        let this: *const Self = self;
+        // ORDERING: Release pairs with the Acquire of the next owner's `try_take`. The fence orders the store
+        // before the load in `any`, against `heavy` in `park` (invariant 3).
+        self.state.store(UNLOCKED, Release);
+        fence::light();
+        if waiters::any(this.addr()) {
+            // SAFETY: `this` was a mutex a moment ago.
+            unsafe { Self::wake_one(this) };
+        }
+    }
+
+    /// Wakes the first waiter, if there is one; takes the mutex for it if it has waited too long.
+    ///
+    /// # Safety
+    /// `this` is the address of a mutex that the caller has just released. It may be gone.
+    #[cold]
+    unsafe fn wake_one(this: *const Self) {
+        let token = Cell::new(TRY);
+        let choose = |waiter| {
+            if waiter == patient() {
+                return FilterOp::Unpark;
+            }
+            if waiter != impatient() {
+                return FilterOp::Skip;
+            }
+            // SAFETY: this waiter parked as `impatient` under this address, so it borrows a mutex there
+            // (invariant 2).
+            let mutex = unsafe { &*this };
+            // ORDERING: Relaxed; this exchange continues the release sequence of the store that it reads, and
+            // the waiter reads what it writes with Acquire.
+            let taken = mutex
+                .state
+                .compare_exchange(UNLOCKED, LOCKED, Relaxed, Relaxed);
+            if taken.is_err() {
+                // Somebody barged in, and will come here too. Nobody behind this waiter may pass it.
+                return FilterOp::Stop;
+            }
+            token.set(HANDED_OVER);
+            FilterOp::Unpark
+        };
+        let key = this.addr();
+        let callback = || {
+            waiters::remove_one(key);
+            token.get()
+        };
+        // SAFETY: the mutex may be gone, but `choose` picks only `late` tokens.
+        unsafe { parking::unpark_first(key, choose, callback) };
+    }
+
+    /// Releases, and gives the mutex to the first waiter if there is one: it never looks free in between.
+    ///
+    /// # Safety
+    /// The caller owns the mutex.
+    pub(crate) unsafe fn unlock_fair(&self) {
+        self.data.exclusive();
+        let handed_over = |found, _| {
+            if found {
+                waiters::remove_one(self.key());
+                // ORDERING: Release pairs with the Acquire load of the waiter that is handed the mutex.
+                self.state.store(LOCKED, Release);
+            } else {
+                // Nobody is in the queue, and whoever is on the way there will see this under its lock.
+                // ORDERING: Release pairs with the Acquire of the next owner's `try_take`.
+                self.state.store(UNLOCKED, Release);
+            }
+            HANDED_OVER
+        };
+        // SAFETY: we own the mutex until the callback releases it.
+        unsafe { parking::unpark_one(self.key(), handed_over) };
+    }
+
+    /// Lets a waiter have the mutex for a while, if there is one.
+    ///
+    /// # Safety
+    /// The caller owns the mutex, and does again when this returns.
+    #[inline]
+    pub(crate) unsafe fn bump(&self) {
+        if waiters::any(self.key()) {
+            // SAFETY: the caller's promise is the same.
+            unsafe { self.unlock_fair() };
+            self.lock();
+        }
+    }
+
+    #[cold]
+    fn lock_contended(&self, deadline: Deadline) -> bool {
+        let mut spin = Spin::new();
+        let mut patience = Patience::new();
+        // Whether the next sleep may be a long one.
+        let mut settled = false;
+        loop {
+            // A look first: the exchange would take the line from its owner for nothing.
+            // ORDERING: Relaxed; `try_take` orders what follows.
+            if self.state.load(Relaxed) == UNLOCKED && self.try_take() {
+                return true;
+            }
+            if spin.again() {
+                continue;
+            }
+            let token = if patience.exhausted() {
+                impatient()
+            } else {
+                patient()
+            };
+            match self.park(token, deadline, settled) {
+                ParkResult::Unparked(HANDED_OVER) => {
+                    self.receive();
+                    return true;
+                }
+                ParkResult::TimedOut if deadline.passed() => return false,
+                ParkResult::TimedOut => settled = true,
+                ParkResult::Unparked(_) => settled = false,
+                ParkResult::Invalid => {}
+            }
+        }
+    }
+
+    /// The calling thread was handed the mutex: makes the former owner's work visible to it.
+    fn receive(&self) {
+        // ORDERING: Acquire pairs with the Release of whoever handed over: in `unlock_fair` directly, in
+        // `wake_one` through the release sequence of the last unlocker's store.
+        let state = self.state.load(Acquire);
+        debug_assert_eq!(state, LOCKED);
+    }
+
+    /// Sleeps until an unlocker wakes this thread, or the deadline, or, unless `settled`, for [`SHORT`].
+    fn park(&self, token: ParkToken, deadline: Deadline, settled: bool) -> ParkResult {
+        let key = self.key();
+        waiters::add(key, 1);
+        // After `heavy` every unlocker that `validate` does not see sees the count (invariant 3).
+        let limit = if settled && fence::heavy() {
+            deadline
+        } else {
+            deadline.min(Deadline::after(SHORT))
+        };
+        // ORDERING: Relaxed; the queue's lock orders this look against hand-overs, `heavy` against unlocks.
+        let validate = || self.state.load(Relaxed) == LOCKED;
+        // A condition variable may move its waiters here, but never us away: the key is ours.
+        let timed_out = |_, _| waiters::remove_one(key);
+        // SAFETY: the key is our address, and we borrow the mutex.
+        let result = unsafe { parking::park(key, token, limit, validate, || {}, timed_out) };
+        if result == ParkResult::Invalid {
+            waiters::remove_one(key);
+        }
+        result
+    }
+
+    /// What a condition variable's waiter parks with, since it may be moved to this mutex's queue.
+    pub(crate) fn requeue_token() -> ParkToken {
+        patient()
+    }
+
+    /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that was
+    /// woken: that one will take the mutex, and on unlocking see the others counted.
+    pub(crate) fn requeued(key: usize, threads: usize) {
+        waiters::add(key, threads);
+    }
+
+    /// Whether a thread that was moved to this mutex's queue, and got this token there, owns the mutex.
+    pub(crate) fn handed_over(&self, token: UnparkToken) -> bool {
+        let handed_over = token == HANDED_OVER;
+        if handed_over {
+            self.receive();
+            self.data.exclusive();
+        }
+        handed_over
+    }
+}

@@ -1,0 +1,197 @@
+//! Parking a thread on an address, and unparking it: the only file that names parking_lot_core.
+//!
+//! A thread parks under a *key* (an address that its lock owns) with a *park token* that says what it waits
+//! for; it is unparked with an *unpark token* that says what it was given. The queue of a key is first in,
+//! first out. Callbacks run under the lock of that queue: they must be short, must not panic, and must not
+//! park or unpark.
+//!
+//! **Wakes that come late.** Most wakes here happen before, or together with, the release of the lock, so the
+//! lock is alive. Two kinds happen after it: a mutex's, and the one by which a last reader wakes a writer. By
+//! then the lock may be gone and its memory may hold another, whose waiters park under the same key. Such a wake
+//! goes through [`unpark_first`] with a token of [`late`], an address that no other lock uses as a token: it
+//! can find no stranger, and if it finds a waiter, then that waiter borrows the lock, so the lock is alive.
+
+use crate::deadline::Deadline;
+
+#[cfg(loom)]
+use crate::primitive::modeled::lot;
+#[cfg(not(loom))]
+use parking_lot_core as lot;
+
+pub(crate) use lot::{FilterOp, ParkResult, ParkToken, UnparkToken};
+use lot::{RequeueOp, UnparkResult};
+
+/// Says nothing.
+pub(crate) const NO_TOKEN: UnparkToken = UnparkToken(0);
+
+/// A park token that no other lock in this process uses: `n` is below 8.
+pub(crate) fn late(n: usize) -> ParkToken {
+    #[repr(align(8))]
+    struct Private([u8; 8]);
+    static PRIVATE: Private = Private([0; 8]);
+    ParkToken((&raw const PRIVATE.0[n]).addr())
+}
+
+/// Puts the calling thread to sleep in the queue of `key`, unless `validate` (under the queue's lock) says no.
+///
+/// `before_sleep` runs once the thread is in the queue, without the queue's lock. `timed_out` runs under the
+/// lock of the queue that the thread was in when its time was up, gets that queue's key, and is told whether
+/// the thread was the last one there.
+///
+/// # Safety
+/// `key` is an address inside a lock that the caller borrows until this returns.
+pub(crate) unsafe fn park(
+    key: usize,
+    token: ParkToken,
+    deadline: Deadline,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(usize, bool),
+) -> ParkResult {
+    // SAFETY: the key is the caller's own; the callbacks keep the rules that the module gives.
+    unsafe {
+        lot::park(
+            key,
+            validate,
+            before_sleep,
+            timed_out,
+            token,
+            deadline.instant(),
+        )
+    }
+}
+
+/// Goes through the queue of `key` and unparks those that `choose` picks; `callback` then learns how many
+/// there were and whether others stay, and gives the token for all of them.
+///
+/// At most [`BATCH`] may be picked, so that nothing allocates.
+///
+/// # Safety
+/// `key` is an address inside a lock that lives until the callback has run, or every token that `choose`
+/// picks is [`late`].
+pub(crate) unsafe fn unpark_some(
+    key: usize,
+    choose: impl FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce(usize, bool) -> UnparkToken,
+) {
+    // SAFETY: as in `park`.
+    unsafe {
+        lot::unpark_filter(key, choose, |r| {
+            callback(r.unparked_threads, r.have_more_threads)
+        })
+    };
+}
+
+/// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack.
+pub(crate) const BATCH: usize = 8;
+
+/// Unparks the first thread for which `choose` says so, and nobody else. If there is one, `callback` runs.
+/// Returns whether there was one.
+///
+/// # Safety
+/// As for [`unpark_some`].
+pub(crate) unsafe fn unpark_first(
+    key: usize,
+    mut choose: impl FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce() -> UnparkToken,
+) -> bool {
+    let mut found = false;
+    let first = |token| {
+        if found {
+            return FilterOp::Stop;
+        }
+        let op = choose(token);
+        found = op == FilterOp::Unpark;
+        op
+    };
+    let mut unparked = false;
+    let callback = |threads, _| {
+        unparked = threads != 0;
+        if unparked { callback() } else { NO_TOKEN }
+    };
+    // SAFETY: the caller's promise is the same.
+    unsafe { unpark_some(key, first, callback) };
+    unparked
+}
+
+/// Unparks the first thread in the queue, whatever its token. `callback` learns whether there was one, and
+/// whether others stay.
+///
+/// # Safety
+/// `key` is an address inside a lock that lives until the callback has run.
+pub(crate) unsafe fn unpark_one(key: usize, callback: impl FnOnce(bool, bool) -> UnparkToken) {
+    // SAFETY: as in `park`.
+    unsafe {
+        lot::unpark_one(key, |r| {
+            callback(r.unparked_threads != 0, r.have_more_threads)
+        })
+    };
+}
+
+/// Unparks the first thread in the queue of `from` and moves the rest, in their order, to the end of the queue
+/// of `to`, if `validate` says so. `callback` runs under both locks, as `validate` does, and learns how many
+/// were unparked (one or none) and moved. Returns their sum, or `None` if `validate` said no.
+///
+/// # Safety
+/// `from` is an address inside a lock that lives until the callback has run; `to` is the key of the lock that
+/// all those threads are about to take.
+pub(crate) unsafe fn unpark_one_requeue_rest(
+    from: usize,
+    to: usize,
+    validate: impl FnOnce() -> bool,
+    callback: impl FnOnce(usize, usize),
+) -> Option<usize> {
+    let mut valid = false;
+    let validate = || {
+        valid = validate();
+        match valid {
+            true => RequeueOp::UnparkOneRequeueRest,
+            false => RequeueOp::Abort,
+        }
+    };
+    let callback = |op, result: UnparkResult| {
+        if op != RequeueOp::Abort {
+            callback(result.unparked_threads, result.requeued_threads);
+        }
+        NO_TOKEN
+    };
+    // SAFETY: as in `park`.
+    let result = unsafe { lot::unpark_requeue(from, to, validate, callback) };
+    valid.then_some(result.unparked_threads + result.requeued_threads)
+}
+
+/// Takes every thread out of the queue of `key` at one moment, and unparks them all with `token`.
+/// `callback` runs at that moment, under the queue's lock, and learns how many there were. Returns that.
+///
+/// The threads are first moved to a queue that only this call knows, and unparked from there one by one: that
+/// way nothing allocates, however many they are. One that times out while it is there finds a key that is not
+/// its own, and knows by that that it was chosen.
+///
+/// # Safety
+/// `key` is an address inside a lock that lives until the callback has run.
+pub(crate) unsafe fn unpark_all(
+    key: usize,
+    token: UnparkToken,
+    callback: impl FnOnce(usize),
+) -> usize {
+    let private = 0_u8;
+    let queue = (&raw const private).addr();
+    // SAFETY: as in `park`; nobody else can know the address of our local variable.
+    let all = unsafe {
+        lot::unpark_requeue(
+            key,
+            queue,
+            || RequeueOp::RequeueAll,
+            |_, r| {
+                callback(r.requeued_threads);
+                NO_TOKEN
+            },
+        )
+    }
+    .requeued_threads;
+    for _ in 0..all {
+        // SAFETY: as above. One that has timed out meanwhile has left, and then this finds nobody.
+        unsafe { lot::unpark_one(queue, |_| token) };
+    }
+    all
+}

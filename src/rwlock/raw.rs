@@ -1,0 +1,559 @@
+//! The reader-writer lock's state machine: a word, a queue, and a place where one writer waits for readers.
+//!
+//! ```text
+//! 31            4   3        2        1            0
+//! +-------------+--------+--------+------------+--------+
+//! |   readers   | DRAINS | PARKED | UPGRADABLE | WRITER |
+//! +-------------+--------+--------+------------+--------+
+//! ```
+//!
+//! A writer takes the lock in two steps: it takes `WRITER`, which keeps other writers, upgradable readers and
+//! new readers out, and then waits until the readers that are inside have left. An upgrade is the second step
+//! after turning `UPGRADABLE` into `WRITER`. So:
+//!
+//! | bits | readers | who is inside |
+//! |---|---|---|
+//! | none | n | n readers |
+//! | `UPGRADABLE` | n | n readers and an upgradable one |
+//! | `WRITER` | n > 0 | n readers; one writer waits for them to leave |
+//! | `WRITER` | 0 | one writer |
+//!
+//! ## Invariants
+//! 1. `WRITER` and `UPGRADABLE` are never both set; only their owner clears or exchanges them, and while either
+//!    is set nobody else sets one.
+//! 2. The *queue* (key: the word's address) holds readers that wait for `WRITER` to go, and writers and
+//!    upgradable readers that wait for `WRITER` and `UPGRADABLE` to go. `PARKED` is set whenever a thread is in
+//!    it, and changes only under its lock.
+//! 3. Whoever clears `WRITER` or `UPGRADABLE` while `PARKED` is set does so under the queue's lock, and takes
+//!    out of the queue everybody who may now run. So nobody is left who waits for a bit that is not set.
+//! 4. The *drain* (key: the address plus one) holds at most the owner of `WRITER`. `DRAINS` is set whenever it
+//!    is there. The reader that leaves last wakes it.
+//! 5. A reader that has left touches the lock no more, unless it finds, under the drain's lock, a writer there,
+//!    which borrows the lock.
+//!
+//! ## Fairness
+//! Phase-fair (B. Brandenburg and J. Anderson, 2010): a reader that sleeps waits for one writer at most, for a
+//! writer that leaves admits every reader that is in the queue by counting it in; and a writer that owns
+//! `WRITER` waits only for the readers that were inside. Between writers, a running one may come before one
+//! that sleeps (barging), until that one has waited longer than [`Patience`] and says so in its park token:
+//! then the bit is handed to it.
+
+use crate::deadline::Deadline;
+use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::{Access, AtomicU32, Patience, const_fn};
+use crate::spin::Spin;
+use std::cell::Cell;
+
+const WRITER: u32 = 1;
+const UPGRADABLE: u32 = 2;
+const PARKED: u32 = 4;
+const DRAINS: u32 = 8;
+const ONE_READER: u32 = 16;
+const READERS: u32 = !(ONE_READER - 1);
+
+/// Half of what the word can count: those who enter other than by `read` (by being admitted from the queue, or
+/// by a downgrade) are threads, of which no system has 2²⁷, so the other half is room enough for them.
+const MAX_READERS: u32 = READERS / ONE_READER / 2;
+
+/// Park tokens in the queue: the bit that the thread waits to set, or zero for a reader …
+const READ: usize = 0;
+/// … and this if it has waited too long.
+const IMPATIENT: usize = 4;
+
+/// Unpark token: readers have been counted in.
+const ADMITTED: usize = 1;
+/// Unpark token: the writer or upgradable reader owns its bit.
+const HANDED_OVER: usize = 2;
+
+/// The park token in the drain. A reader that leaves may come there late.
+fn drain_token() -> ParkToken {
+    parking::late(2)
+}
+
+fn is_readable(state: u32, recursive: bool) -> bool {
+    // With readers inside, the writer only waits, and a recursive reader may pass it.
+    state & WRITER == 0 || (recursive && state & READERS != 0)
+}
+
+fn is_claimable(state: u32) -> bool {
+    state & (WRITER | UPGRADABLE) == 0
+}
+
+/// The untyped reader-writer lock. It appears in the types of guards; use [`RwLock`](crate::RwLock).
+pub struct RawRwLock {
+    state: AtomicU32,
+    data: Access,
+}
+
+impl RawRwLock {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            RawRwLock {
+                state: AtomicU32::new(0),
+                data: Access::new(),
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn key(&self) -> usize {
+        (&raw const *self).addr()
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        // ORDERING: Relaxed, here and below: an answer that may be old orders nothing.
+        self.state.load(Relaxed) & (READERS | WRITER | UPGRADABLE) != 0
+    }
+
+    pub(crate) fn is_locked_exclusive(&self) -> bool {
+        // ORDERING: as above.
+        let state = self.state.load(Relaxed);
+        state & WRITER != 0 && state & READERS == 0
+    }
+
+    // ---- Readers.
+
+    #[inline]
+    fn try_enter(&self, recursive: bool) -> bool {
+        // ORDERING: Relaxed; the exchange orders.
+        let mut state = self.state.load(Relaxed);
+        while is_readable(state, recursive) {
+            assert!(
+                state / ONE_READER < MAX_READERS,
+                "RwLock::read: more than {MAX_READERS} readers"
+            );
+            // ORDERING: Acquire pairs with the Release of the last writer.
+            match self
+                .state
+                .compare_exchange_weak(state, state + ONE_READER, Acquire, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    #[inline]
+    pub(crate) fn try_read(&self, recursive: bool) -> bool {
+        let inside = self.try_enter(recursive);
+        if inside {
+            self.data.shared();
+        }
+        inside
+    }
+
+    /// False if the deadline passed first.
+    #[inline]
+    pub(crate) fn read(&self, recursive: bool, deadline: Deadline) -> bool {
+        let inside = self.try_enter(recursive) || self.read_contended(recursive, deadline);
+        if inside {
+            self.data.shared();
+        }
+        inside
+    }
+
+    #[cold]
+    fn read_contended(&self, recursive: bool, deadline: Deadline) -> bool {
+        let mut spin = Spin::new();
+        loop {
+            if self.try_enter(recursive) {
+                return true;
+            }
+            if spin.again() {
+                continue;
+            }
+            let blocked = |state| !is_readable(state, recursive);
+            match self.park(ParkToken(READ), deadline, blocked) {
+                ParkResult::Unparked(UnparkToken(given)) if given & ADMITTED != 0 => {
+                    // ORDERING: Acquire pairs with the Release by which the writer counted us in.
+                    self.state.load(Acquire);
+                    return true;
+                }
+                ParkResult::TimedOut => return false,
+                ParkResult::Unparked(_) | ParkResult::Invalid => {}
+            }
+        }
+    }
+
+    /// # Safety
+    /// The caller is one of the readers.
+    #[inline]
+    pub(crate) unsafe fn unlock_read(&self) {
+        self.data.shared();
+        let this: *const Self = self;
+        // ORDERING: Release pairs with the Acquire by which a writer sees that the readers have left.
+        let state = self.state.fetch_sub(ONE_READER, Release);
+        if state & (READERS | DRAINS) == ONE_READER | DRAINS {
+            // SAFETY: `this` was a lock a moment ago.
+            unsafe { Self::wake_drained(this) };
+        }
+    }
+
+    /// Wakes the writer that waits for readers to leave, if it still does.
+    ///
+    /// # Safety
+    /// `this` is the address of a lock that the caller has just left. It may be gone.
+    #[cold]
+    unsafe fn wake_drained(this: *const Self) {
+        let choose = |waiter| match waiter == drain_token() {
+            true => FilterOp::Unpark,
+            false => FilterOp::Skip,
+        };
+        let callback = || {
+            // SAFETY: a writer was found in the drain of this address, so it borrows a lock there (invariant 5).
+            let lock = unsafe { &*this };
+            // ORDERING: Relaxed; the queue's lock orders it against the writer's own changes of the bit.
+            lock.state.fetch_and(!DRAINS, Relaxed);
+            NO_TOKEN
+        };
+        // SAFETY: the lock may be gone, but `choose` picks only a `late` token.
+        unsafe { parking::unpark_first(this.addr() + 1, choose, callback) };
+    }
+
+    // ---- Writers and upgradable readers.
+
+    /// Sets `bit`, `WRITER` or `UPGRADABLE`, when neither is set.
+    #[inline]
+    fn try_claim(&self, bit: u32, free: impl Fn(u32) -> bool) -> bool {
+        // ORDERING: Relaxed; the exchange orders.
+        let mut state = self.state.load(Relaxed);
+        while free(state) {
+            // ORDERING: Acquire pairs with the Release of the last writer, and, where `free` asks for no
+            // readers, with those of the readers that have left.
+            match self
+                .state
+                .compare_exchange_weak(state, state | bit, Acquire, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    /// Waits until neither `WRITER` nor `UPGRADABLE` is set, and sets `bit`.
+    #[cold]
+    fn claim(&self, bit: u32, deadline: Deadline) -> bool {
+        let mut spin = Spin::new();
+        let mut patience = Patience::new();
+        loop {
+            if self.try_claim(bit, is_claimable) {
+                return true;
+            }
+            if spin.again() {
+                continue;
+            }
+            let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
+            let token = ParkToken(bit as usize | impatient);
+            match self.park(token, deadline, |state| !is_claimable(state)) {
+                ParkResult::Unparked(UnparkToken(given)) if given & HANDED_OVER != 0 => {
+                    // ORDERING: Acquire pairs with the Release by which the bit was handed over.
+                    self.state.load(Acquire);
+                    return true;
+                }
+                ParkResult::TimedOut => return false,
+                ParkResult::Unparked(_) | ParkResult::Invalid => {}
+            }
+        }
+    }
+
+    /// Waits until the readers have left. The caller owns `WRITER`.
+    fn drain(&self, deadline: Deadline) -> bool {
+        let mut spin = Spin::new();
+        loop {
+            // ORDERING: Acquire pairs with the Release of every reader that has left.
+            if self.state.load(Acquire) & READERS == 0 {
+                return true;
+            }
+            if spin.again() {
+                continue;
+            }
+            let validate = || {
+                let blocked = |state| state & READERS != 0;
+                self.set_while(DRAINS, blocked)
+            };
+            let timed_out = |_, _| {
+                // ORDERING: Relaxed; the queue's lock orders it against the last reader's change of the bit.
+                self.state.fetch_and(!DRAINS, Relaxed);
+            };
+            let key = self.key() + 1;
+            // SAFETY: the key is inside our word, and we borrow the lock.
+            let result =
+                unsafe { parking::park(key, drain_token(), deadline, validate, || {}, timed_out) };
+            if result == ParkResult::TimedOut {
+                return false;
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn try_write(&self) -> bool {
+        let free = |state| state & (READERS | WRITER | UPGRADABLE) == 0;
+        let taken = self.try_claim(WRITER, free);
+        if taken {
+            self.data.exclusive();
+        }
+        taken
+    }
+
+    /// False if the deadline passed first.
+    #[inline]
+    pub(crate) fn write(&self, deadline: Deadline) -> bool {
+        // ORDERING: Acquire as in `try_claim`.
+        let taken = self
+            .state
+            .compare_exchange(0, WRITER, Acquire, Relaxed)
+            .is_ok()
+            || self.write_contended(deadline);
+        if taken {
+            self.data.exclusive();
+        }
+        taken
+    }
+
+    #[cold]
+    fn write_contended(&self, deadline: Deadline) -> bool {
+        if !self.claim(WRITER, deadline) {
+            return false;
+        }
+        let drained = self.drain(deadline);
+        if !drained {
+            self.release(WRITER, 0, false);
+        }
+        drained
+    }
+
+    /// # Safety
+    /// The caller is the writer.
+    #[inline]
+    pub(crate) unsafe fn unlock_write(&self) {
+        self.data.exclusive();
+        // ORDERING: Release pairs with the Acquire of whoever enters next.
+        let alone = self.state.compare_exchange(WRITER, 0, Release, Relaxed);
+        if alone.is_err() {
+            self.release(WRITER, 0, false);
+        }
+    }
+
+    /// # Safety
+    /// The caller is the writer.
+    pub(crate) unsafe fn unlock_write_fair(&self) {
+        self.data.exclusive();
+        self.release(WRITER, 0, true);
+    }
+
+    #[inline]
+    pub(crate) fn try_upgradable_read(&self) -> bool {
+        let taken = self.try_claim(UPGRADABLE, is_claimable);
+        if taken {
+            self.data.shared();
+        }
+        taken
+    }
+
+    /// False if the deadline passed first.
+    #[inline]
+    pub(crate) fn upgradable_read(&self, deadline: Deadline) -> bool {
+        let taken = self.try_claim(UPGRADABLE, is_claimable) || self.claim(UPGRADABLE, deadline);
+        if taken {
+            self.data.shared();
+        }
+        taken
+    }
+
+    /// # Safety
+    /// The caller is the upgradable reader.
+    #[inline]
+    pub(crate) unsafe fn unlock_upgradable(&self) {
+        self.data.shared();
+        self.release(UPGRADABLE, 0, false);
+    }
+
+    /// # Safety
+    /// The caller is the upgradable reader.
+    pub(crate) unsafe fn unlock_upgradable_fair(&self) {
+        self.data.shared();
+        self.release(UPGRADABLE, 0, true);
+    }
+
+    // ---- From one mode to another.
+
+    /// Turns the caller's upgradable read into a write if there are no readers.
+    ///
+    /// # Safety
+    /// The caller is the upgradable reader; if this returns true, it is the writer.
+    pub(crate) unsafe fn try_upgrade(&self) -> bool {
+        // ORDERING: Relaxed; the exchange orders.
+        let mut state = self.state.load(Relaxed);
+        while state & READERS == 0 {
+            let upgraded = state - UPGRADABLE + WRITER;
+            // ORDERING: Acquire pairs with the Release of every reader that has left.
+            match self
+                .state
+                .compare_exchange_weak(state, upgraded, Acquire, Relaxed)
+            {
+                Ok(_) => {
+                    self.data.exclusive();
+                    return true;
+                }
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    /// Turns the caller's upgradable read into a write, once the readers have left. New ones stay out.
+    ///
+    /// # Safety
+    /// The caller is the upgradable reader. If this returns true, it is the writer; if it returns false, the
+    /// deadline passed, and it is still the upgradable reader.
+    pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
+        // UPGRADABLE goes and WRITER comes, in one step.
+        // ORDERING: Relaxed; `drain` orders.
+        self.state.fetch_sub(UPGRADABLE - WRITER, Relaxed);
+        let drained = self.drain(deadline);
+        if drained {
+            self.data.exclusive();
+        } else {
+            self.release(WRITER, UPGRADABLE, false);
+        }
+        drained
+    }
+
+    /// Turns the caller's write into a read, with no other writer in between.
+    ///
+    /// # Safety
+    /// The caller is the writer, and a reader when this returns.
+    pub(crate) unsafe fn downgrade(&self) {
+        self.data.exclusive();
+        self.release(WRITER, ONE_READER, false);
+    }
+
+    /// Turns the caller's write into an upgradable read.
+    ///
+    /// # Safety
+    /// The caller is the writer, and the upgradable reader when this returns.
+    pub(crate) unsafe fn downgrade_to_upgradable(&self) {
+        self.data.exclusive();
+        self.release(WRITER, UPGRADABLE, false);
+    }
+
+    /// Turns the caller's upgradable read into a read.
+    ///
+    /// # Safety
+    /// The caller is the upgradable reader, and a reader when this returns.
+    pub(crate) unsafe fn downgrade_upgradable(&self) {
+        self.release(UPGRADABLE, ONE_READER, false);
+    }
+
+    /// Whether somebody is in the queue, or waits for readers to leave.
+    #[inline]
+    pub(crate) fn has_waiters(&self) -> bool {
+        // ORDERING: Relaxed, as in `is_locked`.
+        let state = self.state.load(Relaxed);
+        state & PARKED != 0 || (state & WRITER != 0 && state & READERS != 0)
+    }
+
+    // ---- Waiting and waking.
+
+    /// Sets `flag` if `blocked` still says so. Called under the lock of the flag's queue.
+    fn set_while(&self, flag: u32, blocked: impl Fn(u32) -> bool) -> bool {
+        // ORDERING: Relaxed, both: the queue's lock orders this against those who clear the flag, and the word
+        // itself against those who would unblock us: one exchange or the other comes first.
+        let set = |state| blocked(state).then_some(state | flag);
+        self.state.fetch_update(Relaxed, Relaxed, set).is_ok()
+    }
+
+    /// Sleeps in the queue, unless `blocked` no longer says so.
+    fn park(
+        &self,
+        token: ParkToken,
+        deadline: Deadline,
+        blocked: impl Fn(u32) -> bool,
+    ) -> ParkResult {
+        let timed_out = |_, last| {
+            if last {
+                // ORDERING: Relaxed; the flag changes only under the queue's lock.
+                self.state.fetch_and(!PARKED, Relaxed);
+            }
+        };
+        let validate = || self.set_while(PARKED, blocked);
+        // SAFETY: the key is our address, and we borrow the lock.
+        unsafe { parking::park(self.key(), token, deadline, validate, || {}, timed_out) }
+    }
+
+    /// Takes away `remove`, which the caller owns, puts `add` in its place, and lets in from the queue whom that
+    /// lets in: every reader, by counting it in; and if nobody holds `WRITER` or `UPGRADABLE` now, the first
+    /// thread that waits for those, by waking it, or if that one is impatient or the release is to be `fair`,
+    /// by handing it its bit.
+    #[cold]
+    fn release(&self, mut remove: u32, mut add: u32, fair: bool) {
+        // ORDERING: Relaxed; the exchanges order.
+        let mut state = self.state.load(Relaxed);
+        while state & PARKED == 0 {
+            // ORDERING: Release pairs with the Acquire of whoever enters next.
+            match self
+                .state
+                .compare_exchange_weak(state, state - remove + add, Release, Relaxed)
+            {
+                Ok(_) => return,
+                Err(now) => state = now,
+            }
+        }
+        // Once for every `BATCH` of threads to wake. From the second time on we are inside as one more reader,
+        // which keeps the lock alive and the admission of readers right.
+        let claimable = Cell::new(is_claimable(add));
+        let mut owner = true;
+        loop {
+            let picked = Cell::new(0);
+            let given = Cell::new(0);
+            let choose = |ParkToken(waiter)| {
+                if picked.get() == BATCH {
+                    return FilterOp::Stop;
+                }
+                if waiter == READ {
+                    given.set(given.get() + ONE_READER);
+                } else if claimable.replace(false) {
+                    if owner && (fair || waiter & IMPATIENT != 0) {
+                        given.set(given.get() | (waiter & !IMPATIENT) as u32);
+                    }
+                } else {
+                    return FilterOp::Skip;
+                }
+                picked.set(picked.get() + 1);
+                FilterOp::Unpark
+            };
+            let left = Cell::new(0);
+            let full = Cell::new(false);
+            let callback = |threads, more| {
+                full.set(threads == BATCH && more);
+                let stay = if full.get() { ONE_READER } else { 0 };
+                let keep = if more { !0 } else { !PARKED };
+                let next = |state| (state - remove + add + given.get() + stay) & keep;
+                // ORDERING: Release pairs with the Acquire of whoever is admitted, handed its bit, or enters
+                // next; Relaxed, since we look at nothing that others have written.
+                let update = self.state.fetch_update(Release, Relaxed, |s| Some(next(s)));
+                left.set(next(update.unwrap_or_default()));
+                match given.get() & (WRITER | UPGRADABLE) {
+                    0 => UnparkToken(ADMITTED),
+                    _ => UnparkToken(ADMITTED | HANDED_OVER),
+                }
+            };
+            // SAFETY: we own `remove` until the callback takes it away.
+            unsafe { parking::unpark_some(self.key(), choose, callback) };
+            if !full.get() {
+                let last = remove == ONE_READER && left.get() & READERS == 0;
+                if last && left.get() & DRAINS != 0 {
+                    // SAFETY: we have just left.
+                    unsafe { Self::wake_drained(self) };
+                }
+                return;
+            }
+            remove = ONE_READER;
+            add = 0;
+            owner = false;
+        }
+    }
+}
