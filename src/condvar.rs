@@ -117,7 +117,7 @@ impl Condvar {
     pub fn wait_while<G, F>(&self, guard: &mut G, condition: F)
     where
         G: Waitable,
-        F: FnMut(G::View<'_>) -> bool,
+        F: FnMut(<G as View<'_>>::View) -> bool,
     {
         self.wait_while_by(guard, condition, Deadline::NEVER);
     }
@@ -131,7 +131,7 @@ impl Condvar {
     ) -> WaitTimeoutResult
     where
         G: Waitable,
-        F: FnMut(G::View<'_>) -> bool,
+        F: FnMut(<G as View<'_>>::View) -> bool,
     {
         self.wait_while_by(guard, condition, Deadline::after(timeout))
     }
@@ -145,7 +145,7 @@ impl Condvar {
     ) -> WaitTimeoutResult
     where
         G: Waitable,
-        F: FnMut(G::View<'_>) -> bool,
+        F: FnMut(<G as View<'_>>::View) -> bool,
     {
         self.wait_while_by(guard, condition, Deadline::at(deadline))
     }
@@ -237,7 +237,7 @@ impl Condvar {
     ) -> WaitTimeoutResult
     where
         G: Waitable,
-        F: FnMut(G::View<'_>) -> bool,
+        F: FnMut(<G as View<'_>>::View) -> bool,
     {
         let mut timed_out = false;
         while condition(guard.view()) {
@@ -316,15 +316,9 @@ impl fmt::Debug for Condvar {
 /// implements it.
 pub(crate) mod sealed {
     /// A guard that can wait: one that holds a whole lock.
-    pub trait Waitable {
+    pub trait Waitable: for<'v> View<'v> {
         /// The untyped lock.
         type Raw: Requeue;
-        /// What a `wait_while` condition is shown.
-        type View<'v>
-        where
-            Self: 'v;
-        /// Shows the data.
-        fn view(&mut self) -> Self::View<'_>;
         /// The untyped lock.
         fn raw_lock(&self) -> &Self::Raw;
         /// Takes the lock again.
@@ -334,13 +328,13 @@ pub(crate) mod sealed {
         unsafe fn unlock(&self);
     }
 
-    /// A mode of holding a lock, with the kind of access that it gives.
-    pub trait View {
-        /// `&T` or `&mut T`.
-        type View<'v, T: ?Sized + 'v>;
-        /// # Safety
-        /// The lock is held in this mode for 'v, and `data` is what it protects.
-        unsafe fn view<'v, T: ?Sized>(data: *mut T) -> Self::View<'v, T>;
+    /// A guard whose data can be shown for `'v`. (The second parameter is never named: it tells the compiler that
+    /// the guard lives that long.)
+    pub trait View<'v, Alive = &'v Self> {
+        /// `&T` or `&mut T`: what a `wait_while` condition is given.
+        type View;
+        /// Shows the data.
+        fn view(&'v mut self) -> Self::View;
     }
 
     /// A lock to whose queue waiters may be moved.
@@ -361,19 +355,11 @@ pub(crate) mod sealed {
 impl<L, M, T> Waitable for Guard<L, M, T>
 where
     L: Whole<Raw: Requeue>,
-    M: Mode<L::Raw> + View,
+    M: Mode<L::Raw>,
     T: ?Sized,
+    Self: for<'v> View<'v>,
 {
     type Raw = L::Raw;
-    type View<'v>
-        = M::View<'v, T>
-    where
-        Self: 'v;
-
-    fn view(&mut self) -> Self::View<'_> {
-        // SAFETY: the guard holds the lock in mode `M`, and is borrowed exclusively.
-        unsafe { M::view(self.data()) }
-    }
 
     fn raw_lock(&self) -> &L::Raw {
         self.raw()
@@ -389,31 +375,32 @@ where
     }
 }
 
-impl View for Exclusive {
-    type View<'v, T: ?Sized + 'v> = &'v mut T;
+impl<'v, L: Whole, T: ?Sized + 'v> View<'v> for Guard<L, Exclusive, T>
+where
+    Exclusive: Mode<L::Raw>,
+{
+    type View = &'v mut T;
 
-    unsafe fn view<'v, T: ?Sized>(data: *mut T) -> &'v mut T {
-        // SAFETY: held exclusively for 'v.
-        unsafe { &mut *data }
+    fn view(&'v mut self) -> &'v mut T {
+        self
     }
 }
 
-/// Modes that let others read.
-macro_rules! shared_view {
-    ($mode:ident) => {
-        impl View for $mode {
-            type View<'v, T: ?Sized + 'v> = &'v T;
+impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized + 'v> View<'v> for Guard<L, Shared, T> {
+    type View = &'v T;
 
-            unsafe fn view<'v, T: ?Sized>(data: *mut T) -> &'v T {
-                // SAFETY: held for 'v in a mode without writers.
-                unsafe { &*data }
-            }
-        }
-    };
+    fn view(&'v mut self) -> &'v T {
+        self
+    }
 }
 
-shared_view!(Shared);
-shared_view!(Upgradable);
+impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized + 'v> View<'v> for Guard<L, Upgradable, T> {
+    type View = &'v T;
+
+    fn view(&'v mut self) -> &'v T {
+        self
+    }
+}
 
 impl Requeue for RawMutex {
     const QUEUE: usize = MUTEX;
