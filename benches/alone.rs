@@ -9,7 +9,8 @@ use common::lock::{Bare, Lock, Pthread};
 use common::monitor::{self, Monitor};
 use common::permits::{MutexAndCondvar, Permits, Posix};
 use common::read_write::ReadWrite;
-use common::{ask, measuring, side_by_side, time};
+use common::side_by_side::{Measure, compare};
+use common::{ask, measuring, time};
 use criterion::{Criterion, criterion_group, criterion_main};
 use crossbeam_utils::sync::ShardedLock;
 
@@ -39,9 +40,11 @@ fn notify_one<M: Monitor>(times: u64) -> Duration {
     time(times, || black_box(&monitor).notify_one())
 }
 
+/// As [`notify_one`], without the call.
 fn empty_loop(times: u64) -> Duration {
+    let monitor = monitor::Anteroom::default();
     time(times, || {
-        black_box(());
+        black_box(&monitor);
     })
 }
 
@@ -82,6 +85,13 @@ fn alone(criterion: &mut Criterion) {
         monitor::Usync,
     ] notify_one::<Peer>);
     criterion.bench_function("empty loop", |bencher| bencher.iter_custom(empty_loop));
+    if measuring() {
+        let peers: [(&str, Measure); 2] = [
+            ("anteroom", Box::new(notify_one::<monitor::Anteroom>)),
+            ("empty loop", Box::new(empty_loop)),
+        ];
+        compare("notify_one beside an empty loop", &peers);
+    }
     ask!(criterion, "acquire and release alone", for Peer in [
         anteroom::Semaphore,
         Posix,
@@ -89,47 +99,9 @@ fn alone(criterion: &mut Criterion) {
     ] acquire_release::<Peer>);
 }
 
-fn ratios() {
-    if !measuring() {
-        return;
-    }
-    const TIMES: u64 = 2_000_000;
-    side_by_side::print_head();
-    side_by_side::print(
-        "lock and unlock: anteroom, std",
-        TIMES,
-        lock_unlock::<anteroom::Mutex<u64>>,
-        lock_unlock::<std::sync::Mutex<u64>>,
-    );
-    side_by_side::print(
-        "lock and unlock: anteroom, bare",
-        TIMES,
-        lock_unlock::<anteroom::Mutex<u64>>,
-        lock_unlock::<Bare>,
-    );
-    side_by_side::print(
-        "read: anteroom, std",
-        TIMES,
-        read::<anteroom::RwLock<u64>>,
-        read::<std::sync::RwLock<u64>>,
-    );
-    side_by_side::print(
-        "acquire and release: anteroom, sem_t",
-        TIMES,
-        acquire_release::<anteroom::Semaphore>,
-        acquire_release::<Posix>,
-    );
-    side_by_side::print(
-        "notify_one with nobody waiting: anteroom, empty loop",
-        TIMES,
-        notify_one::<monitor::Anteroom>,
-        empty_loop,
-    );
-}
-
 criterion_group!(
     name = benches;
     config = common::criterion();
     targets = alone
 );
-criterion_main!(benches, ratios);
+criterion_main!(benches, common::side_by_side::print_table);

@@ -117,4 +117,4 @@ criterion_group!(
     config = common::criterion();
     targets = condvar
 );
-criterion_main!(benches, switches);
+criterion_main!(benches, common::side_by_side::print_table, switches);

@@ -58,4 +58,4 @@ criterion_group!(
     config = common::criterion();
     targets = readers
 );
-criterion_main!(benches);
+criterion_main!(benches, common::side_by_side::print_table);

@@ -46,4 +46,4 @@ criterion_group!(
     config = common::criterion();
     targets = semaphore
 );
-criterion_main!(benches);
+criterion_main!(benches, common::side_by_side::print_table);

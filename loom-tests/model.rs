@@ -1,6 +1,7 @@
 //! How a model is run, counted and checked to be complete.
 
 use libtest_mimic::{Arguments, Trial};
+use loom::thread::JoinHandle;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A model: its name, how many preemptions of a running thread its search allows (`None`: any number), whether its
@@ -29,6 +30,49 @@ macro_rules! models {
     (@patient impatient) => { false };
 }
 pub(crate) use models;
+
+/// Something that threads of a model share, and that must be at rest when they are done: nobody holds it, waits for
+/// it, or is counted as a waiter.
+pub(crate) struct Common<T>(std::sync::Arc<T>);
+
+impl<T> Clone for Common<T> {
+    fn clone(&self) -> Self {
+        Common(self.0.clone())
+    }
+}
+
+impl<T> std::ops::Deref for Common<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Common<T> {
+    pub(crate) fn new(it: T) -> Self {
+        Common(std::sync::Arc::new(it))
+    }
+
+    /// Runs `f` on another thread of the model.
+    pub(crate) fn spawn<R: 'static>(&self, f: impl FnOnce(&T) -> R + 'static) -> JoinHandle<R>
+    where
+        T: 'static,
+    {
+        let it = self.clone();
+        loom::thread::spawn(move || f(&it))
+    }
+
+    /// What was shared, for it to be looked at when all other threads have ended.
+    pub(crate) fn into_inner(self) -> T {
+        assert_eq!(
+            anteroom::waiters_counted(),
+            0,
+            "waiters that are counted but gone"
+        );
+        std::sync::Arc::into_inner(self.0).expect("all threads have ended")
+    }
+}
 
 static SEARCHED: AtomicUsize = AtomicUsize::new(0);
 static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);

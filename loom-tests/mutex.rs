@@ -1,22 +1,198 @@
-//! Models of the mutex.
+//! Models of the mutex. What it protects is a loom cell inside it, so two owners at once, or two in a row without a
+//! happens-before, are reported by loom itself; a lost wake-up is a deadlock.
 
-use crate::model::models;
+use crate::model::{Common, models};
 use anteroom::{Mutex, MutexGuard};
-use loom::thread;
-use std::sync::Arc;
 use std::time::Duration;
 
 models! {
     two_threads_exclude_each_other: any,
+    two_threads_exclude_each_other: any impatient,
+    three_threads_exclude_each_other: 3,
+    three_threads_exclude_each_other: 3 impatient,
+    four_threads_exclude_each_other: 2,
+    a_failed_try_leaves_no_trace: 4,
+    a_timeout_leaves_no_trace: any,
+    a_timeout_among_three_leaves_no_trace: 3,
+    a_timeout_among_three_leaves_no_trace: 3 impatient,
+    a_fair_unlock_hands_over_or_releases: any,
+    a_fair_unlock_among_three_loses_nobody: 3,
+    a_bump_lets_a_waiter_in: 4,
+    the_next_owner_may_free_the_mutex: any,
+    the_next_owner_may_free_the_mutex: any impatient,
+    one_of_three_owners_may_free_the_mutex: 3,
+    an_unlocked_guard_is_locked_again: 3,
+    two_mutexes_do_not_disturb_each_other: 3,
+}
+
+const A_WHILE: Duration = Duration::from_millis(1);
+
+fn rest(mutex: Common<Mutex<usize>>, expected: usize) {
+    let mut mutex = mutex.into_inner();
+    mutex.assert_at_rest();
+    assert_eq!(*mutex.get_mut(), expected);
+}
+
+fn add_one(mutex: &Mutex<usize>) {
+    *mutex.lock() += 1;
+}
+
+fn exclude_each_other(others: usize) {
+    let mutex = Common::new(Mutex::new(0));
+    let others: Vec<_> = (0..others).map(|_| mutex.spawn(add_one)).collect();
+    add_one(&mutex);
+    let all = 1 + others.len();
+    others.into_iter().for_each(|other| other.join().unwrap());
+    rest(mutex, all);
 }
 
 fn two_threads_exclude_each_other() {
-    let mutex = Arc::new(Mutex::new(0));
-    let other = {
-        let mutex = mutex.clone();
-        thread::spawn(move || *mutex.lock() += 1)
-    };
-    *mutex.lock() += 1;
+    exclude_each_other(1);
+}
+
+fn three_threads_exclude_each_other() {
+    exclude_each_other(2);
+}
+
+fn four_threads_exclude_each_other() {
+    exclude_each_other(3);
+}
+
+fn try_add_one(mutex: &Mutex<usize>) -> usize {
+    match mutex.try_lock() {
+        Some(mut guard) => {
+            *guard += 1;
+            1
+        }
+        None => 0,
+    }
+}
+
+fn a_failed_try_leaves_no_trace() {
+    let mutex = Common::new(Mutex::new(0));
+    let other = mutex.spawn(|mutex| try_add_one(mutex) + try_add_one(mutex));
+    add_one(&mutex);
+    let tried = other.join().unwrap();
+    rest(mutex, 1 + tried);
+}
+
+fn try_add_one_for_a_while(mutex: &Mutex<usize>) -> usize {
+    match mutex.try_lock_for(A_WHILE) {
+        Some(mut guard) => {
+            *guard += 1;
+            1
+        }
+        None => 0,
+    }
+}
+
+fn a_timeout_leaves_no_trace() {
+    let mutex = Common::new(Mutex::new(0));
+    let other = mutex.spawn(try_add_one_for_a_while);
+    add_one(&mutex);
+    let tried = other.join().unwrap();
+    rest(mutex, 1 + tried);
+}
+
+/// A waiter that gives up must not take with it the wake-up that another one needs.
+fn a_timeout_among_three_leaves_no_trace() {
+    let mutex = Common::new(Mutex::new(0));
+    let timed = mutex.spawn(try_add_one_for_a_while);
+    let waiting = mutex.spawn(add_one);
+    add_one(&mutex);
+    let tried = timed.join().unwrap();
+    waiting.join().unwrap();
+    rest(mutex, 2 + tried);
+}
+
+fn add_one_fairly(mutex: &Mutex<usize>) {
+    let mut guard = mutex.lock();
+    *guard += 1;
+    MutexGuard::unlock_fair(guard);
+}
+
+fn a_fair_unlock_hands_over_or_releases() {
+    let mutex = Common::new(Mutex::new(0));
+    let other = mutex.spawn(add_one_fairly);
+    add_one_fairly(&mutex);
     other.join().unwrap();
-    assert_eq!(*mutex.lock(), 2);
+    rest(mutex, 2);
+}
+
+fn a_fair_unlock_among_three_loses_nobody() {
+    let mutex = Common::new(Mutex::new(0));
+    let fair = mutex.spawn(add_one_fairly);
+    let timed = mutex.spawn(try_add_one_for_a_while);
+    add_one(&mutex);
+    fair.join().unwrap();
+    let tried = timed.join().unwrap();
+    rest(mutex, 2 + tried);
+}
+
+fn a_bump_lets_a_waiter_in() {
+    let mutex = Common::new(Mutex::new(0));
+    let other = mutex.spawn(add_one);
+    let mut guard = mutex.lock();
+    MutexGuard::bump(&mut guard);
+    *guard += 1;
+    drop(guard);
+    other.join().unwrap();
+    rest(mutex, 2);
+}
+
+/// As rayon's latches do: whoever sees that all are done frees the mutex, while another may still be about to return
+/// from `unlock`. glibc 13690, musl c68de0be.
+fn add_one_and_free_if_last(mutex: &Mutex<usize>, all: usize) {
+    let mut guard = mutex.lock();
+    *guard += 1;
+    let last = *guard == all;
+    drop(guard);
+    if last {
+        let mutex = (&raw const *mutex).cast_mut();
+        // SAFETY: nobody else locks it any more; if somebody still touches it, that is what loom reports.
+        let mutex = unsafe { &mut *mutex };
+        mutex.assert_at_rest();
+    }
+}
+
+fn the_next_owner_may_free_the_mutex() {
+    let mutex = Common::new(Mutex::new(0));
+    let other = mutex.spawn(|mutex| add_one_and_free_if_last(mutex, 2));
+    add_one_and_free_if_last(&mutex, 2);
+    other.join().unwrap();
+}
+
+fn one_of_three_owners_may_free_the_mutex() {
+    let mutex = Common::new(Mutex::new(0));
+    let second = mutex.spawn(|mutex| add_one_and_free_if_last(mutex, 3));
+    let third = mutex.spawn(|mutex| add_one_and_free_if_last(mutex, 3));
+    add_one_and_free_if_last(&mutex, 3);
+    second.join().unwrap();
+    third.join().unwrap();
+}
+
+fn an_unlocked_guard_is_locked_again() {
+    let mutex = Common::new(Mutex::new(0));
+    let other = mutex.spawn(add_one);
+    let mut guard = mutex.lock();
+    MutexGuard::unlocked(&mut guard, || add_one(&mutex));
+    *guard += 1;
+    drop(guard);
+    other.join().unwrap();
+    rest(mutex, 3);
+}
+
+/// In a model every address shares one slot of the waiters' table.
+fn two_mutexes_do_not_disturb_each_other() {
+    let both = Common::new([Mutex::new(0), Mutex::new(0)]);
+    let first = both.spawn(|both| add_one(&both[0]));
+    let second = both.spawn(|both| add_one(&both[1]));
+    add_one(&both[0]);
+    add_one(&both[1]);
+    first.join().unwrap();
+    second.join().unwrap();
+    for mut mutex in both.into_inner() {
+        mutex.assert_at_rest();
+        assert_eq!(*mutex.get_mut(), 2);
+    }
 }

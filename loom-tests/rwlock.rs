@@ -1,1 +1,296 @@
-pub(crate) const MODELS: &[crate::model::Model] = &[];
+//! Models of the reader-writer lock. What it protects is a loom cell inside it, which loom checks to be read by many
+//! or written by one, each after the other.
+
+use crate::model::{Common, models};
+use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+models! {
+    writers_exclude_each_other: any,
+    a_reader_and_a_writer_exclude_each_other: any,
+    two_readers_and_a_writer: 3,
+    a_reader_and_two_writers: 3,
+    a_reader_and_two_writers: 3 impatient,
+    two_readers_and_two_writers: 2,
+    upgradable_readers_exclude_each_other: any,
+    an_upgrade_waits_for_readers: any,
+    an_upgrade_keeps_what_was_read: 3,
+    an_upgrade_keeps_what_was_read: 3 impatient,
+    a_try_upgrade_beside_a_reader: any,
+    a_timed_upgrade_leaves_no_trace: 3,
+    a_timed_writer_leaves_no_trace: 3,
+    a_timed_reader_leaves_no_trace: 3,
+    a_timed_upgradable_reader_leaves_no_trace: 3,
+    a_downgrade_lets_readers_in_but_no_writer: 3,
+    a_downgrade_to_upgradable_lets_readers_in: 3,
+    an_upgradable_downgrade_lets_a_writer_come: 3,
+    a_recursive_reader_passes_a_waiting_writer: any,
+    a_writer_admits_all_readers: 3,
+    a_fair_unlock_hands_over: 3,
+    a_bumping_reader_lets_a_writer_in: 3,
+    the_next_writer_may_free_the_lock: 4,
+    a_writer_may_free_the_lock_after_readers: 3,
+}
+
+const A_WHILE: Duration = Duration::from_millis(1);
+
+type Lock = RwLock<usize>;
+
+fn new() -> Common<Lock> {
+    Common::new(RwLock::new(0))
+}
+
+fn rest(lock: Common<Lock>, expected: usize) {
+    let mut lock = lock.into_inner();
+    lock.assert_at_rest();
+    assert_eq!(*lock.get_mut(), expected);
+}
+
+fn write(lock: &Lock) {
+    *lock.write() += 1;
+}
+
+fn read(lock: &Lock) {
+    let first = *lock.read();
+    assert!(*lock.read() >= first);
+}
+
+fn read_once(lock: &Lock) {
+    drop(lock.read());
+}
+
+/// Runs `others` beside `this`, and expects the data to be `expected` in the end.
+fn beside(this: fn(&Lock), others: &[fn(&Lock)], expected: usize) {
+    let lock = new();
+    let others: Vec<_> = others.iter().map(|other| lock.spawn(*other)).collect();
+    this(&lock);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    rest(lock, expected);
+}
+
+fn writers_exclude_each_other() {
+    beside(write, &[write], 2);
+}
+
+fn a_reader_and_a_writer_exclude_each_other() {
+    beside(write, &[read_once], 1);
+}
+
+fn two_readers_and_a_writer() {
+    beside(write, &[read, read_once], 1);
+}
+
+fn a_reader_and_two_writers() {
+    beside(write, &[write, read_once], 2);
+}
+
+fn two_readers_and_two_writers() {
+    beside(write, &[write, read_once, read_once], 2);
+}
+
+fn upgrade(lock: &Lock) {
+    let seen = lock.upgradable_read();
+    let before = *seen;
+    let mut now = RwLockUpgradableReadGuard::upgrade(seen);
+    assert_eq!(*now, before, "somebody wrote in between");
+    *now += 1;
+}
+
+fn upgradable_readers_exclude_each_other() {
+    beside(upgrade, &[upgrade], 2);
+}
+
+fn an_upgrade_waits_for_readers() {
+    beside(upgrade, &[read_once], 1);
+}
+
+fn an_upgrade_keeps_what_was_read() {
+    beside(upgrade, &[write, read_once], 2);
+}
+
+/// parking_lot 294, 323, std 121626: a missing Acquire where the last reader has left.
+fn a_try_upgrade_beside_a_reader() {
+    let lock = new();
+    let reader = lock.spawn(read_once);
+    let upgraded = match RwLockUpgradableReadGuard::try_upgrade(lock.upgradable_read()) {
+        Ok(mut now) => {
+            *now += 1;
+            1
+        }
+        Err(seen) => {
+            drop(seen);
+            0
+        }
+    };
+    reader.join().unwrap();
+    rest(lock, upgraded);
+}
+
+/// Whether a timed attempt wrote, beside two others that must get their turn whatever it does. parking_lot 465, 466,
+/// 249cb2a.
+fn timed(attempt: fn(&Lock) -> usize, others: [fn(&Lock); 2], written_by_others: usize) {
+    let lock = new();
+    let attempt = lock.spawn(attempt);
+    let other = lock.spawn(others[0]);
+    others[1](&lock);
+    let written = attempt.join().unwrap();
+    other.join().unwrap();
+    rest(lock, written_by_others + written);
+}
+
+fn write_for_a_while(lock: &Lock) -> usize {
+    match lock.try_write_for(A_WHILE) {
+        Some(mut data) => {
+            *data += 1;
+            1
+        }
+        None => 0,
+    }
+}
+
+fn a_timed_writer_leaves_no_trace() {
+    timed(write_for_a_while, [read_once, read_once], 0);
+}
+
+fn a_timed_reader_leaves_no_trace() {
+    let read_for_a_while = |lock: &Lock| {
+        lock.try_read_for(A_WHILE);
+        0
+    };
+    timed(read_for_a_while, [write, read_once], 1);
+}
+
+fn a_timed_upgradable_reader_leaves_no_trace() {
+    let attempt = |lock: &Lock| {
+        lock.try_upgradable_read_for(A_WHILE);
+        0
+    };
+    timed(attempt, [write, upgrade], 2);
+}
+
+fn upgrade_for_a_while(lock: &Lock) -> usize {
+    let seen = lock.upgradable_read();
+    match RwLockUpgradableReadGuard::try_upgrade_for(seen, A_WHILE) {
+        Ok(mut now) => {
+            *now += 1;
+            1
+        }
+        Err(_) => 0,
+    }
+}
+
+fn a_timed_upgrade_leaves_no_trace() {
+    timed(upgrade_for_a_while, [read_once, read_once], 0);
+}
+
+fn write_and_stay(lock: &Lock) {
+    let mut data = lock.write();
+    *data += 1;
+    let mine = *data;
+    let data = RwLockWriteGuard::downgrade(data);
+    assert_eq!(*data, mine, "somebody wrote in between");
+}
+
+fn a_downgrade_lets_readers_in_but_no_writer() {
+    beside(write_and_stay, &[read_once, write], 2);
+}
+
+fn a_downgrade_to_upgradable_lets_readers_in() {
+    fn there_and_back(lock: &Lock) {
+        let mut data = lock.write();
+        *data += 1;
+        let mine = *data;
+        let seen = RwLockWriteGuard::downgrade_to_upgradable(data);
+        let mut data = RwLockUpgradableReadGuard::upgrade(seen);
+        assert_eq!(*data, mine, "somebody wrote in between");
+        *data += 1;
+    }
+    beside(there_and_back, &[read_once, write], 3);
+}
+
+fn an_upgradable_downgrade_lets_a_writer_come() {
+    fn look(lock: &Lock) {
+        let seen = lock.upgradable_read();
+        let before = *seen;
+        let seen = RwLockUpgradableReadGuard::downgrade(seen);
+        assert_eq!(*seen, before, "somebody wrote in between");
+    }
+    beside(look, &[write, upgrade], 2);
+}
+
+fn a_recursive_reader_passes_a_waiting_writer() {
+    fn read_twice(lock: &Lock) {
+        let outer = lock.read();
+        let inner = lock.read_recursive();
+        assert_eq!(*outer, *inner);
+    }
+    beside(read_twice, &[write], 1);
+}
+
+/// With a batch of one, a writer that leaves admits them one by one, and must not lose the lock meanwhile.
+fn a_writer_admits_all_readers() {
+    beside(write, &[read_once, read_once], 1);
+}
+
+fn a_fair_unlock_hands_over() {
+    fn write_fairly(lock: &Lock) {
+        let mut data = lock.write();
+        *data += 1;
+        RwLockWriteGuard::unlock_fair(data);
+    }
+    beside(write_fairly, &[write_fairly, read_once], 2);
+}
+
+/// parking_lot 471: with more than one reader, nothing happened.
+fn a_bumping_reader_lets_a_writer_in() {
+    fn bump(lock: &Lock) {
+        let mut data = lock.read();
+        RwLockReadGuard::bump(&mut data);
+        assert!(*data <= 1);
+    }
+    beside(bump, &[bump, write], 1);
+}
+
+/// Whoever finds that all are done frees the lock, while another may still be about to return from its unlock.
+fn free_if_last(lock: &Lock, all: usize) {
+    let mut data = lock.write();
+    *data += 1;
+    let last = *data == all;
+    drop(data);
+    if last {
+        free(lock);
+    }
+}
+
+fn free(lock: &Lock) {
+    let lock = (&raw const *lock).cast_mut();
+    // SAFETY: nobody else takes it any more; if somebody still touches it, that is what loom reports.
+    let lock = unsafe { &mut *lock };
+    lock.assert_at_rest();
+}
+
+fn the_next_writer_may_free_the_lock() {
+    let lock = new();
+    let other = lock.spawn(|lock| free_if_last(lock, 2));
+    free_if_last(&lock, 2);
+    other.join().unwrap();
+}
+
+/// The last reader wakes the writer after it has left, when the writer may be gone already.
+fn a_writer_may_free_the_lock_after_readers() {
+    let lock = new();
+    let outer = lock.read();
+    let reader = {
+        let inner = lock.read();
+        std::mem::forget(inner);
+        // SAFETY: it is the forgotten guard's read that is given back.
+        lock.spawn(|lock| unsafe { lock.force_unlock_read() })
+    };
+    let writer = lock.spawn(|lock| {
+        drop(lock.write());
+        free(lock);
+    });
+    drop(outer);
+    reader.join().unwrap();
+    writer.join().unwrap();
+}

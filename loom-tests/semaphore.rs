@@ -1,1 +1,214 @@
-pub(crate) const MODELS: &[crate::model::Model] = &[];
+//! Models of the semaphore: never more permits out than there are, nobody who could be served sleeps on, whoever is
+//! served sees what was done before the permit was given back.
+
+use crate::model::{Common, models};
+use anteroom::{Semaphore, TryAcquireError};
+use loom::cell::UnsafeCell;
+use std::time::Duration;
+
+models! {
+    one_permit_excludes: any,
+    one_permit_among_three_excludes: 3,
+    one_permit_among_four_excludes: 2,
+    two_permits_let_two_in: 3,
+    two_waiters_need_two_releases: 3,
+    a_batch_waits_for_all_its_permits: 3,
+    one_release_serves_many: 3,
+    a_batch_is_not_passed: 3,
+    a_timeout_at_the_head_lets_the_next_be_served: 3,
+    a_timeout_leaves_no_trace: any,
+    closing_refuses_who_waits: 3,
+    closing_and_a_timeout_agree: 3,
+    forgetting_keeps_closed_and_waiters: 3,
+    whoever_is_served_may_free_it: any,
+    whoever_is_served_may_free_it_after_waiting: 3,
+}
+
+const A_WHILE: Duration = Duration::from_millis(1);
+
+fn rest(semaphore: Common<Semaphore>, permits: usize) {
+    let mut semaphore = semaphore.into_inner();
+    semaphore.assert_at_rest();
+    assert_eq!(semaphore.available_permits(), permits);
+}
+
+/// Data that a semaphore with one permit protects.
+struct Protected {
+    semaphore: Semaphore,
+    data: UnsafeCell<usize>,
+}
+
+fn exclude(others: usize) {
+    fn add_one(protected: &Protected) {
+        let _permit = protected.semaphore.acquire().unwrap();
+        // SAFETY: there is one permit. If that does not exclude, loom reports it.
+        protected.data.with_mut(|data| unsafe { *data += 1 });
+    }
+    let protected = Common::new(Protected {
+        semaphore: Semaphore::new(1),
+        data: UnsafeCell::new(0),
+    });
+    let others: Vec<_> = (0..others).map(|_| protected.spawn(add_one)).collect();
+    add_one(&protected);
+    let all = 1 + others.len();
+    others.into_iter().for_each(|other| other.join().unwrap());
+    let mut protected = protected.into_inner();
+    protected.semaphore.assert_at_rest();
+    assert_eq!(protected.data.into_inner(), all);
+}
+
+fn one_permit_excludes() {
+    exclude(1);
+}
+
+fn one_permit_among_three_excludes() {
+    exclude(2);
+}
+
+fn one_permit_among_four_excludes() {
+    exclude(3);
+}
+
+fn take_one(semaphore: &Semaphore) {
+    drop(semaphore.acquire().unwrap());
+}
+
+fn two_permits_let_two_in() {
+    let semaphore = Common::new(Semaphore::new(2));
+    let first = semaphore.spawn(take_one);
+    let second = semaphore.spawn(take_one);
+    take_one(&semaphore);
+    first.join().unwrap();
+    second.join().unwrap();
+    rest(semaphore, 2);
+}
+
+/// libc++ 46357: the second release finds the count above zero and wakes nobody.
+fn two_waiters_need_two_releases() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let first = semaphore.spawn(|semaphore| semaphore.acquire().unwrap().forget());
+    let second = semaphore.spawn(|semaphore| semaphore.acquire().unwrap().forget());
+    semaphore.add_permits(1);
+    semaphore.add_permits(1);
+    first.join().unwrap();
+    second.join().unwrap();
+    rest(semaphore, 0);
+}
+
+fn a_batch_waits_for_all_its_permits() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).unwrap().forget());
+    let giver = semaphore.spawn(|semaphore| semaphore.add_permits(1));
+    semaphore.add_permits(1);
+    batch.join().unwrap();
+    giver.join().unwrap();
+    rest(semaphore, 0);
+}
+
+/// One release serves more threads than one batch holds.
+fn one_release_serves_many() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let first = semaphore.spawn(|semaphore| semaphore.acquire().unwrap().forget());
+    let second = semaphore.spawn(|semaphore| semaphore.acquire().unwrap().forget());
+    semaphore.add_permits(3);
+    first.join().unwrap();
+    second.join().unwrap();
+    rest(semaphore, 1);
+}
+
+/// A small wish behind a large one waits its turn, and then is served.
+fn a_batch_is_not_passed() {
+    let semaphore = Common::new(Semaphore::new(1));
+    let batch = semaphore.spawn(|semaphore| drop(semaphore.acquire_many(2).unwrap()));
+    let small = semaphore.spawn(take_one);
+    semaphore.add_permits(1);
+    batch.join().unwrap();
+    small.join().unwrap();
+    rest(semaphore, 2);
+}
+
+/// tokio 904, embassy 6964: nobody is told that the head has left.
+fn a_timeout_at_the_head_lets_the_next_be_served() {
+    let semaphore = Common::new(Semaphore::new(1));
+    let batch = semaphore.spawn(|semaphore| semaphore.try_acquire_many_for(2, A_WHILE).is_ok());
+    let small = semaphore.spawn(take_one);
+    small.join().unwrap();
+    assert!(!batch.join().unwrap());
+    rest(semaphore, 1);
+}
+
+fn a_timeout_leaves_no_trace() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let timed = semaphore.spawn(|semaphore| match semaphore.try_acquire_for(A_WHILE) {
+        Ok(permit) => {
+            permit.forget();
+            1
+        }
+        Err(error) => {
+            assert_eq!(error, TryAcquireError::TimedOut);
+            0
+        }
+    });
+    semaphore.add_permits(1);
+    let taken = timed.join().unwrap();
+    rest(semaphore, 1 - taken);
+}
+
+fn closing_refuses_who_waits() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let first = semaphore.spawn(|semaphore| semaphore.acquire().is_err());
+    let second = semaphore.spawn(|semaphore| semaphore.acquire_many(2).is_err());
+    semaphore.close();
+    assert!(first.join().unwrap());
+    assert!(second.join().unwrap());
+    assert!(semaphore.is_closed());
+    rest(semaphore, 0);
+}
+
+fn closing_and_a_timeout_agree() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let timed = semaphore.spawn(|semaphore| semaphore.try_acquire_for(A_WHILE).is_err());
+    let untimed = semaphore.spawn(|semaphore| semaphore.acquire().is_err());
+    semaphore.close();
+    assert!(timed.join().unwrap());
+    assert!(untimed.join().unwrap());
+    rest(semaphore, 0);
+}
+
+/// tokio 8021: a write of the count loses the closed flag; here, nor the flag that somebody waits.
+fn forgetting_keeps_closed_and_waiters() {
+    let semaphore = Common::new(Semaphore::new(1));
+    let waiter = semaphore.spawn(|semaphore| semaphore.acquire_many(2).is_err());
+    let closer = semaphore.spawn(|semaphore| semaphore.close());
+    assert_eq!(semaphore.forget_permits(2), 1);
+    closer.join().unwrap();
+    assert!(waiter.join().unwrap());
+    assert!(semaphore.is_closed());
+    rest(semaphore, 0);
+}
+
+fn free(semaphore: &Semaphore) {
+    let semaphore = (&raw const *semaphore).cast_mut();
+    // SAFETY: whoever gave the permit has no more business here; if it touches it still, that is what loom reports.
+    let semaphore = unsafe { &mut *semaphore };
+    semaphore.assert_at_rest();
+}
+
+/// glibc 12674: `sem_post` looks at the semaphore after the waiter was let go.
+fn whoever_is_served_may_free_it() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let giver = semaphore.spawn(|semaphore| semaphore.add_permits(1));
+    semaphore.acquire().unwrap().forget();
+    free(&semaphore);
+    giver.join().unwrap();
+}
+
+fn whoever_is_served_may_free_it_after_waiting() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let first = semaphore.spawn(|semaphore| semaphore.add_permits(1));
+    let second = semaphore.spawn(|semaphore| semaphore.add_permits(1));
+    semaphore.acquire_many(2).unwrap().forget();
+    free(&semaphore);
+    first.join().unwrap();
+    second.join().unwrap();
+}

@@ -224,6 +224,13 @@ impl Condvar {
         }
     }
 
+    /// For models: nobody waits, or touches it at the same time as this.
+    #[cfg(loom)]
+    #[doc(hidden)]
+    pub fn assert_at_rest(&mut self) {
+        self.lock.with_mut(|lock| assert_eq!(*lock, 0, "at rest"));
+    }
+
     #[inline]
     fn queue(&self, offset: usize) -> usize {
         (&raw const *self).addr() + offset

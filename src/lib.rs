@@ -26,4 +26,5 @@ pub use semaphore::{
 };
 
 #[cfg(loom)]
-pub use primitive::modeled::set_patience;
+#[doc(hidden)]
+pub use primitive::modeled::{set_patience, waiters_counted};

@@ -176,6 +176,13 @@ impl<T: ?Sized> Mutex<T> {
         unsafe { self.raw.unlock_fair() };
     }
 
+    /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.
+    #[cfg(loom)]
+    #[doc(hidden)]
+    pub fn assert_at_rest(&mut self) {
+        self.raw.assert_at_rest();
+    }
+
     /// # Safety
     /// The caller has locked the mutex.
     #[inline]

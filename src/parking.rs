@@ -82,8 +82,9 @@ pub(crate) unsafe fn unpark_some(
     };
 }
 
-/// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack.
-pub(crate) const BATCH: usize = 8;
+/// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack. One in a model,
+/// so that a model with few threads has many batches.
+pub(crate) const BATCH: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// Unparks the first thread for which `choose` says so, and nobody else. If there is one, `callback` runs.
 /// Returns whether there was one.

@@ -225,6 +225,13 @@ impl<T: ?Sized> RwLock<T> {
         unsafe { self.raw.unlock_write() };
     }
 
+    /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.
+    #[cfg(loom)]
+    #[doc(hidden)]
+    pub fn assert_at_rest(&mut self) {
+        self.raw.assert_at_rest();
+    }
+
     /// # Safety
     /// The caller has taken the lock in mode `M`.
     #[inline]

@@ -235,6 +235,14 @@ impl Semaphore {
         unsafe { parking::park(key, wants(permits), deadline, validate, || {}, timed_out) }
     }
 
+    /// For models: nobody waits, or touches it at the same time as this.
+    #[cfg(loom)]
+    #[doc(hidden)]
+    pub fn assert_at_rest(&mut self) {
+        self.state
+            .with_mut(|state| assert_eq!(*state & PARKED, 0, "at rest"));
+    }
+
     #[inline]
     fn key(&self) -> usize {
         (&raw const *self).addr()

@@ -19,19 +19,31 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 
-/// Puts one question to several peers, which criterion then measures one after the other.
+/// Puts one question to several peers: criterion measures one after the other, and then they are
+/// measured side by side.
 ///
 /// `measure` names the peer and takes a number of times; it returns how long it took to do that
 /// often what the question is about.
 macro_rules! ask {
     ($criterion:ident, $question:expr, for $Peer:ident in [$($peer:ty),+ $(,)?] $measure:expr) => {
-        let mut group = $criterion.benchmark_group($question);
+        let question = String::from($question);
+        let mut group = $criterion.benchmark_group(&question);
         group.throughput(criterion::Throughput::Elements(1));
+        let mut peers: Vec<(&str, $crate::common::side_by_side::Measure)> = Vec::new();
         $({
             type $Peer = $peer;
-            group.bench_function($Peer::NAME, |bencher| bencher.iter_custom($measure));
+            // Unless criterion's filter passes it over.
+            let mut measured = false;
+            group.bench_function($Peer::NAME, |bencher| {
+                bencher.iter_custom($measure);
+                measured = $crate::common::measuring();
+            });
+            if measured {
+                peers.push(($Peer::NAME, Box::new($measure)));
+            }
         })+
         group.finish();
+        $crate::common::side_by_side::compare(&question, &peers);
     };
 }
 pub(crate) use ask;
@@ -39,12 +51,12 @@ pub(crate) use ask;
 /// Lengths of critical section: a name, and the steps of [`work`] to do inside.
 pub const SECTIONS: [(&str, u32); 2] = [("short", 0), ("long", 5_000)];
 
-/// Short enough for all cells together to take some six minutes.
+/// Short enough for all benchmarks together to take some five minutes.
 pub fn criterion() -> Criterion {
     Criterion::default()
         .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(1500))
         .nresamples(10_000)
 }
 

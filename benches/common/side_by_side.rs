@@ -2,7 +2,7 @@
 //! that what slows one down slows the others down too.
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Enough for the median to be a round that nobody disturbed.
 const ROUNDS: usize = 7;
@@ -11,52 +11,76 @@ const ROUNDS: usize = 7;
 /// processor.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// The unit of time in /proc.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// How long something takes so many times.
 pub type Measure<'a> = Box<dyn Fn(u64) -> Duration + 'a>;
 
 /// The lines of the table so far.
 static TABLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Adds a line to the table: the nanoseconds that each peer takes, and the first one's as a part of
-/// them; medians of all rounds.
+/// Adds a line to the table: the nanoseconds that each peer takes, and how many times as long the
+/// first one takes; medians of all rounds.
 pub fn compare(question: &str, peers: &[(&str, Measure)]) {
-    let times: Vec<_> = peers.iter().map(|(_, measure)| fill(measure)).collect();
+    if peers.is_empty() {
+        return;
+    }
+    let peers: Vec<_> = peers
+        .iter()
+        .map(|(name, measure)| (name, measure, times_in_a_slice(measure)))
+        .collect();
+    let (start, elsewhere) = (Instant::now(), ticks_elsewhere());
     let rounds = [(); ROUNDS].map(|()| {
-        let measured = peers.iter().zip(&times);
-        let nanoseconds = measured.map(|((_, measure), &times)| nanoseconds(measure, times));
-        nanoseconds.collect::<Vec<_>>()
+        let measured = peers
+            .iter()
+            .map(|&(_, measure, times)| measure(times).as_secs_f64() * 1e9 / times as f64);
+        measured.collect::<Vec<_>>()
     });
-    let mut line = format!("{question:<40}");
-    for (peer, (name, _)) in peers.iter().enumerate() {
+    let elsewhere = (ticks_elsewhere() - elsewhere) / TICKS_PER_SECOND;
+    let others = elsewhere / start.elapsed().as_secs_f64();
+    let mut line = format!("{question:<40} {others:>5.1}");
+    for (peer, (name, ..)) in peers.iter().enumerate() {
         let nanoseconds = median(rounds.each_ref().map(|round| round[peer]));
         let ratio = median(rounds.each_ref().map(|round| round[0] / round[peer]));
-        line += &format!("  {name} {nanoseconds:.2} ({ratio:.2})");
+        line += &format!(" {:<26}", format!("{name} {nanoseconds:.2} ({ratio:.2})"));
     }
-    TABLE.lock().unwrap().push(line);
+    TABLE.lock().unwrap().push(line.trim_end().into());
 }
 
 /// Prints the table.
 pub fn print_table() {
     let table = TABLE.lock().unwrap();
-    if let [first, ..] = &table[..] {
+    if !table.is_empty() {
         println!(
-            "Side by side: nanoseconds, and in brackets the first peer's time divided by this one's.\n{}",
-            table.join("\n")
+            "Side by side: how many processors others kept busy meanwhile (threads of one benchmark\n\
+             may then not run at once); nanoseconds, and how often they go into the first peer's."
         );
+        println!("{}", table.join("\n"));
     }
 }
 
-/// How many times fill a slice.
-fn fill(measure: &Measure) -> u64 {
+fn times_in_a_slice(measure: &Measure) -> u64 {
     let mut times = 1;
-    while measure(times) < SLICE / 8 {
+    loop {
+        let elapsed = measure(times);
+        if elapsed >= SLICE / 8 {
+            return (times as f64 * SLICE.div_duration_f64(elapsed)).ceil() as u64;
+        }
         times *= 2;
     }
-    times * 8
 }
 
-fn nanoseconds(measure: &Measure, times: u64) -> f64 {
-    measure(times).as_secs_f64() * 1e9 / times as f64
+/// The processor time that all but this process have used, as the kernel counts it.
+fn ticks_elsewhere() -> f64 {
+    let sum = |path, fields: &[usize]| {
+        let text = std::fs::read_to_string(path).expect("needs Linux's /proc");
+        let words: Vec<_> = text.split_whitespace().collect();
+        let ticks = fields.iter().map(|&field| words[field].parse::<f64>());
+        ticks.sum::<Result<f64, _>>().expect("ticks are numbers")
+    };
+    // User, nice, system, irq, softirq and steal of all processors; user and system of our own.
+    sum("/proc/stat", &[1, 2, 3, 6, 7, 8]) - sum("/proc/self/stat", &[13, 14])
 }
 
 fn median(mut values: [f64; ROUNDS]) -> f64 {

@@ -290,4 +290,11 @@ impl RawMutex {
         }
         handed_over
     }
+
+    /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.
+    #[cfg(loom)]
+    pub(crate) fn assert_at_rest(&mut self) {
+        self.state
+            .with_mut(|state| assert_eq!(*state, 0, "at rest"));
+    }
 }

@@ -56,6 +56,12 @@ thread_local! {
     static IMPATIENT: Cell<bool> = const { Cell::new(false) };
 }
 
+/// How many waiters the table of [`crate::waiters`] counts: none, once nobody waits any more.
+pub fn waiters_counted() -> usize {
+    let [count] = waiter_counts();
+    count.load(loom::sync::atomic::Ordering::Relaxed) as usize
+}
+
 /// Chooses for this thread's models whether waiters are patient (they never ask for a hand-off, the default)
 /// or not (they always ask).
 pub fn set_patience(patient: bool) {

@@ -1,0 +1,159 @@
+//! What the tests share: a limit on how long a test may hang, and how to know that a thread sleeps.
+#![allow(dead_code, reason = "each test file uses a part of this module")]
+
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test says that it hangs: far more than it needs on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs `test` on a thread of its own and returns what it returns, or panics as it does. A test that hangs
+/// fails, and its threads are left behind.
+#[track_caller]
+pub(crate) fn must_end<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
+    let (ended, end) = mpsc::channel::<()>();
+    let runner = thread::spawn(move || {
+        // Dropped when the test ends, also by a panic.
+        let _ended = ended;
+        test()
+    });
+    if end.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+        panic!("the test hangs: it has not ended after {LIMIT:?}");
+    }
+    match runner.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// Lets other threads run until `condition` holds.
+#[track_caller]
+pub(crate) fn until(mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < LIMIT,
+            "what was waited for has not come after {LIMIT:?}"
+        );
+        thread::yield_now();
+    }
+}
+
+/// Starts `work` on a thread of `scope`, and returns when that thread has gone to sleep in it.
+#[track_caller]
+pub(crate) fn asleep<'scope, R: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> R + Send + 'scope,
+) -> ScopedJoinHandle<'scope, R> {
+    start_until(sleeps, scope, work)
+}
+
+/// As [`asleep`], for a sleep that has no limit of its own and that only a wake-up ends. (A waiter of the mutex
+/// takes a short nap before it, in which an unlocker need not see it.)
+#[track_caller]
+pub(crate) fn asleep_for_good<'scope, R: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> R + Send + 'scope,
+) -> ScopedJoinHandle<'scope, R> {
+    start_until(sleeps_for_good, scope, work)
+}
+
+#[track_caller]
+fn start_until<'scope, R: Send + 'scope>(
+    ready: impl Fn(i32) -> bool,
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> R + Send + 'scope,
+) -> ScopedJoinHandle<'scope, R> {
+    let thread = Arc::new(AtomicI32::new(0));
+    let told = thread.clone();
+    let handle = scope.spawn(move || {
+        told.store(this_thread(), Relaxed);
+        // The last clone is gone before `work` begins, so that nothing but `work` can put us to sleep.
+        drop(told);
+        work()
+    });
+    until(|| thread.load(Relaxed) != 0);
+    until(|| ready(thread.load(Relaxed)) || handle.is_finished());
+    handle
+}
+
+/// A sequence of numbers that looks random and is the same each time (splitmix64, S. Vigna, 2015).
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// The next number, below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % end
+    }
+
+    /// Spins for a while, differently long each time.
+    pub(crate) fn pause(&mut self, longest: u64) {
+        for _ in 0..self.below(longest) {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// The kernel's number of the calling thread.
+#[cfg(target_os = "linux")]
+pub(crate) fn this_thread() -> i32 {
+    // SAFETY: it only asks.
+    unsafe { libc::gettid() }
+}
+
+/// Whether the thread is asleep: not running, and not waiting to run.
+#[cfg(target_os = "linux")]
+fn sleeps(thread: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    // The state follows the name, which stands in brackets and may itself hold any character.
+    stat.is_ok_and(|stat| {
+        let (_, after_name) = stat.rsplit_once(')').expect("no name in stat");
+        after_name.trim_start().starts_with('S')
+    })
+}
+
+/// Whether the thread sleeps without a limit: seen twice in the same endless wait, so that it is not a lock of
+/// the parking lot or of the allocator that it waits for.
+#[cfg(target_os = "linux")]
+pub(crate) fn sleeps_for_good(thread: i32) -> bool {
+    const APART: Duration = Duration::from_millis(2);
+    let endless_wait = || {
+        let call = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).ok()?;
+        // Number, address, operation, value, timeout: "running" has none of them.
+        let mut words = call.split_whitespace();
+        let futex = words.next()? == libc::SYS_futex.to_string();
+        (futex && words.nth(3)? == "0x0").then_some(call)
+    };
+    if std::fs::metadata("/proc/thread-self/syscall").is_err() {
+        // A kernel without this file: a nap is over by then, or nearly always.
+        thread::sleep(10 * APART);
+        return sleeps(thread);
+    }
+    let Some(wait) = endless_wait() else {
+        return false;
+    };
+    thread::sleep(APART);
+    endless_wait() == Some(wait)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn this_thread() -> i32 {
+    1
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn sleeps_for_good(thread: i32) -> bool {
+    sleeps(thread)
+}
+
+/// Elsewhere nobody tells, so that only time can.
+#[cfg(not(target_os = "linux"))]
+fn sleeps(_thread: i32) -> bool {
+    thread::sleep(Duration::from_millis(50));
+    true
+}
