@@ -35,7 +35,7 @@ fn critical_sections<L: Lock>(threads: usize, steps: u32, times: u64) -> Duratio
 fn contended(criterion: &mut Criterion) {
     for (length, steps) in SECTIONS {
         for threads in [2, 4, 8, 32] {
-            let question = format!("{threads} threads, {length} sections");
+            let question = format!("mutex, {threads} threads, {length} sections");
             ask!(criterion, question, for Peer in [
                 anteroom::Mutex<u64>,
                 std::sync::Mutex<u64>,

@@ -41,7 +41,7 @@ fn reads_and_writes<L: ReadWrite>(threads: usize, write_every: u64, times: u64) 
 fn readers(criterion: &mut Criterion) {
     for threads in [2, 8] {
         for (mix, write_every) in MIXES {
-            let question = format!("{threads} threads, {mix}");
+            let question = format!("rwlock, {threads} threads, {mix}");
             ask!(criterion, question, for Peer in [
                 anteroom::RwLock<u64>,
                 std::sync::RwLock<u64>,

@@ -1,5 +1,5 @@
 //! How many critical sections a second does a semaphore let through when it has fewer permits than
-//! there are threads?
+//! there are threads? "8/3" is eight threads on three permits.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn critical_sections<S: Permits>(
 fn semaphore(criterion: &mut Criterion) {
     for (length, steps) in SECTIONS {
         for (threads, permits) in [(2, 1), (8, 3), (32, 10)] {
-            let question = format!("{threads} threads, {permits} permits, {length} sections");
+            let question = format!("semaphore {threads}/{permits}, {length} sections");
             ask!(criterion, question, for Peer in [
                 anteroom::Semaphore,
                 Posix,

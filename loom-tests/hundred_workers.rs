@@ -1,14 +1,13 @@
-//! The mission's example, scaled down to what a model holds: three workers, and a boss who sends the first two that
-//! have finished for a beer.
+//! The mission's example, scaled down to what a model holds: two or three workers, and a boss who sends the first of
+//! them, or the first two, for a beer.
 
 use crate::model::{Common, models};
 use anteroom::{Condvar, Mutex};
 
 models! {
-    exactly_those_who_finished_first_drink: 2,
+    of_two_workers_the_first_drinks: 3,
+    of_three_workers_the_first_two_drink: 1,
 }
-
-const ROOMS: usize = 2;
 
 #[derive(Default)]
 struct House {
@@ -36,29 +35,37 @@ fn worker(site: &Site) -> (usize, bool) {
     (mine, mine <= house.beers)
 }
 
-fn boss(site: &Site) {
+fn boss(site: &Site, beers: usize) {
     let mut house = site.house.lock();
     site.room_done
-        .wait_while(&mut house, |house| house.rooms_done < ROOMS);
-    house.beers = ROOMS;
+        .wait_while(&mut house, |house| house.rooms_done < beers);
+    house.beers = beers;
     house.closing_time = true;
     site.news.notify_all();
 }
 
-fn exactly_those_who_finished_first_drink() {
+fn day(workers: usize, beers: usize) {
     let site = Common::new(Site {
         house: Mutex::new(House::default()),
         room_done: Condvar::new(),
         news: Condvar::new(),
     });
-    let workers: Vec<_> = (0..3).map(|_| site.spawn(worker)).collect();
-    boss(&site);
+    let workers: Vec<_> = (0..workers).map(|_| site.spawn(worker)).collect();
+    boss(&site, beers);
     for worker in workers {
         let (mine, drinks) = worker.join().unwrap();
-        assert_eq!(drinks, mine <= ROOMS);
+        assert_eq!(drinks, mine <= beers);
     }
     let mut site = site.into_inner();
     site.house.assert_at_rest();
     site.room_done.assert_at_rest();
     site.news.assert_at_rest();
+}
+
+fn of_two_workers_the_first_drinks() {
+    day(2, 1);
+}
+
+fn of_three_workers_the_first_two_drink() {
+    day(3, 2);
 }

@@ -20,8 +20,8 @@ pub type Measure<'a> = Box<dyn Fn(u64) -> Duration + 'a>;
 /// The lines of the table so far.
 static TABLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Adds a line to the table: the nanoseconds that each peer takes, and how many times as long the
-/// first one takes; medians of all rounds.
+/// Adds a line to the table: how many processors others kept busy meanwhile, the nanoseconds that
+/// each peer takes, and the first peer's divided by them; medians of all rounds.
 pub fn compare(question: &str, peers: &[(&str, Measure)]) {
     if peers.is_empty() {
         return;
@@ -37,9 +37,9 @@ pub fn compare(question: &str, peers: &[(&str, Measure)]) {
             .map(|&(_, measure, times)| measure(times).as_secs_f64() * 1e9 / times as f64);
         measured.collect::<Vec<_>>()
     });
-    let elsewhere = (ticks_elsewhere() - elsewhere) / TICKS_PER_SECOND;
+    let elsewhere = (ticks_elsewhere() - elsewhere).max(0.0) / TICKS_PER_SECOND;
     let others = elsewhere / start.elapsed().as_secs_f64();
-    let mut line = format!("{question:<40} {others:>5.1}");
+    let mut line = format!("{question:<48} {others:>3.1} ");
     for (peer, (name, ..)) in peers.iter().enumerate() {
         let nanoseconds = median(rounds.each_ref().map(|round| round[peer]));
         let ratio = median(rounds.each_ref().map(|round| round[0] / round[peer]));
@@ -53,8 +53,8 @@ pub fn print_table() {
     let table = TABLE.lock().unwrap();
     if !table.is_empty() {
         println!(
-            "Side by side: how many processors others kept busy meanwhile (threads of one benchmark\n\
-             may then not run at once); nanoseconds, and how often they go into the first peer's."
+            "\nSide by side: how many processors others kept busy meanwhile (then contention is less \
+             than it says);\neach peer's nanoseconds, and in brackets the first peer's divided by them."
         );
         println!("{}", table.join("\n"));
     }
