@@ -5,11 +5,11 @@
 //! first out. Callbacks run under the lock of that queue: they must be short, must not panic, and must not
 //! park or unpark.
 //!
-//! **Wakes that come late.** Most wakes here happen before, or together with, the release of the lock, so the
-//! lock is alive. Two kinds happen after it: a mutex's, and the one by which a last reader wakes a writer. By
-//! then the lock may be gone and its memory may hold another, whose waiters park under the same key. Such a wake
-//! goes through [`unpark_first`] with a token of [`late`], an address that no other lock uses as a token: it
-//! can find no stranger, and if it finds a waiter, then that waiter borrows the lock, so the lock is alive.
+//! **Wakes that come late.** Some wakes happen before, or together with, the release of the lock, so the lock is
+//! alive. Others happen after it: a mutex's, the one by which a last reader wakes a writer, a semaphore's. By
+//! then the lock may be gone and its memory may hold another, whose waiters park under the same key. So those
+//! who can be woken late park with a token that no lock of another kind uses: [`late`] gives such tokens. A late
+//! wake picks only them, and if it finds one, then that waiter borrows a lock there, so the lock is alive.
 
 use crate::deadline::Deadline;
 
@@ -67,8 +67,8 @@ pub(crate) unsafe fn park(
 /// At most [`BATCH`] may be picked, so that nothing allocates.
 ///
 /// # Safety
-/// `key` is an address inside a lock that lives until the callback has run, or every token that `choose`
-/// picks is [`late`].
+/// `key` is an address inside a lock that lives until the callback has run, or `choose` picks only tokens that
+/// no lock of another kind uses.
 pub(crate) unsafe fn unpark_some(
     key: usize,
     choose: impl FnMut(ParkToken) -> FilterOp,

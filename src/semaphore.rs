@@ -9,13 +9,12 @@
 //!
 //! ## Invariants
 //! 1. `PARKED` is set exactly while a thread is in the queue, and changes only under its lock.
-//! 2. While `PARKED` is set the whole word changes only under the queue's lock. So nobody takes permits past
-//!    those who wait, and whoever brings permits serves the queue with them, before they can be seen.
+//! 2. While `PARKED` is set, permits are taken only under the queue's lock. So nobody passes those who wait.
 //! 3. At rest, the first in the queue wants more permits than there are: whoever changes either (brings
 //!    permits, or leaves the head of the queue) serves the queue.
 //! 4. `CLOSED` is set once, and then nobody is in the queue, nor comes there.
-//! 5. A thread that gives permits back touches the semaphore no more once they are out, except while it holds
-//!    some of them still, or a waiter is left in the queue for it.
+//! 5. A thread that has given back its permits touches the semaphore no more, unless it finds, under the queue's
+//!    lock, a thread that waits for permits: that thread borrows the semaphore, so it is alive.
 
 use crate::deadline::Deadline;
 use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
@@ -35,14 +34,16 @@ const ONE: usize = 4;
 /// Unpark token: your permits were taken out for you.
 const SERVED: UnparkToken = UnparkToken(1);
 
-/// What a waiter parks with: how many permits it wants. (Inverted, so that it is no address: see
-/// [`parking::late`].)
+/// What a waiter parks with: how many permits it wants, inverted, so that it is neither an address nor a small
+/// number. Permits are often given back late (see [`parking`]), and so no other lock's token may look like it.
 fn wants(permits: u32) -> ParkToken {
     ParkToken(!(permits as usize))
 }
 
-fn wanted(ParkToken(token): ParkToken) -> usize {
-    !token
+/// How many permits the waiter wants, if it waits for a semaphore.
+fn wanted(ParkToken(token): ParkToken) -> Option<usize> {
+    let permits = !token;
+    (permits <= Semaphore::MAX_PERMITS).then_some(permits)
 }
 
 /// Counts permits: a washroom for N. With one permit it is a mutex, except that any thread may give it back.
@@ -202,7 +203,8 @@ impl Semaphore {
                     // We may have been the first, and those behind us may want less.
                     // ORDERING: Relaxed; `serve` looks again under the queue's lock.
                     if self.state.load(Relaxed) & PARKED != 0 {
-                        self.serve(0);
+                        // SAFETY: we borrow the semaphore.
+                        unsafe { Self::serve(self, 0) };
                     }
                     return Err(TryAcquireError::TimedOut);
                 }
@@ -257,7 +259,7 @@ impl Semaphore {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         while state & PARKED == 0 {
-            if permits > Self::MAX_PERMITS - state / ONE {
+            if permits > Self::MAX_PERMITS.saturating_sub(state / ONE) {
                 too_many_permits();
             }
             // ORDERING: Release pairs with the Acquire of whoever takes these permits.
@@ -269,52 +271,83 @@ impl Semaphore {
                 Err(now) => state = now,
             }
         }
-        self.serve(permits);
+        // SAFETY: we borrow the semaphore.
+        unsafe { Self::serve(self, permits) };
+    }
+
+    /// Takes back permits that were acquired. They fit in: those who hold them would have to be more than any
+    /// machine has memory for, except where the count is small.
+    #[inline]
+    fn give_back(&self, permits: u32) {
+        if cfg!(target_pointer_width = "32") {
+            return self.add_permits(permits as usize);
+        }
+        let this: *const Self = self;
+        // ORDERING: Release pairs with the Acquire of whoever takes these permits.
+        let state = self.state.fetch_add(permits as usize * ONE, Release);
+        if state & PARKED != 0 {
+            // SAFETY: `this` was a semaphore a moment ago.
+            unsafe { Self::serve(this, 0) };
+        }
     }
 
     /// Gives `permits`, and those that are there, to the threads in the queue in their turn; what is left stays.
+    ///
+    /// # Safety
+    /// `this` is the address of a semaphore. It may be gone if `permits` is zero.
     #[cold]
-    fn serve(&self, mut permits: usize) {
+    unsafe fn serve(this: *const Self, mut permits: usize) {
         if permits > Self::MAX_PERMITS {
             too_many_permits();
         }
-        // Once for every `BATCH` of threads. In between we keep the permits that are left in our hands, so
-        // nobody can pass those who wait (invariants 2 and 5).
+        // Once for every `BATCH` of threads. In between we keep the permits that are left in our hands.
         loop {
+            let found = Cell::new(false);
+            let too_many = Cell::new(false);
             let picked = Cell::new(0);
             let given = Cell::new(0);
-            let too_many = Cell::new(false);
             let choose = |waiter| {
-                // ORDERING: Relaxed; somebody is in the queue, so the word is ours (invariant 2).
-                let all = self.state.load(Relaxed) / ONE + permits;
-                too_many.set(all > Self::MAX_PERMITS);
-                if too_many.get() || picked.get() == BATCH || wanted(waiter) > all - given.get() {
+                let Some(wanted) = wanted(waiter) else {
+                    return FilterOp::Skip;
+                };
+                found.set(true);
+                // SAFETY: this waiter parked for permits under this address, so it borrows a semaphore there.
+                let semaphore = unsafe { &*this };
+                // ORDERING: Relaxed; while somebody is in the queue the permits can only become more.
+                let all = semaphore.state.load(Relaxed) / ONE + permits;
+                too_many.set(permits > 0 && all > Self::MAX_PERMITS);
+                if too_many.get() || picked.get() == BATCH || wanted > all - given.get() {
                     return FilterOp::Stop;
                 }
                 picked.set(picked.get() + 1);
-                given.set(given.get() + wanted(waiter));
+                given.set(given.get() + wanted);
                 FilterOp::Unpark
             };
             let kept = Cell::new(0);
             let callback = |threads, more| {
+                if !found.get() && permits == 0 {
+                    // Others have served everybody with what we gave back, and the semaphore may be gone.
+                    return NO_TOKEN;
+                }
                 let next = |state| {
                     let all = state / ONE + permits;
-                    if all > Self::MAX_PERMITS {
+                    if permits > 0 && all > Self::MAX_PERMITS {
                         too_many.set(true);
                         return None;
                     }
                     let left = all - given.get();
-                    let full = threads == BATCH && more;
-                    kept.set(if full { left } else { 0 });
+                    kept.set(if threads == BATCH && more { left } else { 0 });
                     let parked = if more { PARKED } else { 0 };
                     Some(((left - kept.get()) * ONE) | (state & CLOSED) | parked)
                 };
+                // SAFETY: somebody in the queue borrows it, or we have not given back what is in our hands.
+                let semaphore = unsafe { &*this };
                 // ORDERING: Release pairs with the Acquire of those who are served, or take the permits later.
-                let _ = self.state.fetch_update(Release, Relaxed, next);
+                let _ = semaphore.state.fetch_update(Release, Relaxed, next);
                 SERVED
             };
-            // SAFETY: we borrow the semaphore, and hold permits or found a waiter (invariant 5).
-            unsafe { parking::unpark_some(self.key(), choose, callback) };
+            // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
+            unsafe { parking::unpark_some(this.addr(), choose, callback) };
             if too_many.get() {
                 too_many_permits();
             }
@@ -636,7 +669,7 @@ impl<S: Deref<Target = Semaphore>> Drop for Permit<S> {
     #[inline]
     fn drop(&mut self) {
         if self.permits != 0 {
-            self.semaphore.add_permits(self.permits as usize);
+            self.semaphore.give_back(self.permits);
         }
     }
 }
