@@ -9,7 +9,6 @@ use std::time::Duration;
 models! {
     one_permit_excludes: any,
     one_permit_among_three_excludes: 3,
-    one_permit_among_four_excludes: 2,
     two_permits_let_two_in: 3,
     two_waiters_need_two_releases: 3,
     a_batch_waits_for_all_its_permits: 3,
@@ -63,10 +62,6 @@ fn one_permit_excludes() {
 
 fn one_permit_among_three_excludes() {
     exclude(2);
-}
-
-fn one_permit_among_four_excludes() {
-    exclude(3);
 }
 
 fn take_one(semaphore: &Semaphore) {

@@ -82,7 +82,8 @@ impl Patience {
 
 /// The same names as parking_lot_core has; its documentation says what each does.
 pub(crate) mod lot {
-    use loom::sync::{Condvar, Mutex};
+    use loom::sync::Mutex;
+    use loom::thread::{self, Thread};
     use std::sync::Arc;
     use std::time::Instant;
 
@@ -126,16 +127,32 @@ pub(crate) mod lot {
         place: Arc<Place>,
     }
 
-    /// Where one park waits for its own wake-up.
+    /// Where one park waits for its own wake-up. The mutex is std's: it is never held across a step of the model.
     struct Place {
-        woken: Mutex<Option<UnparkToken>>,
-        bell: Condvar,
+        thread: Thread,
+        woken: std::sync::Mutex<Option<UnparkToken>>,
     }
 
     impl Place {
         fn wake(&self, token: UnparkToken) {
             *self.woken.lock().unwrap() = Some(token);
-            self.bell.notify_one();
+            self.thread.unpark();
+        }
+
+        fn wait(&self) -> UnparkToken {
+            let mut strays = false;
+            loop {
+                // Loom forgets an unpark when the thread blocks on something else, so this comes first.
+                if let Some(token) = *self.woken.lock().unwrap() {
+                    if strays {
+                        // It may have been the model's own unpark, which the model will want to see.
+                        self.thread.unpark();
+                    }
+                    return token;
+                }
+                thread::park();
+                strays = self.woken.lock().unwrap().is_none();
+            }
         }
     }
 
@@ -159,8 +176,8 @@ pub(crate) mod lot {
                 return ParkResult::Invalid;
             }
             let place = Arc::new(Place {
-                woken: Mutex::new(None),
-                bell: Condvar::new(),
+                thread: thread::current(),
+                woken: std::sync::Mutex::new(None),
             });
             queue.push(Parked {
                 key,
@@ -179,13 +196,7 @@ pub(crate) mod lot {
                 return ParkResult::TimedOut;
             }
         }
-        let mut woken = place.woken.lock().unwrap();
-        loop {
-            match *woken {
-                Some(token) => return ParkResult::Unparked(token),
-                None => woken = place.bell.wait(woken).unwrap(),
-            }
-        }
+        ParkResult::Unparked(place.wait())
     }
 
     /// # Safety
