@@ -16,7 +16,8 @@ models! {
     notify_all_wakes_everybody: 3 impatient,
     notify_all_without_the_lock_wakes_everybody: 3,
     notify_all_wakes_three: 2,
-    a_requeued_waiter_that_times_out_was_notified: 3,
+    two_timeouts_agree_with_notify_all: 3,
+    a_requeued_waiter_that_times_out_was_notified: 2,
     a_timed_and_an_untimed_waiter_share_notifications: 3,
     a_fair_unlock_hands_over_to_a_requeued_waiter: 3,
     readers_and_writers_wait_too: 3,
@@ -170,7 +171,7 @@ fn notify_all_wakes_three() {
 }
 
 /// parking_lot 129: the timeout path takes a waiter for the last one.
-fn a_requeued_waiter_that_times_out_was_notified() {
+fn two_timeouts_agree_with_notify_all() {
     fn wait_once(counter: &Counter) -> bool {
         let mut number = counter.number.lock();
         *number += 1;
@@ -182,6 +183,32 @@ fn a_requeued_waiter_that_times_out_was_notified() {
     let notified = counter.changed.notify_all();
     let woken = first.join().unwrap() as usize + second.join().unwrap() as usize;
     assert_eq!(notified, woken);
+    rest(counter);
+}
+
+/// A waiter whose time is up after it was moved to the mutex's queue.
+fn a_requeued_waiter_that_times_out_was_notified() {
+    let counter = Common::new((Counter::new(), Condvar::new()));
+    let untimed = counter.spawn(|(counter, arrived)| {
+        let mut number = counter.number.lock();
+        *number += 1;
+        arrived.notify_one();
+        counter.changed.wait(&mut number);
+    });
+    let timed = counter.spawn(|(counter, arrived)| {
+        let mut number = counter.number.lock();
+        *number += 1;
+        arrived.notify_one();
+        !counter.changed.wait_for(&mut number, A_WHILE).timed_out()
+    });
+    let mut number = counter.0.number.lock();
+    counter.1.wait_while(&mut number, |number| *number < 2);
+    let notified = counter.0.changed.notify_all();
+    drop(number);
+    untimed.join().unwrap();
+    assert_eq!(notified, 1 + timed.join().unwrap() as usize);
+    let (counter, mut arrived) = counter.into_inner();
+    arrived.assert_at_rest();
     rest(counter);
 }
 
