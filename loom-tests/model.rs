@@ -51,6 +51,8 @@ impl<T> std::ops::Deref for Common<T> {
 
 impl<T> Common<T> {
     pub(crate) fn new(it: T) -> Self {
+        // The first look also makes loom's statics now, where that orders nothing between the model's threads.
+        assert!(anteroom::nobody_waits());
         Common(std::sync::Arc::new(it))
     }
 
@@ -65,10 +67,9 @@ impl<T> Common<T> {
 
     /// What was shared, for it to be looked at when all other threads have ended.
     pub(crate) fn into_inner(self) -> T {
-        assert_eq!(
-            anteroom::waiters_counted(),
-            0,
-            "waiters that are counted but gone"
+        assert!(
+            anteroom::nobody_waits(),
+            "somebody is counted, or parked, but gone"
         );
         std::sync::Arc::into_inner(self.0).expect("all threads have ended")
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 models! {
     one_permit_excludes: any,
     one_permit_among_three_excludes: 3,
+    what_was_done_before_adding_is_seen: 3,
     two_permits_let_two_in: 3,
     two_waiters_need_two_releases: 3,
     a_batch_waits_for_all_its_permits: 3,
@@ -62,6 +63,33 @@ fn one_permit_excludes() {
 
 fn one_permit_among_three_excludes() {
     exclude(2);
+}
+
+/// Also by whoever takes the permits after they were meant for one whose time was up.
+fn what_was_done_before_adding_is_seen() {
+    fn read(protected: &Protected, taken: bool) {
+        if taken {
+            // SAFETY: the permit was added after the data was written. If that does not order, loom reports it.
+            protected.data.with(|data| assert_eq!(unsafe { *data }, 1));
+        }
+    }
+    let protected = Common::new(Protected {
+        semaphore: Semaphore::new(0),
+        data: UnsafeCell::new(0),
+    });
+    let giver = protected.spawn(|protected| {
+        // SAFETY: nobody looks before there are permits.
+        protected.data.with_mut(|data| unsafe { *data = 1 });
+        protected.semaphore.add_permits(2);
+    });
+    let timed = protected.spawn(|protected| {
+        let permit = protected.semaphore.try_acquire_for(A_WHILE);
+        read(protected, permit.is_ok());
+    });
+    let permit = protected.semaphore.acquire();
+    read(&protected, permit.is_ok());
+    giver.join().unwrap();
+    timed.join().unwrap();
 }
 
 fn take_one(semaphore: &Semaphore) {

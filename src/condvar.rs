@@ -4,8 +4,8 @@
 //! zero while there are none. Waiters sleep in a queue of the parking lot, and nowhere else.
 //!
 //! ## Invariants
-//! 1. The word is zero exactly when both queues are empty, and changes only under the lock of the queue that
-//!    makes it so. So a notifier that reads zero may leave: whoever began to wait before the notifier's own
+//! 1. The word is zero exactly when both queues are empty. It is set by the first waiter, and cleared by whoever
+//!    takes out the last, under the lock of the queue that they are in. So a notifier that reads zero may leave: whoever began to wait before the notifier's own
 //!    critical section released the lock after writing the word.
 //! 2. Waiters for a mutex sleep in the queue at the condition variable's address; waiters for a reader-writer
 //!    lock in the one at the address plus one. Never are both in use, for all waiters have the same lock.
@@ -48,8 +48,9 @@ const OTHER: usize = 1;
 /// Waiters are notified in the order in which they came. The lock they take again is as fair as it is.
 ///
 /// # Memory ordering
-/// What orders memory is the lock: change what is waited for while holding it. Notify with the lock held or
-/// after releasing it. `notify_one` and `notify_all` by themselves order nothing.
+/// What orders memory is the lock: change what is waited for while holding it exclusively (a read lock is not
+/// enough: a reader may be between its look and its sleep). Notify with the lock held or after releasing it.
+/// `notify_one` and `notify_all` by themselves order nothing.
 ///
 /// # Panics
 /// Waiting with one lock while other threads wait with another panics, with the guard's lock still held.
@@ -262,12 +263,10 @@ impl Condvar {
         let misused = Cell::new(false);
         let notified = Cell::new(true);
         let validate = || {
-            // ORDERING: Relaxed, both; under the queue's lock, as invariant 1 asks.
-            let others = self.lock.load(Relaxed);
-            if others == 0 {
-                self.lock.store(lock, Relaxed);
-            }
-            misused.set(others != 0 && others != lock);
+            // An exchange, since the two queues have two locks, and waiters may come to both.
+            // ORDERING: Relaxed, both; invariant 1 says what orders them.
+            let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
+            misused.set(others.is_err_and(|others| others != lock));
             !misused.get()
         };
         // SAFETY: the guard holds the lock; we take it again below, whatever happens.
@@ -288,7 +287,7 @@ impl Condvar {
         let result = unsafe {
             parking::park(
                 queue,
-                ParkToken(G::Raw::park_token()),
+                ParkToken(guard.raw_lock().park_token()),
                 deadline,
                 validate,
                 before_sleep,
@@ -351,7 +350,7 @@ pub(crate) mod sealed {
         /// The key of the lock's own queue.
         fn queue_key(&self) -> usize;
         /// What a waiter parks with.
-        fn park_token() -> usize;
+        fn park_token(&self) -> usize;
         /// Whether the waiter that got this token when it was woken owns the lock already.
         fn took(&self, token: usize) -> bool;
         /// A waiter's time was up after it had been moved to the queue of `key`, whose lock is held.
@@ -416,8 +415,8 @@ impl Requeue for RawMutex {
         self.key()
     }
 
-    fn park_token() -> usize {
-        RawMutex::requeue_token().0
+    fn park_token(&self) -> usize {
+        self.patient().0
     }
 
     fn took(&self, token: usize) -> bool {
@@ -438,7 +437,7 @@ impl Requeue for RawRwLock {
         self.key()
     }
 
-    fn park_token() -> usize {
+    fn park_token(&self) -> usize {
         0
     }
 

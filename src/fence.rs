@@ -17,7 +17,7 @@
 //!   two `light` fences order each other there, and here they do not.
 
 /// The unlocker's side: keeps the compiler from moving the load that follows above the store before it.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, miri))))]
 #[inline(always)]
 pub(crate) fn light() {
     // ORDERING: with `heavy` in the waiter, as the module says.
@@ -27,7 +27,7 @@ pub(crate) fn light() {
 /// The waiter's side. True if every thread's `light` is now paired with it, false if the system refused.
 ///
 /// Costs a fraction of a microsecond when no other core runs this process, about ten when they do.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, miri))))]
 #[cold]
 pub(crate) fn heavy() -> bool {
     use rustix::thread::{MembarrierCommand, membarrier};
@@ -39,13 +39,13 @@ pub(crate) fn heavy() -> bool {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(loom))))]
+#[cfg(any(not(target_os = "linux"), loom, miri))]
 #[inline]
 pub(crate) fn light() {
     full();
 }
 
-#[cfg(not(all(target_os = "linux", not(loom))))]
+#[cfg(any(not(target_os = "linux"), loom, miri))]
 #[inline]
 pub(crate) fn heavy() -> bool {
     full();
@@ -55,7 +55,7 @@ pub(crate) fn heavy() -> bool {
 #[cfg(loom)]
 use crate::primitive::modeled::fence_seq_cst as full;
 
-#[cfg(not(any(target_os = "linux", loom)))]
+#[cfg(all(any(not(target_os = "linux"), miri), not(loom)))]
 fn full() {
     // ORDERING: full on both sides, since neither knows a cheaper way.
     std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);

@@ -27,4 +27,4 @@ pub use semaphore::{
 
 #[cfg(loom)]
 #[doc(hidden)]
-pub use primitive::modeled::{set_patience, waiters_counted};
+pub use primitive::modeled::{nobody_waits, set_patience};

@@ -82,9 +82,9 @@ pub(crate) unsafe fn unpark_some(
     };
 }
 
-/// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack. One in a model,
-/// so that a model with few threads has many batches.
-pub(crate) const BATCH: usize = if cfg!(loom) { 1 } else { 8 };
+/// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack. Fewer in a
+/// model, so that one with few threads has several batches.
+pub(crate) const BATCH: usize = if cfg!(loom) { 2 } else { 8 };
 
 /// Unparks the first thread for which `choose` says so, and nobody else. If there is one, `callback` runs.
 /// Returns whether there was one.
@@ -175,8 +175,12 @@ pub(crate) unsafe fn unpark_all(
     token: UnparkToken,
     callback: impl FnOnce(usize),
 ) -> usize {
-    let private = 0_u8;
-    let queue = (&raw const private).addr();
+    // An odd address, at which no semaphore, and no other lock's queue, can ever have been: late wakes may still be
+    // on their way to whatever was here before.
+    #[repr(align(8))]
+    struct Private([u8; 2]);
+    let private = Private([0; 2]);
+    let queue = (&raw const private.0[1]).addr();
     // SAFETY: as in `park`; nobody else can know the address of our local variable.
     let all = unsafe {
         lot::unpark_requeue(

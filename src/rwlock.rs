@@ -311,6 +311,9 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
     }
 
     /// Becomes a reader, and lets writers and other upgradable readers come.
+    ///
+    /// # Panics
+    /// If there are too many readers already, as [`RwLock`] says.
     pub fn downgrade(this: Self) -> Guard<L, Shared, T> {
         // SAFETY: the guard is the upgradable reader, and becomes a reader.
         unsafe { this.raw().downgrade_upgradable() };
@@ -453,6 +456,6 @@ macro_rules! mode {
     };
 }
 
-mode!(Shared: |raw: &RawRwLock| raw.read(false, Deadline::NEVER), RawRwLock::unlock_read, RawRwLock::unlock_read);
+mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read);
 mode!(Exclusive: |raw: &RawRwLock| raw.write(Deadline::NEVER), RawRwLock::unlock_write, RawRwLock::unlock_write_fair);
 mode!(Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER), RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair);

@@ -24,6 +24,7 @@ use crate::spin::Spin;
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Deref;
+use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ const PARKED: usize = 2;
 const ONE: usize = 4;
 
 /// Unpark token: your permits were taken out for you.
-const SERVED: UnparkToken = UnparkToken(1);
+const SERVED: UnparkToken = UnparkToken(8);
 
 /// What a waiter parks with: how many permits it wants, inverted, so that it is neither an address nor a small
 /// number. Permits are often given back late (see [`parking`]), and so no other lock's token may look like it.
@@ -204,7 +205,7 @@ impl Semaphore {
                     // ORDERING: Relaxed; `serve` looks again under the queue's lock.
                     if self.state.load(Relaxed) & PARKED != 0 {
                         // SAFETY: we borrow the semaphore.
-                        unsafe { Self::serve(self, 0) };
+                        unsafe { Self::serve(self.key(), 0) };
                     }
                     return Err(TryAcquireError::TimedOut);
                 }
@@ -247,7 +248,8 @@ impl Semaphore {
 
     #[inline]
     fn key(&self) -> usize {
-        (&raw const *self).addr()
+        // Exposed, so that whoever serves late may find the way back to it.
+        (&raw const *self).expose_provenance()
     }
 
     /// Adds `permits` to those that the semaphore has, or to whom they are due.
@@ -272,89 +274,98 @@ impl Semaphore {
             }
         }
         // SAFETY: we borrow the semaphore.
-        unsafe { Self::serve(self, permits) };
+        unsafe { Self::serve(self.key(), permits) };
     }
 
-    /// Takes back permits that were acquired. They fit in: those who hold them would have to be more than any
-    /// machine has memory for, except where the count is small.
+    /// Takes back permits that were acquired.
+    ///
+    /// # Panics
+    /// If the semaphore has more than [`MAX_PERMITS`](Self::MAX_PERMITS) already; they are then forgotten.
     #[inline]
     fn give_back(&self, permits: u32) {
         if cfg!(target_pointer_width = "32") {
+            // The sum might not fit in the word.
             return self.add_permits(permits as usize);
         }
-        let this: *const Self = self;
+        let key = self.key();
         // ORDERING: Release pairs with the Acquire of whoever takes these permits.
         let state = self.state.fetch_add(permits as usize * ONE, Release);
+        if state / ONE > Self::MAX_PERMITS {
+            // ORDERING: Relaxed; nobody is given anything.
+            self.state.fetch_sub(permits as usize * ONE, Relaxed);
+            too_many_permits();
+        }
         if state & PARKED != 0 {
-            // SAFETY: `this` was a semaphore a moment ago.
-            unsafe { Self::serve(this, 0) };
+            // SAFETY: nothing is left in our hands.
+            unsafe { Self::serve(key, 0) };
         }
     }
 
     /// Gives `permits`, and those that are there, to the threads in the queue in their turn; what is left stays.
     ///
     /// # Safety
-    /// `this` is the address of a semaphore. It may be gone if `permits` is zero.
+    /// If `permits` is not zero, `key` is that of a semaphore that the caller borrows. Else it may be gone.
     #[cold]
-    unsafe fn serve(this: *const Self, mut permits: usize) {
-        if permits > Self::MAX_PERMITS {
-            too_many_permits();
-        }
-        // Once for every `BATCH` of threads. In between we keep the permits that are left in our hands.
+    unsafe fn serve(key: usize, mut permits: usize) {
+        let semaphore = ptr::with_exposed_provenance::<Self>(key);
+        // Once for every `BATCH` of threads. What a round leaves is in the word, and nobody takes it past those
+        // who are left (invariant 2).
         loop {
-            let found = Cell::new(false);
-            let too_many = Cell::new(false);
+            // The permits to give, once we know that somebody is there to be given some.
+            let budget = Cell::new(None);
+            let too_many = Cell::new(permits > Self::MAX_PERMITS);
             let picked = Cell::new(0);
             let given = Cell::new(0);
             let choose = |waiter| {
                 let Some(wanted) = wanted(waiter) else {
                     return FilterOp::Skip;
                 };
-                found.set(true);
-                // SAFETY: this waiter parked for permits under this address, so it borrows a semaphore there.
-                let semaphore = unsafe { &*this };
-                // ORDERING: Relaxed; while somebody is in the queue the permits can only become more.
-                let all = semaphore.state.load(Relaxed) / ONE + permits;
-                too_many.set(permits > 0 && all > Self::MAX_PERMITS);
-                if too_many.get() || picked.get() == BATCH || wanted > all - given.get() {
+                let budget = budget.get().unwrap_or_else(|| {
+                    // SAFETY: this waiter parked for permits under this key, so it borrows a semaphore there.
+                    let semaphore = unsafe { &*semaphore };
+                    // ORDERING: Relaxed; while somebody is in the queue they can only become more.
+                    let all = semaphore.state.load(Relaxed) / ONE + permits;
+                    too_many.set(permits > 0 && all > Self::MAX_PERMITS);
+                    budget.set(Some(all));
+                    all
+                });
+                if too_many.get() || picked.get() == BATCH || wanted > budget - given.get() {
                     return FilterOp::Stop;
                 }
                 picked.set(picked.get() + 1);
                 given.set(given.get() + wanted);
                 FilterOp::Unpark
             };
-            let kept = Cell::new(0);
+            let full = Cell::new(false);
             let callback = |threads, more| {
-                if !found.get() && permits == 0 {
-                    // Others have served everybody with what we gave back, and the semaphore may be gone.
+                let nobody = budget.get().is_none();
+                if too_many.get() || (nobody && permits == 0) {
+                    // If nobody is here, others have served everybody, and the semaphore may be gone.
                     return NO_TOKEN;
                 }
+                full.set(threads == BATCH && more);
                 let next = |state| {
                     let all = state / ONE + permits;
-                    if permits > 0 && all > Self::MAX_PERMITS {
-                        too_many.set(true);
-                        return None;
-                    }
-                    let left = all - given.get();
-                    kept.set(if threads == BATCH && more { left } else { 0 });
+                    too_many.set(nobody && all > Self::MAX_PERMITS);
                     let parked = if more { PARKED } else { 0 };
-                    Some(((left - kept.get()) * ONE) | (state & CLOSED) | parked)
+                    let next = ((all - given.get()) * ONE) | (state & CLOSED) | parked;
+                    (!too_many.get()).then_some(next)
                 };
-                // SAFETY: somebody in the queue borrows it, or we have not given back what is in our hands.
-                let semaphore = unsafe { &*this };
+                // SAFETY: somebody in the queue borrows it, or our caller does.
+                let semaphore = unsafe { &*semaphore };
                 // ORDERING: Release pairs with the Acquire of those who are served, or take the permits later.
                 let _ = semaphore.state.fetch_update(Release, Relaxed, next);
                 SERVED
             };
             // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
-            unsafe { parking::unpark_some(this.addr(), choose, callback) };
+            unsafe { parking::unpark_some(key, choose, callback) };
             if too_many.get() {
                 too_many_permits();
             }
-            permits = kept.get();
-            if permits == 0 {
+            if !full.get() {
                 return;
             }
+            permits = 0;
         }
     }
 

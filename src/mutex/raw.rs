@@ -20,8 +20,8 @@
 //!
 //! ## Fairness
 //! A running thread may take the mutex ahead of those that sleep (barging). A waiter that has waited longer
-//! than [`Patience`] says so in its park token; the unlocker that finds it at the head of the queue takes the
-//! mutex again on its behalf, still under the queue's lock, and hands it over. If somebody else was faster,
+//! than [`Patience`] says so in its park token when it parks again; the unlocker that finds it at the head of the
+//! queue takes the mutex again on its behalf, still under the queue's lock, and hands it over. If somebody else was faster,
 //! that one's unlock comes to the same place. `unlock_fair` hands over without ever releasing.
 //!
 //! Sources: barging with parking by address, parking_lot (A. d'Antras, 2016) after WebKit's (F. Pizlo, 2015);
@@ -29,32 +29,33 @@
 
 use crate::deadline::Deadline;
 use crate::fence;
-use crate::parking::{self, FilterOp, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU8, Patience, const_fn};
 use crate::spin::Spin;
 use crate::waiters;
 use std::cell::Cell;
+use std::ptr;
 use std::time::Duration;
 
 const UNLOCKED: u8 = 0;
 const LOCKED: u8 = 1;
 
 /// You were woken: try to take the mutex.
-const TRY: UnparkToken = UnparkToken(0);
+const TRY: UnparkToken = NO_TOKEN;
 /// The mutex is yours already.
 const HANDED_OVER: UnparkToken = UnparkToken(1);
 
-/// What a waiter's park token says.
-fn patient() -> ParkToken {
-    parking::late(0)
-}
+/// What a waiter parks with that has waited too long.
 fn impatient() -> ParkToken {
-    parking::late(1)
+    parking::late(0)
 }
 
 /// How long a waiter sleeps before it makes sure that it is seen: about ten heavy fences.
 const SHORT: Duration = Duration::from_micros(100);
+
+/// The longest that it sleeps where the system refuses heavy fences, so that it can never be sure.
+const LONG: Duration = Duration::from_millis(10);
 
 /// The untyped mutex. It appears in the types of guards; use [`Mutex`](crate::Mutex).
 pub struct RawMutex {
@@ -75,7 +76,14 @@ impl RawMutex {
     /// The key under which waiters park, and by which they are counted.
     #[inline(always)]
     pub(crate) fn key(&self) -> usize {
-        (&raw const *self).addr()
+        // Exposed, so that a late wake may find its way back to it.
+        (&raw const *self).expose_provenance()
+    }
+
+    /// What any other waiter parks with, also one that waits for a condition variable first: the mutex's address.
+    /// In the queue of that address, only those who wait for this mutex have it: there it is a `late` token.
+    pub(crate) fn patient(&self) -> ParkToken {
+        ParkToken(self.key())
     }
 
     #[inline(always)]
@@ -123,34 +131,32 @@ impl RawMutex {
     #[inline]
     pub(crate) unsafe fn unlock(&self) {
         self.data.exclusive();
-        let this: *const Self = self;
+        let key = self.key();
         // ORDERING: Release pairs with the Acquire of the next owner's `try_take`. The fence orders the store
         // before the load in `any`, against `heavy` in `park` (invariant 3).
         self.state.store(UNLOCKED, Release);
         fence::light();
-        if waiters::any(this.addr()) {
-            // SAFETY: `this` was a mutex a moment ago.
-            unsafe { Self::wake_one(this) };
+        if waiters::any(key) {
+            Self::wake_one(key);
         }
     }
 
-    /// Wakes the first waiter, if there is one; takes the mutex for it if it has waited too long.
-    ///
-    /// # Safety
-    /// `this` is the address of a mutex that the caller has just released. It may be gone.
+    /// Wakes the first waiter for the mutex with this key, which may be gone; takes the mutex for it if it has
+    /// waited too long.
     #[cold]
-    unsafe fn wake_one(this: *const Self) {
+    fn wake_one(key: usize) {
         let token = Cell::new(TRY);
         let choose = |waiter| {
-            if waiter == patient() {
+            if waiter == ParkToken(key) {
                 return FilterOp::Unpark;
             }
             if waiter != impatient() {
                 return FilterOp::Skip;
             }
-            // SAFETY: this waiter parked as `impatient` under this address, so it borrows a mutex there
+            let mutex = ptr::with_exposed_provenance::<Self>(key);
+            // SAFETY: this waiter parked as `impatient` under this key, so it borrows a mutex there
             // (invariant 2).
-            let mutex = unsafe { &*this };
+            let mutex = unsafe { &*mutex };
             // ORDERING: Relaxed; this exchange continues the release sequence of the store that it reads, and
             // the waiter reads what it writes with Acquire.
             let taken = mutex
@@ -163,7 +169,6 @@ impl RawMutex {
             token.set(HANDED_OVER);
             FilterOp::Unpark
         };
-        let key = this.addr();
         let callback = || {
             waiters::remove_one(key);
             token.get()
@@ -211,8 +216,7 @@ impl RawMutex {
     fn lock_contended(&self, deadline: Deadline) -> bool {
         let mut spin = Spin::new();
         let mut patience = Patience::new();
-        // Whether the next sleep may be a long one.
-        let mut settled = false;
+        let mut nap = SHORT;
         loop {
             // A look first: the exchange would take the line from its owner for nothing.
             // ORDERING: Relaxed; `try_take` orders what follows.
@@ -222,19 +226,18 @@ impl RawMutex {
             if spin.again() {
                 continue;
             }
-            let token = if patience.exhausted() {
-                impatient()
-            } else {
-                patient()
+            let token = match patience.exhausted() {
+                true => impatient(),
+                false => self.patient(),
             };
-            match self.park(token, deadline, settled) {
+            match self.park(token, deadline, nap) {
                 ParkResult::Unparked(HANDED_OVER) => {
                     self.receive();
                     return true;
                 }
                 ParkResult::TimedOut if deadline.passed() => return false,
-                ParkResult::TimedOut => settled = true,
-                ParkResult::Unparked(_) => settled = false,
+                ParkResult::TimedOut => nap = (2 * nap).min(LONG),
+                ParkResult::Unparked(_) => nap = SHORT,
                 ParkResult::Invalid => {}
             }
         }
@@ -248,15 +251,16 @@ impl RawMutex {
         debug_assert_eq!(state, LOCKED);
     }
 
-    /// Sleeps until an unlocker wakes this thread, or the deadline, or, unless `settled`, for [`SHORT`].
-    fn park(&self, token: ParkToken, deadline: Deadline, settled: bool) -> ParkResult {
+    /// Sleeps until an unlocker wakes this thread, or until the deadline; but for no longer than `nap` if that is
+    /// still [`SHORT`], or if the heavy fence is refused.
+    fn park(&self, token: ParkToken, deadline: Deadline, nap: Duration) -> ParkResult {
         let key = self.key();
         waiters::add(key, 1);
         // After `heavy` every unlocker that `validate` does not see sees the count (invariant 3).
-        let limit = if settled && fence::heavy() {
+        let limit = if nap > SHORT && fence::heavy() {
             deadline
         } else {
-            deadline.min(Deadline::after(SHORT))
+            deadline.min(Deadline::after(nap))
         };
         // ORDERING: Relaxed; the queue's lock orders this look against hand-overs, `heavy` against unlocks.
         let validate = || self.state.load(Relaxed) == LOCKED;
@@ -268,11 +272,6 @@ impl RawMutex {
             waiters::remove_one(key);
         }
         result
-    }
-
-    /// What a condition variable's waiter parks with, since it may be moved to this mutex's queue.
-    pub(crate) fn requeue_token() -> ParkToken {
-        patient()
     }
 
     /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that was

@@ -1,20 +1,19 @@
 //! What a model runs on instead of the operating system: loom's cells, a parking lot that really blocks,
 //! time as a choice.
 //!
-//! **The lot.** One queue under one loom mutex, with the functions and the callbacks of parking_lot_core: what
-//! that crate runs under its bucket's lock runs here under the lot's. An untimed park blocks for good, so a
-//! lost wake-up is a deadlock, which loom reports.
+//! **The lot.** A queue under a loom mutex for each key, with the functions and the callbacks of parking_lot_core:
+//! what that crate runs under its bucket's lock runs here under the queue's. An untimed park blocks for good, so
+//! a lost wake-up is a deadlock, which loom reports.
 //!
-//! **Time.** A timed park never sleeps: it joins the queue, lets go of the lot, takes it again, and if nobody
+//! **Time.** A timed park never sleeps: it joins the queue, lets go of it, takes it again, and if nobody
 //! has unparked it in between it has timed out. Loom explores every order of those steps against everybody
 //! else's, so every timeout that could happen does, early or late. There is no clock: a deadline that exists
 //! has passed as soon as anybody asks.
 //!
 //! **Patience** (when a waiter asks for a hand-off) is a choice of the model's: [`set_patience`].
 //!
-//! What this leaves out: the lot's mutex orders memory between everybody who uses it, as the real one does for
-//! one bucket but not across buckets; a model cannot show that an ordering is needed where the lot already
-//! gives it.
+//! What this leaves out: being unparked orders memory, and so does a queue's mutex between those who use it, as in
+//! the real one; a model cannot show that an ordering is needed where these already give it.
 
 use loom::sync::atomic::AtomicU32;
 use std::cell::Cell;
@@ -56,10 +55,10 @@ thread_local! {
     static IMPATIENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How many waiters the table of [`crate::waiters`] counts: none, once nobody waits any more.
-pub fn waiters_counted() -> usize {
+/// Whether nobody is parked, and the table of [`crate::waiters`] counts nobody.
+pub fn nobody_waits() -> bool {
     let [count] = waiter_counts();
-    count.load(loom::sync::atomic::Ordering::Relaxed) as usize
+    lot::is_empty() && count.load(loom::sync::atomic::Ordering::Relaxed) == 0
 }
 
 /// Chooses for this thread's models whether waiters are patient (they never ask for a hand-off, the default)
@@ -83,7 +82,10 @@ impl Patience {
 /// The same names as parking_lot_core has; its documentation says what each does.
 pub(crate) mod lot {
     use loom::sync::Mutex;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::sync::atomic::Ordering::{Acquire, Release};
     use loom::thread::{self, Thread};
+    use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Instant;
 
@@ -121,43 +123,66 @@ pub(crate) mod lot {
         RequeueAll,
     }
 
+    /// A parked thread, in the queue of its key. The std mutexes are never held across a step of the model.
     struct Parked {
-        key: usize,
-        token: ParkToken,
-        place: Arc<Place>,
-    }
-
-    /// Where one park waits for its own wake-up. The mutex is std's: it is never held across a step of the model.
-    struct Place {
         thread: Thread,
+        token: ParkToken,
+        key: std::sync::Mutex<usize>,
+        asleep: std::sync::Mutex<bool>,
         woken: std::sync::Mutex<Option<UnparkToken>>,
+        /// Orders what came before the wake-up before what comes after the park, as a real wake-up does.
+        bell: AtomicUsize,
     }
 
-    impl Place {
+    impl Parked {
+        fn key(&self) -> usize {
+            *self.key.lock().unwrap()
+        }
+
         fn wake(&self, token: UnparkToken) {
+            self.bell.fetch_add(1, Release);
             *self.woken.lock().unwrap() = Some(token);
-            self.thread.unpark();
+            // Loom takes an unpark for the end of whatever the thread is blocked on: only if that is `wait`.
+            if *self.asleep.lock().unwrap() {
+                self.thread.unpark();
+            }
         }
 
         fn wait(&self) -> UnparkToken {
             let mut strays = false;
             loop {
-                // Loom forgets an unpark when the thread blocks on something else, so this comes first.
                 if let Some(token) = *self.woken.lock().unwrap() {
+                    self.bell.fetch_add(1, Acquire);
                     if strays {
-                        // It may have been the model's own unpark, which the model will want to see.
+                        // It was the model's own unpark, which the model will want to see.
                         self.thread.unpark();
                     }
                     return token;
                 }
+                *self.asleep.lock().unwrap() = true;
                 thread::park();
-                strays = self.woken.lock().unwrap().is_none();
+                *self.asleep.lock().unwrap() = false;
+                strays |= self.woken.lock().unwrap().is_none();
             }
         }
     }
 
+    type Queue = Arc<Mutex<Vec<Arc<Parked>>>>;
+
     loom::lazy_static! {
-        static ref QUEUE: Mutex<Vec<Parked>> = Mutex::new(Vec::new());
+        static ref QUEUES: std::sync::Mutex<BTreeMap<usize, Queue>> = Default::default();
+    }
+
+    fn queue(key: usize) -> Queue {
+        QUEUES.lock().unwrap().entry(key).or_default().clone()
+    }
+
+    /// Whether no thread is parked.
+    pub(super) fn is_empty() -> bool {
+        let queues = QUEUES.lock().unwrap().clone();
+        queues
+            .values()
+            .all(|queue| queue.lock().unwrap().is_empty())
     }
 
     /// # Safety
@@ -170,33 +195,40 @@ pub(crate) mod lot {
         token: ParkToken,
         timeout: Option<Instant>,
     ) -> ParkResult {
-        let place = {
-            let mut queue = QUEUE.lock().unwrap();
+        let parked = {
+            let queue = queue(key);
+            let mut queue = queue.lock().unwrap();
             if !validate() {
                 return ParkResult::Invalid;
             }
-            let place = Arc::new(Place {
+            let parked = Arc::new(Parked {
                 thread: thread::current(),
-                woken: std::sync::Mutex::new(None),
-            });
-            queue.push(Parked {
-                key,
                 token,
-                place: place.clone(),
+                key: key.into(),
+                asleep: false.into(),
+                woken: None.into(),
+                bell: AtomicUsize::new(0),
             });
-            place
+            queue.push(parked.clone());
+            parked
         };
         before_sleep();
 
-        if timeout.is_some() {
-            let mut queue = QUEUE.lock().unwrap();
-            if let Some(here) = queue.iter().position(|p| Arc::ptr_eq(&p.place, &place)) {
-                let key = queue.remove(here).key;
-                timed_out(key, queue.iter().all(|p| p.key != key));
-                return ParkResult::TimedOut;
+        while timeout.is_some() {
+            let key = parked.key();
+            let queue = queue(key);
+            let mut queue = queue.lock().unwrap();
+            if parked.key() != key {
+                continue; // It was moved meanwhile.
             }
+            let Some(here) = queue.iter().position(|p| Arc::ptr_eq(p, &parked)) else {
+                break; // Somebody has taken it out, and will wake it.
+            };
+            queue.remove(here);
+            timed_out(key, queue.is_empty());
+            return ParkResult::TimedOut;
         }
-        ParkResult::Unparked(place.wait())
+        ParkResult::Unparked(parked.wait())
     }
 
     /// # Safety
@@ -206,29 +238,27 @@ pub(crate) mod lot {
         mut filter: impl FnMut(ParkToken) -> FilterOp,
         callback: impl FnOnce(UnparkResult) -> UnparkToken,
     ) -> UnparkResult {
-        let mut queue = QUEUE.lock().unwrap();
         let mut chosen = Vec::new();
-        let mut next = 0;
-        while next < queue.len() {
-            if queue[next].key != key {
-                next += 1;
-                continue;
+        let (result, token) = {
+            let queue = queue(key);
+            let mut queue = queue.lock().unwrap();
+            let mut next = 0;
+            while next < queue.len() {
+                match filter(queue[next].token) {
+                    FilterOp::Unpark => chosen.push(queue.remove(next)),
+                    FilterOp::Skip => next += 1,
+                    FilterOp::Stop => break,
+                }
             }
-            match filter(queue[next].token) {
-                FilterOp::Unpark => chosen.push(queue.remove(next)),
-                FilterOp::Skip => next += 1,
-                FilterOp::Stop => break,
-            }
-        }
-        let result = UnparkResult {
-            unparked_threads: chosen.len(),
-            requeued_threads: 0,
-            have_more_threads: queue.iter().any(|p| p.key == key),
+            let result = UnparkResult {
+                unparked_threads: chosen.len(),
+                requeued_threads: 0,
+                have_more_threads: !queue.is_empty(),
+            };
+            (result, callback(result))
         };
-        let token = callback(result);
-        drop(queue);
         for parked in chosen {
-            parked.place.wake(token);
+            parked.wake(token);
         }
         result
     }
@@ -256,31 +286,35 @@ pub(crate) mod lot {
         validate: impl FnOnce() -> RequeueOp,
         callback: impl FnOnce(RequeueOp, UnparkResult) -> UnparkToken,
     ) -> UnparkResult {
-        let mut queue = QUEUE.lock().unwrap();
-        let op = validate();
-        let mut result = UnparkResult::default();
-        if op == RequeueOp::Abort {
-            callback(op, result);
-            return result;
-        }
         let mut chosen = None;
-        let mut next = 0;
-        while next < queue.len() {
-            if queue[next].key == from {
-                if op == RequeueOp::UnparkOneRequeueRest && chosen.is_none() {
-                    chosen = Some(queue.remove(next));
+        let (result, token) = {
+            // In the order of the keys, as everybody who takes two.
+            let first = queue(from.min(to));
+            let second = queue(from.max(to));
+            let mut first = first.lock().unwrap();
+            let mut second = second.lock().unwrap();
+            let (source, target) = match from < to {
+                true => (&mut first, &mut second),
+                false => (&mut second, &mut first),
+            };
+            let op = validate();
+            let mut result = UnparkResult::default();
+            if op != RequeueOp::Abort {
+                let mut moved = std::mem::take(&mut **source);
+                if op == RequeueOp::UnparkOneRequeueRest && !moved.is_empty() {
+                    chosen = Some(moved.remove(0));
                     result.unparked_threads = 1;
-                    continue;
                 }
-                queue[next].key = to;
-                result.requeued_threads += 1;
+                result.requeued_threads = moved.len();
+                for parked in moved {
+                    *parked.key.lock().unwrap() = to;
+                    target.push(parked);
+                }
             }
-            next += 1;
-        }
-        let token = callback(op, result);
-        drop(queue);
+            (result, callback(op, result))
+        };
         if let Some(parked) = chosen {
-            parked.place.wake(token);
+            parked.wake(token);
         }
         result
     }

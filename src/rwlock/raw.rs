@@ -44,6 +44,7 @@ use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU32, Patience, const_fn};
 use crate::spin::Spin;
 use std::cell::Cell;
+use std::ptr;
 
 const WRITER: u32 = 1;
 const UPGRADABLE: u32 = 2;
@@ -52,8 +53,9 @@ const DRAINS: u32 = 8;
 const ONE_READER: u32 = 16;
 const READERS: u32 = !(ONE_READER - 1);
 
-/// Half of what the word can count: those who enter other than by `read` (by being admitted from the queue, or
-/// by a downgrade) are threads, of which no system has 2²⁷, so the other half is room enough for them.
+/// Half of what the word can count. The other half is for those who must not be refused, which are as many as there
+/// are threads: readers that are admitted from the queue (and go again if that was too many), that take their lock
+/// again after a wait, and writers that downgrade.
 const MAX_READERS: u32 = READERS / ONE_READER / 2;
 
 /// Park tokens in the queue: the bit that the thread waits to set, or zero for a reader …
@@ -62,13 +64,13 @@ const READ: usize = 0;
 const IMPATIENT: usize = 4;
 
 /// Unpark token: readers have been counted in.
-const ADMITTED: usize = 1;
+const ADMITTED: usize = 2;
 /// Unpark token: the writer or upgradable reader owns its bit.
-const HANDED_OVER: usize = 2;
+const HANDED_OVER: usize = 4;
 
 /// The park token in the drain. A reader that leaves may come there late.
 fn drain_token() -> ParkToken {
-    parking::late(2)
+    parking::late(1)
 }
 
 fn is_readable(state: u32, recursive: bool) -> bool {
@@ -78,6 +80,11 @@ fn is_readable(state: u32, recursive: bool) -> bool {
 
 fn is_claimable(state: u32) -> bool {
     state & (WRITER | UPGRADABLE) == 0
+}
+
+#[cold]
+fn too_many_readers() -> ! {
+    panic!("RwLock::read: more than {MAX_READERS} readers");
 }
 
 /// The untyped reader-writer lock. It appears in the types of guards; use [`RwLock`](crate::RwLock).
@@ -98,7 +105,8 @@ impl RawRwLock {
 
     #[inline(always)]
     pub(crate) fn key(&self) -> usize {
-        (&raw const *self).addr()
+        // Exposed, so that a late wake may find its way back to it.
+        (&raw const *self).expose_provenance()
     }
 
     pub(crate) fn is_locked(&self) -> bool {
@@ -114,15 +122,15 @@ impl RawRwLock {
 
     // ---- Readers.
 
+    /// Panics if there are `limit` readers already.
     #[inline]
-    fn try_enter(&self, recursive: bool) -> bool {
+    fn try_enter(&self, recursive: bool, limit: u32) -> bool {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         while is_readable(state, recursive) {
-            assert!(
-                state / ONE_READER < MAX_READERS,
-                "RwLock::read: more than {MAX_READERS} readers"
-            );
+            if state / ONE_READER >= limit {
+                too_many_readers();
+            }
             // ORDERING: Acquire pairs with the Release of the last writer.
             match self
                 .state
@@ -137,7 +145,7 @@ impl RawRwLock {
 
     #[inline]
     pub(crate) fn try_read(&self, recursive: bool) -> bool {
-        let inside = self.try_enter(recursive);
+        let inside = self.try_enter(recursive, MAX_READERS);
         if inside {
             self.data.shared();
         }
@@ -147,18 +155,26 @@ impl RawRwLock {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn read(&self, recursive: bool, deadline: Deadline) -> bool {
-        let inside = self.try_enter(recursive) || self.read_contended(recursive, deadline);
+        let inside = self.try_enter(recursive, MAX_READERS)
+            || self.read_contended(recursive, MAX_READERS, deadline);
         if inside {
             self.data.shared();
         }
         inside
     }
 
+    /// Takes a read that the caller has given back for a while. It must not fail, so it does not panic.
+    pub(crate) fn read_again(&self) {
+        let _ = self.try_enter(false, u32::MAX)
+            || self.read_contended(false, u32::MAX, Deadline::NEVER);
+        self.data.shared();
+    }
+
     #[cold]
-    fn read_contended(&self, recursive: bool, deadline: Deadline) -> bool {
+    fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
         let mut spin = Spin::new();
         loop {
-            if self.try_enter(recursive) {
+            if self.try_enter(recursive, limit) {
                 return true;
             }
             if spin.again() {
@@ -168,7 +184,11 @@ impl RawRwLock {
             match self.park(ParkToken(READ), deadline, blocked) {
                 ParkResult::Unparked(UnparkToken(given)) if given & ADMITTED != 0 => {
                     // ORDERING: Acquire pairs with the Release by which the writer counted us in.
-                    self.state.load(Acquire);
+                    if self.state.load(Acquire) / ONE_READER > limit {
+                        // SAFETY: we were counted in.
+                        unsafe { self.unlock_read() };
+                        too_many_readers();
+                    }
                     return true;
                 }
                 ParkResult::TimedOut => return false,
@@ -182,34 +202,32 @@ impl RawRwLock {
     #[inline]
     pub(crate) unsafe fn unlock_read(&self) {
         self.data.shared();
-        let this: *const Self = self;
+        let key = self.key();
         // ORDERING: Release pairs with the Acquire by which a writer sees that the readers have left.
         let state = self.state.fetch_sub(ONE_READER, Release);
         if state & (READERS | DRAINS) == ONE_READER | DRAINS {
-            // SAFETY: `this` was a lock a moment ago.
-            unsafe { Self::wake_drained(this) };
+            Self::wake_drained(key);
         }
     }
 
-    /// Wakes the writer that waits for readers to leave, if it still does.
-    ///
-    /// # Safety
-    /// `this` is the address of a lock that the caller has just left. It may be gone.
+    /// Wakes the writer that waits for the readers of the lock with this key to leave, if it still does. The lock may
+    /// be gone.
     #[cold]
-    unsafe fn wake_drained(this: *const Self) {
+    fn wake_drained(key: usize) {
         let choose = |waiter| match waiter == drain_token() {
             true => FilterOp::Unpark,
             false => FilterOp::Skip,
         };
         let callback = || {
-            // SAFETY: a writer was found in the drain of this address, so it borrows a lock there (invariant 5).
-            let lock = unsafe { &*this };
+            let lock = ptr::with_exposed_provenance::<Self>(key);
+            // SAFETY: a writer was found in the drain of this key, so it borrows a lock there (invariant 5).
+            let lock = unsafe { &*lock };
             // ORDERING: Relaxed; the queue's lock orders it against the writer's own changes of the bit.
             lock.state.fetch_and(!DRAINS, Relaxed);
             NO_TOKEN
         };
         // SAFETY: the lock may be gone, but `choose` picks only a `late` token.
-        unsafe { parking::unpark_first(this.addr() + 1, choose, callback) };
+        unsafe { parking::unpark_first(key + 1, choose, callback) };
     }
 
     // ---- Writers and upgradable readers.
@@ -440,11 +458,15 @@ impl RawRwLock {
         self.release(WRITER, UPGRADABLE, false);
     }
 
-    /// Turns the caller's upgradable read into a read.
+    /// Turns the caller's upgradable read into a read. Panics, and leaves it as it is, if there are too many readers.
     ///
     /// # Safety
     /// The caller is the upgradable reader, and a reader when this returns.
     pub(crate) unsafe fn downgrade_upgradable(&self) {
+        // ORDERING: Relaxed; it is only counted.
+        if self.state.load(Relaxed) / ONE_READER >= MAX_READERS {
+            too_many_readers();
+        }
         self.release(UPGRADABLE, ONE_READER, false);
     }
 
@@ -505,55 +527,56 @@ impl RawRwLock {
         // Once for every `BATCH` of threads to wake. From the second time on we are inside as one more reader,
         // which keeps the lock alive and the admission of readers right.
         let claimable = Cell::new(is_claimable(add));
-        let mut owner = true;
         loop {
             let picked = Cell::new(0);
             let given = Cell::new(0);
+            let left_out = Cell::new(false);
             let choose = |ParkToken(waiter)| {
-                if picked.get() == BATCH {
-                    return FilterOp::Stop;
-                }
                 if waiter == READ {
+                    // One place is for the writer, wherever it is in the queue: later we no longer own its bit.
+                    if picked.get() == BATCH - 1 {
+                        left_out.set(true);
+                        return FilterOp::Skip;
+                    }
+                    picked.set(picked.get() + 1);
                     given.set(given.get() + ONE_READER);
                 } else if claimable.replace(false) {
-                    if owner && (fair || waiter & IMPATIENT != 0) {
+                    if fair || waiter & IMPATIENT != 0 {
                         given.set(given.get() | (waiter & !IMPATIENT) as u32);
                     }
                 } else {
                     return FilterOp::Skip;
                 }
-                picked.set(picked.get() + 1);
                 FilterOp::Unpark
             };
-            let left = Cell::new(0);
-            let full = Cell::new(false);
-            let callback = |threads, more| {
-                full.set(threads == BATCH && more);
-                let stay = if full.get() { ONE_READER } else { 0 };
+            let after = Cell::new(0);
+            let callback = |_, more| {
+                let stay = if left_out.get() { ONE_READER } else { 0 };
                 let keep = if more { !0 } else { !PARKED };
                 let next = |state| (state - remove + add + given.get() + stay) & keep;
                 // ORDERING: Release pairs with the Acquire of whoever is admitted, handed its bit, or enters
                 // next; Relaxed, since we look at nothing that others have written.
-                let update = self.state.fetch_update(Release, Relaxed, |s| Some(next(s)));
-                left.set(next(update.unwrap_or_default()));
+                let before = self.state.fetch_update(Release, Relaxed, |s| Some(next(s)));
+                after.set(next(before.unwrap_or_default()));
                 match given.get() & (WRITER | UPGRADABLE) {
                     0 => UnparkToken(ADMITTED),
                     _ => UnparkToken(ADMITTED | HANDED_OVER),
                 }
             };
+            let key = self.key();
             // SAFETY: we own `remove` until the callback takes it away.
-            unsafe { parking::unpark_some(self.key(), choose, callback) };
-            if !full.get() {
-                let last = remove == ONE_READER && left.get() & READERS == 0;
-                if last && left.get() & DRAINS != 0 {
-                    // SAFETY: we have just left.
-                    unsafe { Self::wake_drained(self) };
+            unsafe { parking::unpark_some(key, choose, callback) };
+            claimable.set(false);
+            if !left_out.get() {
+                // Now we may have been the last reader. We touch the lock no more.
+                let last = remove == ONE_READER && after.get() & READERS == 0;
+                if last && after.get() & DRAINS != 0 {
+                    Self::wake_drained(key);
                 }
                 return;
             }
             remove = ONE_READER;
             add = 0;
-            owner = false;
         }
     }
 
