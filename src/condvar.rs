@@ -381,7 +381,7 @@ where
     }
 }
 
-impl<'v, L: Whole, T: ?Sized + 'v> View<'v> for Guard<L, Exclusive, T>
+impl<'v, L: Whole, T: ?Sized> View<'v> for Guard<L, Exclusive, T>
 where
     Exclusive: Mode<L::Raw>,
 {
@@ -392,7 +392,7 @@ where
     }
 }
 
-impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized + 'v> View<'v> for Guard<L, Shared, T> {
+impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized> View<'v> for Guard<L, Shared, T> {
     type View = &'v T;
 
     fn view(&'v mut self) -> &'v T {
@@ -400,7 +400,7 @@ impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized + 'v> View<'v> for Guard<L, Shared
     }
 }
 
-impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized + 'v> View<'v> for Guard<L, Upgradable, T> {
+impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized> View<'v> for Guard<L, Upgradable, T> {
     type View = &'v T;
 
     fn view(&'v mut self) -> &'v T {

@@ -4,12 +4,12 @@
 mod common;
 
 use anteroom::{Condvar, Mutex, MutexGuard, RwLock, WaitTimeoutResult};
-use common::{asleep, must_end};
+use common::{Meeting, Random, asleep, must_end};
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
 use std::time::Duration;
-use std::{hint, thread};
 
 /// Runs `f`, which must panic, and returns what it said.
 #[track_caller]
@@ -111,7 +111,7 @@ fn waiters_moved_to_their_mutex_do_not_keep_a_second_lock_out() {
 
 #[test]
 fn of_two_first_waiters_that_come_at_once_with_two_kinds_of_lock_one_is_refused() {
-    const ROUNDS: usize = 20_000;
+    const ROUNDS: usize = 4_000;
     // Thousands of panics that are meant need not be printed.
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -125,21 +125,15 @@ fn of_two_first_waiters_that_come_at_once_with_two_kinds_of_lock_one_is_refused(
     must_end(|| {
         let (mutex, rwlock) = (Mutex::new(()), RwLock::new(()));
         let changed = Condvar::new();
-        let arrived = AtomicUsize::new(0);
+        let together = Meeting::of(2);
         let refused = AtomicUsize::new(0);
         // Both come at once; who is refused wakes the other.
-        let play = |wait: &dyn Fn() -> WaitTimeoutResult| {
+        let play = |player: u64, wait: &mut dyn FnMut() -> WaitTimeoutResult| {
+            let mut random = Random(player);
             for round in 1..=ROUNDS {
-                arrived.fetch_add(1, SeqCst);
-                let mut spins = 0;
-                while arrived.load(SeqCst) < 2 * round {
-                    spins += 1;
-                    match spins % 20_000 {
-                        0 => thread::yield_now(),
-                        _ => hint::spin_loop(),
-                    }
-                }
-                match catch_unwind(AssertUnwindSafe(wait)) {
+                together.wait();
+                random.pause(30);
+                match catch_unwind(AssertUnwindSafe(&mut *wait)) {
                     Ok(rest) => assert!(!rest.timed_out(), "round {round}: neither was refused"),
                     Err(_) => {
                         refused.fetch_add(1, SeqCst);
@@ -150,8 +144,14 @@ fn of_two_first_waiters_that_come_at_once_with_two_kinds_of_lock_one_is_refused(
         };
         let limit = Duration::from_secs(10);
         thread::scope(|s| {
-            s.spawn(|| play(&|| changed.wait_for(&mut mutex.lock(), limit)));
-            s.spawn(|| play(&|| changed.wait_for(&mut rwlock.write(), limit)));
+            s.spawn(|| {
+                let mut guard = mutex.lock();
+                play(1, &mut || changed.wait_for(&mut guard, limit));
+            });
+            s.spawn(|| {
+                let mut guard = rwlock.write();
+                play(2, &mut || changed.wait_for(&mut guard, limit));
+            });
         });
         assert_eq!(refused.into_inner(), ROUNDS);
     });

@@ -1,12 +1,12 @@
-//! `Mutex` on real threads: every way to lock it, how long each waits, and who comes next.
+//! `Mutex` on real threads: every way to lock it, how long each waits, and what it does with its data.
+//! Who comes next is in `mutex_fairness.rs`.
 
 mod common;
 
-use anteroom::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
-use common::{asleep, asleep_for_good, must_end, sleeps_for_good, this_thread, until};
+use anteroom::Mutex;
+use common::{asleep, asleep_for_good, must_end};
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,21 @@ fn an_hour_ago() -> Instant {
         .unwrap_or_else(Instant::now)
 }
 
+type TryLock = fn(&Arc<Mutex<u32>>) -> bool;
+
+const TRIES: [TryLock; 6] = [
+    |mutex| mutex.try_lock().is_some(),
+    |mutex| mutex.try_lock_for(Duration::ZERO).is_some(),
+    |mutex| mutex.try_lock_until(an_hour_ago()).is_some(),
+    |mutex| mutex.try_lock_arc().is_some(),
+    |mutex| mutex.try_lock_arc_for(Duration::ZERO).is_some(),
+    |mutex| mutex.try_lock_arc_until(an_hour_ago()).is_some(),
+];
+
 /// Whether the mutex is to be had at once, on which all ways to try must agree.
 #[track_caller]
-fn is_free<T>(mutex: &Arc<Mutex<T>>) -> bool {
-    let tries: [fn(&Arc<Mutex<T>>) -> bool; 6] = [
-        |mutex| mutex.try_lock().is_some(),
-        |mutex| mutex.try_lock_for(Duration::ZERO).is_some(),
-        |mutex| mutex.try_lock_until(an_hour_ago()).is_some(),
-        |mutex| mutex.try_lock_arc().is_some(),
-        |mutex| mutex.try_lock_arc_for(Duration::ZERO).is_some(),
-        |mutex| mutex.try_lock_arc_until(an_hour_ago()).is_some(),
-    ];
-    let tries = tries.map(|try_lock| try_lock(mutex));
+fn is_free(mutex: &Arc<Mutex<u32>>) -> bool {
+    let tries = TRIES.map(|try_lock| try_lock(mutex));
     assert!(tries.iter().all(|&got| got == tries[0]), "{tries:?}");
     assert_eq!(mutex.is_locked(), !tries[0]);
     tries[0]
@@ -65,32 +68,36 @@ fn a_static_mutex_counts_every_increment() {
 
 #[test]
 fn tries_and_expired_timeouts_get_in_exactly_when_it_is_free() {
-    let mutex = Arc::new(Mutex::new(0));
-    assert!(is_free(&mutex));
-    let guard = mutex.lock();
-    assert!(!is_free(&mutex));
-    drop(guard);
-    assert!(is_free(&mutex));
-    let guard = mutex.lock_arc();
-    assert!(!is_free(&mutex));
-    drop(guard);
-    assert!(is_free(&mutex));
+    must_end(|| {
+        let mutex = Arc::new(Mutex::new(0));
+        assert!(is_free(&mutex));
+        let guard = mutex.lock();
+        assert!(!is_free(&mutex));
+        drop(guard);
+        assert!(is_free(&mutex));
+        let guard = mutex.lock_arc();
+        assert!(!is_free(&mutex));
+        drop(guard);
+        assert!(is_free(&mutex));
+    });
 }
 
 #[test]
 fn every_kind_of_guard_unlocks_when_it_is_dropped() {
-    let mutex = Arc::new(Mutex::new(0));
-    let soon = Instant::now() + LONG;
-    *mutex.lock() += 1;
-    *mutex.try_lock().unwrap() += 1;
-    *mutex.try_lock_for(LONG).unwrap() += 1;
-    *mutex.try_lock_until(soon).unwrap() += 1;
-    *mutex.lock_arc() += 1;
-    *mutex.try_lock_arc().unwrap() += 1;
-    *mutex.try_lock_arc_for(LONG).unwrap() += 1;
-    *mutex.try_lock_arc_until(soon).unwrap() += 1;
-    assert!(is_free(&mutex));
-    assert_eq!(Arc::into_inner(mutex).unwrap().into_inner(), 8);
+    must_end(|| {
+        let mutex = Arc::new(Mutex::new(0));
+        let soon = Instant::now() + LONG;
+        *mutex.lock() += 1;
+        *mutex.try_lock().unwrap() += 1;
+        *mutex.try_lock_for(LONG).unwrap() += 1;
+        *mutex.try_lock_until(soon).unwrap() += 1;
+        *mutex.lock_arc() += 1;
+        *mutex.try_lock_arc().unwrap() += 1;
+        *mutex.try_lock_arc_for(LONG).unwrap() += 1;
+        *mutex.try_lock_arc_until(soon).unwrap() += 1;
+        assert!(is_free(&mutex));
+        assert_eq!(Arc::into_inner(mutex).unwrap().into_inner(), 8);
+    });
 }
 
 #[test]
@@ -177,149 +184,6 @@ fn threads_that_sleep_in_lock_are_woken_one_after_the_other() {
 }
 
 #[test]
-fn unlock_fair_frees_it_when_nobody_waits() {
-    let mutex = Arc::new(Mutex::new(0));
-    MutexGuard::unlock_fair(mutex.lock());
-    assert!(is_free(&mutex));
-    ArcMutexGuard::unlock_fair(mutex.lock_arc());
-    assert!(is_free(&mutex));
-    mem::forget(mutex.lock());
-    // SAFETY: the guard that held it was forgotten.
-    unsafe { mutex.force_unlock_fair() };
-    assert!(is_free(&mutex));
-}
-
-/// Checks that `hold_and_release`, which locks, starts the sleeper that it is given, and unlocks, gives the mutex
-/// to that sleeper in the moment in which it unlocks.
-fn check_hand_over(hold_and_release: impl Fn(&Arc<Mutex<u32>>, &dyn Fn())) {
-    let mutex = &Arc::new(Mutex::new(0));
-    for _ in 0..10 {
-        let leave = AtomicBool::new(false);
-        thread::scope(|s| {
-            hold_and_release(mutex, &|| {
-                asleep_for_good(s, || {
-                    let _guard = mutex.lock();
-                    until(|| leave.load(SeqCst));
-                });
-            });
-            let gap = is_free(mutex);
-            leave.store(true, SeqCst);
-            assert!(!gap, "it was free for a moment");
-        });
-    }
-}
-
-#[test]
-fn unlock_fair_hands_over_to_a_thread_that_sleeps() {
-    must_end(|| {
-        check_hand_over(|mutex, start_sleeper| {
-            let guard = mutex.lock();
-            start_sleeper();
-            MutexGuard::unlock_fair(guard);
-        });
-        check_hand_over(|mutex, start_sleeper| {
-            let guard = mutex.lock_arc();
-            start_sleeper();
-            ArcMutexGuard::unlock_fair(guard);
-        });
-        check_hand_over(|mutex, start_sleeper| {
-            let guard = MutexGuard::map(mutex.lock(), |data| data);
-            start_sleeper();
-            MappedMutexGuard::unlock_fair(guard);
-        });
-    });
-}
-
-#[test]
-fn force_unlock_fair_hands_over_to_a_thread_that_sleeps() {
-    must_end(|| {
-        check_hand_over(|mutex, start_sleeper| {
-            mem::forget(mutex.lock());
-            start_sleeper();
-            // SAFETY: the guard that held it was forgotten.
-            unsafe { mutex.force_unlock_fair() };
-        });
-    });
-}
-
-#[test]
-fn unlock_fair_serves_those_who_sleep_in_their_order() {
-    must_end(|| {
-        let turns = Mutex::new(Vec::new());
-        thread::scope(|s| {
-            let guard = turns.lock();
-            for turn in 0..5 {
-                let turns = &turns;
-                asleep_for_good(s, move || {
-                    let mut guard = turns.lock();
-                    guard.push(turn);
-                    MutexGuard::unlock_fair(guard);
-                });
-            }
-            MutexGuard::unlock_fair(guard);
-        });
-        assert_eq!(turns.into_inner(), [0, 1, 2, 3, 4]);
-    });
-}
-
-#[test]
-fn bump_keeps_it_when_nobody_waits() {
-    let mutex = Arc::new(Mutex::new(1));
-    let mut guard = mutex.lock();
-    MutexGuard::bump(&mut guard);
-    assert!(!is_free(&mutex));
-    assert_eq!(*guard, 1);
-}
-
-#[test]
-fn bump_lets_a_thread_that_sleeps_go_first() {
-    must_end(|| {
-        let mutex = Arc::new(Mutex::new(0));
-        for round in 0..20 {
-            thread::scope(|s| {
-                let mut guard = mutex.lock();
-                asleep_for_good(s, || *mutex.lock() += 1);
-                MutexGuard::bump(&mut guard);
-                assert_eq!(*guard, round + 1);
-                assert!(!is_free(&mutex));
-            });
-        }
-    });
-}
-
-/// Adversary 21 (Go 13086): a thread that locks again as soon as it has unlocked keeps others out for ever.
-///
-/// One who has slept through a release is given the mutex by the next; so it takes two, and three if the first
-/// found the waiter between two sleeps.
-#[test]
-fn a_sleeper_is_served_after_a_few_releases_even_if_the_owner_locks_again_at_once() {
-    must_end(|| {
-        let mutex = Mutex::new(0);
-        for _ in 0..10 {
-            let served = AtomicBool::new(false);
-            let sleeper = AtomicI32::new(0);
-            thread::scope(|s| {
-                let mut guard = mutex.lock();
-                s.spawn(|| {
-                    sleeper.store(this_thread(), SeqCst);
-                    let _guard = mutex.lock();
-                    served.store(true, SeqCst);
-                });
-                until(|| sleeper.load(SeqCst) != 0);
-                let mut releases = 0;
-                while !served.load(SeqCst) {
-                    until(|| sleeps_for_good(sleeper.load(SeqCst)));
-                    drop(guard);
-                    guard = mutex.lock();
-                    releases += 1;
-                    assert!(releases < 5, "passed over {releases} times");
-                }
-            });
-        }
-    });
-}
-
-#[test]
 fn force_unlock_gives_back_what_a_forgotten_guard_held() {
     must_end(|| {
         let mutex = Arc::new(Mutex::new(0));
@@ -340,46 +204,52 @@ fn force_unlock_gives_back_what_a_forgotten_guard_held() {
 
 #[test]
 fn data_is_reached_without_locking_by_whom_owns_or_borrows_the_mutex() {
-    let mut mutex = Mutex::from(String::from("a"));
-    mutex.get_mut().push('b');
-    let data = mutex.data_ptr();
-    mem::forget(mutex.lock());
-    // SAFETY: we hold the mutex, and its guard is gone.
-    unsafe { &mut *data }.push('c');
-    // SAFETY: the guard was forgotten.
-    unsafe { mutex.force_unlock() };
-    assert_eq!(*mutex.lock(), "abc");
-    assert_eq!(mutex.into_inner(), "abc");
-    assert_eq!(*Mutex::<String>::default().lock(), "");
+    must_end(|| {
+        let mut mutex = Mutex::from(String::from("a"));
+        mutex.get_mut().push('b');
+        let data = mutex.data_ptr();
+        mem::forget(mutex.lock());
+        // SAFETY: we hold the mutex, and its guard is gone.
+        unsafe { &mut *data }.push('c');
+        // SAFETY: the guard was forgotten.
+        unsafe { mutex.force_unlock() };
+        assert_eq!(*mutex.lock(), "abc");
+        assert_eq!(mutex.into_inner(), "abc");
+        assert_eq!(*Mutex::<String>::default().lock(), "");
+    });
 }
 
 #[test]
 fn data_is_dropped_once() {
-    let data = Arc::new(());
-    drop(Mutex::new(data.clone()));
-    assert_eq!(Arc::strong_count(&data), 1);
-    let taken_out = Mutex::new(data.clone()).into_inner();
-    assert_eq!(Arc::strong_count(&data), 2);
-    drop(taken_out);
-    let mutex = Arc::new(Mutex::new(data.clone()));
-    let guard = mutex.lock_arc();
-    drop(mutex);
-    assert_eq!(Arc::strong_count(&data), 2);
-    drop(guard);
-    assert_eq!(Arc::strong_count(&data), 1);
+    must_end(|| {
+        let data = Arc::new(());
+        drop(Mutex::new(data.clone()));
+        assert_eq!(Arc::strong_count(&data), 1);
+        let taken_out = Mutex::new(data.clone()).into_inner();
+        assert_eq!(Arc::strong_count(&data), 2);
+        drop(taken_out);
+        let mutex = Arc::new(Mutex::new(data.clone()));
+        let guard = mutex.lock_arc();
+        drop(mutex);
+        assert_eq!(Arc::strong_count(&data), 2);
+        drop(guard);
+        assert_eq!(Arc::strong_count(&data), 1);
+    });
 }
 
 #[test]
 fn an_arc_guard_keeps_the_mutex_alive_and_lets_it_go() {
-    let mutex = Arc::new(Mutex::new(1));
-    let there = Arc::downgrade(&mutex);
-    let mut guard = mutex.try_lock_arc().unwrap();
-    drop(mutex);
-    *guard += 1;
-    assert_eq!(*guard, 2);
-    assert!(there.upgrade().is_some_and(|mutex| mutex.is_locked()));
-    drop(guard);
-    assert!(there.upgrade().is_none());
+    must_end(|| {
+        let mutex = Arc::new(Mutex::new(1));
+        let there = Arc::downgrade(&mutex);
+        let mut guard = mutex.try_lock_arc().unwrap();
+        drop(mutex);
+        *guard += 1;
+        assert_eq!(*guard, 2);
+        assert!(there.upgrade().is_some_and(|mutex| mutex.is_locked()));
+        drop(guard);
+        assert!(there.upgrade().is_none());
+    });
 }
 
 #[test]
@@ -423,10 +293,12 @@ fn borrowed_data_is_locked_like_any_other() {
 
 #[test]
 fn debug_shows_the_data_or_that_it_is_locked_and_never_waits() {
-    let mutex = Mutex::new(5);
-    assert_eq!(format!("{mutex:?}"), "Mutex { data: 5 }");
-    let guard = mutex.lock();
-    assert_eq!(format!("{mutex:?}"), "Mutex { .. }");
-    assert_eq!(format!("{guard:?} {guard}"), "5 5");
-    assert_eq!(format!("{guard:03}"), "005");
+    must_end(|| {
+        let mutex = Mutex::new(5);
+        assert_eq!(format!("{mutex:?}"), "Mutex { data: 5 }");
+        let guard = mutex.lock();
+        assert_eq!(format!("{mutex:?}"), "Mutex { .. }");
+        assert_eq!(format!("{guard:?} {guard}"), "5 5");
+        assert_eq!(format!("{guard:03}"), "005");
+    });
 }

@@ -1,7 +1,7 @@
 //! What the tests share: a limit on how long a test may hang, and how to know that a thread sleeps.
 #![allow(dead_code, reason = "each test file uses a part of this module")]
 
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
@@ -79,6 +79,33 @@ fn start_until<'scope, R: Send + 'scope>(
     handle
 }
 
+/// Takes a lock by `own`, and again as soon as it has dropped that guard, until a thread that sleeps in `other`
+/// has got in. Returns how often it passed that thread over, which sleeps again before each release.
+#[track_caller]
+pub(crate) fn times_passed_over<O, G>(own: impl Fn() -> O, other: impl Fn() -> G + Sync) -> usize {
+    const TOO_OFTEN: usize = 100;
+    let (sleeper, served) = (AtomicI32::new(0), AtomicBool::new(false));
+    let mut releases = 0;
+    thread::scope(|s| {
+        let mut guard = own();
+        s.spawn(|| {
+            sleeper.store(this_thread(), Relaxed);
+            let _guard = other();
+            served.store(true, Relaxed);
+        });
+        until(|| sleeper.load(Relaxed) != 0);
+        while !served.load(Relaxed) && releases < TOO_OFTEN {
+            until(|| sleeps_for_good(sleeper.load(Relaxed)));
+            drop(guard);
+            guard = own();
+            releases += 1;
+        }
+    });
+    releases
+        .checked_sub(1)
+        .expect("it got in while the lock was held")
+}
+
 /// A sequence of numbers that looks random and is the same each time (splitmix64, S. Vigna, 2015).
 pub(crate) struct Random(pub(crate) u64);
 
@@ -99,9 +126,37 @@ impl Random {
     }
 }
 
+/// Where threads meet, again and again, to go on at as nearly the same time as can be.
+pub(crate) struct Meeting {
+    people: usize,
+    arrived: AtomicUsize,
+}
+
+impl Meeting {
+    pub(crate) fn of(people: usize) -> Self {
+        Meeting {
+            people,
+            arrived: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits, awake, for the others.
+    pub(crate) fn wait(&self) {
+        let before = self.arrived.fetch_add(1, SeqCst);
+        let all = (before / self.people + 1) * self.people;
+        until(|| {
+            // Often, before others may run.
+            (0..20_000).any(|_| {
+                std::hint::spin_loop();
+                self.arrived.load(SeqCst) >= all
+            })
+        });
+    }
+}
+
 /// The kernel's number of the calling thread.
 #[cfg(target_os = "linux")]
-pub(crate) fn this_thread() -> i32 {
+fn this_thread() -> i32 {
     // SAFETY: it only asks.
     unsafe { libc::gettid() }
 }
@@ -120,7 +175,7 @@ fn sleeps(thread: i32) -> bool {
 /// Whether the thread sleeps without a limit: seen twice in the same endless wait, so that it is not a lock of
 /// the parking lot or of the allocator that it waits for.
 #[cfg(target_os = "linux")]
-pub(crate) fn sleeps_for_good(thread: i32) -> bool {
+fn sleeps_for_good(thread: i32) -> bool {
     const APART: Duration = Duration::from_millis(2);
     let endless_wait = || {
         let call = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).ok()?;
@@ -142,12 +197,12 @@ pub(crate) fn sleeps_for_good(thread: i32) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn this_thread() -> i32 {
+fn this_thread() -> i32 {
     1
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn sleeps_for_good(thread: i32) -> bool {
+fn sleeps_for_good(thread: i32) -> bool {
     sleeps(thread)
 }
 
