@@ -307,13 +307,16 @@ impl Semaphore {
     /// If `permits` is not zero, `key` is that of a semaphore that the caller borrows. Else it may be gone.
     #[cold]
     unsafe fn serve(key: usize, mut permits: usize) {
+        if permits > Self::MAX_PERMITS {
+            too_many_permits();
+        }
         let semaphore = ptr::with_exposed_provenance::<Self>(key);
         // Once for every `BATCH` of threads. What a round leaves is in the word, and nobody takes it past those
         // who are left (invariant 2).
         loop {
             // The permits to give, once we know that somebody is there to be given some.
             let budget = Cell::new(None);
-            let too_many = Cell::new(permits > Self::MAX_PERMITS);
+            let too_many = Cell::new(false);
             let picked = Cell::new(0);
             let given = Cell::new(0);
             let choose = |waiter| {
@@ -347,9 +350,11 @@ impl Semaphore {
                 let next = |state| {
                     let all = state / ONE + permits;
                     too_many.set(nobody && all > Self::MAX_PERMITS);
+                    if too_many.get() {
+                        return None;
+                    }
                     let parked = if more { PARKED } else { 0 };
-                    let next = ((all - given.get()) * ONE) | (state & CLOSED) | parked;
-                    (!too_many.get()).then_some(next)
+                    Some(((all - given.get()) * ONE) | (state & CLOSED) | parked)
                 };
                 // SAFETY: somebody in the queue borrows it, or our caller does.
                 let semaphore = unsafe { &*semaphore };

@@ -63,6 +63,8 @@ macro_rules! second_lock_is_refused {
                     assert_says_two_locks(&panics(|| changed.wait(&mut first.$take_first())));
                     assert!(changed.notify_one());
                     waiter.join().unwrap();
+                    let rest = changed.wait_for(&mut first.$take_first(), Duration::from_millis(1));
+                    assert!(rest.timed_out());
                 });
             });
         }

@@ -161,15 +161,24 @@ fn this_thread() -> i32 {
     unsafe { libc::gettid() }
 }
 
-/// Whether the thread is asleep: not running, and not waiting to run.
+/// Whether the thread is asleep: not running, and not waiting to run. Seen twice in the same sleep, so that it is
+/// hardly a lock of the parking lot or of the allocator that it waits for.
 #[cfg(target_os = "linux")]
 fn sleeps(thread: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
-    // The state follows the name, which stands in brackets and may itself hold any character.
-    stat.is_ok_and(|stat| {
-        let (_, after_name) = stat.rsplit_once(')').expect("no name in stat");
-        after_name.trim_start().starts_with('S')
-    })
+    const APART: Duration = Duration::from_millis(1);
+    // How often it has gone to sleep, if it does now.
+    let sleep = || {
+        let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
+        let mut told = status.lines().filter_map(|line| line.split_once(":\t"));
+        told.find(|told| *told == ("State", "S (sleeping)"))?;
+        let (_, times) = told.find(|(what, _)| *what == "voluntary_ctxt_switches")?;
+        Some(String::from(times))
+    };
+    let Some(times) = sleep() else {
+        return false;
+    };
+    thread::sleep(APART);
+    sleep() == Some(times)
 }
 
 /// Whether the thread sleeps without a limit: seen twice in the same endless wait, so that it is not a lock of
