@@ -1,0 +1,159 @@
+//! The layers of the crate, read from its own sources: who may name loom, atomics and the parking lot.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A source file: its path under `src/`, and its code without comments and texts.
+struct Source {
+    path: String,
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, paths);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                paths.push(path);
+            }
+        }
+    }
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    collect(&src, &mut paths);
+    let source = |path: &PathBuf| Source {
+        path: path
+            .strip_prefix(&src)
+            .unwrap()
+            .to_string_lossy()
+            .replace('\\', "/"),
+        code: code_of(&fs::read_to_string(path).unwrap()),
+    };
+    paths.iter().map(source).collect()
+}
+
+/// The text without `//` comments and without what stands in quotation marks. It knows no other comments, no raw
+/// strings, none over several lines, and no quotation mark as a character.
+fn code_of(text: &str) -> String {
+    let mut code = String::new();
+    for line in text.lines() {
+        let mut in_string = false;
+        let mut characters = line.chars().peekable();
+        while let Some(character) = characters.next() {
+            match character {
+                '\\' if in_string => drop(characters.next()),
+                '"' => in_string = !in_string,
+                '/' if !in_string && characters.peek() == Some(&'/') => break,
+                _ if in_string => {}
+                _ => code.push(character),
+            }
+        }
+        code.push('\n');
+    }
+    code
+}
+
+/// The words of the code, each with what comes after it.
+fn words(code: &str) -> impl Iterator<Item = (&str, &str)> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(is_word)
+        .filter(move |&(start, _)| !code[..start].ends_with(is_word))
+        .map(move |(start, _)| {
+            let rest = &code[start..];
+            rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()))
+        })
+}
+
+/// Whether the code uses the crate: as the start of a path, or to give it another name. (`cfg(loom)` is no use.)
+fn uses_crate(code: &str, name: &str) -> bool {
+    words(code).any(|(word, after)| {
+        let after = after.trim_start();
+        word == name
+            && ["::", "as ", ";"]
+                .iter()
+                .any(|next| after.starts_with(next))
+    })
+}
+
+/// Whether the code has the word.
+fn has_word(code: &str, wanted: &str) -> bool {
+    words(code).any(|(word, _)| word == wanted)
+}
+
+/// Checks that only files for which `allowed` says so do what `found` looks for, and that one of them does.
+fn check_only(found: impl Fn(&str) -> bool, allowed: impl Fn(&str) -> bool) {
+    let mut paths: Vec<_> = sources()
+        .into_iter()
+        .filter(|source| found(&source.code))
+        .map(|source| source.path)
+        .collect();
+    assert!(!paths.is_empty(), "it was not found anywhere");
+    paths.retain(|path| !allowed(path));
+    assert!(paths.is_empty(), "it was found in {paths:?}");
+}
+
+fn is_switch(path: &str) -> bool {
+    path == "primitive.rs" || path.starts_with("primitive/")
+}
+
+#[test]
+fn only_the_switch_names_loom() {
+    check_only(|code| uses_crate(code, "loom"), is_switch);
+}
+
+#[test]
+fn only_the_switch_and_the_fences_name_atomics() {
+    check_only(
+        |code| has_word(code, "atomic"),
+        |path| is_switch(path) || path == "fence.rs",
+    );
+}
+
+#[test]
+fn only_parking_names_the_parking_lot() {
+    check_only(
+        |code| has_word(code, "parking_lot_core"),
+        |path| path == "parking.rs",
+    );
+}
+
+/// Whether the line, which has the word `SeqCst`, is a fence.
+fn is_fence(line: &str) -> bool {
+    words(line)
+        .any(|(word, after)| ["fence", "compiler_fence"].contains(&word) && after.starts_with('('))
+}
+
+#[test]
+fn sequential_consistency_is_for_fences_only() {
+    let is_fence_file = |path: &str| is_switch(path) || path == "fence.rs";
+    check_only(|code| has_word(code, "SeqCst"), is_fence_file);
+    for source in sources() {
+        for line in source.code.lines() {
+            if has_word(line, "SeqCst") {
+                assert!(is_fence(line), "{}: {line}", source.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_looked_for_would_be_found() {
+    assert!(uses_crate("use loom::sync::Arc;", "loom"));
+    assert!(uses_crate("use ::loom as model;", "loom"));
+    assert!(uses_crate("extern crate loom;", "loom"));
+    assert!(!uses_crate(
+        "#[cfg(all(not(loom), loom))] cfg!(loom)",
+        "loom"
+    ));
+    assert!(!uses_crate("heirloom::x; loom_rs::y", "loom"));
+    assert!(has_word("use std::{fmt, sync::{Arc, atomic}};", "atomic"));
+    assert!(!has_word("atomic_wait::f(anatomic, atomics)", "atomic"));
+    assert!(is_fence("std::sync::atomic::fence(SeqCst)"));
+    assert!(!is_fence("self.state.load(SeqCst)"));
+    let code = code_of("a // loom::x\n\"atomic:: \\\" //\" b // \"\n'/' / 2");
+    assert_eq!(code, "a \n b \n'/' / 2\n");
+    let found: Vec<_> = words("one(two_3)").collect();
+    assert_eq!(found, [("one", "(two_3)"), ("two_3", ")")]);
+}

@@ -1,0 +1,224 @@
+//! [`Semaphore`]: what closing refuses, what is too much, and what both say; always with the rest as it was.
+
+mod common;
+
+use anteroom::TryAcquireError::{Closed, NoPermits, TimedOut};
+use anteroom::{AcquireError, Semaphore};
+use common::{asleep, must_end};
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+const MAX: usize = Semaphore::MAX_PERMITS;
+
+/// Runs `f`, which must panic and name `method`.
+#[track_caller]
+fn panics_in(method: &str, f: impl FnOnce()) {
+    let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("it did not panic");
+    let literal = panic.downcast_ref::<&str>().map(|text| text.to_string());
+    let text = literal
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .expect("a panic without a message");
+    assert!(text.contains(method), "`{method}` is not named in: {text}");
+}
+
+/// The only way to come by one.
+fn acquire_error() -> AcquireError {
+    let semaphore = Semaphore::new(1);
+    semaphore.close();
+    semaphore.acquire().map(drop).unwrap_err()
+}
+
+#[test]
+fn errors_say_what_happened() {
+    let says = |error: &dyn Error| error.to_string();
+    assert_eq!(says(&acquire_error()), "semaphore closed");
+    assert_eq!(says(&Closed), "semaphore closed");
+    assert_eq!(says(&NoPermits), "no permits available");
+    assert_eq!(says(&TimedOut), "timed out waiting for permits");
+    assert!(acquire_error().source().is_none());
+}
+
+#[test]
+fn debug_shows_the_permits_and_whether_it_is_closed() {
+    let semaphore = Semaphore::new(3);
+    let shown = format!("{semaphore:?}");
+    assert_eq!(shown, "Semaphore { available_permits: 3, closed: false }");
+    semaphore.close();
+    let shown = format!("{semaphore:?}");
+    assert_eq!(shown, "Semaphore { available_permits: 3, closed: true }");
+}
+
+#[test]
+fn closing_refuses_those_who_come_and_keeps_the_permits() {
+    let semaphore = Semaphore::new(2);
+    let taken = semaphore.acquire().unwrap();
+    semaphore.close();
+    semaphore.close();
+    assert!(semaphore.is_closed());
+    assert_eq!(semaphore.acquire().map(drop), Err(acquire_error()));
+    assert_eq!(semaphore.try_acquire().map(drop), Err(Closed));
+    assert_eq!(semaphore.try_acquire_many(2).map(drop), Err(Closed));
+    assert_eq!(semaphore.try_acquire_many(0).map(drop), Err(Closed));
+    let timed = semaphore.try_acquire_for(Duration::MAX);
+    assert_eq!(timed.map(drop), Err(Closed));
+    assert_eq!(semaphore.available_permits(), 1);
+    drop(taken);
+    semaphore.add_permits(3);
+    assert_eq!(semaphore.available_permits(), 5);
+    assert_eq!(semaphore.try_acquire().map(drop), Err(Closed));
+}
+
+/// By the way that wakes one, and by the one that wakes more than can be woken in one go.
+#[test]
+fn closing_refuses_all_who_wait() {
+    must_end(|| {
+        for waiters in [1, 8, 20] {
+            let semaphore = Arc::new(Semaphore::new(1));
+            thread::scope(|s| {
+                let refused: Vec<_> = (0..waiters)
+                    .map(|number| {
+                        let semaphore = semaphore.clone();
+                        asleep(s, move || match number % 3 {
+                            // The first wants more than there are, so that they all wait.
+                            0 => semaphore.acquire_many(2).is_err(),
+                            1 => semaphore.acquire_owned().is_err(),
+                            _ => {
+                                let timed = semaphore.try_acquire_for(Duration::MAX);
+                                timed.map(drop) == Err(Closed)
+                            }
+                        })
+                    })
+                    .collect();
+                semaphore.close();
+                for waiter in refused {
+                    assert!(waiter.join().unwrap(), "a waiter was served or timed out");
+                }
+            });
+            assert_eq!(semaphore.available_permits(), 1);
+            assert_eq!(Arc::strong_count(&semaphore), 1);
+        }
+    });
+}
+
+#[test]
+fn semaphore_closed_after_its_waiters_have_left_refuses_who_comes() {
+    must_end(|| {
+        let semaphore = Semaphore::new(0);
+        let none = semaphore.try_acquire_for(Duration::from_millis(1));
+        assert_eq!(none.map(drop), Err(TimedOut));
+        semaphore.close();
+        assert_eq!(semaphore.acquire().map(drop), Err(acquire_error()));
+    });
+}
+
+#[test]
+fn new_panics_past_the_maximum() {
+    for too_many in [MAX + 1, usize::MAX / 4 + 2, usize::MAX] {
+        panics_in("Semaphore::new", || {
+            Semaphore::new(too_many);
+        });
+    }
+}
+
+#[test]
+fn add_permits_panics_past_the_maximum_and_adds_none() {
+    let semaphore = Semaphore::new(5);
+    for too_many in [MAX - 4, MAX, MAX + 1, usize::MAX] {
+        panics_in("Semaphore::add_permits", || semaphore.add_permits(too_many));
+        assert_eq!(semaphore.available_permits(), 5);
+    }
+    semaphore.close();
+    panics_in("Semaphore::add_permits", || semaphore.add_permits(MAX));
+    assert!(semaphore.is_closed());
+    semaphore.add_permits(MAX - 5);
+    assert_eq!(semaphore.available_permits(), MAX);
+}
+
+#[test]
+fn add_permits_panics_past_the_maximum_also_while_others_wait_and_serves_none() {
+    must_end(|| {
+        let semaphore = Semaphore::new(1);
+        thread::scope(|s| {
+            let large = asleep(s, || semaphore.acquire_many(3).map(|p| p.forget()));
+            let small = asleep(s, || semaphore.acquire().map(|p| p.forget()));
+            for too_many in [MAX, MAX + 1, usize::MAX] {
+                panics_in("Semaphore::add_permits", || semaphore.add_permits(too_many));
+                assert_eq!(semaphore.available_permits(), 1);
+            }
+            assert!(!large.is_finished() && !small.is_finished());
+            // As many as there may be; and those who wait get theirs.
+            semaphore.add_permits(MAX - 1);
+            assert!(large.join().unwrap().is_ok());
+            assert!(small.join().unwrap().is_ok());
+            assert_eq!(semaphore.available_permits(), MAX - 4);
+        });
+    });
+}
+
+/// To panic in a destructor, or to lose the permit, would be worse than to have one too many.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn permit_comes_back_though_others_have_filled_the_semaphore_meanwhile() {
+    let semaphore = Semaphore::new(MAX);
+    let permit = semaphore.acquire().unwrap();
+    semaphore.add_permits(1);
+    drop(permit);
+    assert_eq!(semaphore.available_permits(), MAX + 1);
+    panics_in("Semaphore::add_permits", || semaphore.add_permits(1));
+    assert_eq!(semaphore.available_permits(), MAX + 1);
+    semaphore.acquire_many(2).unwrap().forget();
+    semaphore.add_permits(1);
+    assert_eq!(semaphore.available_permits(), MAX);
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn largest_wish_is_served() {
+    let semaphore = Semaphore::new(u32::MAX as usize + 1);
+    let permit = semaphore.acquire_many(u32::MAX).unwrap();
+    assert_eq!(permit.num_permits(), u32::MAX as usize);
+    assert_eq!(semaphore.available_permits(), 1);
+    drop(permit);
+    assert_eq!(semaphore.available_permits(), u32::MAX as usize + 1);
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn largest_wish_waits_for_its_last_permit() {
+    must_end(|| {
+        let semaphore = Semaphore::new(u32::MAX as usize - 1);
+        thread::scope(|s| {
+            let waiter = asleep(s, || semaphore.acquire_many(u32::MAX).map(|p| p.forget()));
+            semaphore.add_permits(1);
+            assert!(waiter.join().unwrap().is_ok());
+        });
+        assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
+#[test]
+fn merge_of_two_semaphores_panics_and_each_permit_goes_home() {
+    let (one, two) = (Semaphore::new(1), Semaphore::new(2));
+    let mut first = one.acquire().unwrap();
+    let second = two.acquire_many(2).unwrap();
+    panics_in("Permit::merge", || first.merge(second));
+    assert_eq!(two.available_permits(), 2);
+    assert_eq!((first.num_permits(), one.available_permits()), (1, 0));
+    drop(first);
+    assert_eq!((one.available_permits(), two.available_permits()), (1, 2));
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn merge_past_what_a_permit_counts_panics_and_loses_none() {
+    let semaphore = Semaphore::new(u32::MAX as usize + 1);
+    let mut most = semaphore.acquire_many(u32::MAX).unwrap();
+    let last = semaphore.acquire().unwrap();
+    panics_in("Permit::merge", || most.merge(last));
+    assert_eq!(most.num_permits(), u32::MAX as usize);
+    drop(most);
+    assert_eq!(semaphore.available_permits(), u32::MAX as usize + 1);
+}

@@ -1,0 +1,196 @@
+//! Giving permits back and notifying, one machine instruction at a time: as soon as whoever it lets go could have
+//! freed the primitive, its memory is taken away, between two instructions of the thread that posts. That thread
+//! may not touch it any more.
+//!
+//! Adversary 15 (glibc 12674, where `sem_post` looks at the semaphore after it has posted), without luck.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod common;
+#[path = "common/page.rs"]
+mod page;
+#[path = "common/steps.rs"]
+mod steps;
+
+use anteroom::{Condvar, Mutex, RwLock, Semaphore, SemaphorePermit};
+use common::{asleep_for_good, must_end};
+use page::Page;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::{mem, thread};
+use steps::touches;
+
+/// Steps through `post`, with what `before` returned, while threads sleep in each of `sleeps`. Takes the memory away
+/// as soon as they have left and `is_over` says so. Returns whether that was before the end.
+fn check_untouched<T: Sync + 'static, P>(
+    value: T,
+    before: impl Fn(&'static T) -> P,
+    post: impl Fn(P),
+    sleeps: &[fn(&T)],
+    is_over: impl Fn(&T) -> bool,
+) -> bool {
+    // Leaked, as is what is on it: after all, somebody might touch it at any time.
+    let page: &'static Page = Box::leak(Box::new(Page::new()));
+    page.open();
+    // SAFETY: the page is ours, open, and large and aligned enough for any primitive.
+    unsafe { page.start().cast::<T>().write(value) };
+    // SAFETY: just made; it lives until it is freed, after which nobody should use it: that is what we check.
+    let here: &'static T = unsafe { &*page.start().cast::<T>() };
+    let left = &AtomicUsize::new(0);
+    let woken = Cell::new(false);
+    let freed = Cell::new(false);
+    let free_if_possible = |system_call| {
+        // Once a system call may have woken those who sleep, they get the time to leave.
+        woken.set(woken.get() || system_call);
+        for _ in 0..20 {
+            if freed.get() || !woken.get() || left.load(SeqCst) == sleeps.len() {
+                break;
+            }
+            thread::yield_now();
+        }
+        if !freed.get() && left.load(SeqCst) == sleeps.len() && is_over(here) {
+            page.close();
+            freed.set(true);
+        }
+    };
+    let touched = thread::scope(|s| {
+        let before = before(here);
+        for sleep in sleeps {
+            asleep_for_good(s, move || {
+                sleep(here);
+                left.fetch_add(1, SeqCst);
+            });
+        }
+        touches(page, || post(before), &free_if_possible)
+    });
+    assert!(!touched, "touched after it was free");
+    freed.get()
+}
+
+/// Nobody sleeps: somebody who finds the permit takes it and goes.
+fn check_found<P>(
+    permits: usize,
+    before: impl Fn(&'static Semaphore) -> P,
+    post: impl Fn(P),
+) -> bool {
+    let take = |semaphore: &Semaphore| semaphore.try_acquire().map(mem::forget).is_ok();
+    check_untouched(Semaphore::new(permits), before, post, &[], take)
+}
+
+/// Those who sleep are served, and go. On a busy machine they may not have left before the end, so this is repeated
+/// until they have.
+fn check_served<P>(
+    permits: usize,
+    before: impl Fn(&'static Semaphore) -> P,
+    post: impl Fn(P),
+    sleeps: &[fn(&Semaphore)],
+) {
+    let freed = (0..100).any(|_| {
+        let semaphore = Semaphore::new(permits);
+        check_untouched(semaphore, &before, &post, sleeps, |_| true)
+    });
+    assert!(freed, "never freed before the end");
+}
+
+/// Those who sleep are notified, and go.
+fn check_notified<T: Default + Sync + 'static>(
+    notify: impl Fn(&'static (T, Condvar)),
+    sleeps: &[fn(&(T, Condvar))],
+) {
+    let freed = (0..100).any(|_| {
+        let waits = (T::default(), Condvar::new());
+        check_untouched(waits, |waits| waits, &notify, sleeps, |_| true)
+    });
+    assert!(freed, "never freed before the end");
+}
+
+fn take_one(semaphore: &'static Semaphore) -> SemaphorePermit<'static> {
+    semaphore.acquire().unwrap()
+}
+
+fn itself(semaphore: &'static Semaphore) -> &'static Semaphore {
+    semaphore
+}
+
+const ACQUIRES: fn(&Semaphore) = |semaphore| semaphore.acquire().unwrap().forget();
+const ACQUIRES_TWO: fn(&Semaphore) = |semaphore| semaphore.acquire_many(2).unwrap().forget();
+
+#[test]
+fn a_touch_after_the_post_is_noticed() {
+    must_end(|| {
+        let late_touch = |semaphore: &'static Semaphore| {
+            semaphore.add_permits(1);
+            semaphore.is_closed();
+        };
+        let check = thread::spawn(move || check_found(0, itself, late_touch)).join();
+        let panic = check.expect_err("not noticed");
+        assert_eq!(panic.downcast_ref(), Some(&"touched after it was free"));
+    });
+}
+
+#[test]
+fn permits_that_are_there_were_given_back_by_threads_that_are_done_with_the_semaphore() {
+    must_end(|| {
+        assert!(check_found(0, itself, |s| s.add_permits(1)));
+        assert!(check_found(1, take_one, drop), "freed too late");
+    });
+}
+
+#[test]
+fn serving_those_who_wait_touches_the_semaphore_no_more_once_they_have_left() {
+    must_end(|| {
+        for sleeps in [&[ACQUIRES] as &[_], &[ACQUIRES, ACQUIRES]] {
+            check_served(0, itself, |s| s.add_permits(2), sleeps);
+        }
+        check_served(1, take_one, drop, &[ACQUIRES]);
+        check_served(2, take_one, drop, &[ACQUIRES_TWO]);
+    });
+}
+
+#[test]
+fn serving_a_crowd_touches_the_semaphore_no_more_once_it_has_left() {
+    must_end(|| {
+        // More than are served at once, and exactly as many.
+        check_served(0, itself, |s| s.add_permits(10), &[ACQUIRES; 10]);
+        check_served(0, itself, |s| s.add_permits(8), &[ACQUIRES; 8]);
+    });
+}
+
+#[test]
+fn closing_touches_the_semaphore_no_more_once_all_who_waited_have_left() {
+    const IS_REFUSED: fn(&Semaphore) = |semaphore| assert!(semaphore.acquire().is_err());
+    must_end(|| {
+        for refused in [&[IS_REFUSED] as &[_], &[IS_REFUSED; 3]] {
+            check_served(0, itself, |s| s.close(), refused);
+        }
+    });
+}
+
+const WAITS: fn(&(Mutex<()>, Condvar)) = |(lock, changed)| changed.wait(&mut lock.lock());
+const READS: fn(&(RwLock<()>, Condvar)) = |(lock, changed)| changed.wait(&mut lock.read());
+const WRITES: fn(&(RwLock<()>, Condvar)) = |(lock, changed)| changed.wait(&mut lock.write());
+
+#[test]
+fn notify_one_touches_the_condvar_no_more_once_the_last_waiter_has_left() {
+    must_end(|| {
+        check_notified(|(_, changed)| assert!(changed.notify_one()), &[WAITS]);
+        check_notified(|(_, changed)| assert!(changed.notify_one()), &[READS]);
+    });
+}
+
+#[test]
+fn notify_all_touches_the_condvar_no_more_once_all_who_waited_have_left() {
+    must_end(|| {
+        for waiters in [&[WAITS] as &[_], &[WAITS; 3]] {
+            check_notified(
+                |(_, changed)| assert_eq!(changed.notify_all(), waiters.len()),
+                waiters,
+            );
+        }
+        for waiters in [&[READS] as &[_], &[READS; 3], &[WRITES, READS]] {
+            check_notified(
+                |(_, changed)| assert_eq!(changed.notify_all(), waiters.len()),
+                waiters,
+            );
+        }
+    });
+}

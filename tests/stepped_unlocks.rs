@@ -1,0 +1,340 @@
+//! Unlocking, one machine instruction at a time: as soon as a lock is free it is taken and its memory is taken away,
+//! between two instructions of the thread that unlocks. That thread may not touch it any more.
+//!
+//! Adversary 15 (glibc 12674 and 13690, musl c68de0be), without luck: the processor's trap flag stops the thread
+//! after every instruction, and the handler does what any other thread could do at that point.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod common;
+#[path = "common/page.rs"]
+mod page;
+
+use anteroom::{
+    Condvar, MappedMutexGuard, Mutex, MutexGuard, RwLock, RwLockReadGuard,
+    RwLockUpgradableReadGuard, RwLockWriteGuard,
+};
+use common::{asleep_for_good, must_end, until};
+use page::Page;
+use std::cell::Cell;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+use std::{arch, mem, ptr, thread};
+
+/// What is done after each instruction, in the handler of a signal: it allocates nothing, waits for no lock that
+/// the stepped thread may hold, and leaves `errno` alone, since what it calls succeeds. It is told whether the
+/// instruction was a system call.
+type AfterEach<'a> = dyn Fn(bool) + 'a;
+
+thread_local! {
+    static AFTER_EACH: Cell<Option<&'static AfterEach<'static>>> = const { Cell::new(None) };
+    static STEPS: Cell<usize> = const { Cell::new(0) };
+    static GUARDED: Cell<Option<&'static Page>> = const { Cell::new(None) };
+    static TOUCHED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// SIGTRAP: one instruction has been run.
+extern "C" fn trap(_signal: libc::c_int, _info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    const SYSCALL: [u8; 2] = [0x0f, 0x05];
+    let Some(after_each) = AFTER_EACH.get() else {
+        return;
+    };
+    STEPS.set(STEPS.get() + 1);
+    // SAFETY: the kernel gives a valid one.
+    let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+    let next = context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
+    // SAFETY: two bytes of the code that has just been run, or before what it has jumped to, which is code as well.
+    let instruction = unsafe { ptr::read_unaligned((next - 2) as *const [u8; 2]) };
+    after_each(instruction == SYSCALL);
+}
+
+/// SIGSEGV: notes that the page was touched, opens it, and lets the thread go on.
+extern "C" fn fault(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the kernel gives a valid one.
+    let info = unsafe { &*info };
+    // SAFETY: a SIGSEGV has an address.
+    let address = unsafe { info.si_addr() };
+    match GUARDED.get() {
+        Some(page) if address.addr() & !0xfff == page.start().addr() => {
+            page.open();
+            TOUCHED.set(true);
+        }
+        _ => {
+            // Not ours: the instruction is run again, and now ends the process.
+            // SAFETY: the default action is always allowed.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    }
+}
+
+fn install_handlers() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let handlers = [
+            (libc::SIGTRAP, trap as *const () as usize),
+            (libc::SIGSEGV, fault as *const () as usize),
+        ];
+        for (signal, handler) in handlers {
+            // SAFETY: all zeros is a valid `sigaction`: no flags, an empty mask.
+            let mut action: libc::sigaction = unsafe { mem::zeroed() };
+            action.sa_flags = libc::SA_SIGINFO;
+            action.sa_sigaction = handler;
+            // SAFETY: the handlers do only what is allowed in one, as they say.
+            let result = unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
+            assert_eq!(result, 0);
+        }
+    });
+}
+
+/// Runs `f`, and `after_each` after each of its instructions.
+fn step_through(f: impl FnOnce(), after_each: &AfterEach<'_>) {
+    install_handlers();
+    // SAFETY: it is not used any more when this returns.
+    let after_each: &'static AfterEach<'static> = unsafe { mem::transmute(after_each) };
+    STEPS.set(0);
+    AFTER_EACH.set(Some(after_each));
+    // SAFETY: sets the trap flag; the handler is installed. The stack is as before.
+    unsafe { arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
+    f();
+    // SAFETY: clears the trap flag.
+    unsafe { arch::asm!("pushfq", "and qword ptr [rsp], -0x101", "popfq") };
+    AFTER_EACH.set(None);
+    assert!(STEPS.get() > 2, "it was not stepped");
+}
+
+/// What is stepped.
+trait Lock: Default + Sync + 'static {
+    /// Takes it for ever, if it is free.
+    fn take(&self) -> bool;
+}
+
+impl Lock for Mutex<u32> {
+    fn take(&self) -> bool {
+        self.try_lock().map(mem::forget).is_some()
+    }
+}
+
+impl Lock for RwLock<u32> {
+    fn take(&self) -> bool {
+        self.try_write().map(mem::forget).is_some()
+    }
+}
+
+/// Steps through `unlock` while threads sleep in each of `sleeps`, and frees the lock as soon as they have left and
+/// it can be taken. Returns whether that was before the end.
+fn check_untouched<L: Lock, G>(
+    lock: impl Fn(&'static L) -> G,
+    unlock: impl Fn(G),
+    sleeps: &[fn(&L)],
+) -> bool {
+    // Leaked, as is the lock on it: after all, somebody might touch it at any time.
+    let page: &'static Page = Box::leak(Box::new(Page::new()));
+    page.open();
+    // SAFETY: the page is ours, open, and large and aligned enough for any lock.
+    unsafe { page.start().cast::<L>().write(L::default()) };
+    // SAFETY: just made; it lives until it is freed, after which nobody should use it: that is what we check.
+    let here: &'static L = unsafe { &*page.start().cast::<L>() };
+    let left = &AtomicUsize::new(0);
+    let woken = Cell::new(false);
+    let freed = Cell::new(false);
+    let free_if_possible = |system_call| {
+        // Once a system call may have woken those who sleep, they get the time to leave.
+        woken.set(woken.get() || system_call);
+        for _ in 0..20 {
+            if freed.get() || !woken.get() || left.load(SeqCst) == sleeps.len() {
+                break;
+            }
+            thread::yield_now();
+        }
+        if !freed.get() && left.load(SeqCst) == sleeps.len() && here.take() {
+            page.close();
+            freed.set(true);
+        }
+    };
+    thread::scope(|s| {
+        let guard = lock(here);
+        for sleep in sleeps {
+            asleep_for_good(s, move || {
+                sleep(here);
+                left.fetch_add(1, SeqCst);
+            });
+        }
+        GUARDED.set(Some(page));
+        TOUCHED.set(false);
+        step_through(|| unlock(guard), &free_if_possible);
+        GUARDED.set(None);
+    });
+    assert!(!TOUCHED.get(), "touched after it was free");
+    freed.get()
+}
+
+/// Checks that the lock is free before `unlock` is over, when nobody waits for it, and that it is not touched then.
+fn check_alone<L: Lock, G>(lock: impl Fn(&'static L) -> G, unlock: impl Fn(G)) {
+    assert!(check_untouched(lock, unlock, &[]), "freed too late");
+}
+
+/// The same while threads sleep, which must leave first. On a busy machine they may not have left before the end, so
+/// this is repeated until they have.
+fn check_with_sleepers<L: Lock, G>(
+    lock: impl Fn(&'static L) -> G,
+    unlock: impl Fn(G),
+    sleeps: &[fn(&L)],
+) {
+    let freed = (0..100).any(|_| check_untouched(&lock, &unlock, sleeps));
+    assert!(freed, "never freed before the end");
+}
+
+#[test]
+fn a_touch_after_the_release_is_noticed() {
+    must_end(|| {
+        let late_touch = |guard: MutexGuard<'static, u32>| {
+            let data: *const u32 = &*guard;
+            drop(guard);
+            // SAFETY: none; this is the bug. The page is opened again when it is touched.
+            unsafe { data.read_volatile() };
+        };
+        let check = thread::spawn(move || check_alone(Mutex::lock, late_touch)).join();
+        let panic = check.expect_err("not noticed");
+        assert_eq!(panic.downcast_ref(), Some(&"touched after it was free"));
+    });
+}
+
+#[test]
+fn unlocking_a_mutex_touches_it_no_more_once_it_is_free() {
+    must_end(|| {
+        check_alone(Mutex::lock, drop);
+        check_alone(Mutex::lock, MutexGuard::unlock_fair);
+        let map = |mutex: &'static Mutex<u32>| MutexGuard::map(mutex.lock(), |data| data);
+        check_alone(map, drop);
+        check_alone(map, MappedMutexGuard::unlock_fair);
+    });
+}
+
+#[test]
+fn unlocking_a_rwlock_touches_it_no_more_once_it_is_free() {
+    must_end(|| {
+        check_alone(RwLock::read, drop);
+        check_alone(RwLock::read, RwLockReadGuard::unlock_fair);
+        check_alone(RwLock::write, drop);
+        check_alone(RwLock::write, RwLockWriteGuard::unlock_fair);
+        check_alone(RwLock::upgradable_read, drop);
+        check_alone(
+            RwLock::upgradable_read,
+            RwLockUpgradableReadGuard::unlock_fair,
+        );
+        check_alone(RwLock::write, |guard| {
+            drop(RwLockWriteGuard::downgrade(guard))
+        });
+    });
+}
+
+#[test]
+fn waking_the_waiters_of_a_mutex_touches_it_no_more_once_they_have_left() {
+    const LOCKS: fn(&Mutex<u32>) = |mutex| *mutex.lock() += 1;
+    must_end(|| {
+        for sleeps in [&[LOCKS] as &[_], &[LOCKS, LOCKS]] {
+            check_with_sleepers(Mutex::lock, drop, sleeps);
+            check_with_sleepers(Mutex::lock, MutexGuard::unlock_fair, sleeps);
+        }
+    });
+}
+
+const READS: fn(&RwLock<u32>) = |lock| drop(lock.read());
+const WRITES: fn(&RwLock<u32>) = |lock| *lock.write() += 1;
+const UPGRADES: fn(&RwLock<u32>) = |lock| {
+    *RwLockUpgradableReadGuard::upgrade(lock.upgradable_read()) += 1;
+};
+
+#[test]
+fn waking_the_waiters_of_a_rwlock_touches_it_no_more_once_they_have_left() {
+    must_end(|| {
+        for sleep in [WRITES, UPGRADES] {
+            check_with_sleepers(RwLock::read, drop, &[sleep]);
+            check_with_sleepers(RwLock::upgradable_read, drop, &[sleep]);
+        }
+        for sleep in [READS, WRITES, UPGRADES] {
+            check_with_sleepers(RwLock::write, drop, &[sleep]);
+            check_with_sleepers(RwLock::write, RwLockWriteGuard::unlock_fair, &[sleep]);
+        }
+    });
+}
+
+#[test]
+fn waking_a_crowd_touches_a_rwlock_no_more_once_it_has_left() {
+    must_end(|| {
+        // More than are let in at once.
+        check_with_sleepers(RwLock::write, drop, &[READS; 10]);
+        let unlock_fair = RwLockWriteGuard::unlock_fair;
+        check_with_sleepers(RwLock::write, unlock_fair, &[READS, WRITES, READS]);
+    });
+}
+
+/// A mutex is unlocked, and freed by those who waited for it, before the thread that unlocked it comes to waking
+/// them. Meanwhile its memory has become a condition variable, whose waiters wake up only when they are notified.
+#[test]
+fn unlocking_a_mutex_that_has_become_a_condvar_meanwhile_wakes_nobody_there() {
+    /// The memory changes hands so many instructions after the release. Returns false if it could not, since the
+    /// thread that unlocks holds the queue by then.
+    fn check(late: usize) -> bool {
+        let memory = Box::leak(Box::new([0_usize]));
+        let (mutex, condvar) = (
+            &raw mut *memory as *mut Mutex<()>,
+            &raw mut *memory as *mut _,
+        );
+        // SAFETY: large and aligned enough, and ours.
+        unsafe { mutex.write(Mutex::new(())) };
+        // SAFETY: just made; whether it is used after it is gone is what we check.
+        let mutex = unsafe { &*mutex };
+        let condvar = AtomicPtr::<Condvar>::new(condvar);
+        let other_mutex = Mutex::new(());
+        let [go, left, changed] = [const { AtomicBool::new(false) }; 3];
+        let steps_since_release = Cell::new(None);
+        let changed_in_time = Cell::new(false);
+        let after_each = |_| {
+            let steps = match steps_since_release.get() {
+                None if mutex.is_locked() => return,
+                None => 0,
+                Some(steps) => steps + 1,
+            };
+            steps_since_release.set(Some(steps));
+            if steps == late {
+                let start = Instant::now();
+                go.store(true, SeqCst);
+                while !changed.load(SeqCst) && start.elapsed() < Duration::from_secs(1) {
+                    thread::yield_now();
+                }
+                changed_in_time.set(changed.load(SeqCst));
+            }
+        };
+        thread::scope(|s| {
+            let guard = mutex.lock();
+            asleep_for_good(s, || {
+                drop(mutex.lock());
+                left.store(true, SeqCst);
+            });
+            let changing = s.spawn(|| {
+                until(|| go.load(SeqCst));
+                // This one's unlock wakes the sleeper, and then nobody needs the mutex any more.
+                drop(mutex.lock());
+                until(|| left.load(SeqCst));
+                let condvar = condvar.load(SeqCst);
+                // SAFETY: the memory is free.
+                unsafe { condvar.write(Condvar::new()) };
+                // SAFETY: just made, in memory that is never freed.
+                let condvar: &'static Condvar = unsafe { &*condvar };
+                asleep_for_good(s, || condvar.wait(&mut other_mutex.lock()));
+                changed.store(true, SeqCst);
+                condvar
+            });
+            step_through(|| drop(guard), &after_each);
+            go.store(true, SeqCst);
+            let condvar = changing.join().unwrap();
+            assert_eq!(condvar.notify_all(), 1, "woken {late} instructions late");
+        });
+        changed_in_time.get()
+    }
+    must_end(|| {
+        let checked = (0..1_000).step_by(6).take_while(|&late| check(late));
+        assert!(checked.count() > 2, "it was hardly checked");
+    });
+}
