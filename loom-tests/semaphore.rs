@@ -2,7 +2,7 @@
 //! served sees what was done before the permit was given back.
 
 use crate::model::{Common, models};
-use anteroom::{Semaphore, TryAcquireError};
+use anteroom::{Permit, Semaphore, TryAcquireError};
 use loom::cell::UnsafeCell;
 use std::time::Duration;
 
@@ -13,15 +13,18 @@ models! {
     two_permits_let_two_in: 3,
     two_waiters_need_two_releases: 3,
     a_batch_waits_for_all_its_permits: 3,
-    one_release_serves_many: 3,
+    one_release_serves_two: 3,
+    one_release_serves_three: 1,
     a_batch_is_not_passed: 3,
     a_timeout_at_the_head_lets_the_next_be_served: 3,
     a_timeout_leaves_no_trace: any,
     closing_refuses_who_waits: 3,
     closing_and_a_timeout_agree: 3,
     forgetting_keeps_closed_and_waiters: 3,
+    adding_keeps_closed: 3,
     whoever_is_served_may_free_it: any,
     whoever_is_served_may_free_it_after_waiting: 3,
+    whoever_takes_it_after_a_timeout_may_free_it: 4,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -128,15 +131,26 @@ fn a_batch_waits_for_all_its_permits() {
     rest(semaphore, 0);
 }
 
-/// One release serves more threads than one batch holds.
-fn one_release_serves_many() {
+fn one_release_serves(waiters: usize) {
     let semaphore = Common::new(Semaphore::new(0));
-    let first = semaphore.spawn(|semaphore| semaphore.acquire().unwrap().forget());
-    let second = semaphore.spawn(|semaphore| semaphore.acquire().unwrap().forget());
-    semaphore.add_permits(3);
-    first.join().unwrap();
-    second.join().unwrap();
+    let take_for_good = |semaphore: &Semaphore| semaphore.acquire().unwrap().forget();
+    let waiting: Vec<_> = (0..waiters)
+        .map(|_| semaphore.spawn(take_for_good))
+        .collect();
+    semaphore.add_permits(waiters + 1);
+    waiting
+        .into_iter()
+        .for_each(|waiter| waiter.join().unwrap());
     rest(semaphore, 1);
+}
+
+fn one_release_serves_two() {
+    one_release_serves(2);
+}
+
+/// More than one batch holds.
+fn one_release_serves_three() {
+    one_release_serves(3);
 }
 
 /// A small wish behind a large one waits its turn, and then is served.
@@ -210,6 +224,17 @@ fn forgetting_keeps_closed_and_waiters() {
     rest(semaphore, 0);
 }
 
+fn adding_keeps_closed() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let waiter = semaphore.spawn(|semaphore| semaphore.acquire().map(Permit::forget).is_ok());
+    let closer = semaphore.spawn(|semaphore| semaphore.close());
+    semaphore.add_permits(1);
+    closer.join().unwrap();
+    let taken = waiter.join().unwrap();
+    assert!(semaphore.is_closed());
+    rest(semaphore, 1 - taken as usize);
+}
+
 fn free(semaphore: &Semaphore) {
     let semaphore = (&raw const *semaphore).cast_mut();
     // SAFETY: whoever gave the permit has no more business here; if it touches it still, that is what loom reports.
@@ -234,4 +259,19 @@ fn whoever_is_served_may_free_it_after_waiting() {
     free(&semaphore);
     first.join().unwrap();
     second.join().unwrap();
+}
+
+/// Whoever gave it back goes to serve a queue in which nobody is left, and must not look at the semaphore for that.
+fn whoever_takes_it_after_a_timeout_may_free_it() {
+    let semaphore = Common::new(Semaphore::new(1));
+    let permit = semaphore.acquire().unwrap();
+    let other = semaphore.spawn(|semaphore| {
+        match semaphore.try_acquire_for(A_WHILE) {
+            Ok(permit) => permit.forget(),
+            Err(_) => semaphore.acquire().unwrap().forget(),
+        }
+        free(semaphore);
+    });
+    drop(permit);
+    other.join().unwrap();
 }

@@ -38,13 +38,13 @@
 //! that sleeps (barging), until that one has waited longer than [`Patience`] and says so in its park token:
 //! then the bit is handed to it.
 
+mod queue;
+
 use crate::deadline::Deadline;
-use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU32, Patience, const_fn};
 use crate::spin::Spin;
-use std::cell::Cell;
-use std::ptr;
 
 const WRITER: u32 = 1;
 const UPGRADABLE: u32 = 2;
@@ -208,26 +208,6 @@ impl RawRwLock {
         if state & (READERS | DRAINS) == ONE_READER | DRAINS {
             Self::wake_drained(key);
         }
-    }
-
-    /// Wakes the writer that waits for the readers of the lock with this key to leave, if it still does. The lock may
-    /// be gone.
-    #[cold]
-    fn wake_drained(key: usize) {
-        let choose = |waiter| match waiter == drain_token() {
-            true => FilterOp::Unpark,
-            false => FilterOp::Skip,
-        };
-        let callback = || {
-            let lock = ptr::with_exposed_provenance::<Self>(key);
-            // SAFETY: a writer was found in the drain of this key, so it borrows a lock there (invariant 5).
-            let lock = unsafe { &*lock };
-            // ORDERING: Relaxed; the queue's lock orders it against the writer's own changes of the bit.
-            lock.state.fetch_and(!DRAINS, Relaxed);
-            NO_TOKEN
-        };
-        // SAFETY: the lock may be gone, but `choose` picks only a `late` token.
-        unsafe { parking::unpark_first(key + 1, choose, callback) };
     }
 
     // ---- Writers and upgradable readers.
@@ -476,108 +456,6 @@ impl RawRwLock {
         // ORDERING: Relaxed, as in `is_locked`.
         let state = self.state.load(Relaxed);
         state & PARKED != 0 || (state & WRITER != 0 && state & READERS != 0)
-    }
-
-    // ---- Waiting and waking.
-
-    /// Sets `flag` if `blocked` still says so. Called under the lock of the flag's queue.
-    fn set_while(&self, flag: u32, blocked: impl Fn(u32) -> bool) -> bool {
-        // ORDERING: Relaxed, both: the queue's lock orders this against those who clear the flag, and the word
-        // itself against those who would unblock us: one exchange or the other comes first.
-        let set = |state| blocked(state).then_some(state | flag);
-        self.state.fetch_update(Relaxed, Relaxed, set).is_ok()
-    }
-
-    /// Sleeps in the queue, unless `blocked` no longer says so.
-    fn park(
-        &self,
-        token: ParkToken,
-        deadline: Deadline,
-        blocked: impl Fn(u32) -> bool,
-    ) -> ParkResult {
-        let timed_out = |_, last| {
-            if last {
-                // ORDERING: Relaxed; the flag changes only under the queue's lock.
-                self.state.fetch_and(!PARKED, Relaxed);
-            }
-        };
-        let validate = || self.set_while(PARKED, blocked);
-        // SAFETY: the key is our address, and we borrow the lock.
-        unsafe { parking::park(self.key(), token, deadline, validate, || {}, timed_out) }
-    }
-
-    /// Takes away `remove`, which the caller owns, puts `add` in its place, and lets in from the queue whom that
-    /// lets in: every reader, by counting it in; and if nobody holds `WRITER` or `UPGRADABLE` now, the first
-    /// thread that waits for those, by waking it, or if that one is impatient or the release is to be `fair`,
-    /// by handing it its bit.
-    #[cold]
-    fn release(&self, mut remove: u32, mut add: u32, fair: bool) {
-        // ORDERING: Relaxed; the exchanges order.
-        let mut state = self.state.load(Relaxed);
-        while state & PARKED == 0 {
-            // ORDERING: Release pairs with the Acquire of whoever enters next.
-            match self
-                .state
-                .compare_exchange_weak(state, state - remove + add, Release, Relaxed)
-            {
-                Ok(_) => return,
-                Err(now) => state = now,
-            }
-        }
-        // Once for every `BATCH` of threads to wake. From the second time on we are inside as one more reader,
-        // which keeps the lock alive and the admission of readers right.
-        let claimable = Cell::new(is_claimable(add));
-        loop {
-            let picked = Cell::new(0);
-            let given = Cell::new(0);
-            let left_out = Cell::new(false);
-            let choose = |ParkToken(waiter)| {
-                if waiter == READ {
-                    // One place is for the writer, wherever it is in the queue: later we no longer own its bit.
-                    if picked.get() == BATCH - 1 {
-                        left_out.set(true);
-                        return FilterOp::Skip;
-                    }
-                    picked.set(picked.get() + 1);
-                    given.set(given.get() + ONE_READER);
-                } else if claimable.replace(false) {
-                    if fair || waiter & IMPATIENT != 0 {
-                        given.set(given.get() | (waiter & !IMPATIENT) as u32);
-                    }
-                } else {
-                    return FilterOp::Skip;
-                }
-                FilterOp::Unpark
-            };
-            let after = Cell::new(0);
-            let callback = |_, more| {
-                let stay = if left_out.get() { ONE_READER } else { 0 };
-                let keep = if more { !0 } else { !PARKED };
-                let next = |state| (state - remove + add + given.get() + stay) & keep;
-                // ORDERING: Release pairs with the Acquire of whoever is admitted, handed its bit, or enters
-                // next; Relaxed, since we look at nothing that others have written.
-                let before = self.state.fetch_update(Release, Relaxed, |s| Some(next(s)));
-                after.set(next(before.unwrap_or_default()));
-                match given.get() & (WRITER | UPGRADABLE) {
-                    0 => UnparkToken(ADMITTED),
-                    _ => UnparkToken(ADMITTED | HANDED_OVER),
-                }
-            };
-            let key = self.key();
-            // SAFETY: we own `remove` until the callback takes it away.
-            unsafe { parking::unpark_some(key, choose, callback) };
-            claimable.set(false);
-            if !left_out.get() {
-                // Now we may have been the last reader. We touch the lock no more.
-                let last = remove == ONE_READER && after.get() & READERS == 0;
-                if last && after.get() & DRAINS != 0 {
-                    Self::wake_drained(key);
-                }
-                return;
-            }
-            remove = ONE_READER;
-            add = 0;
-        }
     }
 
     /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.

@@ -1,0 +1,186 @@
+//! How each mode locks and unlocks, and how a guard goes from one mode to another.
+
+use super::raw::RawRwLock;
+use crate::deadline::Deadline;
+use crate::guard::sealed::{Mode, Whole};
+use crate::guard::{Exclusive, Guard, Shared, Upgradable};
+use std::time::{Duration, Instant};
+
+/// Writes how a mode locks and unlocks.
+macro_rules! mode {
+    ($mode:ident: $lock:expr, $unlock:expr, $unlock_fair:expr) => {
+        impl Mode<RawRwLock> for $mode {
+            #[inline]
+            fn lock(raw: &RawRwLock) {
+                $lock(raw);
+            }
+
+            #[inline]
+            unsafe fn unlock(raw: &RawRwLock) {
+                // SAFETY: the caller holds the lock in this mode.
+                unsafe { $unlock(raw) };
+            }
+
+            #[inline]
+            unsafe fn unlock_fair(raw: &RawRwLock) {
+                // SAFETY: as above.
+                unsafe { $unlock_fair(raw) };
+            }
+
+            #[inline]
+            unsafe fn bump(raw: &RawRwLock) {
+                if raw.has_waiters() {
+                    // SAFETY: as above.
+                    unsafe { $unlock_fair(raw) };
+                    $lock(raw);
+                }
+            }
+        }
+    };
+}
+
+mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read);
+mode!(Exclusive: |raw: &RawRwLock| raw.write(Deadline::NEVER), RawRwLock::unlock_write, RawRwLock::unlock_write_fair);
+mode!(Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER), RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair);
+
+/// Writers.
+impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
+    /// Becomes a reader, with no other writer in between. Readers that wait are let in too.
+    pub fn downgrade(this: Self) -> Guard<L, Shared, T> {
+        // SAFETY: the guard is the writer, and becomes the reader.
+        unsafe { this.raw().downgrade() };
+        // SAFETY: as above.
+        unsafe { this.into_mode() }
+    }
+
+    /// Becomes the upgradable reader, with no other writer in between. Readers that wait are let in.
+    pub fn downgrade_to_upgradable(this: Self) -> Guard<L, Upgradable, T> {
+        // SAFETY: the guard is the writer, and becomes the upgradable reader.
+        unsafe { this.raw().downgrade_to_upgradable() };
+        // SAFETY: as above.
+        unsafe { this.into_mode() }
+    }
+}
+
+/// Upgradable readers.
+impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
+    /// Becomes the writer once the readers have left. No other writer comes in between, and no new reader.
+    pub fn upgrade(this: Self) -> Guard<L, Exclusive, T> {
+        match Self::upgrade_by(this, Deadline::NEVER) {
+            Ok(writer) => writer,
+            Err(_) => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// Becomes the writer if there are no readers; gives the guard back if there are.
+    pub fn try_upgrade(this: Self) -> Result<Guard<L, Exclusive, T>, Self> {
+        // SAFETY: the guard is the upgradable reader.
+        if !unsafe { this.raw().try_upgrade() } {
+            return Err(this);
+        }
+        // SAFETY: it is the writer now.
+        Ok(unsafe { this.into_mode() })
+    }
+
+    /// Waits for at most `timeout` for the readers to leave; gives the guard back if they have not.
+    pub fn try_upgrade_for(this: Self, timeout: Duration) -> Result<Guard<L, Exclusive, T>, Self> {
+        Self::upgrade_by(this, Deadline::after(timeout))
+    }
+
+    /// Waits until `deadline` at most for the readers to leave; gives the guard back if they have not.
+    pub fn try_upgrade_until(
+        this: Self,
+        deadline: Instant,
+    ) -> Result<Guard<L, Exclusive, T>, Self> {
+        Self::upgrade_by(this, Deadline::at(deadline))
+    }
+
+    fn upgrade_by(this: Self, deadline: Deadline) -> Result<Guard<L, Exclusive, T>, Self> {
+        // SAFETY: the guard is the upgradable reader.
+        if !unsafe { this.raw().upgrade(deadline) } {
+            return Err(this);
+        }
+        // SAFETY: it is the writer now.
+        Ok(unsafe { this.into_mode() })
+    }
+
+    /// Becomes a reader, and lets writers and other upgradable readers come.
+    ///
+    /// # Panics
+    /// If there are too many readers already, as [`RwLock`] says.
+    pub fn downgrade(this: Self) -> Guard<L, Shared, T> {
+        // SAFETY: the guard is the upgradable reader, and becomes a reader.
+        unsafe { this.raw().downgrade_upgradable() };
+        // SAFETY: as above.
+        unsafe { this.into_mode() }
+    }
+
+    /// Runs `f` with write access, once the readers have left, and goes back to an upgradable read, also if `f`
+    /// panics.
+    ///
+    /// # Examples
+    /// ```
+    /// # use anteroom::{RwLock, RwLockUpgradableReadGuard};
+    /// let lock = RwLock::new(1);
+    /// let mut guard = lock.upgradable_read();
+    /// let old = RwLockUpgradableReadGuard::with_upgraded(&mut guard, |n| std::mem::replace(n, 2));
+    /// assert_eq!((old, *guard), (1, 2));
+    /// ```
+    pub fn with_upgraded<R>(this: &mut Self, f: impl FnOnce(&mut T) -> R) -> R {
+        match this.with_upgraded_by(RawUpgrade::By(Deadline::NEVER), f) {
+            Some(result) => result,
+            None => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// As [`with_upgraded`](Self::with_upgraded), if there are no readers.
+    pub fn try_with_upgraded<R>(this: &mut Self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        this.with_upgraded_by(RawUpgrade::AtOnce, f)
+    }
+
+    /// As [`with_upgraded`](Self::with_upgraded), if the readers leave within `timeout`.
+    pub fn try_with_upgraded_for<R>(
+        this: &mut Self,
+        timeout: Duration,
+        f: impl FnOnce(&mut T) -> R,
+    ) -> Option<R> {
+        this.with_upgraded_by(RawUpgrade::By(Deadline::after(timeout)), f)
+    }
+
+    /// As [`with_upgraded`](Self::with_upgraded), if the readers leave by `deadline`.
+    pub fn try_with_upgraded_until<R>(
+        this: &mut Self,
+        deadline: Instant,
+        f: impl FnOnce(&mut T) -> R,
+    ) -> Option<R> {
+        this.with_upgraded_by(RawUpgrade::By(Deadline::at(deadline)), f)
+    }
+
+    fn with_upgraded_by<R>(&mut self, how: RawUpgrade, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        struct Downgrade<'a>(&'a RawRwLock);
+        impl Drop for Downgrade<'_> {
+            fn drop(&mut self) {
+                // SAFETY: made only by whom has just become the writer.
+                unsafe { self.0.downgrade_to_upgradable() };
+            }
+        }
+        let upgraded = match how {
+            // SAFETY: the guard is the upgradable reader.
+            RawUpgrade::AtOnce => unsafe { self.raw().try_upgrade() },
+            // SAFETY: as above.
+            RawUpgrade::By(deadline) => unsafe { self.raw().upgrade(deadline) },
+        };
+        if !upgraded {
+            return None;
+        }
+        let data = self.data();
+        let _downgrade = Downgrade(self.raw());
+        // SAFETY: the lock is held exclusively until `_downgrade` is dropped, and the guard is borrowed.
+        Some(f(unsafe { &mut *data }))
+    }
+}
+
+enum RawUpgrade {
+    AtOnce,
+    By(Deadline),
+}
