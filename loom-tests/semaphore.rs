@@ -22,6 +22,7 @@ models! {
     closing_and_a_timeout_agree: 3,
     forgetting_keeps_closed_and_waiters: 3,
     adding_keeps_closed: 3,
+    forgetting_beside_a_batch_counts_right: 3,
     whoever_is_served_may_free_it: any,
     whoever_is_served_may_free_it_after_waiting: 3,
     whoever_takes_it_after_a_timeout_may_free_it: 4,
@@ -221,6 +222,18 @@ fn forgetting_keeps_closed_and_waiters() {
     closer.join().unwrap();
     assert!(waiter.join().unwrap());
     assert!(semaphore.is_closed());
+    rest(semaphore, 0);
+}
+
+/// What is given to the batch and what is forgotten are never the same permit.
+fn forgetting_beside_a_batch_counts_right() {
+    let semaphore = Common::new(Semaphore::new(1));
+    let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).unwrap().forget());
+    let giver = semaphore.spawn(|semaphore| semaphore.add_permits(1));
+    let forgotten = semaphore.forget_permits(1);
+    giver.join().unwrap();
+    semaphore.add_permits(forgotten);
+    batch.join().unwrap();
     rest(semaphore, 0);
 }
 
