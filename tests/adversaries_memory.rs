@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-const ROUNDS: usize = 1_000;
+const ROUNDS: usize = 200;
 
 /// Puts a value on the page, which is closed, and opens it. The value is never dropped: what is put there owns
 /// nothing.
@@ -254,7 +254,7 @@ freed_by_the_last! {
 fn waiter_moved_to_the_mutex_may_run_out_of_time_there_and_end() {
     must_end(|| {
         let mut random = Random(1);
-        for _ in 0..200 {
+        for _ in 0..100 {
             let page = Page::new();
             let (waiting, changed) = put(&page, (Mutex::new(0), Condvar::new()));
             let limits = [(); 4].map(|()| Duration::from_micros(random.below(400)));

@@ -17,7 +17,7 @@ use std::time::Duration;
 #[test]
 fn no_permit_is_left_lying_while_somebody_sleeps_for_it() {
     must_end(|| {
-        const TURNS: usize = 10_000;
+        const TURNS: usize = 3_000;
         let (to, fro) = (Semaphore::new(0), Semaphore::new(0));
         thread::scope(|s| {
             s.spawn(|| {
@@ -57,7 +57,7 @@ fn two_releases_wake_two_waiters() {
 #[test]
 fn every_post_wakes_the_waiter_that_stays_while_others_come_and_go() {
     must_end(|| {
-        const POSTS: usize = 1_000;
+        const POSTS: usize = 300;
         let semaphore = Semaphore::new(0);
         let taken = AtomicUsize::new(0);
         thread::scope(|s| {
@@ -180,7 +180,7 @@ fn closed_semaphore_stays_closed_whatever_else_is_done_to_it() {
 #[test]
 fn semaphore_closed_while_permits_come_for_a_waiter_stays_closed() {
     must_end(|| {
-        const ROUNDS: usize = 1_000;
+        const ROUNDS: usize = 500;
         let together = Meeting::of(2);
         let semaphore = RwLock::new(Semaphore::new(0));
         thread::scope(|s| {

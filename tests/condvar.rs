@@ -356,7 +356,7 @@ fn who_comes_after_notify_all_is_not_woken_by_it() {
 #[test]
 fn who_notifies_need_not_hold_the_lock() {
     must_end(|| {
-        const ROUNDS: usize = 5_000;
+        const ROUNDS: usize = 2_000;
         let turn = Mutex::new(0);
         let changed = Condvar::new();
         thread::scope(|s| {

@@ -113,7 +113,7 @@ fn waiters_moved_to_their_mutex_do_not_keep_a_second_lock_out() {
 
 #[test]
 fn of_two_first_waiters_that_come_at_once_with_two_kinds_of_lock_one_is_refused() {
-    const ROUNDS: usize = 4_000;
+    const ROUNDS: usize = 3_000;
     // Thousands of panics that are meant need not be printed.
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {

@@ -334,7 +334,7 @@ fn unlocking_a_mutex_that_has_become_a_condvar_meanwhile_wakes_nobody_there() {
         changed_in_time.get()
     }
     must_end(|| {
-        let checked = (0..1_000).step_by(6).take_while(|&late| check(late));
+        let checked = (0..1_000).step_by(12).take_while(|&late| check(late));
         assert!(checked.count() > 2, "it was hardly checked");
     });
 }

@@ -107,7 +107,7 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
     /// Becomes a reader, and lets writers and other upgradable readers come.
     ///
     /// # Panics
-    /// If there are too many readers already, as [`RwLock`] says.
+    /// If there are too many readers already, as [`RwLock`](crate::RwLock) says.
     pub fn downgrade(this: Self) -> Guard<L, Shared, T> {
         // SAFETY: the guard is the upgradable reader, and becomes a reader.
         unsafe { this.raw().downgrade_upgradable() };
