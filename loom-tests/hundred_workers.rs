@@ -5,7 +5,7 @@ use crate::model::{Common, models};
 use anteroom::{Condvar, Mutex};
 
 models! {
-    of_two_workers_the_first_drinks: 3,
+    of_two_workers_the_first_drinks: 2,
     of_three_workers_the_first_two_drink: 1,
 }
 

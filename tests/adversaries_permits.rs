@@ -97,7 +97,7 @@ fn waiters_that_give_up_keep_no_permit_and_pass_the_wake_on() {
                 let semaphore = &semaphore;
                 s.spawn(move || {
                     let mut dice = Random(number);
-                    for _ in 0..2_000 {
+                    for _ in 0..1_000 {
                         let wanted = 1 + dice.below(PERMITS as u64) as u32;
                         let patience = Duration::from_micros(dice.below(150));
                         // The first is never in a hurry: were a wake not passed on, it would sleep for ever.
@@ -180,7 +180,7 @@ fn closed_semaphore_stays_closed_whatever_else_is_done_to_it() {
 #[test]
 fn semaphore_closed_while_permits_come_for_a_waiter_stays_closed() {
     must_end(|| {
-        const ROUNDS: usize = 500;
+        const ROUNDS: usize = 300;
         let together = Meeting::of(2);
         let semaphore = RwLock::new(Semaphore::new(0));
         thread::scope(|s| {

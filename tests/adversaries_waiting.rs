@@ -18,7 +18,7 @@ macro_rules! every_notification_arrives {
         #[test]
         fn $name() {
             must_end(|| {
-                const WAITS: usize = 2_000;
+                const WAITS: usize = 1_000;
                 let lock = $Lock::new(());
                 let changed = Condvar::new();
                 let arrived = AtomicUsize::new(0);
@@ -78,7 +78,7 @@ every_notification_arrives! {
 #[test]
 fn notification_goes_to_one_of_those_who_waited_when_it_was_given() {
     must_end(|| {
-        const WAITS: usize = 2_000;
+        const WAITS: usize = 1_000;
         /// How many waits have begun, and how many notifications were given: to the oldest waits.
         #[derive(Default)]
         struct Tickets {
@@ -135,7 +135,7 @@ fn who_waits_after_a_notification_does_not_get_it() {
 #[test]
 fn no_item_is_left_lying_when_its_notifier_saw_nobody_waiting() {
     must_end(|| {
-        const ITEMS: usize = 20_000;
+        const ITEMS: usize = 5_000;
         let items = Mutex::new((0, 0));
         let brought = Condvar::new();
         thread::scope(|s| {
@@ -206,7 +206,7 @@ fn strange_durations_wait_for_as_long_as_they_say() {
 #[test]
 fn panics_in_conditions_under_load_never_let_two_in() {
     must_end(|| {
-        const ROUNDS: usize = 1_000;
+        const ROUNDS: usize = 400;
         let lock = Mutex::new(());
         let changed = Condvar::new();
         let semaphore = Semaphore::new(1);

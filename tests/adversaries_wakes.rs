@@ -86,7 +86,7 @@ macro_rules! signals_change_nothing {
                             awake.store(true, SeqCst);
                             lock.$try_alone().is_none()
                         };
-                        let held = under_fire(1_000, wait, || {
+                        let held = under_fire(200, wait, || {
                             assert!(!awake.load(SeqCst));
                             assert!(changed.notify_one());
                         });
@@ -138,7 +138,7 @@ fn signals_do_not_wake_who_acquires() {
             awake.store(true, SeqCst);
             permit.map(|permit| permit.num_permits())
         };
-        let acquired = under_fire(1_000, acquire, || {
+        let acquired = under_fire(200, acquire, || {
             assert!(!awake.load(SeqCst));
             semaphore.add_permits(1);
         });

@@ -8,7 +8,7 @@ use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGu
 use common::{asleep_for_good, must_end, times_passed_over, until};
 use open::{OpenTo, open};
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 type Sleeper = fn(&RwLock<u32>, &AtomicBool);
@@ -88,6 +88,38 @@ fn unlock_fair_serves_writers_in_their_order() {
             RwLockWriteGuard::unlock_fair(guard);
         });
         assert_eq!(turns.into_inner(), [0, 1, 2, 3, 4]);
+    });
+}
+
+/// The queue is longer than what is let in at once, and has several who want the lock for themselves.
+#[test]
+fn unlock_fair_of_a_long_queue_hands_over_to_one_only() {
+    must_end(|| {
+        let turns = RwLock::new(Vec::new());
+        let reads = AtomicUsize::new(0);
+        let read = || {
+            // Those who slept come in before the first who writes.
+            assert!(turns.read().is_empty());
+            reads.fetch_add(1, SeqCst);
+        };
+        thread::scope(|s| {
+            let guard = turns.write();
+            for turn in 0..3 {
+                for _ in 0..10 {
+                    asleep_for_good(s, read);
+                }
+                let turns = &turns;
+                asleep_for_good(s, move || {
+                    let mut guard = turns.write();
+                    guard.push(turn);
+                    RwLockWriteGuard::unlock_fair(guard);
+                });
+            }
+            RwLockWriteGuard::unlock_fair(guard);
+        });
+        assert_eq!(reads.into_inner(), 30);
+        assert_eq!(open(&turns), OpenTo::All);
+        assert_eq!(turns.into_inner(), [0, 1, 2]);
     });
 }
 

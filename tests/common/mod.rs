@@ -31,13 +31,20 @@ pub(crate) fn must_end<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'sta
 /// Lets other threads run until `condition` holds.
 #[track_caller]
 pub(crate) fn until(mut condition: impl FnMut() -> bool) {
+    const EAGER: u32 = 200;
     let start = Instant::now();
+    let mut looks = 0;
     while !condition() {
         assert!(
             start.elapsed() < LIMIT,
             "what was waited for has not come after {LIMIT:?}"
         );
-        thread::yield_now();
+        looks += 1;
+        match looks < EAGER {
+            true => thread::yield_now(),
+            // It takes its time: others need the processor more than we do.
+            false => thread::sleep(Duration::from_micros(50)),
+        }
     }
 }
 
