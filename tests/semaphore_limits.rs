@@ -158,7 +158,6 @@ fn add_permits_panics_past_the_maximum_also_while_others_wait_and_serves_none() 
     });
 }
 
-/// To panic in a destructor, or to lose the permit, would be worse than to have one too many.
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn permit_comes_back_though_others_have_filled_the_semaphore_meanwhile() {
@@ -172,6 +171,19 @@ fn permit_comes_back_though_others_have_filled_the_semaphore_meanwhile() {
     semaphore.acquire_many(2).unwrap().forget();
     semaphore.add_permits(1);
     assert_eq!(semaphore.available_permits(), MAX);
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn permit_that_comes_back_to_more_than_the_maximum_panics_and_is_forgotten() {
+    let semaphore = Semaphore::new(MAX);
+    let [first, second] = [(); 2].map(|()| semaphore.acquire_many(3).unwrap());
+    semaphore.add_permits(6);
+    drop(first);
+    assert_eq!(semaphore.available_permits(), MAX + 3);
+    panics_in("MAX_PERMITS", || drop(second));
+    assert_eq!(semaphore.available_permits(), MAX + 3);
+    semaphore.try_acquire().unwrap().forget();
 }
 
 #[test]
