@@ -48,6 +48,7 @@ pub(crate) fn waiter_counts() -> &'static [AtomicU32; 1] {
 }
 
 pub(crate) fn fence_seq_cst() {
+    // ORDERING: full, for both of `crate::fence`'s sides.
     loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
 }
 
@@ -58,6 +59,7 @@ thread_local! {
 /// Whether nobody is parked, and the table of [`crate::waiters`] counts nobody.
 pub fn nobody_waits() -> bool {
     let [count] = waiter_counts();
+    // ORDERING: Relaxed; the model's threads have ended, or not begun.
     lot::is_empty() && count.load(loom::sync::atomic::Ordering::Relaxed) == 0
 }
 
@@ -140,6 +142,7 @@ pub(crate) mod lot {
         }
 
         fn wake(&self, token: UnparkToken) {
+            // ORDERING: Release pairs with the Acquire in `wait`.
             self.bell.fetch_add(1, Release);
             *self.woken.lock().unwrap() = Some(token);
             // Loom takes an unpark for the end of whatever the thread is blocked on: only if that is `wait`.
@@ -152,6 +155,7 @@ pub(crate) mod lot {
             let mut strays = false;
             loop {
                 if let Some(token) = *self.woken.lock().unwrap() {
+                    // ORDERING: Acquire pairs with the Release in `wake`.
                     self.bell.fetch_add(1, Acquire);
                     if strays {
                         // It was the model's own unpark, which the model will want to see.
