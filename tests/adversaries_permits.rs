@@ -210,6 +210,44 @@ fn semaphore_closed_while_permits_come_for_a_waiter_stays_closed() {
     });
 }
 
+// 11: as above, where the count itself is what two changes overwrite.
+#[test]
+fn permits_are_taken_or_forgotten_and_never_both() {
+    must_end(|| {
+        const BATCHES: usize = 2_000;
+        let semaphore = Semaphore::new(0);
+        let taking = AtomicUsize::new(2);
+        let forgotten = AtomicUsize::new(0);
+        let mut added = 0;
+        thread::scope(|s| {
+            for _ in 0..2 {
+                s.spawn(|| {
+                    for _ in 0..BATCHES {
+                        // While they wait, the first permit lies there for anybody to forget.
+                        semaphore.acquire_many(2).unwrap().forget();
+                    }
+                    taking.fetch_sub(1, SeqCst);
+                });
+            }
+            s.spawn(|| {
+                let mut random = Random(3);
+                while taking.load(SeqCst) > 0 {
+                    forgotten.fetch_add(semaphore.forget_permits(1), SeqCst);
+                    random.pause(100);
+                }
+            });
+            let mut random = Random(4);
+            while taking.load(SeqCst) > 0 {
+                semaphore.add_permits(1);
+                added += 1;
+                random.pause(100);
+            }
+        });
+        let left = semaphore.available_permits();
+        assert_eq!(added, 4 * BATCHES + forgotten.into_inner() + left);
+    });
+}
+
 // 18: spin 123 and Go's limit of 2^30, a count that can be pushed over its end.
 #[test]
 fn permits_added_at_once_from_all_sides_do_not_pass_the_maximum() {
