@@ -8,6 +8,8 @@
 compile_error!("run the models with `cargo loom`: they need `--cfg loom`");
 
 #[cfg(loom)]
+mod bias;
+#[cfg(loom)]
 mod condvar;
 #[cfg(loom)]
 mod hundred_workers;
@@ -26,6 +28,7 @@ fn main() {
         mutex::MODELS,
         condvar::MODELS,
         rwlock::MODELS,
+        bias::MODELS,
         semaphore::MODELS,
         hundred_workers::MODELS,
     ]);

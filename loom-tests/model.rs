@@ -5,29 +5,35 @@ use loom::thread::JoinHandle;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A model: its name, how many preemptions of a running thread its search allows (`None`: any number), whether its
-/// waiters are patient, and its body.
+/// waiters are patient, how readers are biased, and its body.
 pub(crate) struct Model {
     pub(crate) name: &'static str,
     pub(crate) preemptions: Option<usize>,
     pub(crate) patient: bool,
+    pub(crate) bias: anteroom::Bias,
     pub(crate) body: fn(),
 }
 
 /// Makes a list of models of functions in scope. `any` searches without a bound on preemptions; `impatient` has
-/// every waiter ask for a hand-off.
+/// every waiter ask for a hand-off; `own_line`, `asymmetric` and `warming` say how readers are biased.
 macro_rules! models {
-    ($($name:ident: $preemptions:tt $($impatient:ident)?),* $(,)?) => {
+    ($($name:ident: $preemptions:tt $($how:ident)?),* $(,)?) => {
         pub(crate) const MODELS: &[$crate::model::Model] = &[$($crate::model::Model {
-            name: concat!(module_path!(), "::", stringify!($name) $(, "_", stringify!($impatient))?),
+            name: concat!(module_path!(), "::", stringify!($name) $(, "_", stringify!($how))?),
             preemptions: models!(@bound $preemptions),
-            patient: models!(@patient $($impatient)?),
+            patient: models!(@patient $($how)?),
+            bias: models!(@bias $($how)?),
             body: $name,
         }),*];
     };
     (@bound any) => { None };
     (@bound $preemptions:literal) => { Some($preemptions) };
-    (@patient) => { true };
     (@patient impatient) => { false };
+    (@patient $($other:ident)?) => { true };
+    (@bias own_line) => { anteroom::Bias::OwnLine };
+    (@bias asymmetric) => { anteroom::Bias::Asymmetric };
+    (@bias warming) => { anteroom::Bias::Warming };
+    (@bias $($other:ident)?) => { anteroom::Bias::Never };
 }
 pub(crate) use models;
 
@@ -92,6 +98,7 @@ fn search(model: &'static Model) {
     builder.preemption_bound = model.preemptions;
 
     anteroom::set_patience(model.patient);
+    anteroom::set_bias(model.bias);
     let executions = std::sync::Arc::new(AtomicUsize::new(0));
     let counter = executions.clone();
     builder.check(move || {

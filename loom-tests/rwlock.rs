@@ -34,33 +34,33 @@ models! {
 
 const A_WHILE: Duration = Duration::from_millis(1);
 
-type Lock = RwLock<usize>;
+pub(crate) type Lock = RwLock<usize>;
 
-fn new() -> Common<Lock> {
+pub(crate) fn new() -> Common<Lock> {
     Common::new(RwLock::new(0))
 }
 
-fn rest(lock: Common<Lock>, expected: usize) {
+pub(crate) fn rest(lock: Common<Lock>, expected: usize) {
     let mut lock = lock.into_inner();
     lock.assert_at_rest();
     assert_eq!(*lock.get_mut(), expected);
 }
 
-fn write(lock: &Lock) {
+pub(crate) fn write(lock: &Lock) {
     *lock.write() += 1;
 }
 
-fn read(lock: &Lock) {
+pub(crate) fn read(lock: &Lock) {
     let first = *lock.read();
     assert!(*lock.read() >= first);
 }
 
-fn read_once(lock: &Lock) {
+pub(crate) fn read_once(lock: &Lock) {
     drop(lock.read());
 }
 
 /// Runs `others` beside `this`, and expects the data to be `expected` in the end.
-fn beside(this: fn(&Lock), others: &[fn(&Lock)], expected: usize) {
+pub(crate) fn beside(this: fn(&Lock), others: &[fn(&Lock)], expected: usize) {
     let lock = new();
     let others: Vec<_> = others.iter().map(|other| lock.spawn(*other)).collect();
     this(&lock);
@@ -88,7 +88,7 @@ fn two_readers_and_two_writers() {
     beside(write, &[write, read_once, read_once], 2);
 }
 
-fn upgrade(lock: &Lock) {
+pub(crate) fn upgrade(lock: &Lock) {
     let seen = lock.upgradable_read();
     let before = *seen;
     let mut now = RwLockUpgradableReadGuard::upgrade(seen);
@@ -128,7 +128,7 @@ fn a_try_upgrade_beside_a_reader() {
 
 /// Whether a timed attempt wrote, beside two others that must get their turn whatever it does. parking_lot 465, 466,
 /// 249cb2a.
-fn timed(attempt: fn(&Lock) -> usize, others: [fn(&Lock); 2], written_by_others: usize) {
+pub(crate) fn timed(attempt: fn(&Lock) -> usize, others: [fn(&Lock); 2], written_by_others: usize) {
     let lock = new();
     let attempt = lock.spawn(attempt);
     let other = lock.spawn(others[0]);
@@ -138,7 +138,7 @@ fn timed(attempt: fn(&Lock) -> usize, others: [fn(&Lock); 2], written_by_others:
     rest(lock, written_by_others + written);
 }
 
-fn write_for_a_while(lock: &Lock) -> usize {
+pub(crate) fn write_for_a_while(lock: &Lock) -> usize {
     match lock.try_write_for(A_WHILE) {
         Some(mut data) => {
             *data += 1;
@@ -168,7 +168,7 @@ fn a_timed_upgradable_reader_leaves_no_trace() {
     timed(attempt, [write, upgrade], 2);
 }
 
-fn upgrade_for_a_while(lock: &Lock) -> usize {
+pub(crate) fn upgrade_for_a_while(lock: &Lock) -> usize {
     let seen = lock.upgradable_read();
     match RwLockUpgradableReadGuard::try_upgrade_for(seen, A_WHILE) {
         Ok(mut now) => {
@@ -183,7 +183,7 @@ fn a_timed_upgrade_leaves_no_trace() {
     timed(upgrade_for_a_while, [read_once, read_once], 0);
 }
 
-fn write_and_stay(lock: &Lock) {
+pub(crate) fn write_and_stay(lock: &Lock) {
     let mut data = lock.write();
     *data += 1;
     let mine = *data;
@@ -262,7 +262,7 @@ fn free_if_last(lock: &Lock, all: usize) {
     }
 }
 
-fn free(lock: &Lock) {
+pub(crate) fn free(lock: &Lock) {
     let lock = (&raw const *lock).cast_mut();
     // SAFETY: nobody else takes it any more; if somebody still touches it, that is what loom reports.
     let lock = unsafe { &mut *lock };
@@ -283,7 +283,8 @@ fn a_writer_may_free_the_lock_after_readers() {
     let reader = {
         let inner = lock.read();
         std::mem::forget(inner);
-        // SAFETY: it is the forgotten guard's read that is given back.
+        // SAFETY: it is the forgotten guard's read that is given back. (On another thread, which would be wrong if the
+        // lock were biased.)
         lock.spawn(|lock| unsafe { lock.force_unlock_read() })
     };
     let writer = lock.spawn(|lock| {

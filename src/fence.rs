@@ -16,6 +16,8 @@
 //! - **In a model** both are sequentially consistent fences. That is stronger than the truth in one respect:
 //!   two `light` fences order each other there, and here they do not.
 
+use crate::primitive::AtomicUsize;
+
 /// The unlocker's side: keeps the compiler from moving the load that follows above the store before it.
 #[cfg(all(target_os = "linux", not(any(loom, miri))))]
 #[inline(always)]
@@ -52,11 +54,33 @@ pub(crate) fn heavy() -> bool {
     true
 }
 
-#[cfg(loom)]
-use crate::primitive::modeled::fence_seq_cst as full;
+/// Whether `light` is cheaper than `full`, and `heavy` is there to pair with it.
+pub(crate) fn is_asymmetric() -> bool {
+    cfg!(any(all(target_os = "linux", not(miri)), loom)) && heavy()
+}
 
-#[cfg(all(any(not(target_os = "linux"), miri), not(loom)))]
-fn full() {
-    // ORDERING: full on both sides, since neither knows a cheaper way.
+/// A sequentially consistent fence.
+#[inline]
+pub(crate) fn full() {
+    #[cfg(not(loom))]
+    // ORDERING: as the name says, and as everywhere in this module the caller says what for.
     std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    #[cfg(loom)]
+    crate::primitive::modeled::fence_seq_cst();
+}
+
+/// Stores with Release, and orders that before a sequentially consistent load that follows: one exchange, which is
+/// cheaper than a store and a fence.
+#[inline(always)]
+pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
+    #[cfg(not(loom))]
+    // ORDERING: SeqCst, against `full` between another thread's store and its load.
+    atomic.swap(value, std::sync::atomic::Ordering::SeqCst);
+    #[cfg(loom)]
+    {
+        // Loom knows sequentially consistent fences, but takes such accesses for acquiring and releasing ones.
+        // ORDERING: Release, and the fence, as above.
+        atomic.store(value, crate::primitive::Ordering::Release);
+        full();
+    }
 }

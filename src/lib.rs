@@ -27,4 +27,7 @@ pub use semaphore::{
 
 #[cfg(loom)]
 #[doc(hidden)]
-pub use primitive::modeled::{nobody_waits, set_patience};
+pub use primitive::modeled::{Bias, set_bias, set_patience};
+#[cfg(loom)]
+#[doc(hidden)]
+pub use waiters::nobody_waits;

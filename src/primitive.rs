@@ -17,7 +17,7 @@ pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 #[cfg(loom)]
-pub(crate) use modeled::{Access, Patience, waiter_counts};
+pub(crate) use modeled::{Access, Patience};
 
 /// Writes a `const fn`, which in a model is not `const`.
 macro_rules! const_fn {
@@ -33,18 +33,39 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// Slots of the table that [`waiter_counts`] returns. A collision costs a needless look at a queue, so there
-/// are many more slots than locks that are likely to be waited for at once.
-#[cfg(not(loom))]
-const SLOTS: usize = 4096;
-
-/// The table of [`crate::waiters`]: one for the process, or one for each execution of a model.
-#[cfg(not(loom))]
-#[inline(always)]
-pub(crate) fn waiter_counts() -> &'static [AtomicU32; SLOTS] {
-    static COUNTS: [AtomicU32; SLOTS] = [const { AtomicU32::new(0) }; SLOTS];
-    &COUNTS
+/// Writes a function that returns a static table: one for the process, or one for each execution of a model.
+macro_rules! table {
+    ($(#[$meta:meta])* fn $name:ident() -> [$type:ty; $len:expr], each $each:expr) => {
+        $(#[$meta])*
+        #[inline(always)]
+        fn $name() -> &'static [$type; $len] {
+            #[cfg(not(loom))]
+            static TABLE: [$type; $len] = [const { $each }; $len];
+            #[cfg(loom)]
+            loom::lazy_static! {
+                static ref TABLE: $crate::primitive::modeled::Kept<[$type; $len]> =
+                    $crate::primitive::modeled::Kept::new(std::array::from_fn(|_| $each));
+            }
+            &TABLE
+        }
+    };
 }
+pub(crate) use table;
+
+/// Writes variables of which each thread has its own.
+macro_rules! thread_locals {
+    ($($(#[$meta:meta])* static $name:ident: $type:ty = $initial:expr;)*) => {
+        #[cfg(not(loom))]
+        std::thread_local! {
+            $($(#[$meta])* static $name: $type = const { $initial };)*
+        }
+        #[cfg(loom)]
+        loom::thread_local! {
+            $($(#[$meta])* static $name: $type = $initial;)*
+        }
+    };
+}
+pub(crate) use thread_locals;
 
 /// Where a lock says that it was taken or is about to be released.
 ///

@@ -10,13 +10,7 @@
 //! 2. After the store of `UNLOCKED` an unlocker touches the mutex no more, unless it finds, under the queue's
 //!    lock, a thread that waits for this mutex: that thread borrows it, so it is alive.
 //! 3. A thread that sleeps without a limit of its own has been counted since before its `heavy` fence, and has
-//!    seen `LOCKED` since after it. So whoever unlocks after that sees the count.
-//!
-//! ## How a waiter avoids most of its heavy fences
-//! A heavy fence interrupts every core that runs this process. So a waiter first sleeps for [`SHORT`] at most,
-//! without one: nearly always the unlocker sees it all the same, and if not, it has lost no more than that.
-//! Only then does it call `heavy`, look again, and sleep for good. The fence never costs more than a tenth of
-//! the wait.
+//!    seen `LOCKED` since after it. So whoever unlocks after that sees the count. ([`Nap`] says when it does.)
 //!
 //! ## Fairness
 //! A running thread may take the mutex ahead of those that sleep (barging). A waiter that has waited longer
@@ -33,10 +27,9 @@ use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToke
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU8, Patience, const_fn};
 use crate::spin::Spin;
-use crate::waiters;
+use crate::waiters::{self, Nap};
 use std::cell::Cell;
 use std::ptr;
-use std::time::Duration;
 
 const UNLOCKED: u8 = 0;
 const LOCKED: u8 = 1;
@@ -50,12 +43,6 @@ const HANDED_OVER: UnparkToken = UnparkToken(1);
 fn impatient() -> ParkToken {
     parking::late(0)
 }
-
-/// How long a waiter sleeps before it makes sure that it is seen: about ten heavy fences.
-const SHORT: Duration = Duration::from_micros(100);
-
-/// The longest that it sleeps where the system refuses heavy fences, so that it can never be sure.
-const LONG: Duration = Duration::from_millis(10);
 
 /// The untyped mutex. It appears in the types of guards; use [`Mutex`](crate::Mutex).
 pub struct RawMutex {
@@ -216,7 +203,7 @@ impl RawMutex {
     fn lock_contended(&self, deadline: Deadline) -> bool {
         let mut spin = Spin::new();
         let mut patience = Patience::new();
-        let mut nap = SHORT;
+        let mut nap = Nap::new();
         loop {
             // A look first: the exchange would take the line from its owner for nothing.
             // ORDERING: Relaxed; `try_take` orders what follows.
@@ -230,15 +217,13 @@ impl RawMutex {
                 true => impatient(),
                 false => self.patient(),
             };
-            match self.park(token, deadline, nap) {
+            match self.park(token, deadline, &mut nap) {
                 ParkResult::Unparked(HANDED_OVER) => {
                     self.receive();
                     return true;
                 }
                 ParkResult::TimedOut if deadline.passed() => return false,
-                ParkResult::TimedOut => nap = (2 * nap).min(LONG),
-                ParkResult::Unparked(_) => nap = SHORT,
-                ParkResult::Invalid => {}
+                ParkResult::Unparked(_) | ParkResult::TimedOut | ParkResult::Invalid => {}
             }
         }
     }
@@ -251,27 +236,12 @@ impl RawMutex {
         debug_assert_eq!(state, LOCKED);
     }
 
-    /// Sleeps until an unlocker wakes this thread, or until the deadline; but for no longer than `nap` if that is
-    /// still [`SHORT`], or if the heavy fence is refused.
-    fn park(&self, token: ParkToken, deadline: Deadline, nap: Duration) -> ParkResult {
-        let key = self.key();
-        waiters::add(key, 1);
-        // After `heavy` every unlocker that `validate` does not see sees the count (invariant 3).
-        let limit = if nap > SHORT && fence::heavy() {
-            deadline
-        } else {
-            deadline.min(Deadline::after(nap))
-        };
+    fn park(&self, token: ParkToken, deadline: Deadline, nap: &mut Nap) -> ParkResult {
         // ORDERING: Relaxed; the queue's lock orders this look against hand-overs, `heavy` against unlocks.
         let validate = || self.state.load(Relaxed) == LOCKED;
-        // A condition variable may move its waiters here, but never us away: the key is ours.
-        let timed_out = |_, _| waiters::remove_one(key);
-        // SAFETY: the key is our address, and we borrow the mutex.
-        let result = unsafe { parking::park(key, token, limit, validate, || {}, timed_out) };
-        if result == ParkResult::Invalid {
-            waiters::remove_one(key);
-        }
-        result
+        // SAFETY: the key is our address, and we borrow the mutex. A condition variable may move its waiters here, but
+        // nobody is moved away.
+        unsafe { waiters::park(self.key(), token, deadline, nap, validate) }
     }
 
     /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that was

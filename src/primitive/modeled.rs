@@ -15,8 +15,9 @@
 //! What this leaves out: being unparked orders memory, and so does a queue's mutex between those who use it, as in
 //! the real one; a model cannot show that an ordering is needed where these already give it.
 
-use loom::sync::atomic::AtomicU32;
-use std::cell::Cell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::ops::Deref;
 
 /// See [`crate::primitive::Access`].
 pub(crate) struct Access(loom::cell::UnsafeCell<()>);
@@ -39,12 +40,35 @@ impl Access {
     }
 }
 
-/// One slot, which everybody shares: in a model every address collides with every other.
-pub(crate) fn waiter_counts() -> &'static [AtomicU32; 1] {
-    loom::lazy_static! {
-        static ref COUNTS: [AtomicU32; 1] = [AtomicU32::new(0)];
+/// A static whose memory stays until the next execution. A thread that has been joined still has to run the destructors
+/// of its thread-locals, by when loom may have dropped the statics that they use.
+pub(crate) struct Kept<T: 'static>(Option<Box<T>>);
+
+thread_local! {
+    static KEPT: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<T: 'static> Kept<T> {
+    pub(crate) fn new(it: T) -> Self {
+        KEPT.take();
+        Kept(Some(Box::new(it)))
     }
-    &COUNTS
+}
+
+impl<T: 'static> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("only dropping takes it out")
+    }
+}
+
+impl<T: 'static> Drop for Kept<T> {
+    fn drop(&mut self) {
+        if let Some(it) = self.0.take() {
+            KEPT.with_borrow_mut(|kept| kept.push(it));
+        }
+    }
 }
 
 pub(crate) fn fence_seq_cst() {
@@ -54,19 +78,35 @@ pub(crate) fn fence_seq_cst() {
 
 thread_local! {
     static IMPATIENT: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether nobody is parked, and the table of [`crate::waiters`] counts nobody.
-pub fn nobody_waits() -> bool {
-    let [count] = waiter_counts();
-    // ORDERING: Relaxed; the model's threads have ended, or not begun.
-    lot::is_empty() && count.load(loom::sync::atomic::Ordering::Relaxed) == 0
+    static BIAS: Cell<Bias> = const { Cell::new(Bias::Never) };
 }
 
 /// Chooses for this thread's models whether waiters are patient (they never ask for a hand-off, the default)
 /// or not (they always ask).
 pub fn set_patience(patient: bool) {
     IMPATIENT.with(|impatient| impatient.set(!patient));
+}
+
+/// Whether readers of an [`RwLock`](crate::RwLock) publish themselves in rows of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bias {
+    /// Never.
+    Never,
+    /// After some ordinary reads, as on real threads, and then every biased read makes the lock asymmetric.
+    Warming,
+    /// From the first read on, with an exchange, until there is a writer; and then again after some reads.
+    OwnLine,
+    /// From the first read on, with a light fence, until there is a writer; and then as `OwnLine`.
+    Asymmetric,
+}
+
+/// Chooses for this thread's models how readers are biased. `Never` is the default.
+pub fn set_bias(bias: Bias) {
+    BIAS.set(bias);
+}
+
+pub(crate) fn bias() -> Bias {
+    BIAS.get()
 }
 
 pub(crate) struct Patience;
@@ -182,7 +222,7 @@ pub(crate) mod lot {
     }
 
     /// Whether no thread is parked.
-    pub(super) fn is_empty() -> bool {
+    pub(crate) fn is_empty() -> bool {
         let queues = QUEUES.lock().unwrap().clone();
         queues
             .values()

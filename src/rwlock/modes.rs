@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Writes how a mode locks and unlocks.
 macro_rules! mode {
-    ($mode:ident: $lock:expr, $unlock:expr, $unlock_fair:expr) => {
+    ($mode:ident: $lock:expr, $unlock:expr, $unlock_fair:expr, $waited_for:expr) => {
         impl Mode<RawRwLock> for $mode {
             #[inline]
             fn lock(raw: &RawRwLock) {
@@ -29,7 +29,7 @@ macro_rules! mode {
 
             #[inline]
             unsafe fn bump(raw: &RawRwLock) {
-                if raw.has_waiters() {
+                if $waited_for(raw) {
                     // SAFETY: as above.
                     unsafe { $unlock_fair(raw) };
                     $lock(raw);
@@ -39,9 +39,9 @@ macro_rules! mode {
     };
 }
 
-mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read);
-mode!(Exclusive: |raw: &RawRwLock| raw.write(Deadline::NEVER), RawRwLock::unlock_write, RawRwLock::unlock_write_fair);
-mode!(Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER), RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair);
+mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read, RawRwLock::is_reader_waited_for);
+mode!(Exclusive: |raw: &RawRwLock| raw.write(Deadline::NEVER), RawRwLock::unlock_write, RawRwLock::unlock_write_fair, RawRwLock::is_waited_for);
+mode!(Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER), RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair, RawRwLock::is_waited_for);
 
 /// Writers.
 impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {

@@ -1,10 +1,11 @@
-//! The reader-writer lock's state machine: a word, a queue, and a place where one writer waits for readers.
+//! The reader-writer lock's state machine: a word, a queue, a registry of readers, and places where one writer waits
+//! for readers.
 //!
 //! ```text
-//! 31            4   3        2        1            0
-//! +-------------+--------+--------+------------+--------+
-//! |   readers   | DRAINS | PARKED | UPGRADABLE | WRITER |
-//! +-------------+--------+--------+------------+--------+
+//! 31            7      6          5       4        3        2        1            0
+//! +-------------+------------+--------+------+--------+--------+------------+--------+
+//! |   readers   | ASYMMETRIC | BIASED | WARM | DRAINS | PARKED | UPGRADABLE | WRITER |
+//! +-------------+------------+--------+------+--------+--------+------------+--------+
 //! ```
 //!
 //! A writer takes the lock in two steps: it takes `WRITER`, which keeps other writers, upgradable readers and
@@ -18,6 +19,18 @@
 //! | `WRITER` | n > 0 | n readers; one writer waits for them to leave |
 //! | `WRITER` | 0 | one writer |
 //!
+//! ## Biased readers
+//! Readers are those that are *counted* in the word, and, while `BIASED` is set, those that have *published* themselves
+//! in the registry ([`super::bias`]): such a reader only reads the word. It publishes, passes a fence, and looks at
+//! the word again; a writer sets `WRITER`, passes a fence, and looks at the slots. So one of them sees the other.
+//!
+//! There are two pairs of fences. A full one on both sides costs a reader an exchange, on a line that is its own. The
+//! asymmetric pair ([`crate::fence`]) costs readers nothing, but a writer some ten microseconds, so it is for locks that
+//! are hardly ever written: `ASYMMETRIC` says that readers rely on it.
+//!
+//! A writer turns the bias off. The first reader after it sets `WARM` as it counts itself, the second `BIASED`; later
+//! one biased read in many ([`super::bias::draw`]) sets `ASYMMETRIC`.
+//!
 //! ## Invariants
 //! 1. `WRITER` and `UPGRADABLE` are never both set; only their owner clears or exchanges them, and while either
 //!    is set nobody else sets one.
@@ -27,9 +40,13 @@
 //! 3. Whoever clears `WRITER` or `UPGRADABLE` while `PARKED` is set does so under the queue's lock, and takes
 //!    out of the queue everybody who may now run. So nobody is left who waits for a bit that is not set.
 //! 4. The *drain* (key: the address plus one) holds at most the owner of `WRITER`. `DRAINS` is set whenever it
-//!    is there. The reader that leaves last wakes it.
+//!    is there. The counted reader that leaves last wakes it. In the *revocation* (key: the address plus two) it waits
+//!    for a slot, counted as a waiter ([`crate::waiters`]); every reader that leaves a slot wakes it.
 //! 5. A reader that has left touches the lock no more, unless it finds, under the drain's lock, a writer there,
 //!    which borrows the lock.
+//! 6. While a reader is in its slot and inside, `BIASED` is set: only an owner of `WRITER` who has seen every slot
+//!    without this lock clears it, with `WRITER`. While `WRITER` is set, `WARM`, `BIASED` and `ASYMMETRIC` do not
+//!    change, and nobody comes in by publishing.
 //!
 //! ## Fairness
 //! Phase-fair (B. Brandenburg and J. Anderson, 2010): a reader that sleeps waits for one writer at most, for a
@@ -38,19 +55,26 @@
 //! that sleeps (barging), until that one has waited longer than [`Patience`] and says so in its park token:
 //! then the bit is handed to it.
 
+mod convert;
+mod drain;
 mod queue;
+mod readers;
 
 use crate::deadline::Deadline;
 use crate::parking::{self, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU32, Patience, const_fn};
+use crate::rwlock::bias;
 use crate::spin::Spin;
 
 const WRITER: u32 = 1;
 const UPGRADABLE: u32 = 2;
 const PARKED: u32 = 4;
 const DRAINS: u32 = 8;
-const ONE_READER: u32 = 16;
+const WARM: u32 = 16;
+const BIASED: u32 = 32;
+const ASYMMETRIC: u32 = 64;
+const ONE_READER: u32 = 128;
 const READERS: u32 = !(ONE_READER - 1);
 
 /// Half of what the word can count. The other half is for those who must not be refused, which are as many as there
@@ -68,14 +92,38 @@ const ADMITTED: usize = 2;
 /// Unpark token: the writer or upgradable reader owns its bit.
 const HANDED_OVER: usize = 4;
 
+fn drain_key(key: usize) -> usize {
+    key + 1
+}
+
+fn revocation_key(key: usize) -> usize {
+    key + 2
+}
+
 /// The park token in the drain. A reader that leaves may come there late.
 fn drain_token() -> ParkToken {
     parking::late(1)
 }
 
-fn is_readable(state: u32, recursive: bool) -> bool {
-    // With readers inside, the writer only waits, and a recursive reader may pass it.
-    state & WRITER == 0 || (recursive && state & READERS != 0)
+/// The park token in the revocation. A reader that leaves may come there late.
+fn revocation_token() -> ParkToken {
+    parking::late(2)
+}
+
+/// The word of a new lock.
+#[cfg(not(loom))]
+const fn initial() -> u32 {
+    0
+}
+
+#[cfg(loom)]
+fn initial() -> u32 {
+    use crate::primitive::modeled::{Bias, bias};
+    match bias() {
+        Bias::Never | Bias::Warming => 0,
+        Bias::OwnLine => WARM | BIASED,
+        Bias::Asymmetric => WARM | BIASED | ASYMMETRIC,
+    }
 }
 
 fn is_claimable(state: u32) -> bool {
@@ -97,7 +145,7 @@ impl RawRwLock {
     const_fn! {
         pub(crate) const fn new() -> Self {
             RawRwLock {
-                state: AtomicU32::new(0),
+                state: AtomicU32::new(initial()),
                 data: Access::new(),
             }
         }
@@ -111,103 +159,14 @@ impl RawRwLock {
 
     pub(crate) fn is_locked(&self) -> bool {
         // ORDERING: Relaxed, here and below: an answer that may be old orders nothing.
-        self.state.load(Relaxed) & (READERS | WRITER | UPGRADABLE) != 0
+        let state = self.state.load(Relaxed);
+        state & (READERS | WRITER | UPGRADABLE) != 0 || (state & BIASED != 0 && self.is_published())
     }
 
     pub(crate) fn is_locked_exclusive(&self) -> bool {
         // ORDERING: as above.
         let state = self.state.load(Relaxed);
-        state & WRITER != 0 && state & READERS == 0
-    }
-
-    // ---- Readers.
-
-    /// Panics if there are `limit` readers already.
-    #[inline]
-    fn try_enter(&self, recursive: bool, limit: u32) -> bool {
-        // ORDERING: Relaxed; the exchange orders.
-        let mut state = self.state.load(Relaxed);
-        while is_readable(state, recursive) {
-            if state / ONE_READER >= limit {
-                too_many_readers();
-            }
-            // ORDERING: Acquire pairs with the Release of the last writer.
-            match self
-                .state
-                .compare_exchange_weak(state, state + ONE_READER, Acquire, Relaxed)
-            {
-                Ok(_) => return true,
-                Err(now) => state = now,
-            }
-        }
-        false
-    }
-
-    #[inline]
-    pub(crate) fn try_read(&self, recursive: bool) -> bool {
-        let inside = self.try_enter(recursive, MAX_READERS);
-        if inside {
-            self.data.shared();
-        }
-        inside
-    }
-
-    /// False if the deadline passed first.
-    #[inline]
-    pub(crate) fn read(&self, recursive: bool, deadline: Deadline) -> bool {
-        let inside = self.try_enter(recursive, MAX_READERS)
-            || self.read_contended(recursive, MAX_READERS, deadline);
-        if inside {
-            self.data.shared();
-        }
-        inside
-    }
-
-    /// Takes a read that the caller has given back for a while. It must not fail, so it does not panic.
-    pub(crate) fn read_again(&self) {
-        let _ = self.try_enter(false, u32::MAX)
-            || self.read_contended(false, u32::MAX, Deadline::NEVER);
-        self.data.shared();
-    }
-
-    #[cold]
-    fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
-        let mut spin = Spin::new();
-        loop {
-            if self.try_enter(recursive, limit) {
-                return true;
-            }
-            if spin.again() {
-                continue;
-            }
-            let blocked = |state| !is_readable(state, recursive);
-            match self.park(ParkToken(READ), deadline, blocked) {
-                ParkResult::Unparked(UnparkToken(given)) if given & ADMITTED != 0 => {
-                    // ORDERING: Acquire pairs with the Release by which the writer counted us in.
-                    if self.state.load(Acquire) / ONE_READER > limit {
-                        // SAFETY: we were counted in.
-                        unsafe { self.unlock_read() };
-                        too_many_readers();
-                    }
-                    return true;
-                }
-                ParkResult::TimedOut => return false,
-                ParkResult::Unparked(_) | ParkResult::Invalid => {}
-            }
-        }
-    }
-
-    /// # Safety
-    /// The caller is one of the readers.
-    #[inline]
-    pub(crate) unsafe fn unlock_read(&self) {
-        self.data.shared();
-        let key = self.key();
-        // ORDERING: Release pairs with the Acquire by which a writer sees that the readers have left.
-        let state = self.state.fetch_sub(ONE_READER, Release);
-        if state & (READERS | DRAINS) == ONE_READER | DRAINS {
-            Self::wake_drained(key);
-        }
+        state & (WRITER | READERS) == WRITER && !(state & BIASED != 0 && self.is_published())
     }
 
     // ---- Writers and upgradable readers.
@@ -257,39 +216,15 @@ impl RawRwLock {
         }
     }
 
-    /// Waits until the readers have left. The caller owns `WRITER`.
-    fn drain(&self, deadline: Deadline) -> bool {
-        let mut spin = Spin::new();
-        loop {
-            // ORDERING: Acquire pairs with the Release of every reader that has left.
-            if self.state.load(Acquire) & READERS == 0 {
-                return true;
-            }
-            if spin.again() {
-                continue;
-            }
-            let validate = || {
-                let blocked = |state| state & READERS != 0;
-                self.set_while(DRAINS, blocked)
-            };
-            let timed_out = |_, _| {
-                // ORDERING: Relaxed; the queue's lock orders it against the last reader's change of the bit.
-                self.state.fetch_and(!DRAINS, Relaxed);
-            };
-            let key = self.key() + 1;
-            // SAFETY: the key is inside our word, and we borrow the lock.
-            let result =
-                unsafe { parking::park(key, drain_token(), deadline, validate, || {}, timed_out) };
-            if result == ParkResult::TimedOut {
-                return false;
-            }
-        }
-    }
-
     #[inline]
     pub(crate) fn try_write(&self) -> bool {
+        // ORDERING: Relaxed; `is_drained` looks again. This look spares readers a revocation for nothing.
+        let biased = self.state.load(Relaxed) & BIASED != 0;
         let free = |state| state & (READERS | WRITER | UPGRADABLE) == 0;
-        let taken = self.try_claim(WRITER, free);
+        if (biased && self.is_published()) || !self.try_claim(WRITER, free) {
+            return false;
+        }
+        let taken = self.drain_at_once(0);
         if taken {
             self.data.exclusive();
         }
@@ -313,14 +248,14 @@ impl RawRwLock {
 
     #[cold]
     fn write_contended(&self, deadline: Deadline) -> bool {
-        if !self.claim(WRITER, deadline) {
-            return false;
-        }
-        let drained = self.drain(deadline);
-        if !drained {
-            self.release(WRITER, 0, false);
-        }
-        drained
+        self.claim(WRITER, deadline) && self.drain(0, deadline)
+    }
+
+    /// What a writer clears when it has seen that no reader is inside: its bit, and the bias.
+    #[inline]
+    fn writer_bits(&self) -> u32 {
+        // ORDERING: Relaxed; while we own `WRITER` nobody else changes these flags.
+        self.state.load(Relaxed) & (WRITER | WARM | BIASED | ASYMMETRIC)
     }
 
     /// # Safety
@@ -328,10 +263,11 @@ impl RawRwLock {
     #[inline]
     pub(crate) unsafe fn unlock_write(&self) {
         self.data.exclusive();
+        let bits = self.writer_bits();
         // ORDERING: Release pairs with the Acquire of whoever enters next.
-        let alone = self.state.compare_exchange(WRITER, 0, Release, Relaxed);
+        let alone = self.state.compare_exchange(bits, 0, Release, Relaxed);
         if alone.is_err() {
-            self.release(WRITER, 0, false);
+            self.release(bits, 0, false);
         }
     }
 
@@ -339,7 +275,7 @@ impl RawRwLock {
     /// The caller is the writer.
     pub(crate) unsafe fn unlock_write_fair(&self) {
         self.data.exclusive();
-        self.release(WRITER, 0, true);
+        self.release(self.writer_bits(), 0, true);
     }
 
     #[inline]
@@ -376,92 +312,36 @@ impl RawRwLock {
         self.release(UPGRADABLE, 0, true);
     }
 
-    // ---- From one mode to another.
-
-    /// Turns the caller's upgradable read into a write if there are no readers.
-    ///
-    /// # Safety
-    /// The caller is the upgradable reader; if this returns true, it is the writer.
-    pub(crate) unsafe fn try_upgrade(&self) -> bool {
-        // ORDERING: Relaxed; the exchange orders.
-        let mut state = self.state.load(Relaxed);
-        while state & READERS == 0 {
-            let upgraded = state - UPGRADABLE + WRITER;
-            // ORDERING: Acquire pairs with the Release of every reader that has left.
-            match self
-                .state
-                .compare_exchange_weak(state, upgraded, Acquire, Relaxed)
-            {
-                Ok(_) => {
-                    self.data.exclusive();
-                    return true;
-                }
-                Err(now) => state = now,
-            }
-        }
-        false
-    }
-
-    /// Turns the caller's upgradable read into a write, once the readers have left. New ones stay out.
-    ///
-    /// # Safety
-    /// The caller is the upgradable reader. If this returns true, it is the writer; if it returns false, the
-    /// deadline passed, and it is still the upgradable reader.
-    pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
-        // UPGRADABLE goes and WRITER comes, in one step.
-        // ORDERING: Relaxed; `drain` orders.
-        self.state.fetch_sub(UPGRADABLE - WRITER, Relaxed);
-        let drained = self.drain(deadline);
-        if drained {
-            self.data.exclusive();
-        } else {
-            self.release(WRITER, UPGRADABLE, false);
-        }
-        drained
-    }
-
-    /// Turns the caller's write into a read, with no other writer in between.
-    ///
-    /// # Safety
-    /// The caller is the writer, and a reader when this returns.
-    pub(crate) unsafe fn downgrade(&self) {
-        self.data.exclusive();
-        self.release(WRITER, ONE_READER, false);
-    }
-
-    /// Turns the caller's write into an upgradable read.
-    ///
-    /// # Safety
-    /// The caller is the writer, and the upgradable reader when this returns.
-    pub(crate) unsafe fn downgrade_to_upgradable(&self) {
-        self.data.exclusive();
-        self.release(WRITER, UPGRADABLE, false);
-    }
-
-    /// Turns the caller's upgradable read into a read. Panics, and leaves it as it is, if there are too many readers.
-    ///
-    /// # Safety
-    /// The caller is the upgradable reader, and a reader when this returns.
-    pub(crate) unsafe fn downgrade_upgradable(&self) {
-        // ORDERING: Relaxed; it is only counted.
-        if self.state.load(Relaxed) / ONE_READER >= MAX_READERS {
-            too_many_readers();
-        }
-        self.release(UPGRADABLE, ONE_READER, false);
-    }
-
-    /// Whether somebody is in the queue, or waits for readers to leave.
+    /// Whether somebody is in the queue.
     #[inline]
-    pub(crate) fn has_waiters(&self) -> bool {
+    pub(crate) fn is_waited_for(&self) -> bool {
         // ORDERING: Relaxed, as in `is_locked`.
-        let state = self.state.load(Relaxed);
-        state & PARKED != 0 || (state & WRITER != 0 && state & READERS != 0)
+        self.state.load(Relaxed) & PARKED != 0
+    }
+
+    /// Whether somebody is in the queue, or a writer waits for the caller, which reads, to leave.
+    #[inline]
+    pub(crate) fn is_reader_waited_for(&self) -> bool {
+        // ORDERING: Relaxed, as in `is_locked`.
+        self.state.load(Relaxed) & (PARKED | WRITER) != 0
     }
 
     /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
+        assert!(!self.is_locked(), "at rest");
         self.state
-            .with_mut(|state| assert_eq!(*state, 0, "at rest"));
+            .with_mut(|state| assert_eq!(*state & (PARKED | DRAINS), 0, "at rest"));
+    }
+}
+
+impl Drop for RawRwLock {
+    fn drop(&mut self) {
+        // ORDERING: Relaxed; nobody else uses the lock.
+        if self.state.load(Relaxed) & BIASED != 0 {
+            // A lock that comes to this address later must not find a forgotten reader.
+            let key = self.key();
+            bias::slots().for_each(|slot| slot.purge(key));
+        }
     }
 }

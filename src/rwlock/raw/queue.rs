@@ -3,13 +3,12 @@
 
 use super::{
     ADMITTED, DRAINS, HANDED_OVER, IMPATIENT, ONE_READER, PARKED, READ, READERS, RawRwLock,
-    UPGRADABLE, WRITER, drain_token, is_claimable,
+    UPGRADABLE, WRITER, is_claimable,
 };
 use crate::deadline::Deadline;
-use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, BATCH, FilterOp, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Relaxed, Release};
 use std::cell::Cell;
-use std::ptr;
 
 impl RawRwLock {
     /// Sets `flag` if `blocked` still says so. Called under the lock of the flag's queue.
@@ -110,25 +109,5 @@ impl RawRwLock {
             remove = ONE_READER;
             add = 0;
         }
-    }
-
-    /// Wakes the writer that waits for the readers of the lock with this key to leave, if it still does. The lock may
-    /// be gone.
-    #[cold]
-    pub(super) fn wake_drained(key: usize) {
-        let choose = |waiter| match waiter == drain_token() {
-            true => FilterOp::Unpark,
-            false => FilterOp::Skip,
-        };
-        let callback = || {
-            let lock = ptr::with_exposed_provenance::<Self>(key);
-            // SAFETY: a writer was found in the drain of this key, so it borrows a lock there (invariant 5).
-            let lock = unsafe { &*lock };
-            // ORDERING: Relaxed; the queue's lock orders it against the writer's own changes of the bit.
-            lock.state.fetch_and(!DRAINS, Relaxed);
-            NO_TOKEN
-        };
-        // SAFETY: the lock may be gone, but `choose` picks only a `late` token.
-        unsafe { parking::unpark_first(key + 1, choose, callback) };
     }
 }

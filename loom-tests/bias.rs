@@ -1,0 +1,209 @@
+//! Models of biased readers. In a model there are two rows of one slot each, so a third thread that reads, or a second
+//! lock that a thread reads, goes the ordinary way.
+
+use crate::model::{Common, models};
+use crate::rwlock::{
+    Lock, beside, free, new, read, read_once, rest, timed, upgrade, upgrade_for_a_while, write,
+    write_and_stay, write_for_a_while,
+};
+use anteroom::{RwLock, RwLockReadGuard};
+
+models! {
+    a_reader_publishes_while_a_writer_revokes: 3 own_line,
+    a_reader_publishes_while_a_writer_revokes: 3 asymmetric,
+    two_readers_publish_while_a_writer_revokes: 2 own_line,
+    two_writers_revoke: 2 own_line,
+    a_reader_comes_back_after_a_writer: 3 own_line,
+    an_upgrade_revokes: 3 own_line,
+    an_upgrade_and_a_writer_revoke: 2 own_line,
+    a_try_write_revokes: 3 own_line,
+    a_try_write_revokes: 3 asymmetric,
+    a_timed_writer_gives_the_bias_back: 2 own_line,
+    a_timed_upgrade_gives_the_bias_back: 2 own_line,
+    a_downgrade_ends_the_bias: 2 own_line,
+    a_row_is_used_by_a_new_thread: 2 own_line,
+    a_slot_is_used_for_another_lock: 3 own_line,
+    a_slot_is_used_for_another_lock: 3 asymmetric,
+    a_reader_without_a_free_slot: 3 own_line,
+    a_third_thread_has_no_row: 2 own_line,
+    a_recursive_reader_passes_a_revoking_writer: 3 own_line,
+    the_recursive_read_outlives_the_other: 3 own_line,
+    a_lock_becomes_biased_beside_a_writer: 3 warming,
+    a_lock_becomes_asymmetric_beside_a_writer: 3 warming,
+    a_writer_may_free_the_lock_after_biased_readers: 3 own_line,
+    a_forgotten_reader_leaves_with_the_lock: 3 own_line,
+    a_biased_reader_bumps: 3 own_line,
+}
+
+fn a_reader_publishes_while_a_writer_revokes() {
+    beside(write, &[read_once], 1);
+}
+
+fn two_readers_publish_while_a_writer_revokes() {
+    beside(write, &[read_once, read_once], 1);
+}
+
+fn two_writers_revoke() {
+    beside(write, &[write, read_once], 2);
+}
+
+/// The second read may find the bias on, or off, or the row's slot just left.
+fn a_reader_comes_back_after_a_writer() {
+    beside(write, &[read], 1);
+}
+
+fn an_upgrade_revokes() {
+    beside(upgrade, &[read_once], 1);
+}
+
+fn an_upgrade_and_a_writer_revoke() {
+    beside(upgrade, &[write, read_once], 2);
+}
+
+fn a_try_write_revokes() {
+    let lock = new();
+    let reader = lock.spawn(read_once);
+    let written = match lock.try_write() {
+        Some(mut data) => {
+            *data += 1;
+            1
+        }
+        None => 0,
+    };
+    reader.join().unwrap();
+    rest(lock, written);
+}
+
+/// If the reader stays where it is, the next writer must still look for it.
+fn a_timed_writer_gives_the_bias_back() {
+    timed(write_for_a_while, [read_once, write], 1);
+}
+
+fn a_timed_upgrade_gives_the_bias_back() {
+    timed(upgrade_for_a_while, [read_once, write], 1);
+}
+
+fn a_downgrade_ends_the_bias() {
+    beside(write_and_stay, &[read_once, write], 2);
+}
+
+/// A writer may look while the row is taken, left and taken again.
+fn a_row_is_used_by_a_new_thread() {
+    let lock = new();
+    let writer = lock.spawn(write);
+    lock.spawn(read_once).join().unwrap();
+    lock.spawn(read_once).join().unwrap();
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// A writer that waits for one lock to leave a slot finds the other there, and must see what was read before.
+fn a_slot_is_used_for_another_lock() {
+    let locks = Common::new((RwLock::new(0), RwLock::new(0)));
+    let reader = locks.spawn(|(one, other)| {
+        drop(one.read());
+        drop(other.read());
+    });
+    *locks.0.write() += 1;
+    reader.join().unwrap();
+    let (mut one, mut other) = locks.into_inner();
+    one.assert_at_rest();
+    other.assert_at_rest();
+}
+
+fn a_reader_without_a_free_slot() {
+    let locks = Common::new((RwLock::new(0), RwLock::new(0)));
+    let reader = locks.spawn(|(one, other)| {
+        let _one = one.read();
+        drop(other.read());
+    });
+    *locks.1.write() += 1;
+    *locks.0.write() += 1;
+    reader.join().unwrap();
+    let (mut one, mut other) = locks.into_inner();
+    one.assert_at_rest();
+    other.assert_at_rest();
+}
+
+fn a_third_thread_has_no_row() {
+    let lock = new();
+    drop(lock.read());
+    let others = [lock.spawn(read_once), lock.spawn(read_once)];
+    write(&lock);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    rest(lock, 1);
+}
+
+fn a_recursive_reader_passes_a_revoking_writer() {
+    fn read_twice(lock: &Lock) {
+        let outer = lock.read();
+        let inner = lock.read_recursive();
+        assert_eq!(*outer, *inner);
+    }
+    beside(read_twice, &[write], 1);
+}
+
+/// The inner read is counted, and the writer must wait for it after it has seen the slot left.
+fn the_recursive_read_outlives_the_other() {
+    fn read_twice(lock: &Lock) {
+        let outer = lock.read();
+        let inner = lock.read_recursive();
+        drop(outer);
+        assert!(*inner <= 1);
+    }
+    beside(read_twice, &[write], 1);
+}
+
+/// The second of two reads turns the bias on, and the third uses it.
+fn a_lock_becomes_biased_beside_a_writer() {
+    let lock = new();
+    drop(lock.read());
+    let reader = lock.spawn(read);
+    write(&lock);
+    reader.join().unwrap();
+    rest(lock, 1);
+}
+
+fn a_lock_becomes_asymmetric_beside_a_writer() {
+    let lock = new();
+    drop(lock.read());
+    drop(lock.read());
+    let reader = lock.spawn(read_once);
+    write(&lock);
+    reader.join().unwrap();
+    rest(lock, 1);
+}
+
+fn a_writer_may_free_the_lock_after_biased_readers() {
+    let lock = new();
+    let reader = lock.spawn(|lock| {
+        let data = lock.read();
+        let written = *data;
+        drop(data);
+        written
+    });
+    drop(lock.write());
+    // Whoever has read before the write is gone from the lock, though it may not have returned from its unlock.
+    if reader.join().unwrap() == 0 {
+        free(&lock);
+    }
+}
+
+/// What stays in the slot must not keep out the writers of the next lock at this address.
+fn a_forgotten_reader_leaves_with_the_lock() {
+    let lock = Box::new(RwLock::new(0));
+    std::mem::forget(lock.read());
+    let mut place = lock;
+    *place = RwLock::new(0);
+    let writer = loom::thread::spawn(move || *place.write() += 1);
+    writer.join().unwrap();
+}
+
+fn a_biased_reader_bumps() {
+    fn bump(lock: &Lock) {
+        let mut data = lock.read();
+        RwLockReadGuard::bump(&mut data);
+        assert!(*data <= 1);
+    }
+    beside(write, &[bump], 1);
+}

@@ -1,0 +1,214 @@
+//! The registry of biased readers: who reads which lock, written where nobody else writes.
+//!
+//! Readers that count themselves in a lock's word pull its cache line from core to core, and two of them are slower
+//! than one. So while a lock is *biased*, a reader writes the lock's address into a free slot of its own thread's
+//! row instead, and a writer looks through the rows. The protocol between them is in [`super::raw`].
+//!
+//! - **Rows.** Each lies on cache lines of its own and belongs to one thread at a time, from that thread's first
+//!   biased read until it ends; then another thread may have it. They are in a static table and never unmapped, for
+//!   a writer may be looking. A thread that finds no free row, or whose slots are full, reads the ordinary way.
+//! - **Slots.** Only the row's owner writes an address into one, and only the owner takes it out again, for a guard
+//!   stays on its thread. (What a forgotten guard leaves, the lock takes out when it is dropped.)
+//! - **Order.** Rows are taken lowest first, so a writer may stop at the first that nobody has ever had: a reader that
+//!   it must see has taken its row, after all lower ones were taken, before it published itself.
+//!
+//! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads into one table;
+//! rows of threads are as in hazard pointers (M. Michael, 2004).
+
+use crate::fence;
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::{AtomicUsize, const_fn, table, thread_locals};
+use std::cell::Cell;
+
+#[cfg(loom)]
+use crate::primitive::modeled::{Bias, bias};
+
+/// Threads that can be biased readers at once. The table takes 128 KiB that stay untouched, and so need no memory,
+/// until there are that many.
+#[cfg(not(loom))]
+const ROWS: usize = 1024;
+#[cfg(loom)]
+const ROWS: usize = 2;
+
+/// Locks that one thread can read at once by bias.
+#[cfg(not(loom))]
+const SLOTS: usize = 7;
+#[cfg(loom)]
+const SLOTS: usize = 1;
+
+/// What a free slot holds: no lock has this address.
+const FREE: usize = 0;
+
+/// States of a row. Nobody goes back to `NEW`.
+const NEW: usize = 0;
+const TAKEN: usize = 1;
+const LEFT: usize = 2;
+
+/// Holds the address of a lock that the row's owner reads, or is about to find out whether it may.
+pub(super) struct Slot(AtomicUsize);
+
+/// One thread's slots. Two cache lines, since processors fetch them in pairs.
+#[repr(align(128))]
+struct Row {
+    slots: [Slot; SLOTS],
+    state: AtomicUsize,
+}
+
+impl Row {
+    const_fn! {
+        const fn new() -> Self {
+            #[cfg(not(loom))]
+            let slots = [const { Slot(AtomicUsize::new(FREE)) }; SLOTS];
+            #[cfg(loom)]
+            let slots = std::array::from_fn(|_| Slot(AtomicUsize::new(FREE)));
+            Row {
+                slots,
+                state: AtomicUsize::new(NEW),
+            }
+        }
+    }
+}
+
+table! { fn rows() -> [Row; ROWS], each Row::new() }
+
+/// What a thread knows of its row.
+#[derive(Clone, Copy)]
+enum Mine {
+    NotYet,
+    Row(&'static Row),
+    /// There was none, or the thread is ending.
+    None,
+}
+
+thread_locals! {
+    // Nothing to drop, so that it can be read until the thread's last instruction.
+    static MINE: Cell<Mine> = Cell::new(Mine::NotYet);
+    static LEASE: Lease = Lease(Cell::new(None));
+}
+
+/// Gives the row back when its thread ends.
+struct Lease(Cell<Option<&'static Row>>);
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(row) = self.0.get() else { return };
+        // A read that outlives this (in another thread-local, or forgotten) keeps the row, for its thread or for good.
+        if row.slots.iter().all(Slot::is_free) {
+            let _ = MINE.try_with(|mine| mine.set(Mine::None));
+            // ORDERING: Release pairs with the Acquire of the next owner, who finds the slots free.
+            row.state.store(LEFT, Release);
+        }
+    }
+}
+
+/// A slot of the calling thread that it may use, if there is one.
+#[inline]
+pub(super) fn free_slot() -> Option<&'static Slot> {
+    let row = match MINE.with(Cell::get) {
+        Mine::Row(row) => row,
+        Mine::NotYet => take_row()?,
+        Mine::None => return None,
+    };
+    row.slots.iter().find(|slot| slot.is_free())
+}
+
+/// The slot in which the calling thread has published that it reads the lock, if it has.
+#[inline]
+pub(super) fn slot_of(lock: usize) -> Option<&'static Slot> {
+    let Mine::Row(row) = MINE.with(Cell::get) else {
+        return None;
+    };
+    // ORDERING: Relaxed; our own stores.
+    row.slots.iter().find(|slot| slot.0.load(Relaxed) == lock)
+}
+
+#[cold]
+fn take_row() -> Option<&'static Row> {
+    let take = |row: &&Row| {
+        // ORDERING: Acquire, also where the row is somebody's: that it was taken happens before what we publish, and
+        // so a writer that sees that does not stop before this row. And it pairs with the Release of a row's last
+        // owner.
+        let free = |state| (state != TAKEN).then_some(TAKEN);
+        row.state.fetch_update(Acquire, Acquire, free).is_ok()
+    };
+    let row = LEASE.try_with(|lease| {
+        let row = rows().iter().find(take);
+        lease.0.set(row);
+        row
+    });
+    let row = row.ok().flatten();
+    MINE.with(|mine| mine.set(row.map_or(Mine::None, Mine::Row)));
+    row
+}
+
+/// The slots of all rows that anybody has ever had.
+pub(super) fn slots() -> impl Iterator<Item = &'static Slot> {
+    // ORDERING: Relaxed; the fence before it, with that of a reader that has published itself, decides what it sees.
+    let used = rows()
+        .iter()
+        .take_while(|row| row.state.load(Relaxed) != NEW);
+    used.flat_map(|row| &row.slots)
+}
+
+impl Slot {
+    #[inline]
+    fn is_free(&self) -> bool {
+        // ORDERING: Relaxed; asked by its owner.
+        self.0.load(Relaxed) == FREE
+    }
+
+    /// Publishes the lock, with a full fence after it.
+    #[inline]
+    pub(super) fn publish_fenced(&self, lock: usize) {
+        // ORDERING: Release (in it), as in `publish_light`.
+        fence::store_then_full(&self.0, lock);
+    }
+
+    /// Publishes the lock, with a light fence after it.
+    #[inline]
+    pub(super) fn publish_light(&self, lock: usize) {
+        // ORDERING: Release, so that a writer who waits for another lock to leave this slot, and sees this one in it,
+        // also sees what was read before.
+        self.0.store(lock, Release);
+        fence::light();
+    }
+
+    /// Frees the slot.
+    #[inline]
+    pub(super) fn leave(&self) {
+        // ORDERING: Release pairs with the Acquire of the writer that sees the slot without its lock.
+        self.0.store(FREE, Release);
+    }
+
+    /// Whether the lock is published here. If not, what its reader did happens before what the caller does next.
+    pub(super) fn holds(&self, lock: usize) -> bool {
+        // ORDERING: Acquire pairs with the Release in `leave`.
+        self.0.load(Acquire) == lock
+    }
+
+    /// Takes out what a forgotten guard has left.
+    pub(super) fn purge(&self, lock: usize) {
+        // ORDERING: Relaxed, both; nobody uses the lock any more.
+        let _ = self.0.compare_exchange(lock, FREE, Relaxed, Relaxed);
+    }
+}
+
+/// Whether this is the one biased read in [`DRAW`] of the calling thread that is to make its lock asymmetric.
+#[inline]
+#[cfg(not(loom))]
+pub(super) fn draw() -> bool {
+    /// A revocation of an asymmetric lock takes a heavy fence, some ten microseconds: spread over so many reads of two
+    /// nanoseconds, that is under a tenth of their time, whichever lock it falls on.
+    const DRAW: u32 = 1 << 16;
+    thread_locals! {
+        static READS: Cell<u32> = Cell::new(0);
+    }
+    let reads = READS.get().wrapping_add(1);
+    READS.set(reads);
+    reads.is_multiple_of(DRAW)
+}
+
+#[cfg(loom)]
+pub(super) fn draw() -> bool {
+    bias() == Bias::Warming
+}

@@ -1,0 +1,199 @@
+//! Readers: how they come in and leave. The states and the invariants are in the parent module.
+
+use super::{
+    ADMITTED, ASYMMETRIC, BIASED, DRAINS, MAX_READERS, ONE_READER, READ, READERS, RawRwLock, WARM,
+    WRITER, revocation_key, too_many_readers,
+};
+use crate::deadline::Deadline;
+use crate::fence;
+use crate::parking::{ParkResult, ParkToken, UnparkToken};
+use crate::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::rwlock::bias::{self, Slot};
+use crate::spin::Spin;
+use crate::waiters;
+
+/// Whether a reader may count itself in; `passes` if it may pass a writer that waits for other readers.
+fn is_readable(state: u32, passes: bool) -> bool {
+    state & WRITER == 0 || passes
+}
+
+impl RawRwLock {
+    #[inline]
+    pub(crate) fn try_read(&self, recursive: bool) -> bool {
+        let inside = self.try_enter(recursive, MAX_READERS);
+        if inside {
+            self.data.shared();
+        }
+        inside
+    }
+
+    /// False if the deadline passed first.
+    #[inline]
+    pub(crate) fn read(&self, recursive: bool, deadline: Deadline) -> bool {
+        let inside = self.try_enter(recursive, MAX_READERS)
+            || self.read_contended(recursive, MAX_READERS, deadline);
+        if inside {
+            self.data.shared();
+        }
+        inside
+    }
+
+    /// Takes a read that the caller has given back for a while. It must not fail, so it does not panic.
+    pub(crate) fn read_again(&self) {
+        let _ = self.try_enter(false, u32::MAX)
+            || self.read_contended(false, u32::MAX, Deadline::NEVER);
+        self.data.shared();
+    }
+
+    /// Panics if `limit` readers are counted already.
+    #[inline]
+    fn try_enter(&self, recursive: bool, limit: u32) -> bool {
+        // ORDERING: Relaxed; whichever way it enters looks again.
+        let state = self.state.load(Relaxed);
+        (state & (WRITER | BIASED) == BIASED && self.try_publish(state))
+            || self.try_count(recursive, limit)
+    }
+
+    /// Enters by publishing itself, if the bias is still what it was in `state`.
+    #[inline]
+    fn try_publish(&self, state: u32) -> bool {
+        let Some(slot) = bias::free_slot() else {
+            return false;
+        };
+        if state & ASYMMETRIC != 0 {
+            slot.publish_light(self.key());
+        } else {
+            slot.publish_fenced(self.key());
+        }
+        // Either a writer sees us in the slot, or we see the writer here (invariant 6).
+        // ORDERING: SeqCst, after the fence in `publish`: see `fence::store_then_full`. Acquire (in it) pairs with the
+        // Release of the last writer: only read-modify-writes have changed the word since.
+        let now = self.state.load(SeqCst);
+        const BIAS: u32 = WRITER | BIASED | ASYMMETRIC;
+        let inside = now & BIAS == state & BIAS;
+        if !inside {
+            self.withdraw(slot);
+        } else if state & ASYMMETRIC == 0 && bias::draw() {
+            self.make_asymmetric();
+        }
+        inside
+    }
+
+    /// From now on readers publish with a light fence, and a writer needs a heavy one. The caller reads.
+    #[cold]
+    fn make_asymmetric(&self) {
+        if fence::is_asymmetric() {
+            let asymmetric =
+                |state| (state & (WRITER | BIASED) == BIASED).then_some(state | ASYMMETRIC);
+            // ORDERING: Relaxed, both; the flag says how to order, and orders nothing itself.
+            let _ = self.state.fetch_update(Relaxed, Relaxed, asymmetric);
+        }
+    }
+
+    /// Frees the slot, and wakes the writer that may wait for that.
+    #[inline]
+    fn withdraw(&self, slot: &Slot) {
+        let key = self.key();
+        slot.leave();
+        // The lock may be gone from here on. The fence orders the slot before the count, against the heavy one of a
+        // writer that parks (invariant 5).
+        fence::light();
+        if waiters::any(revocation_key(key)) {
+            Self::wake_revoker(key);
+        }
+    }
+
+    /// Enters by counting itself in the word.
+    #[inline]
+    fn try_count(&self, recursive: bool, limit: u32) -> bool {
+        // ORDERING: Relaxed; the exchange orders.
+        let mut state = self.state.load(Relaxed);
+        // With readers inside, a writer only waits: those that are counted, or this thread itself, by bias.
+        let passes =
+            |state| recursive && (state & READERS != 0 || bias::slot_of(self.key()).is_some());
+        while is_readable(state, passes(state)) {
+            if state / ONE_READER >= limit {
+                too_many_readers();
+            }
+            let next = (state | warmer(state)) + ONE_READER;
+            // ORDERING: Acquire pairs with the Release of the last writer.
+            match self
+                .state
+                .compare_exchange_weak(state, next, Acquire, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    #[cold]
+    fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
+        let mut spin = Spin::new();
+        loop {
+            if self.try_enter(recursive, limit) {
+                return true;
+            }
+            if spin.again() {
+                continue;
+            }
+            let blocked = |state| !is_readable(state, recursive && state & READERS != 0);
+            match self.park(ParkToken(READ), deadline, blocked) {
+                ParkResult::Unparked(UnparkToken(given)) if given & ADMITTED != 0 => {
+                    // ORDERING: Acquire pairs with the Release by which the writer counted us in.
+                    if self.state.load(Acquire) / ONE_READER > limit {
+                        // SAFETY: we were counted in.
+                        unsafe { self.unlock_counted() };
+                        too_many_readers();
+                    }
+                    return true;
+                }
+                ParkResult::TimedOut => return false,
+                ParkResult::Unparked(_) | ParkResult::Invalid => {}
+            }
+        }
+    }
+
+    /// # Safety
+    /// The caller is one of the readers, and on the thread that it was on when it became one.
+    #[inline]
+    pub(crate) unsafe fn unlock_read(&self) {
+        self.data.shared();
+        // If we have published ourselves, the lock has been biased since, and is until we leave (invariant 6).
+        // ORDERING: Relaxed; we have seen the flag before.
+        let biased = self.state.load(Relaxed) & BIASED != 0;
+        match biased.then(|| bias::slot_of(self.key())).flatten() {
+            Some(slot) => self.withdraw(slot),
+            // SAFETY: if we are in no slot, we were counted in.
+            None => unsafe { self.unlock_counted() },
+        }
+    }
+
+    /// # Safety
+    /// The caller is one of the readers that are counted.
+    #[inline]
+    unsafe fn unlock_counted(&self) {
+        let key = self.key();
+        // ORDERING: Release pairs with the Acquire by which a writer sees that the readers have left.
+        let state = self.state.fetch_sub(ONE_READER, Release);
+        if state & (READERS | DRAINS) == ONE_READER | DRAINS {
+            Self::wake_drained(key);
+        }
+    }
+}
+
+/// What a reader that counts itself adds to the bias: the second such after a writer makes the lock biased.
+#[inline]
+fn warmer(state: u32) -> u32 {
+    #[cfg(loom)]
+    if crate::primitive::modeled::bias() == crate::primitive::modeled::Bias::Never {
+        return 0;
+    }
+    match state & (WRITER | WARM) {
+        0 => WARM,
+        WARM => BIASED,
+        // A writer waits: what it has seen must not change.
+        _ => 0,
+    }
+}
