@@ -1,0 +1,27 @@
+//! What the kernel has counted for this process or thread.
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// The processor time that the process has used so far.
+pub fn cpu() -> Duration {
+    let usage = usage(libc::RUSAGE_SELF);
+    let duration = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    duration(usage.ru_utime) + duration(usage.ru_stime)
+}
+
+/// How often the calling thread has given up the processor to wait for something.
+pub fn voluntary_switches() -> u64 {
+    usage(libc::RUSAGE_THREAD).ru_nvcsw as u64
+}
+
+fn usage(whose: libc::c_int) -> libc::rusage {
+    let mut usage = MaybeUninit::uninit();
+    // SAFETY: the pointer is good for writes.
+    let read = unsafe { libc::getrusage(whose, usage.as_mut_ptr()) };
+    assert_eq!(read, 0);
+    // SAFETY: the call has succeeded, so it has filled in the whole struct.
+    unsafe { usage.assume_init() }
+}

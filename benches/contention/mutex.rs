@@ -1,0 +1,88 @@
+//! Critical sections that a mutex lets through: alone, and for each number of threads, length of
+//! section, and gap between two sections of a thread.
+
+use std::time::Duration;
+
+use crossbeam_utils::CachePadded;
+
+use crate::common::lock::{Bare, Lock};
+use crate::common::work;
+use crate::peers::{mutexes, peers};
+use crate::row::{NANOSECONDS, Question, Sample, THROUGHPUT};
+use crate::slice::{self, Slice};
+
+const THREADS: [usize; 5] = [2, 4, 8, 16, 32];
+const SECTIONS: [u32; 3] = [0, 50, 5_000];
+const GAPS: [u32; 5] = [0, 50, 500, 1_000, 5_000];
+
+/// One combination of the three; section and gap are steps of [`work`].
+#[derive(Clone, Copy)]
+pub struct Cell {
+    pub threads: usize,
+    pub section: u32,
+    pub gap: u32,
+}
+
+impl Cell {
+    const ALONE: Self = Self {
+        threads: 1,
+        section: 0,
+        gap: 0,
+    };
+}
+
+pub fn questions() -> Vec<Question> {
+    let mut alone = mutexes!(Peer => |length| Sample::time(&contend::<Peer>(Cell::ALONE, length)));
+    alone.extend(peers!(Peer in [Bare] |length| {
+        Sample::time(&contend::<Peer>(Cell::ALONE, length))
+    }));
+    let alone = Question::new("mutex alone", &[NANOSECONDS], alone);
+    [alone].into_iter().chain(matrix().map(question)).collect()
+}
+
+/// All combinations.
+pub fn matrix() -> impl Iterator<Item = Cell> {
+    THREADS.into_iter().flat_map(|threads| {
+        SECTIONS.into_iter().flat_map(move |section| {
+            GAPS.map(|gap| Cell {
+                threads,
+                section,
+                gap,
+            })
+        })
+    })
+}
+
+fn question(cell: Cell) -> Question {
+    let Cell {
+        threads,
+        section,
+        gap,
+    } = cell;
+    let name = format!("mutex, {threads} threads, section {section}, gap {gap}");
+    let peers = mutexes!(Peer => move |length| Sample::rate(&contend::<Peer>(cell, length)));
+    Question {
+        in_matrix: true,
+        ..Question::new(name, &[THROUGHPUT], peers).with_threads(threads)
+    }
+}
+
+/// Every thread asks for the lock again and again.
+pub fn contend<L: Lock>(cell: Cell, length: Duration) -> Slice {
+    let lock = &CachePadded::new(L::default());
+    let slice = slice::measure(cell.threads, length, |_| {
+        move || {
+            lock.with(|count| {
+                *count += 1;
+                work(cell.section);
+            });
+            work(cell.gap);
+        }
+    });
+    assert_eq!(
+        lock.with(|count| *count),
+        slice.all,
+        "two threads were in the lock at once"
+    );
+    slice
+}

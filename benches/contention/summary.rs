@@ -1,0 +1,32 @@
+//! What many rows say together.
+
+use crate::row::Row;
+
+/// A line or more for the rows that belong together, where they were measured.
+pub fn of(rows: &[Row]) -> String {
+    [matrix(rows)].into_iter().flatten().collect()
+}
+
+/// The matrix of the mutex: threads, sections, and gaps.
+fn matrix(rows: &[Row]) -> Option<String> {
+    let cells = rows.iter().filter(|row| row.question.in_matrix);
+    let (mut ratios, mut cpus) = (Vec::new(), Vec::new());
+    for cell in cells {
+        let best = cell.best(0)?;
+        ratios.push(cell.ratio(0, best));
+        cpus.push(cell.cpu_ratio(best)?);
+    }
+    if ratios.is_empty() {
+        return None;
+    }
+    let count = ratios.len();
+    let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / count as f64).exp();
+    let smallest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let slower = ratios.iter().filter(|&&ratio| ratio < 0.97).count();
+    let largest_cpu = cpus.iter().copied().fold(0.0, f64::max);
+    let hungrier = cpus.iter().filter(|&&cpu| cpu > 1.1).count();
+    Some(format!(
+        "mutex matrix: {count} cells; ratio to the best peer: geometric mean {mean:.2}, smallest \
+         {smallest:.2}, {slower} under 0.97; cpu: largest {largest_cpu:.2}, {hungrier} over 1.1\n"
+    ))
+}
