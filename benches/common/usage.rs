@@ -1,6 +1,7 @@
 //! What the kernel has counted for this process or thread.
 
 use std::mem::MaybeUninit;
+use std::thread;
 use std::time::Duration;
 
 /// The processor time that the process has used so far.
@@ -10,6 +11,19 @@ pub fn cpu() -> Duration {
         Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
     };
     duration(usage.ru_utime) + duration(usage.ru_stime)
+}
+
+/// Returns when the process has all but stopped using the processor, so all its threads sleep; or
+/// after a second or two, for some locks never let it come to that.
+pub fn wait_until_idle() {
+    const MOMENT: Duration = Duration::from_millis(10);
+    for _ in 0..100 {
+        let before = cpu();
+        thread::sleep(MOMENT);
+        if cpu() - before < MOMENT / 20 {
+            return;
+        }
+    }
 }
 
 /// How often the calling thread has given up the processor to wait for something.

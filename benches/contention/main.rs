@@ -4,16 +4,25 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod condvar;
+mod crowd;
+mod growth;
 mod machine;
+mod many_locks;
 mod mutex;
 mod peers;
+mod pictures;
 mod row;
+mod rwlock;
+mod semaphore;
 mod slice;
 mod summary;
 mod table;
+mod waiting;
+mod waits;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -40,6 +49,9 @@ struct Options {
     /// How long a turn takes with up to four threads; twice as long with more [default: 30]
     #[arg(long)]
     slice_ms: Option<u64>,
+    /// Also the waits of 8 and of 32 threads, for every section and gap
+    #[arg(long)]
+    waits: bool,
     /// Where the table and the pictures go
     #[arg(long, default_value = "target/contention")]
     out: PathBuf,
@@ -59,13 +71,28 @@ fn main() {
         rounds: options.rounds.unwrap_or(rounds).max(1),
         slice: Duration::from_millis(options.slice_ms.unwrap_or(slice_ms).max(1)),
     };
-    let mut questions = mutex::questions();
+    let mut questions = questions(options.waits);
     questions.retain(|question| options.only.is_match(&question.name));
     if options.list {
         list(&questions, &plan);
     } else {
         measure(questions, &plan, &options.out);
     }
+}
+
+/// All that there are.
+fn questions(with_waits: bool) -> Vec<Question> {
+    let mut questions = mutex::questions();
+    if with_waits {
+        questions.extend(waits::matrix());
+    }
+    questions.extend(rwlock::questions());
+    questions.extend(waits::questions());
+    questions.extend(condvar::questions());
+    questions.extend(semaphore::questions());
+    questions.extend(waiting::questions());
+    questions.extend(growth::questions());
+    questions
 }
 
 fn list(questions: &[Question], plan: &Plan) {
@@ -77,7 +104,7 @@ fn list(questions: &[Question], plan: &Plan) {
     println!("\n{} rows, about {:.0?}", questions.len(), total);
 }
 
-fn measure(questions: Vec<Question>, plan: &Plan, out: &PathBuf) {
+fn measure(questions: Vec<Question>, plan: &Plan, out: &Path) {
     let start = Instant::now();
     let machine = machine::description();
     println!("{machine}\n{}", table::LEGEND);
@@ -97,8 +124,9 @@ fn measure(questions: Vec<Question>, plan: &Plan, out: &PathBuf) {
     fs::create_dir_all(out).expect("cannot make the folder for the results");
     let page = format!("{machine}\n\n{}\n\n{summary}", table::markdown(&rows));
     fs::write(out.join("table.md"), page).expect("cannot write the table");
+    pictures::draw(&rows, out).expect("cannot draw the pictures");
     println!(
-        "Took {:.0?}; the table is in {}.",
+        "Took {:.0?}; the table and the pictures are in {}.",
         start.elapsed(),
         out.display()
     );

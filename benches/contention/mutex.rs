@@ -1,6 +1,7 @@
 //! Critical sections that a mutex lets through: alone, and for each number of threads, length of
 //! section, and gap between two sections of a thread.
 
+use std::fmt::{self, Display};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
@@ -8,6 +9,7 @@ use crossbeam_utils::CachePadded;
 use crate::common::lock::{Bare, Lock};
 use crate::common::work;
 use crate::peers::{mutexes, peers};
+use crate::pictures::SECTION_LENGTHS;
 use crate::row::{NANOSECONDS, Question, Sample, THROUGHPUT};
 use crate::slice::{self, Slice};
 
@@ -29,6 +31,17 @@ impl Cell {
         section: 0,
         gap: 0,
     };
+}
+
+impl Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            threads,
+            section,
+            gap,
+        } = self;
+        write!(f, "mutex, {threads} threads, section {section}, gap {gap}")
+    }
 }
 
 pub fn questions() -> Vec<Question> {
@@ -54,22 +67,24 @@ pub fn matrix() -> impl Iterator<Item = Cell> {
 }
 
 fn question(cell: Cell) -> Question {
-    let Cell {
-        threads,
-        section,
-        gap,
-    } = cell;
-    let name = format!("mutex, {threads} threads, section {section}, gap {gap}");
-    let peers = mutexes!(Peer => move |length| Sample::rate(&contend::<Peer>(cell, length)));
-    Question {
-        in_matrix: true,
-        ..Question::new(name, &[THROUGHPUT], peers).with_threads(threads)
+    let mut question = contended(cell.to_string(), cell);
+    question.in_matrix = true;
+    if cell.threads == 8 && cell.gap == 500 {
+        // A length of 0 has no place on a logarithmic axis.
+        question = question.drawn(&SECTION_LENGTHS, cell.section.max(1).into());
     }
+    question
+}
+
+/// How many critical sections go through?
+pub fn contended(name: String, cell: Cell) -> Question {
+    let peers = mutexes!(Peer => move |length| Sample::rate(&contend::<Peer>(cell, length)));
+    Question::new(name, &[THROUGHPUT], peers).with_threads(cell.threads)
 }
 
 /// Every thread asks for the lock again and again.
-pub fn contend<L: Lock>(cell: Cell, length: Duration) -> Slice {
-    let lock = &CachePadded::new(L::default());
+fn contend<L: Lock>(cell: Cell, length: Duration) -> Slice {
+    let lock: &L = &CachePadded::new(L::default());
     let slice = slice::measure(cell.threads, length, |_| {
         move || {
             lock.with(|count| {
@@ -79,10 +94,16 @@ pub fn contend<L: Lock>(cell: Cell, length: Duration) -> Slice {
             work(cell.gap);
         }
     });
+    check(lock, &slice);
+    slice
+}
+
+/// Throughput counts only if every critical section has been counted in the lock.
+pub fn check<L: Lock>(lock: &L, slice: &Slice) {
+    let counted = lock.with(|count| *count);
     assert_eq!(
-        lock.with(|count| *count),
-        slice.all,
+        counted,
+        slice.total(),
         "two threads were in the lock at once"
     );
-    slice
 }

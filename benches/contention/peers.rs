@@ -24,4 +24,40 @@ macro_rules! mutexes {
     };
 }
 
-pub(crate) use {mutexes, peers};
+/// [`peers!`] for the reader-writer locks.
+macro_rules! rwlocks {
+    ($Peer:ident => $measure:expr) => {
+        $crate::peers::peers!($Peer in [
+            anteroom::RwLock<u64>,
+            std::sync::RwLock<u64>,
+            parking_lot::RwLock<u64>,
+            usync::RwLock<u64>,
+            crossbeam_utils::sync::ShardedLock<u64>,
+        ] $measure)
+    };
+}
+
+/// [`peers!`] for the condition variables.
+macro_rules! monitors {
+    ($Peer:ident => $measure:expr) => {
+        $crate::peers::peers!($Peer in [
+            $crate::common::monitor::Anteroom,
+            $crate::common::monitor::Std,
+            $crate::common::monitor::ParkingLot,
+            $crate::common::monitor::Usync,
+        ] $measure)
+    };
+}
+
+/// [`peers!`] for the semaphores.
+macro_rules! semaphores {
+    ($Peer:ident => $measure:expr) => {
+        $crate::peers::peers!($Peer in [
+            anteroom::Semaphore,
+            $crate::common::permits::Posix,
+            $crate::common::permits::MutexAndCondvar,
+        ] $measure)
+    };
+}
+
+pub(crate) use {monitors, mutexes, peers, rwlocks, semaphores};

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
+
 use crate::common::lock::{Bare, Lock};
 use crate::common::side_by_side::{median, others_busy};
+use crate::pictures::Chart;
 use crate::slice::Slice;
+use crate::waits;
 
 /// Measures one peer for so long.
 pub type Measure = Box<dyn Fn(Duration) -> Sample>;
@@ -15,6 +19,8 @@ pub struct Sample {
     pub figures: Vec<f64>,
     /// Processor seconds for a million operations.
     pub cpu: Option<f64>,
+    /// How long those who were timed have waited, in nanoseconds.
+    pub waits: Option<Histogram<u64>>,
 }
 
 impl Sample {
@@ -31,8 +37,17 @@ impl Sample {
     /// Figures that were found in a slice.
     pub fn of(slice: &Slice, figures: Vec<f64>) -> Self {
         Self {
-            figures,
             cpu: Some(slice.cpu()),
+            ..Self::figures(figures)
+        }
+    }
+
+    /// Figures that were found in another way.
+    pub fn figures(figures: Vec<f64>) -> Self {
+        Self {
+            figures,
+            cpu: None,
+            waits: None,
         }
     }
 }
@@ -68,6 +83,8 @@ pub struct Question {
     pub rounds: usize,
     /// Whether it is one of the mutex's matrix.
     pub in_matrix: bool,
+    /// The picture that shows it, and where.
+    pub drawn: Option<(&'static Chart, f64)>,
 }
 
 impl Question {
@@ -84,6 +101,7 @@ impl Question {
             slices: 1,
             rounds: usize::MAX,
             in_matrix: false,
+            drawn: None,
         }
     }
 
@@ -95,6 +113,17 @@ impl Question {
     /// Measurements of so many slices.
     pub fn slices(self, slices: u32) -> Self {
         Self { slices, ..self }
+    }
+
+    /// No more rounds than these.
+    pub fn rounds(self, rounds: usize) -> Self {
+        Self { rounds, ..self }
+    }
+
+    /// Shown in a picture.
+    pub fn drawn(self, chart: &'static Chart, x: f64) -> Self {
+        let drawn = Some((chart, x));
+        Self { drawn, ..self }
     }
 
     /// About how long the answer takes, with the warm-up.
@@ -136,6 +165,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether this picture shows it.
+    pub fn is_in(&self, chart: &Chart) -> bool {
+        self.question.drawn.is_some_and(|(drawn, _)| drawn == chart)
+    }
+
     /// The median over the rounds.
     pub fn figure(&self, aspect: usize, peer: usize) -> f64 {
         self.median(|round| round[peer].figures[aspect])
@@ -172,6 +206,18 @@ impl Row {
         self.rivals()
             .filter_map(|peer| self.cpu_ratio(peer))
             .max_by(f64::total_cmp)
+    }
+
+    /// The peer's waits in all rounds together.
+    pub fn waits(&self, peer: usize) -> Histogram<u64> {
+        let of_rounds = self
+            .samples
+            .iter()
+            .filter_map(|round| round[peer].waits.as_ref());
+        of_rounds.fold(waits::histogram(), |mut all, waits| {
+            all.add(waits).expect("all have the same bounds");
+            all
+        })
     }
 
     /// All but ourselves, and the floor, which is no lock that one could use.

@@ -20,8 +20,8 @@ const STOP: u8 = 2;
 pub struct Slice {
     /// What each thread did while the clock ran.
     pub counts: Vec<u64>,
-    /// What all threads did, before the clock ran too.
-    pub all: u64,
+    /// What each thread did, while the threads warmed up too.
+    pub totals: Vec<u64>,
     /// How long the clock ran.
     elapsed: Duration,
     /// The processor time that the process used meanwhile.
@@ -57,14 +57,13 @@ pub fn measure<F: FnMut()>(
         thread::sleep(length);
         phase.store(STOP, Relaxed);
         let (elapsed, cpu) = (start.elapsed(), usage::cpu() - cpu_before);
-        let (counts, alls): (Vec<_>, Vec<_>) = runners
+        let (counts, totals): (Vec<_>, Vec<_>) = runners
             .into_iter()
             .map(|runner| runner.join().expect("a measured thread panicked"))
             .unzip();
-        let all = alls.iter().sum();
         Slice {
             counts,
-            all,
+            totals,
             elapsed,
             cpu,
         }
@@ -88,20 +87,25 @@ impl Slice {
         self.counts.iter().sum()
     }
 
-    /// Millions a second, of all threads.
-    pub fn rate(&self) -> f64 {
-        self.rate_of(self.count())
+    /// What all threads did, while they warmed up too.
+    pub fn total(&self) -> u64 {
+        self.totals.iter().sum()
     }
 
-    /// Millions a second, were there so many.
-    pub fn rate_of(&self, count: u64) -> f64 {
+    /// Millions a second, of all threads.
+    pub fn rate(&self) -> f64 {
+        self.rate_without(0)
+    }
+
+    /// Millions a second, of all but the first so many threads.
+    pub fn rate_without(&self, first: usize) -> f64 {
+        let count: u64 = self.counts[first..].iter().sum();
         count as f64 / self.elapsed.as_secs_f64() / 1e6
     }
 
-    /// How long one takes one thread.
+    /// How long one operation takes the thread that does it.
     pub fn nanoseconds(&self) -> f64 {
-        let thread_time = self.elapsed.as_secs_f64() * self.counts.len() as f64;
-        thread_time * 1e9 / self.count() as f64
+        self.counts.len() as f64 * 1e3 / self.rate()
     }
 
     /// Processor seconds for a million.

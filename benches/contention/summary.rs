@@ -1,10 +1,14 @@
 //! What many rows say together.
 
 use crate::row::Row;
+use crate::rwlock::{ONE_READER, TWO_READERS};
 
 /// A line or more for the rows that belong together, where they were measured.
 pub fn of(rows: &[Row]) -> String {
-    [matrix(rows)].into_iter().flatten().collect()
+    [matrix(rows), second_reader(rows)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The matrix of the mutex: threads, sections, and gaps.
@@ -28,5 +32,22 @@ fn matrix(rows: &[Row]) -> Option<String> {
     Some(format!(
         "mutex matrix: {count} cells; ratio to the best peer: geometric mean {mean:.2}, smallest \
          {smallest:.2}, {slower} under 0.97; cpu: largest {largest_cpu:.2}, {hungrier} over 1.1\n"
+    ))
+}
+
+/// What a second reader adds: two readers' throughput divided by twice the throughput of one.
+fn second_reader(rows: &[Row]) -> Option<String> {
+    let row = |name| rows.iter().find(|row| row.question.name == name);
+    let (one, two) = (row(ONE_READER)?, row(TWO_READERS)?);
+    let peers = one.question.peers.iter().enumerate();
+    let shares = peers.map(|(peer, (name, _))| {
+        format!(
+            "{name} {:.2}",
+            two.figure(0, peer) / (2.0 * one.figure(0, peer))
+        )
+    });
+    let shares = shares.collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "rwlock, two readers / (2 * one reader): {shares}\n"
     ))
 }

@@ -3,9 +3,11 @@
 use crate::row::Row;
 
 /// Wide enough for the longest name.
-const NAME_WIDTH: usize = 52;
+const NAME_WIDTH: usize = 50;
 /// Wide enough for the name of a peer.
-const PEER_WIDTH: usize = 12;
+const PEER_WIDTH: usize = 13;
+/// Wide enough for a conclusion, after the best peer's name.
+const RATIO_WIDTH: usize = 9;
 /// The most peers that a row has.
 const MOST_PEERS: usize = 6;
 /// What follows the peers' figures.
@@ -36,11 +38,13 @@ fn lines(row: &Row) -> Vec<Vec<String>> {
         let figures = (0..row.question.peers.len()).map(|peer| number(row.figure(index, peer)));
         let ratio = |ratio: Option<f64>| ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
         let best = row.best(index);
+        // The processor time goes with the first aspect, and is said once.
+        let is_first = |_: &usize| index == 0;
         let conclusions = [
             best.map_or("", |peer| row.question.peers[peer].0).into(),
             ratio(best.map(|peer| row.ratio(index, peer))),
-            ratio(best.and_then(|peer| row.cpu_ratio(peer))),
-            ratio(row.cpu_ratio_to_least()),
+            ratio(best.filter(is_first).and_then(|peer| row.cpu_ratio(peer))),
+            ratio(best.filter(is_first).and(row.cpu_ratio_to_least())),
             format!("{:.1}", row.others),
         ];
         let name = format!("{}{}", row.question.name, aspect.name);
@@ -66,8 +70,12 @@ fn cells(
 pub fn text(row: &Row, above: Option<&Row>) -> String {
     let aligned = |cells: Vec<String>| {
         let mut line = format!("{:<NAME_WIDTH$} {:<4}", cells[0], cells[1]);
-        for cell in &cells[2..] {
+        let (peers, ratios) = cells[2..].split_at(MOST_PEERS + 1);
+        for cell in peers {
             line += &format!(" {cell:>PEER_WIDTH$}");
+        }
+        for cell in ratios {
+            line += &format!(" {cell:>RATIO_WIDTH$}");
         }
         line
     };
