@@ -8,7 +8,8 @@ use crossbeam_utils::CachePadded;
 
 use crate::common::monitor::Monitor;
 use crate::peers::monitors;
-use crate::row::{Aspect, Question, Sample};
+use crate::row::Question;
+use crate::sample::{Aspect, Sample};
 use crate::slice;
 
 /// How many [`Monitor::notify_all`] wakes.

@@ -9,7 +9,8 @@ use crate::common::usage::wait_until_idle;
 use crate::growth::ROUNDS;
 use crate::peers::mutexes;
 use crate::pictures::CROWD;
-use crate::row::{Aspect, Question, Sample};
+use crate::row::Question;
+use crate::sample::{Aspect, Sample};
 
 /// Small stacks, so that thousands of threads fit.
 const STACK: usize = 64 * 1024;

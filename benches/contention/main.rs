@@ -14,10 +14,12 @@ mod peers;
 mod pictures;
 mod row;
 mod rwlock;
+mod sample;
 mod semaphore;
 mod slice;
 mod summary;
 mod table;
+mod wait_times;
 mod waiting;
 mod waits;
 

@@ -11,7 +11,8 @@ use crate::common::usage::wait_until_idle;
 use crate::growth::ROUNDS;
 use crate::peers::mutexes;
 use crate::pictures::{LOCKS, LOCKS_BESIDE_WAITERS};
-use crate::row::{Aspect, NANOSECONDS, Question, Sample};
+use crate::row::Question;
+use crate::sample::{Aspect, NANOSECONDS, Sample};
 use crate::slice::{self, Slice};
 
 /// How many wait elsewhere, each for a mutex of its own.

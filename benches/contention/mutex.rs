@@ -10,7 +10,8 @@ use crate::common::lock::{Bare, Lock};
 use crate::common::work;
 use crate::peers::{mutexes, peers};
 use crate::pictures::SECTION_LENGTHS;
-use crate::row::{NANOSECONDS, Question, Sample, THROUGHPUT};
+use crate::row::Question;
+use crate::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::slice::{self, Slice};
 
 const THREADS: [usize; 5] = [2, 4, 8, 16, 32];

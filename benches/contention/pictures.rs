@@ -1,7 +1,6 @@
 //! The pictures, as SVG: figures along a row of sizes, and how waits are distributed.
 
 use std::error::Error;
-use std::ops::Range;
 use std::path::Path;
 
 use plotters::prelude::*;
@@ -70,6 +69,16 @@ const CHARTS: [&Chart; 7] = [
     &CROWD,
 ];
 
+/// One for each peer, all of which the colour-blind can tell apart (Okabe and Ito, 2008).
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(213, 94, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+
 /// A peer's name and its points.
 type Line = (&'static str, Vec<(f64, f64)>);
 
@@ -136,8 +145,10 @@ fn draw_lines(
     lines: &[Line],
 ) -> Result<(), Box<dyn Error>> {
     let points = || lines.iter().flat_map(|(_, points)| points);
-    let xs = bounds(points().map(|point| point.0));
-    let ys = bounds(points().map(|point| point.1));
+    let (left, right) = bounds(points().map(|point| point.0));
+    let (bottom, top) = decades(bounds(points().map(|point| point.1)));
+    // To the right of the lines there is room for the key to them.
+    let xs = left..right * (right / left).powf(0.25);
     let area = SVGBackend::new(path, (800, 500)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
@@ -145,10 +156,13 @@ fn draw_lines(
         .margin(10)
         .x_label_area_size(45)
         .y_label_area_size(65)
-        .build_cartesian_2d(xs.log_scale(), ys.log_scale())?;
-    chart.configure_mesh().x_desc(x).y_desc(y).draw()?;
+        .build_cartesian_2d(xs.log_scale(), (bottom..top).log_scale())?;
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc(x).x_label_formatter(&f64::to_string);
+    mesh.y_desc(y).y_label_formatter(&f64::to_string);
+    mesh.light_line_style(TRANSPARENT).draw()?;
     for (index, (name, points)) in lines.iter().enumerate() {
-        let style = Palette99::pick(index).stroke_width(2);
+        let style = COLOURS[index].stroke_width(2);
         let line = LineSeries::new(points.iter().copied(), style).point_size(3);
         let key = move |(x, y)| PathElement::new([(x, y), (x + 15, y)], style);
         chart.draw_series(line)?.label(*name).legend(key);
@@ -161,10 +175,16 @@ fn draw_lines(
     Ok(())
 }
 
-/// From the least to the greatest, with some air.
-fn bounds(values: impl Iterator<Item = f64>) -> Range<f64> {
+/// The least and the greatest, with some air.
+fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (least, greatest) = values.fold((f64::INFINITY, 0.0_f64), |(least, greatest), value| {
         (least.min(value), greatest.max(value))
     });
-    least / 1.2..greatest * 1.2
+    (least / 1.2, greatest * 1.2)
+}
+
+/// Whole powers of ten around them, so that the axis bears at least two numbers.
+fn decades((least, greatest): (f64, f64)) -> (f64, f64) {
+    let power = |exponent: f64| 10_f64.powi(exponent as i32);
+    (power(least.log10().floor()), power(greatest.log10().ceil()))
 }

@@ -7,70 +7,11 @@ use hdrhistogram::Histogram;
 use crate::common::lock::{Bare, Lock};
 use crate::common::side_by_side::{median, others_busy};
 use crate::pictures::Chart;
-use crate::slice::Slice;
-use crate::waits;
+use crate::sample::{Aspect, Sample};
+use crate::wait_times;
 
 /// Measures one peer for so long.
 pub type Measure = Box<dyn Fn(Duration) -> Sample>;
-
-/// What one measurement of one peer has found.
-pub struct Sample {
-    /// One for each [`Aspect`] of the question; NaN where it could not be measured.
-    pub figures: Vec<f64>,
-    /// Processor seconds for a million operations.
-    pub cpu: Option<f64>,
-    /// How long those who were timed have waited, in nanoseconds.
-    pub waits: Option<Histogram<u64>>,
-}
-
-impl Sample {
-    /// Throughput.
-    pub fn rate(slice: &Slice) -> Self {
-        Self::of(slice, vec![slice.rate()])
-    }
-
-    /// The time that one operation takes.
-    pub fn time(slice: &Slice) -> Self {
-        Self::of(slice, vec![slice.nanoseconds()])
-    }
-
-    /// Figures that were found in a slice.
-    pub fn of(slice: &Slice, figures: Vec<f64>) -> Self {
-        Self {
-            cpu: Some(slice.cpu()),
-            ..Self::figures(figures)
-        }
-    }
-
-    /// Figures that were found in another way.
-    pub fn figures(figures: Vec<f64>) -> Self {
-        Self {
-            figures,
-            cpu: None,
-            waits: None,
-        }
-    }
-}
-
-/// What a figure means.
-pub struct Aspect {
-    /// Follows the name of the row; empty for the only aspect, or the first.
-    pub name: &'static str,
-    pub unit: &'static str,
-    pub more_is_better: bool,
-}
-
-pub const THROUGHPUT: Aspect = Aspect {
-    name: "",
-    unit: "M/s",
-    more_is_better: true,
-};
-
-pub const NANOSECONDS: Aspect = Aspect {
-    name: "",
-    unit: "ns",
-    more_is_better: false,
-};
 
 /// A question, and how to answer it.
 pub struct Question {
@@ -191,7 +132,9 @@ impl Row {
     /// The peer that does best against us.
     pub fn best(&self, aspect: usize) -> Option<usize> {
         let ratio = |&peer: &usize| self.ratio(aspect, peer);
-        self.rivals().min_by(|a, b| ratio(a).total_cmp(&ratio(b)))
+        self.rivals()
+            .filter(|peer| !ratio(peer).is_nan())
+            .min_by(|a, b| ratio(a).total_cmp(&ratio(b)))
     }
 
     /// Our processor time for an operation divided by the peer's, in the same round; the median.
@@ -214,7 +157,7 @@ impl Row {
             .samples
             .iter()
             .filter_map(|round| round[peer].waits.as_ref());
-        of_rounds.fold(waits::histogram(), |mut all, waits| {
+        of_rounds.fold(wait_times::histogram(), |mut all, waits| {
             all.add(waits).expect("all have the same bounds");
             all
         })

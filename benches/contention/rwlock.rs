@@ -8,7 +8,8 @@ use crossbeam_utils::CachePadded;
 use crate::common::read_write::ReadWrite;
 use crate::peers::rwlocks;
 use crate::pictures::WRITES;
-use crate::row::{NANOSECONDS, Question, Sample, THROUGHPUT};
+use crate::row::Question;
+use crate::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::slice::{self, Slice};
 
 /// Threads, and how many of a thread's operations there are to one write.

@@ -8,7 +8,8 @@ use crossbeam_utils::CachePadded;
 use crate::common::permits::Permits;
 use crate::common::work;
 use crate::peers::semaphores;
-use crate::row::{NANOSECONDS, Question, Sample, THROUGHPUT};
+use crate::row::Question;
+use crate::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::slice::{self, Slice};
 
 pub fn questions() -> Vec<Question> {

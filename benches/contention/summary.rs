@@ -13,25 +13,23 @@ pub fn of(rows: &[Row]) -> String {
 
 /// The matrix of the mutex: threads, sections, and gaps.
 fn matrix(rows: &[Row]) -> Option<String> {
-    let cells = rows.iter().filter(|row| row.question.in_matrix);
+    let cells: Vec<_> = rows.iter().filter(|row| row.question.in_matrix).collect();
     let (mut ratios, mut cpus) = (Vec::new(), Vec::new());
-    for cell in cells {
+    for cell in &cells {
         let best = cell.best(0)?;
         ratios.push(cell.ratio(0, best));
         cpus.push(cell.cpu_ratio(best)?);
     }
-    if ratios.is_empty() {
-        return None;
-    }
+    let worst = ratios.iter().zip(&cells).min_by(|a, b| a.0.total_cmp(b.0));
+    let (smallest, at) = worst.map(|(ratio, cell)| (ratio, &cell.question.name))?;
     let count = ratios.len();
     let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / count as f64).exp();
-    let smallest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let slower = ratios.iter().filter(|&&ratio| ratio < 0.97).count();
     let largest_cpu = cpus.iter().copied().fold(0.0, f64::max);
     let hungrier = cpus.iter().filter(|&&cpu| cpu > 1.1).count();
     Some(format!(
         "mutex matrix: {count} cells; ratio to the best peer: geometric mean {mean:.2}, smallest \
-         {smallest:.2}, {slower} under 0.97; cpu: largest {largest_cpu:.2}, {hungrier} over 1.1\n"
+         {smallest:.2} ({at}), {slower} under 0.97; cpu: largest {largest_cpu:.2}, {hungrier} over 1.1\n"
     ))
 }
 

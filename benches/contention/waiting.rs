@@ -9,7 +9,8 @@ use crate::common::permits::Permits;
 use crate::common::read_write::ReadWrite;
 use crate::common::usage;
 use crate::peers::{monitors, mutexes, rwlocks, semaphores};
-use crate::row::{Aspect, Question, Sample};
+use crate::row::Question;
+use crate::sample::{Aspect, Sample};
 
 /// How many wait.
 const WAITERS: usize = 100;

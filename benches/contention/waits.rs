@@ -1,23 +1,21 @@
 //! How long threads wait until they have a lock.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
-use hdrhistogram::Histogram;
 
 use crate::common::lock::Lock;
 use crate::common::read_write::ReadWrite;
 use crate::common::work;
 use crate::mutex::{self, Cell};
 use crate::peers::{mutexes, rwlocks};
-use crate::row::{Aspect, Question, Sample, THROUGHPUT};
-use crate::slice::{self, Slice};
+use crate::row::Question;
+use crate::sample::{Aspect, Sample, THROUGHPUT};
+use crate::slice;
+use crate::wait_times::WaitTimes;
 
-/// The longest wait that is told from a longer one: a minute, in nanoseconds.
-const LONGEST: u64 = 60_000_000_000;
-/// How many of the digits of a wait count.
-const DIGITS: u8 = 3;
+/// Rounds enough for a median, though each takes long.
+const ROUNDS: usize = 5;
 /// Time enough for a thousand waits and more.
 const SLICES: u32 = 10;
 
@@ -69,7 +67,7 @@ pub fn questions() -> Vec<Question> {
     ));
     questions
         .into_iter()
-        .map(|question| question.slices(SLICES))
+        .map(|question| question.slices(SLICES).rounds(ROUNDS))
         .collect()
 }
 
@@ -78,7 +76,7 @@ pub fn matrix() -> Vec<Question> {
     let crowded = mutex::matrix().filter(|cell| [8, 32].contains(&cell.threads));
     let question = |cell: Cell| {
         let peers = mutexes!(Peer => move |length| contend::<Peer>(cell, length));
-        Question::new(format!("waits, {cell}"), &ASPECTS, peers).slices(SLICES)
+        Question::new(format!("waits, {cell}"), &ASPECTS, peers).with_threads(cell.threads)
     };
     crowded.map(question).collect()
 }
@@ -86,7 +84,7 @@ pub fn matrix() -> Vec<Question> {
 /// The first thread takes the lock now and then, the others whenever they can get it.
 fn beside_hogs<L: Lock>(hogs: usize, length: Duration) -> Sample {
     let lock: &L = &CachePadded::new(L::default());
-    let waits = &Waits::default();
+    let waits = &WaitTimes::default();
     let slice = slice::measure(1 + hogs, length, |index| {
         let polite = index == 0;
         let (section, gap) = if polite { POLITE } else { (HOG, 0) };
@@ -106,7 +104,7 @@ fn beside_hogs<L: Lock>(hogs: usize, length: Duration) -> Sample {
 /// Every thread is timed.
 fn contend<L: Lock>(cell: Cell, length: Duration) -> Sample {
     let lock: &L = &CachePadded::new(L::default());
-    let waits = &Waits::default();
+    let waits = &WaitTimes::default();
     let slice = slice::measure(cell.threads, length, |_| {
         let mut own = waits.of_thread();
         move || {
@@ -132,7 +130,7 @@ fn timed_section<L: Lock>(lock: &L, section: u32) -> Duration {
 /// The first thread writes now and then, the others read whenever they can.
 fn writer_beside_readers<L: ReadWrite>(length: Duration) -> Sample {
     let lock: &L = &CachePadded::new(L::default());
-    let waits = &Waits::default();
+    let waits = &WaitTimes::default();
     let slice = slice::measure(9, length, |index| {
         let mut own = waits.of_thread();
         move || {
@@ -157,7 +155,7 @@ fn writer_beside_readers<L: ReadWrite>(length: Duration) -> Sample {
 /// The first thread reads now and then, the others write whenever they can.
 fn reader_beside_writers<L: ReadWrite>(length: Duration) -> Sample {
     let lock: &L = &CachePadded::new(L::default());
-    let waits = &Waits::default();
+    let waits = &WaitTimes::default();
     let slice = slice::measure(9, length, |index| {
         let mut own = waits.of_thread();
         move || {
@@ -180,58 +178,4 @@ fn reader_beside_writers<L: ReadWrite>(length: Duration) -> Sample {
     let written: u64 = slice.totals[1..].iter().sum();
     assert_eq!(lock.read(), written, "two threads wrote at once");
     waits.sample(&slice, 1)
-}
-
-/// The waits of all threads.
-struct Waits(Mutex<Histogram<u64>>);
-
-/// The waits of one thread, added to the others' when it ends.
-struct OwnWaits<'a> {
-    own: Histogram<u64>,
-    all: &'a Waits,
-}
-
-/// For waits in nanoseconds.
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_max(LONGEST, DIGITS).expect("three digits are possible")
-}
-
-impl Default for Waits {
-    fn default() -> Self {
-        Self(Mutex::new(histogram()))
-    }
-}
-
-impl Waits {
-    fn of_thread(&self) -> OwnWaits<'_> {
-        OwnWaits {
-            own: histogram(),
-            all: self,
-        }
-    }
-
-    /// Throughput without the first so many threads, and the waits.
-    fn sample(&self, slice: &Slice, without: usize) -> Sample {
-        let waits = self.0.lock().unwrap().clone();
-        let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1e3;
-        let longest = microseconds(waits.max());
-        let most = microseconds(waits.value_at_quantile(0.999));
-        Sample {
-            waits: Some(waits),
-            ..Sample::of(slice, vec![slice.rate_without(without), longest, most])
-        }
-    }
-}
-
-impl OwnWaits<'_> {
-    fn record(&mut self, waited: Duration) {
-        self.own.saturating_record(waited.as_nanos() as u64);
-    }
-}
-
-impl Drop for OwnWaits<'_> {
-    fn drop(&mut self) {
-        let mut all = self.all.0.lock().unwrap();
-        all.add(&self.own).expect("both have the same bounds");
-    }
 }
