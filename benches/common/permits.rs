@@ -41,7 +41,7 @@ impl Permits for anteroom::Semaphore {
 pub struct MutexAndCondvar(monitor::Std);
 
 impl Permits for MutexAndCondvar {
-    const NAME: &'static str = "Mutex+Condvar";
+    const NAME: &'static str = "std";
 
     fn new(permits: usize) -> Self {
         Self(((permits as u64).into(), Default::default()))

@@ -24,7 +24,7 @@ mod waiting;
 mod waits;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -54,6 +54,9 @@ struct Options {
     /// Also the waits of 8 and of 32 threads, for every section and gap
     #[arg(long)]
     waits: bool,
+    /// A line more for each row: the processor time that an operation costs
+    #[arg(long)]
+    cpu: bool,
     /// Where the table and the pictures go
     #[arg(long, default_value = "target/contention")]
     out: PathBuf,
@@ -78,7 +81,7 @@ fn main() {
     if options.list {
         list(&questions, &plan);
     } else {
-        measure(questions, &plan, &options.out);
+        measure(questions, &plan, &options);
     }
 }
 
@@ -106,7 +109,7 @@ fn list(questions: &[Question], plan: &Plan) {
     println!("\n{} rows, about {:.0?}", questions.len(), total);
 }
 
-fn measure(questions: Vec<Question>, plan: &Plan, out: &Path) {
+fn measure(questions: Vec<Question>, plan: &Plan, options: &Options) {
     let start = Instant::now();
     let machine = machine::description();
     println!("{machine}\n{}", table::LEGEND);
@@ -116,15 +119,19 @@ fn measure(questions: Vec<Question>, plan: &Plan, out: &Path) {
     for question in questions {
         bar.set_message(question.name.clone());
         let row = question.ask(plan);
-        bar.suspend(|| println!("{}", table::text(&row, rows.last())));
+        bar.suspend(|| println!("{}", table::text(&row, rows.last(), options.cpu)));
         bar.inc(1);
         rows.push(row);
     }
     bar.finish_and_clear();
     let summary = summary::of(&rows);
     println!("\n{summary}");
+    let out = &options.out;
     fs::create_dir_all(out).expect("cannot make the folder for the results");
-    let page = format!("{machine}\n\n{}\n\n{summary}", table::markdown(&rows));
+    let page = format!(
+        "{machine}\n\n{}\n\n{summary}",
+        table::markdown(&rows, options.cpu)
+    );
     fs::write(out.join("table.md"), page).expect("cannot write the table");
     pictures::draw(&rows, out).expect("cannot draw the pictures");
     println!(

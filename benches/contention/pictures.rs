@@ -157,9 +157,11 @@ fn draw_lines(
         .x_label_area_size(45)
         .y_label_area_size(65)
         .build_cartesian_2d(xs.log_scale(), (bottom..top).log_scale())?;
+    // In single precision 0.00001 is no 0.000009999999999999999.
+    let label = |value: &f64| (*value as f32).to_string();
     let mut mesh = chart.configure_mesh();
-    mesh.x_desc(x).x_label_formatter(&f64::to_string);
-    mesh.y_desc(y).y_label_formatter(&f64::to_string);
+    mesh.x_desc(x).x_label_formatter(&label);
+    mesh.y_desc(y).y_label_formatter(&label);
     mesh.light_line_style(TRANSPARENT).draw()?;
     for (index, (name, points)) in lines.iter().enumerate() {
         let style = COLOURS[index].stroke_width(2);

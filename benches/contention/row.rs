@@ -137,6 +137,12 @@ impl Row {
             .min_by(|a, b| ratio(a).total_cmp(&ratio(b)))
     }
 
+    /// Processor seconds for a million operations, where they were measured; the median.
+    pub fn cpu(&self, peer: usize) -> Option<f64> {
+        self.samples[0][peer].cpu?;
+        Some(self.median(|round| round[peer].cpu.unwrap_or(f64::NAN)))
+    }
+
     /// Our processor time for an operation divided by the peer's, in the same round; the median.
     pub fn cpu_ratio(&self, peer: usize) -> Option<f64> {
         self.samples[0][0].cpu?;

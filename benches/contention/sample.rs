@@ -51,12 +51,14 @@ pub struct Aspect {
     pub more_is_better: bool,
 }
 
+/// What all threads together get done.
 pub const THROUGHPUT: Aspect = Aspect {
     name: "",
     unit: "M/s",
     more_is_better: true,
 };
 
+/// How long it takes once.
 pub const NANOSECONDS: Aspect = Aspect {
     name: "",
     unit: "ns",

@@ -3,22 +3,22 @@
 use crate::row::Row;
 
 /// Wide enough for the longest name.
-const NAME_WIDTH: usize = 50;
+const NAME_WIDTH: usize = 57;
 /// Wide enough for the name of a peer.
-const PEER_WIDTH: usize = 13;
-/// Wide enough for a conclusion, after the best peer's name.
-const RATIO_WIDTH: usize = 9;
+const PEER_WIDTH: usize = 11;
 /// The most peers that a row has.
 const MOST_PEERS: usize = 6;
 /// What follows the peers' figures.
 const CONCLUSIONS: [&str; 5] = ["best peer", "ratio", "cpu", "cpu/least", "others"];
+/// Wide enough for each of them.
+const CONCLUSION_WIDTHS: [usize; 5] = [PEER_WIDTH, 6, 6, 9, 6];
 
 /// How to read it.
 pub const LEGEND: &str = "\
 Medians of the rounds. best peer: the one that does best against us. ratio: how many times better\n\
 we are than it (above 1: we are). cpu: our processor time for an operation divided by its;\n\
 cpu/least: divided by that of the peer that needs least. others: how many processors other\n\
-processes kept busy meanwhile.";
+processes kept busy meanwhile. std has no semaphore: that is a Mutex and a Condvar.";
 
 /// The cells of the heading.
 fn heading(row: &Row) -> Vec<String> {
@@ -31,8 +31,8 @@ fn heading(row: &Row) -> Vec<String> {
     )
 }
 
-/// The cells of each line.
-fn lines(row: &Row) -> Vec<Vec<String>> {
+/// The cells of each line; the last is for the processor time, if wanted.
+fn lines(row: &Row, with_cpu: bool) -> Vec<Vec<String>> {
     let aspects = row.question.aspects.iter().enumerate();
     let line = aspects.map(|(index, aspect)| {
         let figures = (0..row.question.peers.len()).map(|peer| number(row.figure(index, peer)));
@@ -50,7 +50,17 @@ fn lines(row: &Row) -> Vec<Vec<String>> {
         let name = format!("{}{}", row.question.name, aspect.name);
         cells(&name, aspect.unit, figures, conclusions)
     });
-    line.collect()
+    line.chain(with_cpu.then(|| cpu_line(row)).flatten())
+        .collect()
+}
+
+/// What an operation costs in processor time, if that was measured.
+fn cpu_line(row: &Row) -> Option<Vec<String>> {
+    let peers = 0..row.question.peers.len();
+    let figures: Option<Vec<_>> = peers.map(|peer| row.cpu(peer).map(number)).collect();
+    let name = format!("{}: cpu", row.question.name);
+    let conclusions = [const { String::new() }; CONCLUSIONS.len()];
+    Some(cells(&name, "µs", figures?.into_iter(), conclusions))
 }
 
 fn cells(
@@ -61,33 +71,33 @@ fn cells(
 ) -> Vec<String> {
     let mut cells = vec![String::from(name), String::from(unit)];
     cells.extend(figures);
-    cells.resize(2 + MOST_PEERS, String::new());
     cells.extend(conclusions);
     cells
 }
 
 /// The lines of a row for the terminal, under a heading where `above` has other peers.
-pub fn text(row: &Row, above: Option<&Row>) -> String {
+pub fn text(row: &Row, above: Option<&Row>, with_cpu: bool) -> String {
     let aligned = |cells: Vec<String>| {
+        let (figures, conclusions) = cells[2..].split_at(cells.len() - 2 - CONCLUSIONS.len());
         let mut line = format!("{:<NAME_WIDTH$} {:<4}", cells[0], cells[1]);
-        let (peers, ratios) = cells[2..].split_at(MOST_PEERS + 1);
-        for cell in peers {
-            line += &format!(" {cell:>PEER_WIDTH$}");
+        for peer in 0..MOST_PEERS {
+            let figure = figures.get(peer).map_or("", String::as_str);
+            line += &format!(" {figure:>PEER_WIDTH$}");
         }
-        for cell in ratios {
-            line += &format!(" {cell:>RATIO_WIDTH$}");
+        for (conclusion, width) in conclusions.iter().zip(CONCLUSION_WIDTHS) {
+            line += &format!(" {conclusion:>width$}");
         }
-        line
+        String::from(line.trim_end())
     };
     let heading = (!same_peers(row, above)).then(|| format!("\n{}", aligned(heading(row))));
     let lines = heading
         .into_iter()
-        .chain(lines(row).into_iter().map(aligned));
+        .chain(lines(row, with_cpu).into_iter().map(aligned));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The whole table for the README.
-pub fn markdown(rows: &[Row]) -> String {
+pub fn markdown(rows: &[Row], with_cpu: bool) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let mut table = String::new();
     let mut above = None;
@@ -97,7 +107,7 @@ pub fn markdown(rows: &[Row]) -> String {
             let rule = format!("|{}\n", "---|".repeat(heading.len()));
             table += &format!("\n{}{rule}", line(heading));
         }
-        table.extend(lines(row).into_iter().map(line));
+        table.extend(lines(row, with_cpu).into_iter().map(line));
         above = Some(row);
     }
     table
