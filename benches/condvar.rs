@@ -2,10 +2,10 @@
 
 mod common;
 
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use common::monitor::{Anteroom, Monitor, ParkingLot, Std, Usync};
+use common::usage::voluntary_switches;
 use common::{ask, measuring, race};
 use criterion::{Criterion, criterion_group, criterion_main};
 use crossbeam_utils::CachePadded;
@@ -70,17 +70,6 @@ fn rounds_and_switches<M: Monitor>(notify: Notify, times: u64) -> (Duration, u64
 
 fn rounds<M: Monitor>(notify: Notify, times: u64) -> Duration {
     rounds_and_switches::<M>(notify, times).0
-}
-
-/// How often the calling thread has given up the processor to wait for something.
-fn voluntary_switches() -> u64 {
-    let mut usage = MaybeUninit::<libc::rusage>::uninit();
-    // SAFETY: the pointer is good for writes.
-    let read = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
-    assert_eq!(read, 0);
-    // SAFETY: the call has succeeded, so it has filled in the whole struct.
-    let usage = unsafe { usage.assume_init() };
-    usage.ru_nvcsw as u64
 }
 
 fn condvar(criterion: &mut Criterion) {

@@ -2,6 +2,8 @@
 //! are raced and timed.
 #![allow(
     dead_code,
+    unused_imports,
+    unused_macros,
     unreachable_pub,
     reason = "each benchmark uses a part of this module, and none exports it"
 )]
@@ -11,6 +13,7 @@ pub mod monitor;
 pub mod permits;
 pub mod read_write;
 pub mod side_by_side;
+pub mod usage;
 
 use std::hint::black_box;
 use std::sync::Barrier;

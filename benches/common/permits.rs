@@ -13,7 +13,7 @@ pub trait Permits: Sync {
     fn new(permits: usize) -> Self;
 
     /// Runs `section` with one permit acquired.
-    fn with(&self, section: impl FnOnce());
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R;
 
     /// How many permits are left to give.
     fn available(&self) -> usize;
@@ -26,9 +26,9 @@ impl Permits for anteroom::Semaphore {
         Self::new(permits)
     }
 
-    fn with(&self, section: impl FnOnce()) {
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
         let _permit = self.acquire().unwrap();
-        section();
+        section()
     }
 
     fn available(&self) -> usize {
@@ -41,22 +41,23 @@ impl Permits for anteroom::Semaphore {
 pub struct MutexAndCondvar(monitor::Std);
 
 impl Permits for MutexAndCondvar {
-    const NAME: &'static str = "std Mutex + Condvar";
+    const NAME: &'static str = "std";
 
     fn new(permits: usize) -> Self {
         Self(((permits as u64).into(), Default::default()))
     }
 
-    fn with(&self, section: impl FnOnce()) {
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
         let mut permits = self.0.lock();
         while *permits == 0 {
             permits = self.0.wait(permits);
         }
         *permits -= 1;
         drop(permits);
-        section();
+        let result = section();
         *self.0.lock() += 1;
         self.0.notify_one();
+        result
     }
 
     fn available(&self) -> usize {
@@ -82,14 +83,15 @@ impl Permits for Posix {
         Self(semaphore)
     }
 
-    fn with(&self, section: impl FnOnce()) {
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
         // SAFETY: initialised in `new`, and not moved since.
         let acquired = unsafe { libc::sem_wait(self.0.get()) };
         assert_eq!(acquired, 0);
-        section();
+        let result = section();
         // SAFETY: as above.
         let released = unsafe { libc::sem_post(self.0.get()) };
         assert_eq!(released, 0);
+        result
     }
 
     fn available(&self) -> usize {

@@ -5,11 +5,21 @@ pub trait ReadWrite: Default + Sync {
     /// What the peer is called in the results.
     const NAME: &'static str;
 
+    /// Runs `section` among other readers.
+    fn with_read<R>(&self, section: impl FnOnce(&u64) -> R) -> R;
+
+    /// Runs `section` alone.
+    fn with_write<R>(&self, section: impl FnOnce(&mut u64) -> R) -> R;
+
     /// The count, seen among other readers.
-    fn read(&self) -> u64;
+    fn read(&self) -> u64 {
+        self.with_read(|count| *count)
+    }
 
     /// Adds one to the count, alone.
-    fn write(&self);
+    fn write(&self) {
+        self.with_write(|count| *count += 1);
+    }
 }
 
 macro_rules! without_poison {
@@ -17,12 +27,12 @@ macro_rules! without_poison {
         impl ReadWrite for $peer::RwLock<u64> {
             const NAME: &'static str = stringify!($peer);
 
-            fn read(&self) -> u64 {
-                *self.read()
+            fn with_read<R>(&self, section: impl FnOnce(&u64) -> R) -> R {
+                section(&self.read())
             }
 
-            fn write(&self) {
-                *self.write() += 1;
+            fn with_write<R>(&self, section: impl FnOnce(&mut u64) -> R) -> R {
+                section(&mut self.write())
             }
         }
     )*};
@@ -33,12 +43,12 @@ macro_rules! with_poison {
         impl ReadWrite for $lock {
             const NAME: &'static str = $name;
 
-            fn read(&self) -> u64 {
-                *self.read().unwrap()
+            fn with_read<R>(&self, section: impl FnOnce(&u64) -> R) -> R {
+                section(&self.read().unwrap())
             }
 
-            fn write(&self) {
-                *self.write().unwrap() += 1;
+            fn with_write<R>(&self, section: impl FnOnce(&mut u64) -> R) -> R {
+                section(&mut self.write().unwrap())
             }
         }
     )*};

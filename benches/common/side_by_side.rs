@@ -30,19 +30,19 @@ pub fn compare(question: &str, peers: &[(&str, Measure)]) {
         .iter()
         .map(|(name, measure)| (name, measure, times_in_a_slice(measure)))
         .collect();
-    let (start, elsewhere) = (Instant::now(), ticks_elsewhere());
-    let rounds = [(); ROUNDS].map(|()| {
-        let measured = peers
-            .iter()
-            .map(|&(_, measure, times)| measure(times).as_secs_f64() * 1e9 / times as f64);
-        measured.collect::<Vec<_>>()
+    let mut rounds = Vec::new();
+    let others = others_busy(|| {
+        for _ in 0..ROUNDS {
+            let measured = peers
+                .iter()
+                .map(|&(_, measure, times)| measure(times).as_secs_f64() * 1e9 / times as f64);
+            rounds.push(measured.collect::<Vec<_>>());
+        }
     });
-    let elsewhere = (ticks_elsewhere() - elsewhere).max(0.0) / TICKS_PER_SECOND;
-    let others = elsewhere / start.elapsed().as_secs_f64();
     let mut line = format!("{question:<48} {others:>3.1} ");
     for (peer, (name, ..)) in peers.iter().enumerate() {
-        let nanoseconds = median(rounds.each_ref().map(|round| round[peer]));
-        let ratio = median(rounds.each_ref().map(|round| round[0] / round[peer]));
+        let nanoseconds = median(rounds.iter().map(|round| round[peer]));
+        let ratio = median(rounds.iter().map(|round| round[0] / round[peer]));
         line += &format!(" {:<26}", format!("{name} {nanoseconds:.2} ({ratio:.2})"));
     }
     TABLE.lock().unwrap().push(line.trim_end().into());
@@ -71,6 +71,14 @@ fn times_in_a_slice(measure: &Measure) -> u64 {
     }
 }
 
+/// How many processors other processes keep busy during `action`.
+pub fn others_busy(action: impl FnOnce()) -> f64 {
+    let (start, elsewhere) = (Instant::now(), ticks_elsewhere());
+    action();
+    let elsewhere = (ticks_elsewhere() - elsewhere).max(0.0) / TICKS_PER_SECOND;
+    elsewhere / start.elapsed().as_secs_f64()
+}
+
 /// The processor time that all but this process have used, as the kernel counts it.
 fn ticks_elsewhere() -> f64 {
     let sum = |path, fields: &[usize]| {
@@ -83,7 +91,9 @@ fn ticks_elsewhere() -> f64 {
     sum("/proc/stat", &[1, 2, 3, 6, 7, 8]) - sum("/proc/self/stat", &[13, 14])
 }
 
-fn median(mut values: [f64; ROUNDS]) -> f64 {
+/// The value in the middle, the upper one of two.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
-    values[ROUNDS / 2]
+    values[values.len() / 2]
 }

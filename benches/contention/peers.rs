@@ -1,0 +1,63 @@
+//! Who is compared, for each primitive. Ours comes first.
+
+/// One [`Measure`](crate::row::Measure) for each peer, with its name.
+macro_rules! peers {
+    ($Peer:ident in [$($peer:ty),+ $(,)?] $measure:expr) => {
+        vec![$({
+            type $Peer = $peer;
+            let measure: $crate::row::Measure = Box::new($measure);
+            (<$Peer>::NAME, measure)
+        }),+]
+    };
+}
+
+/// [`peers!`] for the mutexes.
+macro_rules! mutexes {
+    ($Peer:ident => $measure:expr) => {
+        $crate::peers::peers!($Peer in [
+            anteroom::Mutex<u64>,
+            std::sync::Mutex<u64>,
+            parking_lot::Mutex<u64>,
+            usync::Mutex<u64>,
+            $crate::common::lock::Pthread,
+        ] $measure)
+    };
+}
+
+/// [`peers!`] for the reader-writer locks.
+macro_rules! rwlocks {
+    ($Peer:ident => $measure:expr) => {
+        $crate::peers::peers!($Peer in [
+            anteroom::RwLock<u64>,
+            std::sync::RwLock<u64>,
+            parking_lot::RwLock<u64>,
+            usync::RwLock<u64>,
+            crossbeam_utils::sync::ShardedLock<u64>,
+        ] $measure)
+    };
+}
+
+/// [`peers!`] for the condition variables.
+macro_rules! monitors {
+    ($Peer:ident => $measure:expr) => {
+        $crate::peers::peers!($Peer in [
+            $crate::common::monitor::Anteroom,
+            $crate::common::monitor::Std,
+            $crate::common::monitor::ParkingLot,
+            $crate::common::monitor::Usync,
+        ] $measure)
+    };
+}
+
+/// [`peers!`] for the semaphores.
+macro_rules! semaphores {
+    ($Peer:ident => $measure:expr) => {
+        $crate::peers::peers!($Peer in [
+            anteroom::Semaphore,
+            $crate::common::permits::Posix,
+            $crate::common::permits::MutexAndCondvar,
+        ] $measure)
+    };
+}
+
+pub(crate) use {monitors, mutexes, peers, rwlocks, semaphores};
