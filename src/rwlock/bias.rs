@@ -71,18 +71,10 @@ impl Row {
 
 table! { fn rows() -> [Row; ROWS], each Row::new() }
 
-/// What a thread knows of its row.
-#[derive(Clone, Copy)]
-enum Mine {
-    NotYet,
-    Row(&'static Row),
-    /// There was none, or the thread is ending.
-    None,
-}
-
 thread_locals! {
-    // Nothing to drop, so that it can be read until the thread's last instruction.
-    static MINE: Cell<Mine> = Cell::new(Mine::NotYet);
+    // Nothing to drop, so that they can be read until the thread's last instruction.
+    static MINE: Cell<Option<&'static Row>> = Cell::new(None);
+    static ASKED: Cell<bool> = Cell::new(false);
     static LEASE: Lease = Lease(Cell::new(None));
 }
 
@@ -94,36 +86,37 @@ impl Drop for Lease {
         let Some(row) = self.0.get() else { return };
         // A read that outlives this (in another thread-local, or forgotten) keeps the row, for its thread or for good.
         if row.slots.iter().all(Slot::is_free) {
-            let _ = MINE.try_with(|mine| mine.set(Mine::None));
+            let _ = MINE.try_with(|mine| mine.set(None));
             // ORDERING: Release pairs with the Acquire of the next owner, who finds the slots free.
             row.state.store(LEFT, Release);
         }
     }
 }
 
-/// A slot of the calling thread that it may use, if there is one.
-#[inline]
+/// The first slot of the calling thread, if it has a row.
+#[inline(always)]
+pub(super) fn first_slot() -> Option<&'static Slot> {
+    MINE.with(Cell::get).map(|row| &row.slots[0])
+}
+
+/// A slot of the calling thread that it may use, if there is one. It is given a row if it has none yet.
 pub(super) fn free_slot() -> Option<&'static Slot> {
-    let row = match MINE.with(Cell::get) {
-        Mine::Row(row) => row,
-        Mine::NotYet => take_row()?,
-        Mine::None => return None,
-    };
+    let row = MINE.with(Cell::get).or_else(take_row)?;
     row.slots.iter().find(|slot| slot.is_free())
 }
 
 /// The slot in which the calling thread has published that it reads the lock, if it has.
-#[inline]
 pub(super) fn slot_of(lock: usize) -> Option<&'static Slot> {
-    let Mine::Row(row) = MINE.with(Cell::get) else {
-        return None;
-    };
-    // ORDERING: Relaxed; our own stores.
-    row.slots.iter().find(|slot| slot.0.load(Relaxed) == lock)
+    let row = MINE.with(Cell::get)?;
+    row.slots.iter().find(|slot| slot.is_mine(lock))
 }
 
+/// Once a thread.
 #[cold]
 fn take_row() -> Option<&'static Row> {
+    if ASKED.with(|asked| asked.replace(true)) {
+        return None;
+    }
     let take = |row: &&Row| {
         // ORDERING: Acquire, also where the row is somebody's: that it was taken happens before what we publish, and
         // so a writer that sees that does not stop before this row. And it pairs with the Release of a row's last
@@ -131,13 +124,14 @@ fn take_row() -> Option<&'static Row> {
         let free = |state| (state != TAKEN).then_some(TAKEN);
         row.state.fetch_update(Acquire, Acquire, free).is_ok()
     };
-    let row = LEASE.try_with(|lease| {
+    // There is no lease to be had when the thread is ending.
+    let lease = |lease: &Lease| {
         let row = rows().iter().find(take);
         lease.0.set(row);
         row
-    });
-    let row = row.ok().flatten();
-    MINE.with(|mine| mine.set(row.map_or(Mine::None, Mine::Row)));
+    };
+    let row = LEASE.try_with(lease).ok().flatten();
+    MINE.with(|mine| mine.set(row));
     row
 }
 
@@ -151,21 +145,26 @@ pub(super) fn slots() -> impl Iterator<Item = &'static Slot> {
 }
 
 impl Slot {
-    #[inline]
-    fn is_free(&self) -> bool {
-        // ORDERING: Relaxed; asked by its owner.
-        self.0.load(Relaxed) == FREE
+    #[inline(always)]
+    pub(super) fn is_free(&self) -> bool {
+        self.is_mine(FREE)
+    }
+
+    /// Whether the lock is published here. To be asked by the slot's owner.
+    #[inline(always)]
+    pub(super) fn is_mine(&self, lock: usize) -> bool {
+        // ORDERING: Relaxed; only the owner stores.
+        self.0.load(Relaxed) == lock
     }
 
     /// Publishes the lock, with a full fence after it.
-    #[inline]
     pub(super) fn publish_fenced(&self, lock: usize) {
         // ORDERING: Release (in it), as in `publish_light`.
         fence::store_then_full(&self.0, lock);
     }
 
     /// Publishes the lock, with a light fence after it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn publish_light(&self, lock: usize) {
         // ORDERING: Release, so that a writer who waits for another lock to leave this slot, and sees this one in it,
         // also sees what was read before.
@@ -174,7 +173,7 @@ impl Slot {
     }
 
     /// Frees the slot.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave(&self) {
         // ORDERING: Release pairs with the Acquire of the writer that sees the slot without its lock.
         self.0.store(FREE, Release);
@@ -194,7 +193,6 @@ impl Slot {
 }
 
 /// Whether this is the one biased read in [`DRAW`] of the calling thread that is to make its lock asymmetric.
-#[inline]
 #[cfg(not(loom))]
 pub(super) fn draw() -> bool {
     /// A revocation of an asymmetric lock takes a heavy fence, some ten microseconds: spread over so many reads of two

@@ -263,11 +263,10 @@ impl RawRwLock {
     #[inline]
     pub(crate) unsafe fn unlock_write(&self) {
         self.data.exclusive();
-        let bits = self.writer_bits();
         // ORDERING: Release pairs with the Acquire of whoever enters next.
-        let alone = self.state.compare_exchange(bits, 0, Release, Relaxed);
+        let alone = self.state.compare_exchange(WRITER, 0, Release, Relaxed);
         if alone.is_err() {
-            self.release(bits, 0, false);
+            self.release(self.writer_bits(), 0, false);
         }
     }
 

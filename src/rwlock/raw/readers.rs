@@ -12,6 +12,9 @@ use crate::rwlock::bias::{self, Slot};
 use crate::spin::Spin;
 use crate::waiters;
 
+/// What tells a reader whether, and how, it may publish itself.
+const BIAS: u32 = WRITER | BIASED | ASYMMETRIC;
+
 /// Whether a reader may count itself in; `passes` if it may pass a writer that waits for other readers.
 fn is_readable(state: u32, passes: bool) -> bool {
     state & WRITER == 0 || passes
@@ -46,17 +49,30 @@ impl RawRwLock {
     }
 
     /// Panics if `limit` readers are counted already.
-    #[inline]
+    #[inline(always)]
     fn try_enter(&self, recursive: bool, limit: u32) -> bool {
-        // ORDERING: Relaxed; whichever way it enters looks again.
+        // The fast path is a load of the word, a store to our own line, and a load of the word.
+        // ORDERING: Relaxed; looked at again.
         let state = self.state.load(Relaxed);
-        (state & (WRITER | BIASED) == BIASED && self.try_publish(state))
-            || self.try_count(recursive, limit)
+        if state & BIAS == BIASED | ASYMMETRIC
+            && let Some(slot) = bias::first_slot()
+            && slot.is_free()
+        {
+            slot.publish_light(self.key());
+            if self.is_still(state) {
+                return true;
+            }
+            self.withdraw(slot);
+        }
+        self.try_publish(state) || self.try_count(recursive, limit)
     }
 
-    /// Enters by publishing itself, if the bias is still what it was in `state`.
-    #[inline]
+    /// Enters by publishing itself, if the lock is biased.
+    #[inline(never)]
     fn try_publish(&self, state: u32) -> bool {
+        if state & (WRITER | BIASED) != BIASED {
+            return false;
+        }
         let Some(slot) = bias::free_slot() else {
             return false;
         };
@@ -65,18 +81,22 @@ impl RawRwLock {
         } else {
             slot.publish_fenced(self.key());
         }
-        // Either a writer sees us in the slot, or we see the writer here (invariant 6).
-        // ORDERING: SeqCst, after the fence in `publish`: see `fence::store_then_full`. Acquire (in it) pairs with the
-        // Release of the last writer: only read-modify-writes have changed the word since.
-        let now = self.state.load(SeqCst);
-        const BIAS: u32 = WRITER | BIASED | ASYMMETRIC;
-        let inside = now & BIAS == state & BIAS;
+        let inside = self.is_still(state);
         if !inside {
             self.withdraw(slot);
         } else if state & ASYMMETRIC == 0 && bias::draw() {
             self.make_asymmetric();
         }
         inside
+    }
+
+    /// Whether no writer has come, and the bias is as it was in `state`, when the caller has published itself: either a
+    /// writer sees it in the slot, or it sees the writer here (invariant 6).
+    #[inline(always)]
+    fn is_still(&self, state: u32) -> bool {
+        // ORDERING: SeqCst, after the fence in `publish`: see `fence::store_then_full`. Acquire (in it) pairs with the
+        // Release of the last writer: only read-modify-writes have changed the word since.
+        self.state.load(SeqCst) & BIAS == state & BIAS
     }
 
     /// From now on readers publish with a light fence, and a writer needs a heavy one. The caller reads.
@@ -91,7 +111,7 @@ impl RawRwLock {
     }
 
     /// Frees the slot, and wakes the writer that may wait for that.
-    #[inline]
+    #[inline(always)]
     fn withdraw(&self, slot: &Slot) {
         let key = self.key();
         slot.leave();
@@ -104,7 +124,7 @@ impl RawRwLock {
     }
 
     /// Enters by counting itself in the word.
-    #[inline]
+    #[inline(never)]
     fn try_count(&self, recursive: bool, limit: u32) -> bool {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
@@ -157,15 +177,30 @@ impl RawRwLock {
 
     /// # Safety
     /// The caller is one of the readers, and on the thread that it was on when it became one.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn unlock_read(&self) {
         self.data.shared();
         // If we have published ourselves, the lock has been biased since, and is until we leave (invariant 6).
         // ORDERING: Relaxed; we have seen the flag before.
         let biased = self.state.load(Relaxed) & BIASED != 0;
+        if biased
+            && let Some(slot) = bias::first_slot()
+            && slot.is_mine(self.key())
+        {
+            self.withdraw(slot);
+        } else {
+            // SAFETY: the caller's promise is the same.
+            unsafe { self.unlock_slowly(biased) };
+        }
+    }
+
+    /// # Safety
+    /// The caller is one of the readers.
+    #[inline(never)]
+    unsafe fn unlock_slowly(&self, biased: bool) {
         match biased.then(|| bias::slot_of(self.key())).flatten() {
             Some(slot) => self.withdraw(slot),
-            // SAFETY: if we are in no slot, we were counted in.
+            // SAFETY: if it is in no slot, it was counted in.
             None => unsafe { self.unlock_counted() },
         }
     }
