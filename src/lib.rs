@@ -9,8 +9,12 @@ mod parking;
 mod primitive;
 mod rwlock;
 mod semaphore;
+#[cfg(not(loom))]
 mod spin;
 mod waiters;
+
+#[cfg(loom)]
+use primitive::modeled::spin;
 
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::Guard;

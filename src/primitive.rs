@@ -11,10 +11,10 @@
 pub(crate) mod modeled;
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(loom)]
 pub(crate) use modeled::{Access, Patience};
@@ -90,30 +90,34 @@ impl Access {
     pub(crate) fn exclusive(&self) {}
 }
 
-/// How long one call has been waiting, to decide when it may ask for the lock to be handed to it.
-///
-/// Half a millisecond is about ten times what it takes a woken thread to run on the machine of the
-/// `contended` benchmark: shorter, and hand-offs (which leave a lock idle for that long) become the rule.
+/// How long one call has been waiting, to decide how much it may ask for.
 #[cfg(not(loom))]
 pub(crate) struct Patience(Option<std::time::Instant>);
 
 #[cfg(not(loom))]
 impl Patience {
-    const LIMIT: std::time::Duration = std::time::Duration::from_micros(500);
+    /// About ten times what it takes a woken thread to run on the machine of the `contention` benchmark.
+    const LITTLE: std::time::Duration = std::time::Duration::from_micros(500);
+
+    /// Direct hand-offs leave a lock idle until the thread runs, so they must stay rare.
+    const ALL: std::time::Duration = std::time::Duration::from_millis(5);
 
     /// The clock starts at the first question, so that a thread which never parks never reads it.
     pub(crate) fn new() -> Self {
         Patience(None)
     }
 
-    /// Whether this call has waited too long.
+    /// Whether this call has waited for half a millisecond.
     pub(crate) fn exhausted(&mut self) -> bool {
-        match self.0 {
-            Some(since) => since.elapsed() >= Self::LIMIT,
-            None => {
-                self.0 = Some(std::time::Instant::now());
-                false
-            }
-        }
+        self.elapsed() >= Self::LITTLE
+    }
+
+    /// Whether this call has waited for five milliseconds.
+    pub(crate) fn lost(&mut self) -> bool {
+        self.elapsed() >= Self::ALL
+    }
+
+    fn elapsed(&mut self) -> std::time::Duration {
+        self.0.get_or_insert_with(std::time::Instant::now).elapsed()
     }
 }

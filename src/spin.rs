@@ -1,36 +1,157 @@
-//! Spinning for a bounded time before a thread parks.
+//! Spinning for a bounded time before a thread parks: one policy for every primitive.
 //!
-//! Parking and waking cost some ten microseconds; a lock that is held for less than that is better waited for
-//! awake. But a spinning waiter takes a core that the holder may need, and reads the holder's cache line, so
-//! it backs off: the pause doubles each round.
+//! To park and to be woken takes some fifty microseconds, until a lock changes hands otherwise a tenth of one. So a
+//! waiter first looks again for a while: after one pause, two, four …, and then every quarter of a microsecond, for
+//! [`LIMIT`] in all. A section of up to that length is waited for awake; for a longer one the spinning costs a fraction of what
+//! the sleep does.
+//!
+//! **Not more than there are processors.** A spinner needs a processor of its own, and so does whoever it waits for. So after
+//! the first looks a waiter goes on only while fewer than [`limit`] threads of this process do; else it parks at once.
+//!
+//! **Hot locks** ([`Spin::hot`], for the mutex). Where critical sections and the gaps between them are tiny, two threads
+//! that take turns spend their time moving the lock's cache line, and the best that they can do is to run one at a time.
+//! A thread that has just released and finds the lock taken again within [`HOT`] knows that it is so, and the next
+//! [`QUIET_TURNS`] times that it must wait it lets the other run undisturbed for [`QUIET`] before it looks.
+//!
+//! The constants were chosen by the `contention` benchmark (`mutex, …` and `rwlock, …`); README and CHANGELOG tell the
+//! figures.
+
+use crate::primitive::{AtomicUsize, Ordering::Relaxed, thread_locals};
+use std::cell::Cell;
+use std::hint;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a waiter spins in all.
+const LIMIT: Duration = Duration::from_micros(16);
+
+/// The most pauses between two looks: about a quarter of a microsecond.
+const MOST_PAUSES: u32 = 16;
+
+/// The time from a release to the next attempt, under which a lock is hot.
+const HOT: Duration = Duration::from_nanos(160);
+
+/// How long a waiter leaves a hot lock alone, and how many times before it measures again.
+const QUIET: Duration = Duration::from_micros(10);
+const QUIET_TURNS: u32 = 16;
+
+/// One wait in so many is followed by a measurement, since reading the clock takes longer than a short section.
+const SAMPLE: u32 = 8;
+
+/// How long whoever has released stands aside for an eager waiter, in pauses: about a microsecond.
+const MOMENT: u32 = 60;
+
+/// How many threads spin beyond their first looks.
+static SPINNING: AtomicUsize = AtomicUsize::new(0);
+
+/// All processors but the one on which the lock's holder runs.
+fn most_spinning() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| {
+        thread::available_parallelism().map_or(0, |processors| processors.get() - 1)
+    })
+}
+
+/// What a thread remembers of its last waits.
+#[derive(Clone, Copy)]
+struct Heat {
+    waits: u32,
+    quiet_turns: u32,
+    /// When the last wait was over, if that is to be measured.
+    got_it: Option<Instant>,
+}
+
+thread_locals! {
+    static HEAT: Cell<Heat> = Cell::new(Heat { waits: 0, quiet_turns: 0, got_it: None });
+}
 
 /// One thread's attempts while it waits in one call.
 pub(crate) struct Spin {
-    round: u32,
+    pauses: u32,
+    /// Since when this thread is counted in `SPINNING`, which is when its first looks were over.
+    counted: Option<Instant>,
 }
 
 impl Spin {
-    /// Rounds of 1, 2, 4 … pauses: together about 3 µs. Chosen by the `contended` benchmark.
-    #[cfg(not(loom))]
-    const ROUNDS: u32 = 7;
-
-    /// In a model a spinning thread only repeats what parking explores.
-    #[cfg(loom)]
-    const ROUNDS: u32 = 0;
-
     pub(crate) fn new() -> Self {
-        Spin { round: 0 }
+        Spin {
+            pauses: 1,
+            counted: None,
+        }
+    }
+
+    /// For a lock that may be hot. If the wait ends well, call [`got_it`](Self::got_it).
+    pub(crate) fn hot() -> Self {
+        let mut spin = Spin::new();
+        let mut heat = HEAT.get();
+        if heat.got_it.take().is_some_and(|then| then.elapsed() < HOT) {
+            heat.quiet_turns = QUIET_TURNS;
+        }
+        if heat.quiet_turns > 0 {
+            heat.quiet_turns -= 1;
+            if let Some(start) = spin.count() {
+                while start.elapsed() < QUIET {
+                    hint::spin_loop();
+                }
+            }
+        }
+        HEAT.set(heat);
+        spin
+    }
+
+    /// The wait is over.
+    pub(crate) fn got_it(self) {
+        let mut heat = HEAT.get();
+        heat.waits = heat.waits.wrapping_add(1);
+        if heat.quiet_turns == 0 && heat.waits.is_multiple_of(SAMPLE) {
+            heat.got_it = Some(Instant::now());
+        }
+        HEAT.set(heat);
     }
 
     /// Pauses and returns true, or returns false when it is time to park.
     pub(crate) fn again(&mut self) -> bool {
-        if self.round == Self::ROUNDS {
-            return false;
+        if self.pauses >= MOST_PAUSES {
+            match self.counted.or_else(|| self.count()) {
+                Some(start) if start.elapsed() < LIMIT => {}
+                _ => return false,
+            }
         }
-        for _ in 0..1 << self.round {
-            std::hint::spin_loop();
+        for _ in 0..self.pauses {
+            hint::spin_loop();
         }
-        self.round += 1;
+        self.pauses = (2 * self.pauses).min(MOST_PAUSES);
         true
+    }
+
+    /// Counts this thread as spinning from now on, if there is a processor for it.
+    fn count(&mut self) -> Option<Instant> {
+        // ORDERING: Relaxed, here and below: a number that limits, and orders nothing.
+        if SPINNING.fetch_add(1, Relaxed) < most_spinning() {
+            self.counted = Some(Instant::now());
+        } else {
+            SPINNING.fetch_sub(1, Relaxed);
+        }
+        self.counted
+    }
+}
+
+impl Drop for Spin {
+    fn drop(&mut self) {
+        if self.counted.is_some() {
+            // ORDERING: as in `count`.
+            SPINNING.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+/// Pauses for a moment at most, while `condition` holds.
+pub(crate) fn a_moment_while(condition: impl Fn() -> bool) {
+    for _ in 0..MOMENT {
+        if !condition() {
+            return;
+        }
+        hint::spin_loop();
     }
 }

@@ -1,66 +1,152 @@
 //! The table that tells an unlocker that somebody waits, without touching the lock.
 //!
-//! A mutex is free the moment its byte is zero, and from then on its memory may be gone. So the number of its
-//! waiters lives elsewhere: in a table that is never freed, in the slot that its address hashes to.
+//! A mutex is free the moment its byte is zero, and from then on its memory may be gone. So what an unlocker must know
+//! lives elsewhere: in a table that is never freed, in the slot that the lock's address hashes to.
 //!
-//! **Invariant.** A slot is at least the number of threads that are parked in the queues of the addresses that
-//! share it. It may be more (a thread counts itself before it parks; two addresses collide), which costs an
-//! unlocker a needless look at a queue. Whoever takes a thread out of a queue, under that queue's lock, takes
-//! it off the count too.
+//! ```text
+//! 63      29   28        2       1       0
+//! +----------+------------+-------+-------+
+//! |   tag    |   parked   | EAGER | AWAKE |
+//! +----------+------------+-------+-------+
+//! ```
+//!
+//! - **`parked`** is at least the number of threads that are parked in the queues of the addresses that
+//!   share the slot. It may be more (a thread counts itself before it parks; two addresses collide), which costs an
+//!   unlocker a needless look at a queue. Whoever takes a thread out of a queue, under that queue's lock, takes
+//!   it off the count too.
+//! - **`AWAKE`** says that a thread was woken for the lock whose tag stands there, and has neither got the lock nor gone
+//!   back to sleep. Until then nobody else is woken for it: a second thread could only get in the first one's way, and a
+//!   wake-up costs many critical sections. Slot and tag together are the whole address, so a collision never says
+//!   this of another lock.
+//! - **`EAGER`** says that this thread has been waiting for long: whoever has unlocked stands aside for a moment.
+//!
+//! The duty to wake the next one passes from the unlocker that sees `AWAKE` to the thread that is awake. It takes the
+//! lock, and then its own unlock sees those who are parked; or it parks again, and then it looks at the lock after it
+//! has cleared the mark, just as every waiter looks after it has counted itself.
 
 use crate::deadline::Deadline;
 use crate::fence;
 use crate::parking::{self, ParkResult, ParkToken};
-use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
+use crate::primitive::{AtomicU64, Ordering::Relaxed, table};
 use std::time::Duration;
 
 /// A collision costs a needless look at a queue, so there are many more slots than locks that are likely to be waited
 /// for at once. In a model every address collides with every other.
-#[cfg(not(loom))]
-const SLOTS: usize = 4096;
-#[cfg(loom)]
-const SLOTS: usize = 1;
+const INDEX_BITS: u32 = if cfg!(loom) { 0 } else { 13 };
 
-table! { fn counts() -> [AtomicU32; SLOTS], each AtomicU32::new(0) }
+/// Of an address. One that does not fit into so many is never marked `AWAKE`.
+const ADDRESS_BITS: u32 = 48;
+const TAG_BITS: u32 = ADDRESS_BITS - INDEX_BITS;
 
-/// The slot of an address.
+const AWAKE: u64 = 1;
+const EAGER: u64 = 2;
+const ONE_PARKED: u64 = 4;
+const TAG_SHIFT: u32 = u64::BITS - TAG_BITS;
+/// Everything but the tag.
+const SOMEBODY: u64 = (1 << TAG_SHIFT) - 1;
+
+table! { fn slots() -> [AtomicU64; 1 << INDEX_BITS], each AtomicU64::new(0) }
+
+/// The slot of an address, and its tag there.
 #[inline(always)]
-fn slot(address: usize) -> &'static AtomicU32 {
-    // Fibonacci hashing: the high bits of the product depend on every bit of the address.
-    let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48;
-    &counts()[hash as usize % SLOTS]
+fn find(address: usize) -> (&'static AtomicU64, u64) {
+    // Fibonacci hashing: the high bits of the product depend on every bit of the address; and since the factor is odd,
+    // different addresses have different products.
+    let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4B) & ((1 << ADDRESS_BITS) - 1);
+    let index = (hash >> TAG_BITS) as usize;
+    (&slots()[index], hash << TAG_SHIFT)
 }
 
-/// Whether somebody may be waiting for the lock at this address.
+#[inline(always)]
+fn slot(address: usize) -> &'static AtomicU64 {
+    find(address).0
+}
+
+/// Whether somebody may be waiting for the lock at this address, parked or awake.
 #[inline(always)]
 pub(crate) fn any(address: usize) -> bool {
     // ORDERING: Relaxed; the fence pair between the caller's release and this load decides what it must see.
-    slot(address).load(Relaxed) != 0
+    slot(address).load(Relaxed) & SOMEBODY != 0
 }
 
-/// `threads` more wait there.
+/// Who waits for a lock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waiting {
+    /// Perhaps somebody is parked, and nobody is known to be awake.
+    Parked,
+    /// Somebody is awake.
+    Awake,
+    /// Somebody is awake, and in a hurry.
+    Eager,
+}
+
+/// Who waits for the lock at this address.
+pub(crate) fn waiting(address: usize) -> Waiting {
+    let (slot, tag) = find(address);
+    // ORDERING: as in `any`.
+    let state = slot.load(Relaxed);
+    match state & (AWAKE | EAGER) {
+        0 => Waiting::Parked,
+        _ if state & !SOMEBODY != tag => Waiting::Parked,
+        AWAKE => Waiting::Awake,
+        _ => Waiting::Eager,
+    }
+}
+
+/// `threads` more are parked there.
 pub(crate) fn add(address: usize, threads: usize) {
     // ORDERING: Relaxed; a thread that adds itself calls `fence::heavy` before it relies on being seen.
-    slot(address).fetch_add(threads as u32, Relaxed);
+    slot(address).fetch_add(threads as u64 * ONE_PARKED, Relaxed);
 }
 
-/// One thread waits there no more.
+/// One thread is parked there no more.
 pub(crate) fn remove_one(address: usize) {
     // ORDERING: Relaxed; seen late, it costs an unlocker one look at a queue.
-    slot(address).fetch_sub(1, Relaxed);
+    slot(address).fetch_sub(ONE_PARKED, Relaxed);
+}
+
+/// One thread is parked there no more, for it is being woken. Returns whether it is now marked as awake, and then it must
+/// call [`got_it`] or park again.
+pub(crate) fn wake(address: usize) -> bool {
+    let (slot, tag) = find(address);
+    let mut marked = false;
+    let next = |state| {
+        marked = state & AWAKE == 0 && address >> (ADDRESS_BITS - 1) >> 1 == 0;
+        let state = state - ONE_PARKED;
+        Some(if marked {
+            state & SOMEBODY | tag | AWAKE
+        } else {
+            state
+        })
+    };
+    // ORDERING: Relaxed, both; an unlocker that leaves because of the mark needs to see nothing else.
+    let _ = slot.fetch_update(Relaxed, Relaxed, next);
+    marked
+}
+
+/// The thread that is awake is in a hurry.
+pub(crate) fn hurry(address: usize) {
+    // ORDERING: Relaxed; seen late, it is a delay.
+    slot(address).fetch_or(EAGER, Relaxed);
+}
+
+/// The thread that is awake has got the lock.
+pub(crate) fn got_it(address: usize) {
+    // ORDERING: Relaxed; it comes before our own unlock, which looks at the same slot.
+    slot(address).fetch_and(!(AWAKE | EAGER), Relaxed);
 }
 
 /// How long a counted waiter sleeps before it makes sure that it is seen, so that it rarely has to.
 ///
 /// A heavy fence interrupts every core that runs this process. So a waiter first sleeps for [`Nap::SHORT`] at most,
 /// without one: nearly always the unlocker sees it all the same, and if not, it has lost no more than that.
-/// Only then does it call `heavy`, look again, and sleep for good. The fence never costs more than a tenth of
+/// Only then does it call `heavy`, look again, and sleep for good. The fence never costs more than a small part of
 /// the wait.
 pub(crate) struct Nap(Duration);
 
 impl Nap {
-    /// About ten heavy fences.
-    const SHORT: Duration = Duration::from_micros(100);
+    /// Some dozens of heavy fences.
+    const SHORT: Duration = Duration::from_micros(500);
 
     /// The longest that a waiter sleeps where the system refuses heavy fences, so that it can never be sure.
     const LONG: Duration = Duration::from_millis(10);
@@ -79,7 +165,8 @@ impl Nap {
     }
 }
 
-/// Parks the calling thread as [`parking::park`] does, counted as a waiter of `key`.
+/// Parks the calling thread as [`parking::park`] does, counted as a waiter of `key`, and no longer marked as awake if it
+/// was.
 ///
 /// Whoever unparks it takes it off the count, under the queue's lock. It may return `TimedOut` before the deadline,
 /// because its nap is over.
@@ -89,11 +176,16 @@ impl Nap {
 pub(crate) unsafe fn park(
     key: usize,
     token: ParkToken,
+    awake: bool,
     deadline: Deadline,
     nap: &mut Nap,
     validate: impl FnOnce() -> bool,
 ) -> ParkResult {
     add(key, 1);
+    if awake {
+        // Not before it is counted, so that an unlocker in between still finds somebody.
+        got_it(key);
+    }
     // After `heavy`, an unlocker that `validate` does not see sees the count.
     let limit = nap.limit(deadline);
     let timed_out = |_, _| remove_one(key);
@@ -107,10 +199,9 @@ pub(crate) unsafe fn park(
     result
 }
 
-/// For models: whether nobody is counted, or parked.
+/// For models: whether nobody is counted, or parked, or marked as awake.
 #[cfg(loom)]
 pub fn nobody_waits() -> bool {
-    let [count] = counts();
     // ORDERING: Relaxed; the model's threads have ended, or not begun.
-    crate::primitive::modeled::lot::is_empty() && count.load(Relaxed) == 0
+    crate::primitive::modeled::lot::is_empty() && slots()[0].load(Relaxed) & SOMEBODY == 0
 }

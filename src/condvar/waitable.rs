@@ -42,7 +42,8 @@ pub trait Requeue {
     fn queue_key(&self) -> usize;
     /// What a waiter parks with.
     fn park_token(&self) -> usize;
-    /// Whether the waiter that got this token when it was woken owns the lock already.
+    /// Takes the lock for a waiter that got this token when it was woken, if the token says that it is to go another way
+    /// than others.
     fn took(&self, token: usize) -> bool;
     /// A waiter's time was up after it had been moved to the queue of `key`, whose lock is held.
     fn requeued_timed_out(&self, key: usize);
@@ -109,7 +110,7 @@ impl Requeue for RawMutex {
     }
 
     fn took(&self, token: usize) -> bool {
-        self.handed_over(UnparkToken(token))
+        self.lock_after(UnparkToken(token))
     }
 
     fn requeued_timed_out(&self, key: usize) {

@@ -26,8 +26,8 @@ use crate::fence;
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU8, Patience, const_fn};
-use crate::spin::Spin;
-use crate::waiters::{self, Nap};
+use crate::spin::{self, Spin};
+use crate::waiters::{self, Nap, Waiting};
 use std::cell::Cell;
 use std::ptr;
 
@@ -36,6 +36,8 @@ const LOCKED: u8 = 1;
 
 /// You were woken: try to take the mutex.
 const TRY: UnparkToken = NO_TOKEN;
+/// As `TRY`, and you are marked as awake.
+const TRY_AWAKE: UnparkToken = UnparkToken(2);
 /// The mutex is yours already.
 const HANDED_OVER: UnparkToken = UnparkToken(1);
 
@@ -93,7 +95,7 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self) {
         if !self.try_take() {
-            self.lock_contended(Deadline::NEVER);
+            self.lock_contended(Deadline::NEVER, false);
         }
         self.data.exclusive();
     }
@@ -101,7 +103,7 @@ impl RawMutex {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn lock_until(&self, deadline: Deadline) -> bool {
-        let taken = self.try_take() || self.lock_contended(deadline);
+        let taken = self.try_take() || self.lock_contended(deadline, false);
         if taken {
             self.data.exclusive();
         }
@@ -124,16 +126,29 @@ impl RawMutex {
         self.state.store(UNLOCKED, Release);
         fence::light();
         if waiters::any(key) {
-            Self::wake_one(key);
+            Self::unlocked(key);
+        }
+    }
+
+    /// After the mutex with this key, which may be gone, was released while somebody waits.
+    #[cold]
+    fn unlocked(key: usize) {
+        match waiters::waiting(key) {
+            Waiting::Parked => Self::wake_one(key),
+            Waiting::Awake => {}
+            // Another lock's waiter may stand in the slot a moment later; it is only a moment.
+            Waiting::Eager => spin::a_moment_while(|| waiters::waiting(key) == Waiting::Eager),
         }
     }
 
     /// Wakes the first waiter for the mutex with this key, which may be gone; takes the mutex for it if it has
     /// waited too long.
-    #[cold]
     fn wake_one(key: usize) {
         let token = Cell::new(TRY);
         let choose = |waiter| {
+            if waiters::waiting(key) != Waiting::Parked {
+                return FilterOp::Stop;
+            }
             if waiter == ParkToken(key) {
                 return FilterOp::Unpark;
             }
@@ -157,7 +172,11 @@ impl RawMutex {
             FilterOp::Unpark
         };
         let callback = || {
-            waiters::remove_one(key);
+            if token.get() == HANDED_OVER {
+                waiters::remove_one(key);
+            } else if waiters::wake(key) {
+                token.set(TRY_AWAKE);
+            }
             token.get()
         };
         // SAFETY: the mutex may be gone, but `choose` picks only `late` tokens.
@@ -199,32 +218,62 @@ impl RawMutex {
         }
     }
 
+    /// `awake`: the calling thread is marked so.
     #[cold]
-    fn lock_contended(&self, deadline: Deadline) -> bool {
-        let mut spin = Spin::new();
+    fn lock_contended(&self, deadline: Deadline, mut awake: bool) -> bool {
+        let key = self.key();
+        let mut spin = Spin::hot();
         let mut patience = Patience::new();
         let mut nap = Nap::new();
+        let mut duty = awake;
         loop {
             // A look first: the exchange would take the line from its owner for nothing.
             // ORDERING: Relaxed; `try_take` orders what follows.
             if self.state.load(Relaxed) == UNLOCKED && self.try_take() {
+                if awake {
+                    waiters::got_it(key);
+                }
+                spin.got_it();
                 return true;
             }
             if spin.again() {
                 continue;
             }
-            let token = match patience.exhausted() {
+            let token = match patience.lost() {
                 true => impatient(),
                 false => self.patient(),
             };
-            match self.park(token, deadline, &mut nap) {
+            let result = self.park(token, awake, deadline, &mut nap);
+            awake = result == ParkResult::Unparked(TRY_AWAKE);
+            duty |= awake;
+            match result {
                 ParkResult::Unparked(HANDED_OVER) => {
                     self.receive();
                     return true;
                 }
-                ParkResult::TimedOut if deadline.passed() => return false,
+                ParkResult::TimedOut if deadline.passed() => {
+                    if duty {
+                        self.pass_on();
+                    }
+                    return false;
+                }
                 ParkResult::Unparked(_) | ParkResult::TimedOut | ParkResult::Invalid => {}
             }
+            if awake {
+                if patience.exhausted() {
+                    waiters::hurry(key);
+                }
+                spin = Spin::new();
+            }
+        }
+    }
+
+    /// A thread that was awake gives up: whoever unlocked meanwhile may have left the others to it.
+    fn pass_on(&self) {
+        // ORDERING: the fence orders the end of the mark before this load, against the unlocker's light one.
+        fence::heavy();
+        if self.state.load(Relaxed) == UNLOCKED && waiters::any(self.key()) {
+            Self::wake_one(self.key());
         }
     }
 
@@ -236,12 +285,12 @@ impl RawMutex {
         debug_assert_eq!(state, LOCKED);
     }
 
-    fn park(&self, token: ParkToken, deadline: Deadline, nap: &mut Nap) -> ParkResult {
+    fn park(&self, token: ParkToken, awake: bool, deadline: Deadline, nap: &mut Nap) -> ParkResult {
         // ORDERING: Relaxed; the queue's lock orders this look against hand-overs, `heavy` against unlocks.
         let validate = || self.state.load(Relaxed) == LOCKED;
         // SAFETY: the key is our address, and we borrow the mutex. A condition variable may move its waiters here, but
         // nobody is moved away.
-        unsafe { waiters::park(self.key(), token, deadline, nap, validate) }
+        unsafe { waiters::park(self.key(), token, awake, deadline, nap, validate) }
     }
 
     /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that was
@@ -250,14 +299,16 @@ impl RawMutex {
         waiters::add(key, threads);
     }
 
-    /// Whether a thread that was moved to this mutex's queue, and got this token there, owns the mutex.
-    pub(crate) fn handed_over(&self, token: UnparkToken) -> bool {
-        let handed_over = token == HANDED_OVER;
-        if handed_over {
-            self.receive();
-            self.data.exclusive();
+    /// Takes the mutex for a thread that was moved to its queue and got this token there, if the token says anything of
+    /// that.
+    pub(crate) fn lock_after(&self, token: UnparkToken) -> bool {
+        match token {
+            HANDED_OVER => self.receive(),
+            TRY_AWAKE => drop(self.lock_contended(Deadline::NEVER, true)),
+            _ => return false,
         }
-        handed_over
+        self.data.exclusive();
+        true
     }
 
     /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.

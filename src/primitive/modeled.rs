@@ -119,6 +119,34 @@ impl Patience {
     pub(crate) fn exhausted(&mut self) -> bool {
         IMPATIENT.with(Cell::get)
     }
+
+    pub(crate) fn lost(&mut self) -> bool {
+        self.exhausted()
+    }
+}
+
+/// In a model a thread that spins only repeats what parking explores, so it never does. The names are those of
+/// `src/spin.rs`.
+pub(crate) mod spin {
+    pub(crate) struct Spin;
+
+    impl Spin {
+        pub(crate) fn new() -> Self {
+            Spin
+        }
+
+        pub(crate) fn hot() -> Self {
+            Spin
+        }
+
+        pub(crate) fn got_it(self) {}
+
+        pub(crate) fn again(&mut self) -> bool {
+            false
+        }
+    }
+
+    pub(crate) fn a_moment_while(_: impl Fn() -> bool) {}
 }
 
 /// The same names as parking_lot_core has; its documentation says what each does.

@@ -77,8 +77,9 @@ impl RawRwLock {
             }
             let (queue, token) = (revocation_key(key), revocation_token());
             // SAFETY: the key is inside our word, and we borrow the lock.
-            let result =
-                unsafe { waiters::park(queue, token, deadline, &mut nap, || slot.holds(key)) };
+            let result = unsafe {
+                waiters::park(queue, token, false, deadline, &mut nap, || slot.holds(key))
+            };
             if result == ParkResult::TimedOut && deadline.passed() {
                 return false;
             }

@@ -63,14 +63,16 @@ impl RawRwLock {
             let given = Cell::new(0);
             let left_out = Cell::new(false);
             let choose = |ParkToken(waiter)| {
-                if waiter == READ {
+                if waiter & !IMPATIENT == READ {
                     // One place is for the writer, wherever it is in the queue: later we no longer own its bit.
                     if picked.get() == BATCH - 1 {
                         left_out.set(true);
                         return FilterOp::Skip;
                     }
                     picked.set(picked.get() + 1);
-                    given.set(given.get() + ONE_READER);
+                    if waiter & IMPATIENT != 0 {
+                        given.set(given.get() + ONE_READER);
+                    }
                 } else if claimable.replace(false) {
                     if fair || waiter & IMPATIENT != 0 {
                         given.set(given.get() | (waiter & !IMPATIENT) as u32);

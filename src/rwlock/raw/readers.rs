@@ -1,13 +1,14 @@
 //! Readers: how they come in and leave. The states and the invariants are in the parent module.
 
 use super::{
-    ADMITTED, ASYMMETRIC, BIASED, DRAINS, MAX_READERS, ONE_READER, READ, READERS, RawRwLock, WARM,
+    ASYMMETRIC, BIASED, DRAINS, IMPATIENT, MAX_READERS, ONE_READER, READ, READERS, RawRwLock, WARM,
     WRITER, revocation_key, too_many_readers,
 };
 use crate::deadline::Deadline;
 use crate::fence;
-use crate::parking::{ParkResult, ParkToken, UnparkToken};
+use crate::parking::{ParkResult, ParkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::primitive::Patience;
 use crate::rwlock::bias::{self, Slot};
 use crate::spin::Spin;
 use crate::waiters;
@@ -151,6 +152,7 @@ impl RawRwLock {
     #[cold]
     fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
         let mut spin = Spin::new();
+        let mut patience = Patience::new();
         loop {
             if self.try_enter(recursive, limit) {
                 return true;
@@ -159,8 +161,9 @@ impl RawRwLock {
                 continue;
             }
             let blocked = |state| !is_readable(state, recursive && state & READERS != 0);
-            match self.park(ParkToken(READ), deadline, blocked) {
-                ParkResult::Unparked(UnparkToken(given)) if given & ADMITTED != 0 => {
+            let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
+            match self.park(ParkToken(READ | impatient), deadline, blocked) {
+                ParkResult::Unparked(_) if impatient != 0 => {
                     // ORDERING: Acquire pairs with the Release by which the writer counted us in.
                     if self.state.load(Acquire) / ONE_READER > limit {
                         // SAFETY: we were counted in.
