@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 /// happens-before the next writer (or upgrade) returns. Two readers do not order each other.
 ///
 /// # Panics
-/// Reading panics when there are 2²⁴ readers (which takes forgotten guards); the lock is then as it was.
+/// Reading panics when there are 2²³ readers (which takes forgotten guards); the lock is then as it was.
 ///
 /// # Examples
 /// ```

@@ -110,19 +110,23 @@ impl Spin {
         HEAT.set(heat);
     }
 
-    /// Pauses and returns true, or returns false when it is time to park.
+    /// Pauses and returns true, or returns false when it is time to park: from then on always.
     pub(crate) fn again(&mut self) -> bool {
-        if self.pauses >= MOST_PAUSES {
-            match self.counted.or_else(|| self.count()) {
-                Some(start) if start.elapsed() < LIMIT => {}
-                _ => return false,
-            }
+        if self.pauses == MOST_PAUSES && !self.goes_on() {
+            self.stop();
+            self.pauses = 0;
         }
         for _ in 0..self.pauses {
             hint::spin_loop();
         }
         self.pauses = (2 * self.pauses).min(MOST_PAUSES);
-        true
+        self.pauses > 0
+    }
+
+    /// Whether this thread may spin beyond its first looks, and has not done so for long enough.
+    fn goes_on(&mut self) -> bool {
+        let since = self.counted.or_else(|| self.count());
+        since.is_some_and(|since| since.elapsed() < LIMIT)
     }
 
     /// Counts this thread as spinning from now on, if there is a processor for it.
@@ -135,14 +139,18 @@ impl Spin {
         }
         self.counted
     }
+
+    fn stop(&mut self) {
+        if self.counted.take().is_some() {
+            // ORDERING: as in `count`.
+            SPINNING.fetch_sub(1, Relaxed);
+        }
+    }
 }
 
 impl Drop for Spin {
     fn drop(&mut self) {
-        if self.counted.is_some() {
-            // ORDERING: as in `count`.
-            SPINNING.fetch_sub(1, Relaxed);
-        }
+        self.stop();
     }
 }
 

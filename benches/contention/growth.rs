@@ -3,7 +3,7 @@
 use crate::mutex::{self, Cell};
 use crate::pictures::{THREADS_AT_MUTEX, THREADS_AT_RWLOCK};
 use crate::row::Question;
-use crate::{crowd, many_locks, rwlock};
+use crate::{crowd, many_locks, many_readers, rwlock};
 
 /// Of two sizes that differ by a factor, no more can be told anyway.
 pub const ROUNDS: usize = 3;
@@ -11,6 +11,7 @@ pub const ROUNDS: usize = 3;
 pub fn questions() -> Vec<Question> {
     let mut questions = threads();
     questions.extend(many_locks::questions());
+    questions.extend(many_readers::questions());
     questions.extend(crowd::questions());
     questions
 }

@@ -9,6 +9,7 @@ mod crowd;
 mod growth;
 mod machine;
 mod many_locks;
+mod many_readers;
 mod mutex;
 mod peers;
 mod pictures;

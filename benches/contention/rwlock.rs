@@ -63,7 +63,7 @@ pub fn mixed(name: impl Into<String>, threads: usize, write_every: u64) -> Quest
 }
 
 /// Every thread reads and reads, and writes now and then.
-fn mix<L: ReadWrite>(threads: usize, write_every: u64, length: Duration) -> Slice {
+pub fn mix<L: ReadWrite>(threads: usize, write_every: u64, length: Duration) -> Slice {
     let lock = &CachePadded::new(L::default());
     // Spread out, so that the threads do not write at the same time.
     let ahead = |index: usize| write_every / threads as u64 * index as u64;

@@ -12,11 +12,18 @@
 //! 3. A thread that sleeps without a limit of its own has been counted since before its `heavy` fence, and has
 //!    seen `LOCKED` since after it. So whoever unlocks after that sees the count. ([`Nap`] says when it does.)
 //!
+//! 4. While a thread is marked as awake for this mutex, unlockers wake nobody. It ends the mark when it has taken the
+//!    mutex (then its own unlock looks for others), or after it has counted itself and before it looks at the byte for
+//!    the last time. If it gives up because its time is over, it makes up for a wake that may have been left to it.
+//!
 //! ## Fairness
-//! A running thread may take the mutex ahead of those that sleep (barging). A waiter that has waited longer
-//! than [`Patience`] says so in its park token when it parks again; the unlocker that finds it at the head of the
-//! queue takes the mutex again on its behalf, still under the queue's lock, and hands it over. If somebody else was faster,
-//! that one's unlock comes to the same place. `unlock_fair` hands over without ever releasing.
+//! A running thread may take the mutex ahead of those that sleep (barging). Those that sleep are woken in their order,
+//! one at a time. One that has waited for longer than [`Patience`] likes is *eager* when it is awake: whoever unlocks
+//! stands aside for a microsecond. That costs next to nothing, but it is not certain. So one that has waited ten times
+//! longer says that in its park token, and the unlocker that finds it at the head of the queue takes the mutex
+//! again on its behalf, still under the queue's lock, and hands it over, which leaves the mutex idle until that thread
+//! runs. If somebody else was faster, that one's unlock comes to the same place. `unlock_fair` hands over without
+//! ever releasing.
 //!
 //! Sources: barging with parking by address, parking_lot (A. d'Antras, 2016) after WebKit's (F. Pizlo, 2015);
 //! the asymmetric unlock is this crate's.

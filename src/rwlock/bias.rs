@@ -158,6 +158,7 @@ impl Slot {
     }
 
     /// Publishes the lock, with a full fence after it.
+    #[inline(always)]
     pub(super) fn publish_fenced(&self, lock: usize) {
         // ORDERING: Release (in it), as in `publish_light`.
         fence::store_then_full(&self.0, lock);
@@ -194,6 +195,7 @@ impl Slot {
 
 /// Whether this is the one biased read in [`DRAW`] of the calling thread that is to make its lock asymmetric.
 #[cfg(not(loom))]
+#[inline(always)]
 pub(super) fn draw() -> bool {
     /// A revocation of an asymmetric lock takes a heavy fence, some ten microseconds: spread over so many reads of two
     /// nanoseconds, that is under a tenth of their time, whichever lock it falls on.

@@ -2,10 +2,10 @@
 //! for readers.
 //!
 //! ```text
-//! 31            7      6          5       4        3        2        1            0
-//! +-------------+------------+--------+------+--------+--------+------------+--------+
-//! |   readers   | ASYMMETRIC | BIASED | WARM | DRAINS | PARKED | UPGRADABLE | WRITER |
-//! +-------------+------------+--------+------+--------+--------+------------+--------+
+//! 31        8   7       6            5        4      3        2        1            0
+//! +---------+-------+------------+--------+------+--------+--------+------------+--------+
+//! | readers | AWAKE | ASYMMETRIC | BIASED | WARM | DRAINS | PARKED | UPGRADABLE | WRITER |
+//! +---------+-------+------------+--------+------+--------+--------+------------+--------+
 //! ```
 //!
 //! A writer takes the lock in two steps: it takes `WRITER`, which keeps other writers, upgradable readers and
@@ -44,7 +44,10 @@
 //!    for a slot, counted as a waiter ([`crate::waiters`]); every reader that leaves a slot wakes it.
 //! 5. A reader that has left touches the lock no more, unless it finds, under the drain's lock, a writer there,
 //!    which borrows the lock.
-//! 6. While a reader is in its slot and inside, `BIASED` is set: only an owner of `WRITER` who has seen every slot
+//! 6. `AWAKE` says that a thread was woken that waits for `WRITER` and `UPGRADABLE` to go, and has neither set its bit
+//!    nor gone back to sleep; it clears the mark in the same step. Until then nobody else is woken by those who
+//!    release: by the end of the mark that thread sees what they have released.
+//! 7. While a reader is in its slot and inside, `BIASED` is set: only an owner of `WRITER` who has seen every slot
 //!    without this lock clears it, with `WRITER`. While `WRITER` is set, `WARM`, `BIASED` and `ASYMMETRIC` do not
 //!    change, and nobody comes in by publishing.
 //!
@@ -74,7 +77,8 @@ const DRAINS: u32 = 8;
 const WARM: u32 = 16;
 const BIASED: u32 = 32;
 const ASYMMETRIC: u32 = 64;
-const ONE_READER: u32 = 128;
+const AWAKE: u32 = 128;
+const ONE_READER: u32 = 256;
 const READERS: u32 = !(ONE_READER - 1);
 
 /// Half of what the word can count. The other half is for those who must not be refused, which are as many as there
@@ -91,6 +95,8 @@ const IMPATIENT: usize = 4;
 const ADMITTED: usize = 2;
 /// Unpark token: the writer or upgradable reader owns its bit.
 const HANDED_OVER: usize = 4;
+/// Unpark token: the writer or upgradable reader is marked as `AWAKE`.
+const WOKEN: usize = 8;
 
 fn drain_key(key: usize) -> usize {
     key + 1
@@ -171,9 +177,9 @@ impl RawRwLock {
 
     // ---- Writers and upgradable readers.
 
-    /// Sets `bit`, `WRITER` or `UPGRADABLE`, when neither is set.
+    /// Sets `bit`, `WRITER` or `UPGRADABLE`, when neither is set, and clears `mark`, `AWAKE` if that is the caller's.
     #[inline]
-    fn try_claim(&self, bit: u32, free: impl Fn(u32) -> bool) -> bool {
+    fn try_claim(&self, bit: u32, mark: u32, free: impl Fn(u32) -> bool) -> bool {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         while free(state) {
@@ -181,7 +187,7 @@ impl RawRwLock {
             // readers, with those of the readers that have left.
             match self
                 .state
-                .compare_exchange_weak(state, state | bit, Acquire, Relaxed)
+                .compare_exchange_weak(state, (state | bit) & !mark, Acquire, Relaxed)
             {
                 Ok(_) => return true,
                 Err(now) => state = now,
@@ -195,8 +201,9 @@ impl RawRwLock {
     fn claim(&self, bit: u32, deadline: Deadline) -> bool {
         let mut spin = Spin::new();
         let mut patience = Patience::new();
+        let mut mark = 0;
         loop {
-            if self.try_claim(bit, is_claimable) {
+            if self.try_claim(bit, mark, is_claimable) {
                 return true;
             }
             if spin.again() {
@@ -204,14 +211,18 @@ impl RawRwLock {
             }
             let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
             let token = ParkToken(bit as usize | impatient);
-            match self.park(token, deadline, |state| !is_claimable(state)) {
+            match self.park(token, mark, deadline, |state| !is_claimable(state)) {
                 ParkResult::Unparked(UnparkToken(given)) if given & HANDED_OVER != 0 => {
                     // ORDERING: Acquire pairs with the Release by which the bit was handed over.
                     self.state.load(Acquire);
                     return true;
                 }
+                ParkResult::Unparked(UnparkToken(given)) => {
+                    mark = if given & WOKEN != 0 { AWAKE } else { 0 };
+                    spin = Spin::new();
+                }
                 ParkResult::TimedOut => return false,
-                ParkResult::Unparked(_) | ParkResult::Invalid => {}
+                ParkResult::Invalid => {}
             }
         }
     }
@@ -221,7 +232,7 @@ impl RawRwLock {
         // ORDERING: Relaxed; `is_drained` looks again. This look spares readers a revocation for nothing.
         let biased = self.state.load(Relaxed) & BIASED != 0;
         let free = |state| state & (READERS | WRITER | UPGRADABLE) == 0;
-        if (biased && self.is_published()) || !self.try_claim(WRITER, free) {
+        if (biased && self.is_published()) || !self.try_claim(WRITER, 0, free) {
             return false;
         }
         let taken = self.drain_at_once(0);
@@ -279,7 +290,7 @@ impl RawRwLock {
 
     #[inline]
     pub(crate) fn try_upgradable_read(&self) -> bool {
-        let taken = self.try_claim(UPGRADABLE, is_claimable);
+        let taken = self.try_claim(UPGRADABLE, 0, is_claimable);
         if taken {
             self.data.shared();
         }
@@ -289,7 +300,7 @@ impl RawRwLock {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn upgradable_read(&self, deadline: Deadline) -> bool {
-        let taken = self.try_claim(UPGRADABLE, is_claimable) || self.claim(UPGRADABLE, deadline);
+        let taken = self.try_claim(UPGRADABLE, 0, is_claimable) || self.claim(UPGRADABLE, deadline);
         if taken {
             self.data.shared();
         }

@@ -39,7 +39,7 @@ impl RawRwLock {
     }
 
     /// If the lock is biased, makes sure that readers who have not seen `WRITER` are seen in their slots
-    /// (invariant 6). Returns whether it is. The caller owns `WRITER`, or if this panics, `otherwise`.
+    /// (invariant 7). Returns whether it is. The caller owns `WRITER`, or if this panics, `otherwise`.
     #[inline]
     fn revoke(&self, otherwise: u32) -> bool {
         // ORDERING: Relaxed; while we own `WRITER` nobody else changes these flags.
@@ -93,7 +93,7 @@ impl RawRwLock {
             if spin.again() {
                 continue;
             }
-            let validate = || self.set_while(DRAINS, |state| state & READERS != 0);
+            let validate = || self.set_while(DRAINS, 0, |state| state & READERS != 0);
             let timed_out = |_, _| {
                 // ORDERING: Relaxed; the queue's lock orders it against the last reader's change of the bit.
                 self.state.fetch_and(!DRAINS, Relaxed);

@@ -2,8 +2,8 @@
 //! parent module.
 
 use super::{
-    ADMITTED, DRAINS, HANDED_OVER, IMPATIENT, ONE_READER, PARKED, READ, READERS, RawRwLock,
-    UPGRADABLE, WRITER, is_claimable,
+    ADMITTED, AWAKE, DRAINS, HANDED_OVER, IMPATIENT, ONE_READER, PARKED, READ, READERS, RawRwLock,
+    UPGRADABLE, WOKEN, WRITER, is_claimable,
 };
 use crate::deadline::Deadline;
 use crate::parking::{self, BATCH, FilterOp, ParkResult, ParkToken, UnparkToken};
@@ -11,18 +11,19 @@ use crate::primitive::Ordering::{Relaxed, Release};
 use std::cell::Cell;
 
 impl RawRwLock {
-    /// Sets `flag` if `blocked` still says so. Called under the lock of the flag's queue.
-    pub(super) fn set_while(&self, flag: u32, blocked: impl Fn(u32) -> bool) -> bool {
+    /// Sets `flag` and clears `mark` if `blocked` still says so. Called under the lock of the flag's queue.
+    pub(super) fn set_while(&self, flag: u32, mark: u32, blocked: impl Fn(u32) -> bool) -> bool {
         // ORDERING: Relaxed, both: the queue's lock orders this against those who clear the flag, and the word
         // itself against those who would unblock us: one exchange or the other comes first.
-        let set = |state| blocked(state).then_some(state | flag);
+        let set = |state| blocked(state).then_some((state | flag) & !mark);
         self.state.fetch_update(Relaxed, Relaxed, set).is_ok()
     }
 
-    /// Sleeps in the queue, unless `blocked` no longer says so.
+    /// Sleeps in the queue, and clears `mark`, unless `blocked` no longer says so.
     pub(super) fn park(
         &self,
         token: ParkToken,
+        mark: u32,
         deadline: Deadline,
         blocked: impl Fn(u32) -> bool,
     ) -> ParkResult {
@@ -32,7 +33,7 @@ impl RawRwLock {
                 self.state.fetch_and(!PARKED, Relaxed);
             }
         };
-        let validate = || self.set_while(PARKED, blocked);
+        let validate = || self.set_while(PARKED, mark, blocked);
         // SAFETY: the key is our address, and we borrow the lock.
         unsafe { parking::park(self.key(), token, deadline, validate, || {}, timed_out) }
     }
@@ -45,7 +46,7 @@ impl RawRwLock {
     pub(super) fn release(&self, mut remove: u32, mut add: u32, fair: bool) {
         // ORDERING: Relaxed; the exchanges order.
         let mut state = self.state.load(Relaxed);
-        while state & PARKED == 0 {
+        while state & PARKED == 0 || (state & AWAKE != 0 && add == 0 && !fair) {
             // ORDERING: Release pairs with the Acquire of whoever enters next.
             match self
                 .state
@@ -57,7 +58,9 @@ impl RawRwLock {
         }
         // Once for every `BATCH` of threads to wake. From the second time on we are inside as one more reader,
         // which keeps the lock alive and the admission of readers right.
+        // While a thread is awake, only one that is impatient gets anything.
         let claimable = Cell::new(is_claimable(add));
+        let awake = state & AWAKE != 0;
         loop {
             let picked = Cell::new(0);
             let given = Cell::new(0);
@@ -73,12 +76,17 @@ impl RawRwLock {
                     if waiter & IMPATIENT != 0 {
                         given.set(given.get() + ONE_READER);
                     }
-                } else if claimable.replace(false) {
-                    if fair || waiter & IMPATIENT != 0 {
-                        given.set(given.get() | (waiter & !IMPATIENT) as u32);
-                    }
                 } else {
-                    return FilterOp::Skip;
+                    let hand_over = fair || waiter & IMPATIENT != 0;
+                    if (awake && !hand_over) || !claimable.replace(false) {
+                        return FilterOp::Skip;
+                    }
+                    let bit = if hand_over {
+                        (waiter & !IMPATIENT) as u32
+                    } else {
+                        AWAKE
+                    };
+                    given.set(given.get() | bit);
                 }
                 FilterOp::Unpark
             };
@@ -91,8 +99,9 @@ impl RawRwLock {
                 // next; Relaxed, since we look at nothing that others have written.
                 let before = self.state.fetch_update(Release, Relaxed, |s| Some(next(s)));
                 after.set(next(before.unwrap_or_default()));
-                match given.get() & (WRITER | UPGRADABLE) {
+                match given.get() & (WRITER | UPGRADABLE | AWAKE) {
                     0 => UnparkToken(ADMITTED),
+                    AWAKE => UnparkToken(ADMITTED | WOKEN),
                     _ => UnparkToken(ADMITTED | HANDED_OVER),
                 }
             };

@@ -55,28 +55,26 @@ impl RawRwLock {
         // The fast path is a load of the word, a store to our own line, and a load of the word.
         // ORDERING: Relaxed; looked at again.
         let state = self.state.load(Relaxed);
-        if state & BIAS == BIASED | ASYMMETRIC
+        if state & (WRITER | BIASED) == BIASED
             && let Some(slot) = bias::first_slot()
             && slot.is_free()
+            && self.try_publish(slot, state)
         {
-            slot.publish_light(self.key());
-            if self.is_still(state) {
-                return true;
-            }
-            self.withdraw(slot);
+            return true;
         }
-        self.try_publish(state) || self.try_count(recursive, limit)
+        self.try_enter_slowly(state, recursive, limit)
     }
 
-    /// Enters by publishing itself, if the lock is biased.
     #[inline(never)]
-    fn try_publish(&self, state: u32) -> bool {
-        if state & (WRITER | BIASED) != BIASED {
-            return false;
-        }
-        let Some(slot) = bias::free_slot() else {
-            return false;
-        };
+    fn try_enter_slowly(&self, state: u32, recursive: bool, limit: u32) -> bool {
+        (state & (WRITER | BIASED) == BIASED
+            && bias::free_slot().is_some_and(|slot| self.try_publish(slot, state)))
+            || self.try_count(state, recursive, limit)
+    }
+
+    /// Enters by publishing itself in a free slot, if the bias is still what it was in `state`.
+    #[inline(always)]
+    fn try_publish(&self, slot: &Slot, state: u32) -> bool {
         if state & ASYMMETRIC != 0 {
             slot.publish_light(self.key());
         } else {
@@ -92,7 +90,7 @@ impl RawRwLock {
     }
 
     /// Whether no writer has come, and the bias is as it was in `state`, when the caller has published itself: either a
-    /// writer sees it in the slot, or it sees the writer here (invariant 6).
+    /// writer sees it in the slot, or it sees the writer here (invariant 7).
     #[inline(always)]
     fn is_still(&self, state: u32) -> bool {
         // ORDERING: SeqCst, after the fence in `publish`: see `fence::store_then_full`. Acquire (in it) pairs with the
@@ -124,11 +122,8 @@ impl RawRwLock {
         }
     }
 
-    /// Enters by counting itself in the word.
-    #[inline(never)]
-    fn try_count(&self, recursive: bool, limit: u32) -> bool {
-        // ORDERING: Relaxed; the exchange orders.
-        let mut state = self.state.load(Relaxed);
+    /// Enters by counting itself in the word, which was `state` a moment ago.
+    fn try_count(&self, mut state: u32, recursive: bool, limit: u32) -> bool {
         // With readers inside, a writer only waits: those that are counted, or this thread itself, by bias.
         let passes =
             |state| recursive && (state & READERS != 0 || bias::slot_of(self.key()).is_some());
@@ -162,7 +157,7 @@ impl RawRwLock {
             }
             let blocked = |state| !is_readable(state, recursive && state & READERS != 0);
             let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
-            match self.park(ParkToken(READ | impatient), deadline, blocked) {
+            match self.park(ParkToken(READ | impatient), 0, deadline, blocked) {
                 ParkResult::Unparked(_) if impatient != 0 => {
                     // ORDERING: Acquire pairs with the Release by which the writer counted us in.
                     if self.state.load(Acquire) / ONE_READER > limit {
@@ -183,7 +178,7 @@ impl RawRwLock {
     #[inline(always)]
     pub(crate) unsafe fn unlock_read(&self) {
         self.data.shared();
-        // If we have published ourselves, the lock has been biased since, and is until we leave (invariant 6).
+        // If we have published ourselves, the lock has been biased since, and is until we leave (invariant 7).
         // ORDERING: Relaxed; we have seen the flag before.
         let biased = self.state.load(Relaxed) & BIASED != 0;
         if biased
