@@ -11,7 +11,7 @@ models! {
     two_readers_and_a_writer: 3,
     a_reader_and_two_writers: 3,
     a_reader_and_two_writers: 3 impatient,
-    two_readers_and_two_writers: 2,
+    two_readers_and_two_writers: 1,
     upgradable_readers_exclude_each_other: any,
     an_upgrade_waits_for_readers: any,
     an_upgrade_keeps_what_was_read: 3,
