@@ -15,6 +15,7 @@ models! {
     a_timeout_leaves_no_trace: any,
     a_timeout_among_three_leaves_no_trace: 3,
     a_timeout_among_three_leaves_no_trace: 3 impatient,
+    who_was_woken_and_gives_up_passes_it_on: 2,
     a_fair_unlock_hands_over_or_releases: any,
     a_fair_unlock_among_three_loses_nobody: 3,
     a_bump_lets_a_waiter_in: 4,
@@ -99,6 +100,19 @@ fn a_timeout_among_three_leaves_no_trace() {
     let mutex = Common::new(Mutex::new(0));
     let timed = mutex.spawn(try_add_one_for_a_while);
     let waiting = mutex.spawn(add_one);
+    add_one(&mutex);
+    let tried = timed.join().unwrap();
+    waiting.join().unwrap();
+    rest(mutex, 2 + tried);
+}
+
+/// One unlock wakes the timed waiter, and the next leaves the mutex to it.
+fn who_was_woken_and_gives_up_passes_it_on() {
+    let mutex = Common::new(Mutex::new(0));
+    let guard = mutex.lock();
+    let timed = mutex.spawn(try_add_one_for_a_while);
+    let waiting = mutex.spawn(add_one);
+    drop(guard);
     add_one(&mutex);
     let tried = timed.join().unwrap();
     waiting.join().unwrap();

@@ -130,6 +130,13 @@ pub(crate) fn hurry(address: usize) {
     slot(address).fetch_or(EAGER, Relaxed);
 }
 
+/// The thread that was awake is about to park again.
+fn asleep_again(address: usize) {
+    let next = |state| Some((state & !(AWAKE | EAGER)) + ONE_PARKED);
+    // ORDERING: Relaxed, as in `add`.
+    let _ = slot(address).fetch_update(Relaxed, Relaxed, next);
+}
+
 /// The thread that is awake has got the lock.
 pub(crate) fn got_it(address: usize) {
     // ORDERING: Relaxed; it comes before our own unlock, which looks at the same slot.
@@ -181,10 +188,10 @@ pub(crate) unsafe fn park(
     nap: &mut Nap,
     validate: impl FnOnce() -> bool,
 ) -> ParkResult {
-    add(key, 1);
     if awake {
-        // Not before it is counted, so that an unlocker in between still finds somebody.
-        got_it(key);
+        asleep_again(key);
+    } else {
+        add(key, 1);
     }
     // After `heavy`, an unlocker that `validate` does not see sees the count.
     let limit = nap.limit(deadline);
