@@ -291,7 +291,8 @@ fn a_timed_reader_agrees_with_notify_all() {
 fn two_first_waiters_with_two_locks_agree_who_panics() {
     type Place = (Mutex<usize>, RwLock<usize>, Condvar);
 
-    /// Whether the wait ended well; the one that panics must say why.
+    /// Whether the wait ended well; the one that panics must say why. The guard is dropped by the caller: loom's
+    /// threads share one count of panics, so none may run while another unwinds.
     fn survives(wait: impl FnOnce()) -> bool {
         let Err(panic) = catch_unwind(AssertUnwindSafe(wait)) else {
             return true;
@@ -303,10 +304,12 @@ fn two_first_waiters_with_two_locks_agree_who_panics() {
 
     let place: Common<Place> = Common::new((Mutex::new(0), RwLock::new(0), Condvar::new()));
     let first = place.spawn(|(number, _, changed)| {
-        survives(|| changed.wait_while(&mut number.lock(), |number| *number == 0))
+        let mut number = number.lock();
+        survives(|| changed.wait_while(&mut number, |number| *number == 0))
     });
     let second = place.spawn(|(_, number, changed)| {
-        survives(|| changed.wait_while(&mut number.write(), |number| *number == 0))
+        let mut number = number.write();
+        survives(|| changed.wait_while(&mut number, |number| *number == 0))
     });
     *place.0.lock() = 1;
     *place.1.write() = 1;
