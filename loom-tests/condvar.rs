@@ -3,6 +3,7 @@
 
 use crate::model::{Common, models};
 use anteroom::{Condvar, Mutex, MutexGuard, RwLock};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 models! {
@@ -22,6 +23,7 @@ models! {
     a_fair_unlock_hands_over_to_a_requeued_waiter: 3,
     readers_and_writers_wait_too: 3,
     a_timed_reader_agrees_with_notify_all: 3,
+    two_first_waiters_with_two_locks_agree_who_panics: 3,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -282,5 +284,42 @@ fn a_timed_reader_agrees_with_notify_all() {
     assert_eq!(notified, woken);
     let (mut number, mut changed) = board.into_inner();
     number.assert_at_rest();
+    changed.assert_at_rest();
+}
+
+/// One comes with a mutex and one with a reader-writer lock, so the queues that they come to have different locks.
+fn two_first_waiters_with_two_locks_agree_who_panics() {
+    type Place = (Mutex<usize>, RwLock<usize>, Condvar);
+
+    /// Whether the wait ended well; the one that panics must say why. The guard is dropped by the caller: loom's
+    /// threads share one count of panics, so none may run while another unwinds.
+    fn survives(wait: impl FnOnce()) -> bool {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(wait)) else {
+            return true;
+        };
+        let message = panic.downcast_ref::<&str>().expect("a panic of ours");
+        assert!(message.starts_with("Condvar::wait: other threads are waiting"));
+        false
+    }
+
+    let place: Common<Place> = Common::new((Mutex::new(0), RwLock::new(0), Condvar::new()));
+    let first = place.spawn(|(number, _, changed)| {
+        let mut number = number.lock();
+        survives(|| changed.wait_while(&mut number, |number| *number == 0))
+    });
+    let second = place.spawn(|(_, number, changed)| {
+        let mut number = number.write();
+        survives(|| changed.wait_while(&mut number, |number| *number == 0))
+    });
+    *place.0.lock() = 1;
+    *place.1.write() = 1;
+    place.2.notify_all();
+    let first = first.join().unwrap();
+    let second = second.join().unwrap();
+    // Both, if one came when the other had gone or need not wait.
+    assert!(first || second);
+    let (mut mutex, mut rwlock, mut changed) = place.into_inner();
+    mutex.assert_at_rest();
+    rwlock.assert_at_rest();
     changed.assert_at_rest();
 }

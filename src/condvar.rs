@@ -12,12 +12,18 @@
 //! 3. A thread leaves its queue because it was chosen by a notifier, or because its time is up: the queue's lock
 //!    decides which. Nothing else wakes it, so there are no spurious wake-ups.
 //!
+//! ## Awake for a while
+//! Sleeping and waking costs far more than a short wait. A waiter that is alone stays awake for a while first, where
+//! that has been paying: [`awake`] says how long, and when not. That changes no rule above, for it is in the queue by
+//! then.
+//!
 //! ## `notify_all` and the herd
 //! A mutex lets in one thread at a time, so `notify_all` wakes one waiter and moves the others to the mutex's
 //! queue, where they are counted as its waiters. The one that is woken will take the mutex, and sees the others
 //! when it unlocks; so does each of them in its turn. Waiters for a reader-writer lock are all woken: readers go in
 //! together, and writers with a condition variable are rare.
 
+mod awake;
 mod waitable;
 
 use crate::deadline::Deadline;
@@ -35,6 +41,14 @@ use waitable::{MUTEX, OTHER, Requeue, View, Waitable};
 /// It works with any guard of this crate that holds a whole lock: of a [`Mutex`](crate::Mutex) or an
 /// [`RwLock`](crate::RwLock), to read or to write, borrowed or behind an `Arc`. A mapped guard cannot wait:
 /// while the lock is released, what the guard was mapped to may go away.
+///
+/// ```compile_fail,E0277
+/// use anteroom::{Condvar, Mutex, MutexGuard};
+///
+/// let pair = Mutex::new((1, 2));
+/// let mut first = MutexGuard::map(pair.lock(), |pair| &mut pair.0);
+/// Condvar::new().wait(&mut first);
+/// ```
 ///
 /// A waiter wakes up only when it was notified or its time is up, never for no reason.
 ///
@@ -256,15 +270,24 @@ impl Condvar {
         let queue = self.queue(G::Raw::QUEUE);
         let misused = Cell::new(false);
         let notified = Cell::new(true);
+        let first = Cell::new(false);
         let validate = || {
             // An exchange, since the two queues have two locks, and waiters may come to both.
             // ORDERING: Relaxed, both; invariant 1 says what orders them.
             let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
+            first.set(others.is_ok());
             misused.set(others.is_err_and(|others| others != lock));
             !misused.get()
         };
-        // SAFETY: the guard holds the lock; we take it again below, whatever happens.
-        let before_sleep = || unsafe { guard.unlock() };
+        let before_sleep = || {
+            // SAFETY: the guard holds the lock; we take it again below, whatever happens.
+            unsafe { guard.unlock() };
+            // One waiter at most stays awake: the others found that one, or its followers, in the word.
+            if first.get() {
+                // ORDERING: Relaxed; it is a hint, and orders nothing.
+                awake::stay_awake(deadline, || self.lock.load(Relaxed) != lock);
+            }
+        };
         let timed_out = |key, last| {
             if key != queue {
                 // A notifier had chosen us, and we were on our way to the lock.
