@@ -112,6 +112,11 @@ impl Patience {
         self.elapsed() >= Self::LITTLE
     }
 
+    /// Until when a waiter sleeps that nobody may wake before it is impatient, if its own deadline is not earlier.
+    pub(crate) fn limit(deadline: crate::deadline::Deadline) -> crate::deadline::Deadline {
+        deadline.min(crate::deadline::Deadline::after(Self::LITTLE))
+    }
+
     /// Whether this call has waited for five milliseconds.
     pub(crate) fn lost(&mut self) -> bool {
         self.elapsed() >= Self::ALL

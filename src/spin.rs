@@ -24,7 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a waiter spins in all.
-const LIMIT: Duration = Duration::from_micros(16);
+const LIMIT: Duration = Duration::from_micros(20);
 
 /// The most pauses between two looks: about a quarter of a microsecond.
 const MOST_PAUSES: u32 = 16;
@@ -69,6 +69,7 @@ thread_locals! {
 /// One thread's attempts while it waits in one call.
 pub(crate) struct Spin {
     pauses: u32,
+    yields: u32,
     /// Since when this thread is counted in `SPINNING`, which is when its first looks were over.
     counted: Option<Instant>,
 }
@@ -77,13 +78,35 @@ impl Spin {
     pub(crate) fn new() -> Self {
         Spin {
             pauses: 1,
+            yields: 0,
+            counted: None,
+        }
+    }
+
+    pub(crate) fn yielding() -> Self {
+        static N: OnceLock<u32> = OnceLock::new();
+        Spin {
+            yields: *N.get_or_init(|| {
+                std::env::var("Y")
+                    .ok()
+                    .and_then(|y| y.parse().ok())
+                    .unwrap_or(8)
+            }),
+            pauses: 1,
             counted: None,
         }
     }
 
     /// For a lock that may be hot. If the wait ends well, call [`got_it`](Self::got_it).
     pub(crate) fn hot() -> Self {
+        static N: OnceLock<u32> = OnceLock::new();
         let mut spin = Spin::new();
+        spin.yields = *N.get_or_init(|| {
+            std::env::var("YM")
+                .ok()
+                .and_then(|y| y.parse().ok())
+                .unwrap_or(0)
+        });
         let mut heat = HEAT.get();
         if heat.got_it.take().is_some_and(|then| then.elapsed() < HOT) {
             heat.quiet_turns = QUIET_TURNS;
@@ -114,6 +137,11 @@ impl Spin {
     pub(crate) fn again(&mut self) -> bool {
         if self.pauses == MOST_PAUSES && !self.goes_on() {
             self.stop();
+            if self.yields > 0 {
+                self.yields -= 1;
+                thread::yield_now();
+                return true;
+            }
             self.pauses = 0;
         }
         for _ in 0..self.pauses {

@@ -34,26 +34,15 @@ pub(super) fn stay_awake(_: Deadline, _: impl Fn() -> bool) {}
 /// Whether it was notified in time.
 #[cfg(not(loom))]
 fn look(deadline: Deadline, notified: impl Fn() -> bool) -> bool {
-    /// A pause is 16 ns on the machine of the `contention` benchmark, which chose all three: together 20 µs, nearly as
-    /// long as it takes a thread on the other core to wake up, and the gaps between looks grow to a microsecond.
-    const PAUSES: u32 = 1250;
-    const LONGEST_GAP: u32 = 64;
-    /// The word changes under the queue's lock, and just afterwards the waiter is told not to sleep.
-    const UNTIL_TOLD: u32 = 2;
-
-    let pause = |times| (0..times).for_each(|_| std::hint::spin_loop());
-    let mut gap = 1;
-    let mut paused = 0;
-    while paused < PAUSES && !deadline.passed() {
-        if notified() {
-            pause(UNTIL_TOLD);
-            return true;
+    let mut spin = crate::spin::Spin::new();
+    while !notified() {
+        if deadline.passed() || !spin.again() {
+            return false;
         }
-        pause(gap);
-        paused += gap;
-        gap = (2 * gap).min(LONGEST_GAP);
     }
-    false
+    // The word changes under the queue's lock, and just afterwards the waiter is told not to sleep.
+    spin.again();
+    true
 }
 
 /// What a thread remembers of its waits.

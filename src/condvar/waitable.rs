@@ -106,7 +106,7 @@ impl Requeue for RawMutex {
     }
 
     fn park_token(&self) -> usize {
-        self.patient().0
+        self.moved().0
     }
 
     fn took(&self, token: usize) -> bool {

@@ -48,7 +48,12 @@ const TRY_AWAKE: UnparkToken = UnparkToken(2);
 /// The mutex is yours already.
 const HANDED_OVER: UnparkToken = UnparkToken(1);
 
-/// What a waiter parks with that has waited too long.
+/// What a waiter parks with …
+fn patient() -> ParkToken {
+    parking::late(3)
+}
+
+/// … and this if it has waited too long.
 fn impatient() -> ParkToken {
     parking::late(0)
 }
@@ -76,9 +81,9 @@ impl RawMutex {
         (&raw const *self).expose_provenance()
     }
 
-    /// What any other waiter parks with, also one that waits for a condition variable first: the mutex's address.
-    /// In the queue of that address, only those who wait for this mutex have it: there it is a `late` token.
-    pub(crate) fn patient(&self) -> ParkToken {
+    /// What a waiter for a condition variable parks with: the mutex's address. In the queue of that address, where it
+    /// may be moved, only such waiters have it: there it is a `late` token.
+    pub(crate) fn moved(&self) -> ParkToken {
         ParkToken(self.key())
     }
 
@@ -152,11 +157,17 @@ impl RawMutex {
     /// waited too long.
     fn wake_one(key: usize) {
         let token = Cell::new(TRY);
+        let mark = Cell::new(false);
         let choose = |waiter| {
             if waiters::waiting(key) != Waiting::Parked {
                 return FilterOp::Stop;
             }
+            // Those that were moved here come in numbers, and do little: the more of them are on their way, the better.
             if waiter == ParkToken(key) {
+                return FilterOp::Unpark;
+            }
+            if waiter == patient() {
+                mark.set(true);
                 return FilterOp::Unpark;
             }
             if waiter != impatient() {
@@ -179,7 +190,7 @@ impl RawMutex {
             FilterOp::Unpark
         };
         let callback = || {
-            if token.get() == HANDED_OVER {
+            if !mark.get() {
                 waiters::remove_one(key);
             } else if waiters::wake(key) {
                 token.set(TRY_AWAKE);
@@ -248,7 +259,7 @@ impl RawMutex {
             }
             let token = match patience.lost() {
                 true => impatient(),
-                false => self.patient(),
+                false => patient(),
             };
             let result = self.park(token, awake, deadline, &mut nap);
             awake = result == ParkResult::Unparked(TRY_AWAKE);

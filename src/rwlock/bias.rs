@@ -193,22 +193,47 @@ impl Slot {
     }
 }
 
-/// Whether this is the one biased read in [`DRAW`] of the calling thread that is to make its lock asymmetric.
-#[cfg(not(loom))]
-#[inline(always)]
-pub(super) fn draw() -> bool {
-    /// A revocation of an asymmetric lock takes a heavy fence, some ten microseconds: spread over so many reads of two
-    /// nanoseconds, that is under a tenth of their time, whichever lock it falls on.
-    const DRAW: u32 = 1 << 16;
-    thread_locals! {
-        static READS: Cell<u32> = Cell::new(0);
-    }
-    let reads = READS.get().wrapping_add(1);
-    READS.set(reads);
-    reads.is_multiple_of(DRAW)
+/// What a thread remembers of its reads with full fences.
+#[derive(Clone, Copy)]
+struct Reads {
+    all: u32,
+    /// In a row, of one lock.
+    run: u32,
+    lock: usize,
 }
 
-#[cfg(loom)]
-pub(super) fn draw() -> bool {
-    bias() == Bias::Warming
+thread_locals! {
+    static READS: Cell<Reads> = Cell::new(Reads { all: 0, run: 0, lock: FREE });
+}
+
+/// Whether the lock, which the calling thread has just published with a full fence, is to become asymmetric: it has been
+/// read so for [`RUN`] times in a row, or it is the one read in [`DRAW`] of all that falls on it.
+#[inline(always)]
+pub(super) fn promotes(lock: usize) -> bool {
+    /// What a full fence costs more than a light one, so many times, is about what a heavy one costs the next writer.
+    /// So whatever comes, this never costs more than twice what knowing the future would.
+    const RUN: u32 = 1 << 10;
+    /// For threads that read many locks in turn. Spread over so many reads, a heavy fence is a tenth of their time.
+    const DRAW: u32 = 1 << 16;
+
+    #[cfg(loom)]
+    if bias() != Bias::Warming {
+        return false;
+    }
+    let mut reads = READS.with(Cell::get);
+    reads.all = reads.all.wrapping_add(1);
+    reads.run = if reads.lock == lock { reads.run + 1 } else { 1 };
+    reads.lock = lock;
+    READS.with(|all| all.set(reads));
+    cfg!(loom) || reads.run == RUN || reads.all.is_multiple_of(DRAW)
+}
+
+/// The calling thread has found its lock not biased, or has ended the bias: it counts anew.
+pub(super) fn restart() {
+    READS.with(|all| {
+        all.set(Reads {
+            run: 0,
+            ..all.get()
+        })
+    });
 }

@@ -29,7 +29,7 @@
 //! are hardly ever written: `ASYMMETRIC` says that readers rely on it.
 //!
 //! A writer turns the bias off. The first reader after it sets `WARM` as it counts itself, the second `BIASED`; later
-//! one biased read in many ([`super::bias::draw`]) sets `ASYMMETRIC`.
+//! a reader sets `ASYMMETRIC` ([`super::bias::promotes`]).
 //!
 //! ## Invariants
 //! 1. `WRITER` and `UPGRADABLE` are never both set; only their owner clears or exchanges them, and while either
@@ -199,7 +199,7 @@ impl RawRwLock {
     /// Waits until neither `WRITER` nor `UPGRADABLE` is set, and sets `bit`.
     #[cold]
     fn claim(&self, bit: u32, deadline: Deadline) -> bool {
-        let mut spin = Spin::new();
+        let mut spin = Spin::yielding();
         let mut patience = Patience::new();
         let mut mark = 0;
         loop {
@@ -219,7 +219,7 @@ impl RawRwLock {
                 }
                 ParkResult::Unparked(UnparkToken(given)) => {
                     mark = if given & WOKEN != 0 { AWAKE } else { 0 };
-                    spin = Spin::new();
+                    spin = Spin::yielding();
                 }
                 ParkResult::TimedOut => return false,
                 ParkResult::Invalid => {}

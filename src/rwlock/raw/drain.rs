@@ -44,6 +44,7 @@ impl RawRwLock {
     fn revoke(&self, otherwise: u32) -> bool {
         // ORDERING: Relaxed; while we own `WRITER` nobody else changes these flags.
         let state = self.state.load(Relaxed);
+        bias::restart();
         if state & ASYMMETRIC != 0 {
             // What it granted when the lock became asymmetric, the system may refuse now.
             if !fence::heavy() {
@@ -68,7 +69,7 @@ impl RawRwLock {
     }
 
     fn wait_for_slot(&self, slot: &Slot, deadline: Deadline) -> bool {
-        let mut spin = Spin::new();
+        let mut spin = Spin::yielding();
         let mut nap = Nap::new();
         let key = self.key();
         while slot.holds(key) {
@@ -88,7 +89,7 @@ impl RawRwLock {
     }
 
     fn wait_for_counted(&self, deadline: Deadline) -> bool {
-        let mut spin = Spin::new();
+        let mut spin = Spin::yielding();
         while !self.nobody_is_counted() {
             if spin.again() {
                 continue;

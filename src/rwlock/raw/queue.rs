@@ -58,41 +58,49 @@ impl RawRwLock {
         }
         // Once for every `BATCH` of threads to wake. From the second time on we are inside as one more reader,
         // which keeps the lock alive and the admission of readers right.
-        // While a thread is awake, only one that is impatient gets anything.
         let claimable = Cell::new(is_claimable(add));
-        let awake = state & AWAKE != 0;
+        // Patient readers are woken if nobody comes first who claims a bit, or if we stay and they may join us.
+        let readers_too = Cell::new(add != 0);
         loop {
             let picked = Cell::new(0);
             let given = Cell::new(0);
             let left_out = Cell::new(false);
+            // A writer is being woken, or handed its bit.
+            let claims = Cell::new(false);
             let choose = |ParkToken(waiter)| {
                 if waiter & !IMPATIENT == READ {
+                    let impatient = waiter & IMPATIENT != 0;
                     // One place is for the writer, wherever it is in the queue: later we no longer own its bit.
-                    if picked.get() == BATCH - 1 {
+                    if picked.get() == BATCH - 1 || !(impatient || readers_too.get()) {
                         left_out.set(true);
                         return FilterOp::Skip;
                     }
                     picked.set(picked.get() + 1);
-                    if waiter & IMPATIENT != 0 {
+                    if impatient {
                         given.set(given.get() + ONE_READER);
                     }
-                } else {
-                    let hand_over = fair || waiter & IMPATIENT != 0;
-                    if (awake && !hand_over) || !claimable.replace(false) {
-                        return FilterOp::Skip;
-                    }
-                    let bit = if hand_over {
-                        (waiter & !IMPATIENT) as u32
-                    } else {
-                        AWAKE
-                    };
-                    given.set(given.get() | bit);
+                    return FilterOp::Unpark;
                 }
+                // ORDERING: Relaxed; the mark is set under the queue's lock, and as long as we own `remove`, ended there.
+                let awake = self.state.load(Relaxed) & AWAKE != 0;
+                let hand_over = fair || waiter & IMPATIENT != 0;
+                if (awake && !hand_over) || !claimable.replace(false) {
+                    return FilterOp::Skip;
+                }
+                let bit = (waiter & !IMPATIENT) as u32;
+                given.set(given.get() | if hand_over { bit } else { AWAKE });
+                // Readers may join an upgradable one.
+                claims.set(bit == WRITER);
                 FilterOp::Unpark
             };
             let after = Cell::new(0);
             let callback = |_, more| {
-                let stay = if left_out.get() { ONE_READER } else { 0 };
+                // ORDERING: as in `choose`.
+                let awake = self.state.load(Relaxed) & AWAKE != 0;
+                // If somebody claims a bit, its release will look after those who are left.
+                let again = left_out.get() && (readers_too.get() || !(claims.get() || awake));
+                left_out.set(again);
+                let stay = if again { ONE_READER } else { 0 };
                 let keep = if more { !0 } else { !PARKED };
                 let next = |state| (state - remove + add + given.get() + stay) & keep;
                 // ORDERING: Release pairs with the Acquire of whoever is admitted, handed its bit, or enters
@@ -109,6 +117,7 @@ impl RawRwLock {
             // SAFETY: we own `remove` until the callback takes it away.
             unsafe { parking::unpark_some(key, choose, callback) };
             claimable.set(false);
+            readers_too.set(true);
             if !left_out.get() {
                 // Now we may have been the last reader. We touch the lock no more.
                 let last = remove == ONE_READER && after.get() & READERS == 0;

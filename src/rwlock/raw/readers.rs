@@ -83,7 +83,7 @@ impl RawRwLock {
         let inside = self.is_still(state);
         if !inside {
             self.withdraw(slot);
-        } else if state & ASYMMETRIC == 0 && bias::draw() {
+        } else if state & ASYMMETRIC == 0 && bias::promotes(self.key()) {
             self.make_asymmetric();
         }
         inside
@@ -137,7 +137,10 @@ impl RawRwLock {
                 .state
                 .compare_exchange_weak(state, next, Acquire, Relaxed)
             {
-                Ok(_) => return true,
+                Ok(_) => {
+                    bias::restart();
+                    return true;
+                }
                 Err(now) => state = now,
             }
         }
@@ -146,7 +149,7 @@ impl RawRwLock {
 
     #[cold]
     fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
-        let mut spin = Spin::new();
+        let mut spin = Spin::yielding();
         let mut patience = Patience::new();
         loop {
             if self.try_enter(recursive, limit) {
@@ -157,7 +160,11 @@ impl RawRwLock {
             }
             let blocked = |state| !is_readable(state, recursive && state & READERS != 0);
             let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
-            match self.park(ParkToken(READ | impatient), 0, deadline, blocked) {
+            let until = match impatient {
+                0 => Patience::limit(deadline),
+                _ => deadline,
+            };
+            match self.park(ParkToken(READ | impatient), 0, until, blocked) {
                 ParkResult::Unparked(_) if impatient != 0 => {
                     // ORDERING: Acquire pairs with the Release by which the writer counted us in.
                     if self.state.load(Acquire) / ONE_READER > limit {
@@ -167,8 +174,8 @@ impl RawRwLock {
                     }
                     return true;
                 }
-                ParkResult::TimedOut => return false,
-                ParkResult::Unparked(_) | ParkResult::Invalid => {}
+                ParkResult::TimedOut if deadline.passed() => return false,
+                ParkResult::Unparked(_) | ParkResult::TimedOut | ParkResult::Invalid => {}
             }
         }
     }
