@@ -109,15 +109,26 @@ pub(crate) fn bias() -> Bias {
     BIAS.get()
 }
 
-pub(crate) struct Patience;
+pub(crate) struct Patience {
+    asked: bool,
+}
 
 impl Patience {
     pub(crate) fn new() -> Self {
-        Patience
+        Patience { asked: false }
     }
 
     pub(crate) fn exhausted(&mut self) -> bool {
         IMPATIENT.with(Cell::get)
+    }
+
+    /// For ever, or, for the impatient, for one sleep that may end at any time.
+    pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
+        let asked = std::mem::replace(&mut self.asked, true);
+        match IMPATIENT.with(Cell::get) {
+            false => Some(std::time::Duration::MAX),
+            true => (!asked).then_some(std::time::Duration::ZERO),
+        }
     }
 }
 
