@@ -81,7 +81,7 @@ fn wanted(ParkToken(token): ParkToken) -> Option<usize> {
     (permits <= MAX_PERMITS).then_some(permits)
 }
 
-/// The key of the chair: inside the semaphore, where no other lock of this crate that waits has one.
+/// The key of the chair: inside the semaphore, so that no other lock has it as long as the semaphore lives.
 fn chair(key: usize) -> usize {
     key + 2
 }
