@@ -121,6 +121,8 @@ impl Patience {
     pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
         let now = std::time::Instant::now();
         let waited = now - *self.0.get_or_insert(now);
-        Self::LIMIT.checked_sub(waited).filter(|left| !left.is_zero())
+        Self::LIMIT
+            .checked_sub(waited)
+            .filter(|left| !left.is_zero())
     }
 }
