@@ -20,6 +20,7 @@ models! {
     one_release_serves_three: 1,
     a_batch_and_a_small_wish_are_served: 3,
     a_batch_and_a_small_wish_are_served: 3 impatient,
+    a_small_wish_sleeps_behind_one_that_has_reserved: 2 impatient,
     a_timeout_at_the_head_lets_the_next_be_served: 3,
     a_timeout_in_its_turn_lets_the_next_be_served: 3,
     a_timeout_leaves_no_trace: any,
@@ -168,6 +169,18 @@ fn a_batch_and_a_small_wish_are_served() {
     let semaphore = Common::new(Semaphore::new(1));
     let batch = semaphore.spawn(|semaphore| drop(semaphore.acquire_many(2).unwrap()));
     let small = semaphore.spawn(take_one);
+    semaphore.add_permits(1);
+    batch.join().unwrap();
+    small.join().unwrap();
+    rest(semaphore, 2);
+}
+
+/// It could have a permit, but for the batch. (Were it to go on trying, that execution would never end.)
+fn a_small_wish_sleeps_behind_one_that_has_reserved() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let batch = semaphore.spawn(|semaphore| drop(semaphore.acquire_many(2).unwrap()));
+    let small = semaphore.spawn(take_one);
+    semaphore.add_permits(1);
     semaphore.add_permits(1);
     batch.join().unwrap();
     small.join().unwrap();

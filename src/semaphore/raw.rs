@@ -27,9 +27,10 @@
 //!    for the chair.
 //! 2. `CALLED` is set only under the queue's lock, together with taking the first thread out of the queue, and while
 //!    it is not set. Only that thread clears it, and it alone sets and clears `RESERVED`, and sits on the chair.
-//! 3. At rest, there are too few permits for the thread on the chair, or, if none is called, for the first in the
-//!    queue. Whoever changes that (brings permits, clears `CALLED`, or leaves the head of the queue) sees by the
-//!    flags in the word that it changed whether somebody is to be woken, and wakes that one.
+//! 3. At rest, there are too few permits for the thread on the chair, or, if none is called, for each in the queue.
+//!    So it was when they came to sleep there, or else permits were reserved for the one that was called. Whoever
+//!    brings permits or clears `CALLED` sees in the word that it changed whether somebody is to be woken: then it
+//!    goes to wake that one, or whoever is in its place by then.
 //! 4. `CLOSED` is set once, and then nobody is in the queue or on the chair for longer than it takes to wake them, nor
 //!    comes there.
 //! 5. A thread that has given back its permits touches the semaphore no more, unless it finds, under the lock of the
@@ -158,12 +159,8 @@ impl RawSemaphore {
             match self.park(permits, deadline) {
                 ParkResult::Unparked(CALL) => return self.take_in_turn(permits, deadline),
                 ParkResult::Unparked(_) => return Err(TryAcquireError::Closed),
-                ParkResult::TimedOut => {
-                    // We may have been the first, and those behind us may want less.
-                    // ORDERING: Relaxed; under the queue's lock we have left since, and `call` looks again there.
-                    self.call_next(self.state.load(Relaxed));
-                    return Err(TryAcquireError::TimedOut);
-                }
+                // If we were the first: there are too few permits also for those behind us (invariant 3).
+                ParkResult::TimedOut => return Err(TryAcquireError::TimedOut),
                 ParkResult::Invalid => {}
             }
         }
@@ -248,7 +245,6 @@ impl RawSemaphore {
 
     /// Sleeps in the queue, unless there is no more reason to.
     fn park(&self, permits: u32, deadline: Deadline) -> ParkResult {
-        let key = self.key();
         let validate = || {
             let wait = |state| {
                 let refused = state & CLOSED != 0;
@@ -259,15 +255,24 @@ impl RawSemaphore {
             // those whom it makes come here.
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
         };
-        let timed_out = |queue, last| {
-            // If the queue is not ours, `close` has taken us out of it.
-            if queue == key && last {
+        let timed_out = |_, last| {
+            // Or else we were the last of those that `close` has moved to a queue of its own: then it is clear already.
+            if last {
                 // ORDERING: Relaxed; under the queue's lock.
                 self.state.fetch_and(!PARKED, Relaxed);
             }
         };
         // SAFETY: the key is our address, and we are borrowed.
-        unsafe { parking::park(key, wants(permits), deadline, validate, || {}, timed_out) }
+        unsafe {
+            parking::park(
+                self.key(),
+                wants(permits),
+                deadline,
+                validate,
+                || {},
+                timed_out,
+            )
+        }
     }
 
     /// Sleeps on the chair, unless there is no more reason to. Only for the called thread.
