@@ -9,22 +9,32 @@ use std::time::Duration;
 models! {
     one_permit_excludes: any,
     one_permit_among_three_excludes: 3,
+    one_permit_among_three_excludes: 2 impatient,
     what_was_done_before_adding_is_seen: 3,
+    what_was_done_before_adding_is_seen: 2 impatient,
     two_permits_let_two_in: 3,
     two_waiters_need_two_releases: 3,
     a_batch_waits_for_all_its_permits: 3,
+    a_batch_waits_for_all_its_permits: 3 impatient,
     one_release_serves_two: 3,
     one_release_serves_three: 1,
-    a_batch_is_not_passed: 3,
+    a_batch_and_a_small_wish_are_served: 3,
+    a_batch_and_a_small_wish_are_served: 3 impatient,
+    a_small_wish_sleeps_behind_one_that_has_reserved: 2 impatient,
     a_timeout_at_the_head_lets_the_next_be_served: 3,
+    a_timeout_in_its_turn_lets_the_next_be_served: 3,
     a_timeout_leaves_no_trace: any,
+    a_timeout_of_one_that_has_reserved_leaves_no_trace: 3 impatient,
     closing_refuses_who_waits: 3,
+    closing_refuses_the_next_in_turn: 3,
+    closing_refuses_the_next_in_turn: 3 impatient,
     closing_and_a_timeout_agree: 3,
     forgetting_keeps_closed_and_waiters: 3,
     adding_keeps_closed: 3,
     forgetting_beside_a_batch_counts_right: 3,
     whoever_is_served_may_free_it: any,
     whoever_is_served_may_free_it_after_waiting: 3,
+    whoever_is_served_may_free_it_after_waiting: 3 impatient,
     whoever_takes_it_after_a_timeout_may_free_it: 4,
 }
 
@@ -154,11 +164,23 @@ fn one_release_serves_three() {
     one_release_serves(3);
 }
 
-/// A small wish behind a large one waits its turn, and then is served.
-fn a_batch_is_not_passed() {
+/// Whichever is first: what is left for the other is enough for it only when the first has gone.
+fn a_batch_and_a_small_wish_are_served() {
     let semaphore = Common::new(Semaphore::new(1));
     let batch = semaphore.spawn(|semaphore| drop(semaphore.acquire_many(2).unwrap()));
     let small = semaphore.spawn(take_one);
+    semaphore.add_permits(1);
+    batch.join().unwrap();
+    small.join().unwrap();
+    rest(semaphore, 2);
+}
+
+/// It could have a permit, but for the batch. (Were it to go on trying, that execution would never end.)
+fn a_small_wish_sleeps_behind_one_that_has_reserved() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let batch = semaphore.spawn(|semaphore| drop(semaphore.acquire_many(2).unwrap()));
+    let small = semaphore.spawn(take_one);
+    semaphore.add_permits(1);
     semaphore.add_permits(1);
     batch.join().unwrap();
     small.join().unwrap();
@@ -170,6 +192,17 @@ fn a_timeout_at_the_head_lets_the_next_be_served() {
     let semaphore = Common::new(Semaphore::new(1));
     let batch = semaphore.spawn(|semaphore| semaphore.try_acquire_many_for(2, A_WHILE).is_ok());
     let small = semaphore.spawn(take_one);
+    small.join().unwrap();
+    assert!(!batch.join().unwrap());
+    rest(semaphore, 1);
+}
+
+/// As above, by one that had been called, with too few permits for it.
+fn a_timeout_in_its_turn_lets_the_next_be_served() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let batch = semaphore.spawn(|semaphore| semaphore.try_acquire_many_for(2, A_WHILE).is_ok());
+    let small = semaphore.spawn(take_one);
+    semaphore.add_permits(1);
     small.join().unwrap();
     assert!(!batch.join().unwrap());
     rest(semaphore, 1);
@@ -192,6 +225,23 @@ fn a_timeout_leaves_no_trace() {
     rest(semaphore, 1 - taken);
 }
 
+/// It is called, woken from the chair for permits that are gone when it looks, reserves, and has no more time.
+fn a_timeout_of_one_that_has_reserved_leaves_no_trace() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let timed = semaphore.spawn(|semaphore| {
+        let permit = semaphore.try_acquire_many_for(2, A_WHILE);
+        permit.map_or(0, |permit| {
+            permit.forget();
+            2
+        })
+    });
+    semaphore.add_permits(1);
+    semaphore.add_permits(1);
+    let forgotten = semaphore.forget_permits(1);
+    let taken = timed.join().unwrap();
+    rest(semaphore, 2 - forgotten - taken);
+}
+
 fn closing_refuses_who_waits() {
     let semaphore = Common::new(Semaphore::new(0));
     let first = semaphore.spawn(|semaphore| semaphore.acquire().is_err());
@@ -201,6 +251,18 @@ fn closing_refuses_who_waits() {
     assert!(second.join().unwrap());
     assert!(semaphore.is_closed());
     rest(semaphore, 0);
+}
+
+/// It was called by the permit that is added, and needs one more.
+fn closing_refuses_the_next_in_turn() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).is_err());
+    let behind = semaphore.spawn(|semaphore| semaphore.acquire_many(2).is_err());
+    semaphore.add_permits(1);
+    semaphore.close();
+    assert!(batch.join().unwrap());
+    assert!(behind.join().unwrap());
+    rest(semaphore, 1);
 }
 
 fn closing_and_a_timeout_agree() {

@@ -125,4 +125,13 @@ impl Patience {
     fn elapsed(&mut self) -> std::time::Duration {
         self.0.get_or_insert_with(std::time::Instant::now).elapsed()
     }
+
+    /// How much longer this call may wait before it has waited too long, if it has not. Starts the clock too.
+    pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
+        let now = std::time::Instant::now();
+        let waited = now - *self.0.get_or_insert(now);
+        Self::LITTLE
+            .checked_sub(waited)
+            .filter(|left| !left.is_zero())
+    }
 }

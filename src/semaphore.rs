@@ -15,9 +15,12 @@ use std::time::{Duration, Instant};
 /// The names and their meaning are tokio's, for threads.
 ///
 /// # Fairness
-/// First come, first served: permits that are given back go to the first thread in the queue, as soon as there are
-/// as many as it wants, and nobody passes it, with however small a wish. A thread that has just come and still
-/// spins is not in the queue yet.
+/// Those who sleep get their permits in the order in which they came, whatever each of them wants: one of them is the
+/// next in turn, and none of the others is served before it, with however small a wish. A thread that runs may take
+/// permits ahead of all of them (barging), because to wait until a thread is awake takes longer than most
+/// permits are held. But once the next in turn has been awake, and passed over, for half a millisecond, nobody who
+/// comes later takes permits before it has as many as it wants. Nobody waits for ever: at most half a millisecond,
+/// and as long as it takes to wake a thread and to get that many permits back, for each that came to sleep before.
 ///
 /// # Memory ordering
 /// Giving back permits happens-before the acquisition that uses them returns.
@@ -45,7 +48,7 @@ pub struct AcquireError(());
 pub enum TryAcquireError {
     /// The semaphore was closed.
     Closed,
-    /// There are not enough permits, or others wait for them. Only from the forms that do not wait.
+    /// There are not enough permits, or another has waited too long for them. Only from the forms that do not wait.
     NoPermits,
     /// The time was up. Only from the timed forms.
     TimedOut,
@@ -100,7 +103,7 @@ impl Semaphore {
         }
     }
 
-    /// Adds `permits` to those that the semaphore has, or gives them to whom they are due.
+    /// Adds `permits` to those that the semaphore has, and wakes who is the next to take some.
     ///
     /// # Panics
     /// If the semaphore would then have more than [`MAX_PERMITS`](Self::MAX_PERMITS); it has as many as before.
@@ -125,8 +128,8 @@ impl Semaphore {
         self.raw.is_closed()
     }
 
-    /// How many permits are free now. The answer may be old before the caller has it, and while others wait for
-    /// more, the permits that are free are not to be had.
+    /// How many permits are free now. The answer may be old before the caller has it, and once another has waited too
+    /// long for more, the permits that are free are not to be had.
     pub fn available_permits(&self) -> usize {
         self.raw.available_permits()
     }

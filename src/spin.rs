@@ -39,6 +39,9 @@ const QUIET_TURNS: u32 = 16;
 /// One wait in so many is followed by a measurement, since reading the clock takes longer than a short section.
 const SAMPLE: u32 = 8;
 
+/// How often a waiter yields where there is no processor to spin on.
+const YIELDS: u32 = 8;
+
 /// How long whoever has released stands aside for an eager waiter, in pauses: about a microsecond.
 const MOMENT: u32 = 60;
 
@@ -69,6 +72,7 @@ thread_locals! {
 /// One thread's attempts while it waits in one call.
 pub(crate) struct Spin {
     pauses: u32,
+    /// How often it may still yield.
     yields: u32,
     /// Since when this thread is counted in `SPINNING`, which is when its first looks were over.
     counted: Option<Instant>,
@@ -83,30 +87,18 @@ impl Spin {
         }
     }
 
+    /// For a lock that many may hold at once. If there is no processor to spin on, then one of them may have lost its own
+    /// in the middle of a short section, and yielding lets it end that.
     pub(crate) fn yielding() -> Self {
-        static N: OnceLock<u32> = OnceLock::new();
         Spin {
-            yields: *N.get_or_init(|| {
-                std::env::var("Y")
-                    .ok()
-                    .and_then(|y| y.parse().ok())
-                    .unwrap_or(8)
-            }),
-            pauses: 1,
-            counted: None,
+            yields: YIELDS,
+            ..Spin::new()
         }
     }
 
     /// For a lock that may be hot. If the wait ends well, call [`got_it`](Self::got_it).
     pub(crate) fn hot() -> Self {
-        static N: OnceLock<u32> = OnceLock::new();
         let mut spin = Spin::new();
-        spin.yields = *N.get_or_init(|| {
-            std::env::var("YM")
-                .ok()
-                .and_then(|y| y.parse().ok())
-                .unwrap_or(0)
-        });
         let mut heat = HEAT.get();
         if heat.got_it.take().is_some_and(|then| then.elapsed() < HOT) {
             heat.quiet_turns = QUIET_TURNS;

@@ -122,7 +122,7 @@ fn waiters_that_give_up_keep_no_permit_and_pass_the_wake_on() {
 #[test]
 fn everybody_behind_a_batch_that_gave_up_is_served_as_far_as_the_permits_go() {
     must_end(|| {
-        let semaphore = Semaphore::new(12);
+        let semaphore = Semaphore::new(0);
         let served = AtomicUsize::new(0);
         thread::scope(|s| {
             let batch = asleep(s, || {
@@ -135,6 +135,7 @@ fn everybody_behind_a_batch_that_gave_up_is_served_as_far_as_the_permits_go() {
                     served.fetch_add(1, SeqCst);
                 });
             }
+            semaphore.add_permits(12);
             assert!(batch.join().unwrap());
             until(|| served.load(SeqCst) == 12);
             assert_eq!(semaphore.try_acquire().map(drop), Err(NoPermits));

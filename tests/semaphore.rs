@@ -5,7 +5,7 @@ mod common;
 
 use anteroom::Semaphore;
 use anteroom::TryAcquireError::{NoPermits, TimedOut};
-use common::{asleep, must_end, until};
+use common::{asleep, must_end, times_passed_over, until};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
@@ -210,9 +210,9 @@ fn large_wish_at_the_head_is_not_starved_by_small_ones() {
             }
             for free in 1..5 {
                 semaphore.add_permits(1);
+                // It is the next in turn since the first permit came, and soon nobody may pass it.
+                until(|| semaphore.try_acquire().map(drop) == Err(NoPermits));
                 assert_eq!(semaphore.available_permits(), free);
-                let passed = semaphore.try_acquire();
-                assert_eq!(passed.map(drop), Err(NoPermits), "passed those who wait");
             }
             assert_eq!(
                 small_ones.load(SeqCst),
@@ -225,6 +225,40 @@ fn large_wish_at_the_head_is_not_starved_by_small_ones() {
             semaphore.add_permits(3);
         });
         assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
+#[test]
+fn thread_that_runs_passes_one_that_sleeps_but_not_for_long() {
+    must_end(|| {
+        let semaphore = Semaphore::new(2);
+        thread::scope(|s| {
+            let mut mine = semaphore.acquire().unwrap();
+            let all = asleep(s, || semaphore.acquire_many(2).is_ok());
+            // There are never both while this lasts: the next is taken before the last is given back.
+            let mut passed = 0;
+            while let Ok(next) = semaphore.try_acquire() {
+                mine = next;
+                passed += 1;
+            }
+            assert!(passed > 0, "could not pass");
+            drop(mine);
+            assert!(all.join().unwrap());
+        });
+        assert_eq!(semaphore.available_permits(), 2);
+    });
+}
+
+#[test]
+fn one_that_was_woken_and_has_waited_too_long_is_not_passed_again() {
+    must_end(|| {
+        for _ in 0..20 {
+            let semaphore = Semaphore::new(1);
+            let acquire = || semaphore.acquire().unwrap();
+            // It sleeps for good before it is woken for the first time, and then only once it has reserved.
+            let times = times_passed_over(acquire, acquire);
+            assert!(times <= 1, "passed over {times} times");
+        }
     });
 }
 
@@ -245,8 +279,8 @@ fn permits_that_come_at_once_serve_as_many_as_they_can() {
                     }
                     semaphore.add_permits(permits);
                     let now = permits.min(waiters);
-                    assert_eq!(semaphore.available_permits(), permits - now);
                     until(|| served.load(SeqCst) == now);
+                    assert_eq!(semaphore.available_permits(), permits - now);
                     semaphore.add_permits(waiters - now);
                 });
                 assert_eq!(served.into_inner(), waiters);
@@ -258,15 +292,16 @@ fn permits_that_come_at_once_serve_as_many_as_they_can() {
 #[test]
 fn timed_out_batch_at_the_head_lets_the_next_be_served() {
     must_end(|| {
-        let semaphore = Semaphore::new(3);
+        let semaphore = Semaphore::new(0);
         thread::scope(|s| {
             let batch = asleep(s, || {
                 let wait = Duration::from_millis(100);
                 semaphore.try_acquire_many_for(5, wait).map(drop)
             });
-            // They could have been served at once, but for the batch.
             let one = asleep(s, || semaphore.acquire().map(|p| p.forget()));
             let two = asleep(s, || semaphore.acquire_many(2).map(|p| p.forget()));
+            // Enough for them, but not for the batch.
+            semaphore.add_permits(3);
             assert_eq!(batch.join().unwrap(), Err(TimedOut));
             assert!(one.join().unwrap().is_ok());
             assert!(two.join().unwrap().is_ok());

@@ -71,18 +71,19 @@ fn closing_refuses_those_who_come_and_keeps_the_permits() {
     assert_eq!(semaphore.try_acquire().map(drop), Err(Closed));
 }
 
-/// By the way that wakes one, and by the one that wakes more than can be woken in one go.
+/// One, and more than can be woken in one go; and all of them in the queue, or the first of them next in turn, with
+/// too few permits for it.
 #[test]
 fn closing_refuses_all_who_wait() {
     must_end(|| {
-        for waiters in [1, 8, 20] {
-            let semaphore = Arc::new(Semaphore::new(1));
+        for (waiters, permits) in [(1, 0), (1, 1), (8, 0), (20, 0), (20, 1)] {
+            let semaphore = Arc::new(Semaphore::new(0));
             thread::scope(|s| {
                 let refused: Vec<_> = (0..waiters)
                     .map(|number| {
                         let semaphore = semaphore.clone();
                         asleep(s, move || match number % 3 {
-                            // The first wants more than there are, so that they all wait.
+                            // The first wants more than there will be, so that they all wait.
                             0 => semaphore.acquire_many(2).is_err(),
                             1 => semaphore.acquire_owned().is_err(),
                             _ => {
@@ -92,12 +93,13 @@ fn closing_refuses_all_who_wait() {
                         })
                     })
                     .collect();
+                semaphore.add_permits(permits);
                 semaphore.close();
                 for waiter in refused {
                     assert!(waiter.join().unwrap(), "a waiter was served or timed out");
                 }
             });
-            assert_eq!(semaphore.available_permits(), 1);
+            assert_eq!(semaphore.available_permits(), permits);
             assert_eq!(Arc::strong_count(&semaphore), 1);
         }
     });
@@ -140,10 +142,11 @@ fn add_permits_panics_past_the_maximum_and_adds_none() {
 #[test]
 fn add_permits_panics_past_the_maximum_also_while_others_wait_and_serves_none() {
     must_end(|| {
-        let semaphore = Semaphore::new(1);
+        let semaphore = Semaphore::new(0);
         thread::scope(|s| {
             let large = asleep(s, || semaphore.acquire_many(3).map(|p| p.forget()));
             let small = asleep(s, || semaphore.acquire().map(|p| p.forget()));
+            semaphore.add_permits(1);
             for too_many in [MAX, MAX + 1, usize::MAX] {
                 panics_in("Semaphore::add_permits", || semaphore.add_permits(too_many));
                 assert_eq!(semaphore.available_permits(), 1);

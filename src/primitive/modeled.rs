@@ -109,11 +109,13 @@ pub(crate) fn bias() -> Bias {
     BIAS.get()
 }
 
-pub(crate) struct Patience;
+pub(crate) struct Patience {
+    asked: bool,
+}
 
 impl Patience {
     pub(crate) fn new() -> Self {
-        Patience
+        Patience { asked: false }
     }
 
     pub(crate) fn exhausted(&mut self) -> bool {
@@ -126,6 +128,15 @@ impl Patience {
 
     pub(crate) fn lost(&mut self) -> bool {
         self.exhausted()
+    }
+
+    /// For ever, or, for the impatient, for one sleep that may end at any time.
+    pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
+        let asked = std::mem::replace(&mut self.asked, true);
+        match IMPATIENT.with(Cell::get) {
+            false => Some(std::time::Duration::MAX),
+            true => (!asked).then_some(std::time::Duration::ZERO),
+        }
     }
 }
 
@@ -140,6 +151,10 @@ pub(crate) mod spin {
         }
 
         pub(crate) fn hot() -> Self {
+            Spin
+        }
+
+        pub(crate) fn yielding() -> Self {
             Spin
         }
 

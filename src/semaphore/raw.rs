@@ -1,50 +1,71 @@
-//! The semaphore's state machine: a count of permits and a first-come queue.
+//! The semaphore's state machine: a count of permits, a first-come queue, and a chair for the next in turn.
 //!
 //! ```text
-//! usize::BITS-1           2        1        0
-//! +-------------------------+--------+--------+
-//! |         permits         | PARKED | CLOSED |
-//! +-------------------------+--------+--------+
+//! usize::BITS-1           5          4         3         2        1        0
+//! +-------------------------+----------+--------+--------+--------+--------+
+//! |         permits         | RESERVED | SEATED | CALLED | PARKED | CLOSED |
+//! +-------------------------+----------+--------+--------+--------+--------+
 //! ```
 //!
+//! A thread that waits parks in the queue. Whoever brings permits *calls* the first one there, unless one has been
+//! called already. The called thread is the next: it is given nothing, but tries by itself, beside others who run and
+//! may take permits ahead of it (barging). While there are too few for it, it sleeps on the *chair*, a second queue
+//! that never holds anybody else, and whoever brings permits wakes it again. Once it has waited for [`Patience`](crate::primitive::Patience)
+//! since it was called, it *reserves*: from then on nobody else takes permits, until it has as many as it wants.
+//! Having taken them it calls the next, if permits are left.
+//!
+//! | `CALLED` | `SEATED` | `RESERVED` | the next in turn |
+//! |---|---|---|---|
+//! | 0 | 0 | 0 | is not known: the first in the queue, if there is one, sleeps there |
+//! | 1 | 0 | 0 | is awake, or being woken, and tries |
+//! | 1 | 1 | 0 | sleeps on the chair, and no longer than its patience lasts |
+//! | 1 | 0 | 1 | is awake, and all permits are for it |
+//! | 1 | 1 | 1 | sleeps on the chair, and all permits are for it |
+//!
 //! ## Invariants
-//! 1. `PARKED` is set exactly while a thread is in the queue, and changes only under its lock.
-//! 2. While `PARKED` is set, permits are taken only under the queue's lock. So nobody passes those who wait.
-//! 3. At rest, the first in the queue wants more permits than there are: whoever changes either (brings
-//!    permits, or leaves the head of the queue) serves the queue.
-//! 4. `CLOSED` is set once, and then nobody is in the queue, nor comes there.
-//! 5. A thread that has given back its permits touches the semaphore no more, unless it finds, under the queue's
-//!    lock, a thread that waits for permits: that thread borrows the semaphore, so it is alive.
+//! 1. `PARKED` is set exactly while a thread is in the queue, and changes only under its lock. `SEATED` is the same
+//!    for the chair.
+//! 2. `CALLED` is set only under the queue's lock, together with taking the first thread out of the queue, and while
+//!    it is not set. Only that thread clears it, and it alone sets and clears `RESERVED`, and sits on the chair.
+//! 3. At rest, there are too few permits for the thread on the chair, or, if none is called, for each in the queue.
+//!    So it was when they came to sleep there, or else permits were reserved for the one that was called. Whoever
+//!    brings permits or clears `CALLED` sees in the word that it changed whether somebody is to be woken: then it
+//!    goes to wake that one, or whoever is in its place by then.
+//! 4. `CLOSED` is set once, and then nobody is in the queue or on the chair for longer than it takes to wake them, nor
+//!    comes there.
+//! 5. A thread that has given back its permits touches the semaphore no more, unless it finds, under the lock of the
+//!    queue or the chair, a thread that waits for permits: that thread borrows the semaphore, so it is alive.
+//!
+//! ## Fairness
+//! Those who sleep get their permits in the order in which they came: one is the next, and the others are behind it.
+//! Those who run pass all of them, but only until the next in turn has been patient for half a millisecond; then the
+//! next permits are for it. So there is at most one such hand-over for every half a millisecond (a hand-over may
+//! leave permits idle for as long as it takes to wake a thread), however many wait, and each who sleeps waits at most
+//! so long for each that came before it, and of course for permits to be given back.
+
+mod wait;
+mod wake;
 
 use super::TryAcquireError;
 use crate::deadline::Deadline;
-use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, NO_TOKEN};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicUsize, const_fn};
-use crate::spin::Spin;
 use std::cell::Cell;
-use std::ptr;
 
 const CLOSED: usize = 1;
 const PARKED: usize = 2;
-const ONE: usize = 4;
+const CALLED: usize = 4;
+const SEATED: usize = 8;
+const RESERVED: usize = 16;
+const ONE: usize = 32;
 
 /// Leaves room in the word for permits that are given back while there are too many already.
-pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
+pub(super) const MAX_PERMITS: usize = usize::MAX >> 6;
 
-/// Unpark token: your permits were taken out for you.
-const SERVED: UnparkToken = UnparkToken(8);
-
-/// What a waiter parks with: how many permits it wants, inverted, so that it is neither an address nor a small
-/// number. Permits are often given back late (see [`parking`]), and so no other lock's token may look like it.
-fn wants(permits: u32) -> ParkToken {
-    ParkToken(!(permits as usize))
-}
-
-/// How many permits the waiter wants, if it waits for a semaphore.
-fn wanted(ParkToken(token): ParkToken) -> Option<usize> {
-    let permits = !token;
-    (permits <= MAX_PERMITS).then_some(permits)
+/// Whether somebody sleeps for whom permits may be enough now.
+fn is_awaited(state: usize) -> bool {
+    state & SEATED != 0 || state & (PARKED | CALLED) == PARKED
 }
 
 /// The untyped semaphore, without permits that give themselves back.
@@ -83,7 +104,7 @@ impl RawSemaphore {
             if wanted == 0 {
                 return Ok(());
             }
-            if state & PARKED != 0 || state / ONE < wanted {
+            if state & RESERVED != 0 || state / ONE < wanted {
                 return Err(TryAcquireError::NoPermits);
             }
             // ORDERING: Acquire pairs with the Release of whoever gave these permits back.
@@ -105,83 +126,26 @@ impl RawSemaphore {
         }
     }
 
-    #[cold]
-    fn take_contended(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
-        let mut spin = Spin::new();
-        loop {
-            match self.try_take(permits) {
-                Err(TryAcquireError::NoPermits) => {}
-                done => return done,
-            }
-            // Behind others it is no use to spin: they come first.
-            // ORDERING: Relaxed; a hint.
-            if self.state.load(Relaxed) & PARKED == 0 && spin.again() {
-                continue;
-            }
-            match self.park(permits, deadline) {
-                ParkResult::Unparked(SERVED) => {
-                    // ORDERING: Acquire pairs with the Release by which we were served.
-                    self.state.load(Acquire);
-                    return Ok(());
-                }
-                ParkResult::Unparked(_) => return Err(TryAcquireError::Closed),
-                ParkResult::TimedOut => {
-                    // We may have been the first, and those behind us may want less.
-                    // ORDERING: Relaxed; `serve` looks again under the queue's lock.
-                    if self.state.load(Relaxed) & PARKED != 0 {
-                        // SAFETY: we borrow the semaphore.
-                        unsafe { Self::serve(self.key(), 0) };
-                    }
-                    return Err(TryAcquireError::TimedOut);
-                }
-                ParkResult::Invalid => {}
-            }
-        }
-    }
-
-    /// Sleeps in the queue, unless there is no more reason to.
-    fn park(&self, permits: u32, deadline: Deadline) -> ParkResult {
-        let key = self.key();
-        let validate = || {
-            let wait = |state| {
-                let refused = state & CLOSED != 0;
-                let served = state & PARKED == 0 && state / ONE >= permits as usize;
-                (!refused && !served).then_some(state | PARKED)
-            };
-            // ORDERING: Relaxed, both; the queue's lock orders this against those who bring permits past it,
-            // the word itself against those who bring them on the fast path.
-            self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
-        };
-        let timed_out = |queue, last| {
-            // If the queue is not ours, `close` has taken us out of it.
-            if queue == key && last {
-                // ORDERING: Relaxed; under the queue's lock.
-                self.state.fetch_and(!PARKED, Relaxed);
-            }
-        };
-        // SAFETY: the key is our address, and we are borrowed.
-        unsafe { parking::park(key, wants(permits), deadline, validate, || {}, timed_out) }
-    }
-
     /// For models: nobody waits, or touches it at the same time as this.
     #[cfg(loom)]
     pub(super) fn assert_at_rest(&mut self) {
         self.state
-            .with_mut(|state| assert_eq!(*state & PARKED, 0, "at rest"));
+            .with_mut(|state| assert_eq!(*state & (ONE - 1) & !CLOSED, 0, "at rest"));
     }
 
     #[inline]
     fn key(&self) -> usize {
-        // Exposed, so that whoever serves late may find the way back to it.
+        // Exposed, so that whoever wakes late may find the way back to it.
         (&raw const *self).expose_provenance()
     }
 
     /// Panics, and changes nothing, if there would be more than `MAX_PERMITS`.
     #[inline]
     pub(super) fn add_permits(&self, permits: usize) {
+        let key = self.key();
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
-        while state & PARKED == 0 {
+        loop {
             if permits > MAX_PERMITS.saturating_sub(state / ONE) {
                 too_many_permits();
             }
@@ -190,12 +154,14 @@ impl RawSemaphore {
                 .state
                 .compare_exchange_weak(state, state + permits * ONE, Release, Relaxed)
             {
-                Ok(_) => return,
+                Ok(_) => break,
                 Err(now) => state = now,
             }
         }
-        // SAFETY: we borrow the semaphore.
-        unsafe { Self::serve(self.key(), permits) };
+        if is_awaited(state) {
+            // SAFETY: nothing is left in our hands.
+            unsafe { Self::wake(key, state) };
+        }
     }
 
     /// Takes back permits that were acquired. Panics, and forgets them, if there are too many already.
@@ -213,82 +179,9 @@ impl RawSemaphore {
             self.state.fetch_sub(permits as usize * ONE, Relaxed);
             too_many_permits();
         }
-        if state & PARKED != 0 {
+        if is_awaited(state) {
             // SAFETY: nothing is left in our hands.
-            unsafe { Self::serve(key, 0) };
-        }
-    }
-
-    /// Gives `permits`, and those that are there, to the threads in the queue in their turn; what is left stays.
-    ///
-    /// # Safety
-    /// If `permits` is not zero, `key` is that of a semaphore that the caller borrows. Else it may be gone.
-    #[cold]
-    unsafe fn serve(key: usize, mut permits: usize) {
-        if permits > MAX_PERMITS {
-            too_many_permits();
-        }
-        let semaphore = ptr::with_exposed_provenance::<Self>(key);
-        // Once for every `BATCH` of threads. What a round leaves is in the word, and nobody takes it past those
-        // who are left (invariant 2).
-        loop {
-            // The permits to give, once we know that somebody is there to be given some.
-            let budget = Cell::new(None);
-            let too_many = Cell::new(false);
-            let picked = Cell::new(0);
-            let given = Cell::new(0);
-            let choose = |waiter| {
-                let Some(wanted) = wanted(waiter) else {
-                    return FilterOp::Skip;
-                };
-                let budget = budget.get().unwrap_or_else(|| {
-                    // SAFETY: this waiter parked for permits under this key, so it borrows a semaphore there.
-                    let semaphore = unsafe { &*semaphore };
-                    // ORDERING: Relaxed; while somebody is in the queue they can only become more.
-                    let all = semaphore.state.load(Relaxed) / ONE + permits;
-                    too_many.set(permits > 0 && all > MAX_PERMITS);
-                    budget.set(Some(all));
-                    all
-                });
-                if too_many.get() || picked.get() == BATCH || wanted > budget - given.get() {
-                    return FilterOp::Stop;
-                }
-                picked.set(picked.get() + 1);
-                given.set(given.get() + wanted);
-                FilterOp::Unpark
-            };
-            let full = Cell::new(false);
-            let callback = |threads, more| {
-                let nobody = budget.get().is_none();
-                if too_many.get() || (nobody && permits == 0) {
-                    // If nobody is here, others have served everybody, and the semaphore may be gone.
-                    return NO_TOKEN;
-                }
-                full.set(threads == BATCH && more);
-                let next = |state| {
-                    let all = state / ONE + permits;
-                    too_many.set(nobody && all > MAX_PERMITS);
-                    if too_many.get() {
-                        return None;
-                    }
-                    let parked = if more { PARKED } else { 0 };
-                    Some(((all - given.get()) * ONE) | (state & CLOSED) | parked)
-                };
-                // SAFETY: somebody in the queue borrows it, or our caller does.
-                let semaphore = unsafe { &*semaphore };
-                // ORDERING: Release pairs with the Acquire of those who are served, or take the permits later.
-                let _ = semaphore.state.fetch_update(Release, Relaxed, next);
-                SERVED
-            };
-            // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
-            unsafe { parking::unpark_some(key, choose, callback) };
-            if too_many.get() {
-                too_many_permits();
-            }
-            if !full.get() {
-                return;
-            }
-            permits = 0;
+            unsafe { Self::wake(key, state) };
         }
     }
 
@@ -297,37 +190,34 @@ impl RawSemaphore {
         let forgotten = Cell::new(0);
         let next = |state: usize| {
             forgotten.set(permits.min(state / ONE));
-            state - forgotten.get() * ONE
+            Some(state - forgotten.get() * ONE)
         };
-        // ORDERING: Relaxed, here and below: nothing is handed on to anybody.
-        let fast = |state| (state & PARKED == 0).then(|| next(state));
-        if self.state.fetch_update(Relaxed, Relaxed, fast).is_err() {
-            let callback = |_, _| {
-                // ORDERING: as above; under the queue's lock (invariant 2).
-                let _ = self
-                    .state
-                    .fetch_update(Relaxed, Relaxed, |state| Some(next(state)));
-                NO_TOKEN
-            };
-            // SAFETY: we borrow the semaphore.
-            unsafe { parking::unpark_some(self.key(), |_| FilterOp::Stop, callback) };
-        }
+        // ORDERING: Relaxed, both; nothing is handed on to anybody.
+        let _ = self.state.fetch_update(Relaxed, Relaxed, next);
         forgotten.get()
     }
 
     pub(super) fn close(&self) {
-        let next = |state| (state | CLOSED) & !PARKED;
         // ORDERING: Relaxed, here and below: being refused orders nothing.
-        let fast = |state| (state & PARKED == 0).then(|| next(state));
-        if self.state.fetch_update(Relaxed, Relaxed, fast).is_err() {
-            let callback = |_| {
-                // ORDERING: as above; under the queue's lock (invariant 2).
-                let _ = self
-                    .state
-                    .fetch_update(Relaxed, Relaxed, |state| Some(next(state)));
+        let fast = |state| (state & (PARKED | SEATED) == 0).then_some(state | CLOSED);
+        if self.state.fetch_update(Relaxed, Relaxed, fast).is_ok() {
+            return;
+        }
+        let key = self.key();
+        let seated = Cell::new(false);
+        let callback = |_| {
+            let next = |state| {
+                seated.set(state & SEATED != 0);
+                Some((state | CLOSED) & !PARKED)
             };
-            // SAFETY: we borrow the semaphore.
-            unsafe { parking::unpark_all(self.key(), NO_TOKEN, callback) };
+            // ORDERING: as above; under the queue's lock.
+            let _ = self.state.fetch_update(Relaxed, Relaxed, next);
+        };
+        // SAFETY: we borrow the semaphore; those who could let it go learn that it is closed from the callback.
+        unsafe { parking::unpark_all(key, NO_TOKEN, callback) };
+        if seated.get() {
+            // SAFETY: `rouse` may be late.
+            unsafe { Self::rouse(key) };
         }
     }
 
