@@ -224,8 +224,12 @@ pub(super) fn promotes(lock: usize) -> bool {
     reads.all = reads.all.wrapping_add(1);
     reads.run = if reads.lock == lock { reads.run + 1 } else { 1 };
     reads.lock = lock;
+    let promotes = reads.run == RUN || reads.all.is_multiple_of(DRAW);
+    if promotes {
+        reads.run = 0;
+    }
     READS.with(|all| all.set(reads));
-    cfg!(loom) || reads.run == RUN || reads.all.is_multiple_of(DRAW)
+    cfg!(loom) || promotes
 }
 
 /// The calling thread has found its lock not biased, or has ended the bias: it counts anew.

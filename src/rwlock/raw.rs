@@ -199,11 +199,15 @@ impl RawRwLock {
     /// Waits until neither `WRITER` nor `UPGRADABLE` is set, and sets `bit`.
     #[cold]
     fn claim(&self, bit: u32, deadline: Deadline) -> bool {
-        let mut spin = Spin::yielding();
+        if self.try_claim(bit, 0, is_claimable) {
+            return true;
+        }
+        let mut spin = Spin::hot();
         let mut patience = Patience::new();
         let mut mark = 0;
         loop {
             if self.try_claim(bit, mark, is_claimable) {
+                spin.got_it();
                 return true;
             }
             if spin.again() {
@@ -219,7 +223,7 @@ impl RawRwLock {
                 }
                 ParkResult::Unparked(UnparkToken(given)) => {
                     mark = if given & WOKEN != 0 { AWAKE } else { 0 };
-                    spin = Spin::yielding();
+                    spin = Spin::new();
                 }
                 ParkResult::TimedOut => return false,
                 ParkResult::Invalid => {}
