@@ -20,6 +20,7 @@ models! {
     one_release_serves_three: 1,
     a_batch_and_a_small_wish_are_served: 3,
     a_batch_and_a_small_wish_are_served: 3 impatient,
+    one_is_called_at_a_time: 1,
     a_small_wish_sleeps_behind_one_that_has_reserved: 2 impatient,
     a_timeout_at_the_head_lets_the_next_be_served: 3,
     a_timeout_in_its_turn_lets_the_next_be_served: 3,
@@ -30,6 +31,7 @@ models! {
     closing_refuses_the_next_in_turn: 3 impatient,
     closing_and_a_timeout_agree: 3,
     forgetting_keeps_closed_and_waiters: 3,
+    forgetting_keeps_the_next_on_the_chair: any,
     adding_keeps_closed: 3,
     forgetting_beside_a_batch_counts_right: 3,
     whoever_is_served_may_free_it: any,
@@ -175,6 +177,23 @@ fn a_batch_and_a_small_wish_are_served() {
     rest(semaphore, 2);
 }
 
+/// Of two on the chair, the last release would wake only one, and then nobody would know of the other.
+fn one_is_called_at_a_time() {
+    let take_three = |semaphore: &Semaphore| drop(semaphore.acquire_many(3).unwrap());
+    let semaphore = Common::new(Semaphore::new(0));
+    let other = semaphore.spawn(take_three);
+    let late = semaphore.spawn(|semaphore| semaphore.add_permits(1));
+    let giver = semaphore.spawn(move |semaphore| {
+        semaphore.add_permits(1);
+        late.join().unwrap();
+        semaphore.add_permits(1);
+    });
+    take_three(&semaphore);
+    other.join().unwrap();
+    giver.join().unwrap();
+    rest(semaphore, 3);
+}
+
 /// It could have a permit, but for the batch. (Were it to go on trying, that execution would never end.)
 fn a_small_wish_sleeps_behind_one_that_has_reserved() {
     let semaphore = Common::new(Semaphore::new(0));
@@ -284,6 +303,17 @@ fn forgetting_keeps_closed_and_waiters() {
     closer.join().unwrap();
     assert!(waiter.join().unwrap());
     assert!(semaphore.is_closed());
+    rest(semaphore, 0);
+}
+
+/// As above, of one that sits there for want of a second permit.
+fn forgetting_keeps_the_next_on_the_chair() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).unwrap().forget());
+    semaphore.add_permits(1);
+    assert_eq!(semaphore.forget_permits(1), 1);
+    semaphore.add_permits(2);
+    batch.join().unwrap();
     rest(semaphore, 0);
 }
 
