@@ -16,7 +16,7 @@
 //! - **In a model** both are sequentially consistent fences. That is stronger than the truth in one respect:
 //!   two `light` fences order each other there, and here they do not.
 
-use crate::primitive::AtomicUsize;
+use crate::primitive::{AtomicU32, AtomicUsize};
 
 /// The unlocker's side: keeps the compiler from moving the load that follows above the store before it.
 #[cfg(all(target_os = "linux", not(any(loom, miri))))]
@@ -83,4 +83,16 @@ pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
         atomic.store(value, crate::primitive::Ordering::Release);
         full();
     }
+}
+
+/// Loads with Acquire, ordered after a [`store_then_full`] before it.
+#[inline(always)]
+pub(crate) fn load_after_full(atomic: &AtomicU32) -> u32 {
+    #[cfg(not(loom))]
+    // ORDERING: SeqCst, as the store: no other load is held back by that store. It costs what Acquire does.
+    let value = atomic.load(std::sync::atomic::Ordering::SeqCst);
+    #[cfg(loom)]
+    // ORDERING: Acquire; the fence in `store_then_full` does the rest.
+    let value = atomic.load(crate::primitive::Ordering::Acquire);
+    value
 }

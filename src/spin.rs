@@ -30,7 +30,7 @@ const LIMIT: Duration = Duration::from_micros(20);
 const MOST_PAUSES: u32 = 16;
 
 /// The time from a release to the next attempt, under which a lock is hot.
-const HOT: Duration = Duration::from_nanos(160);
+const HOT: Duration = Duration::from_nanos(300);
 
 /// How long a waiter leaves a hot lock alone, and how many times before it measures again.
 const QUIET: Duration = Duration::from_micros(10);
@@ -39,8 +39,12 @@ const QUIET_TURNS: u32 = 16;
 /// One wait in so many is followed by a measurement, since reading the clock takes longer than a short section.
 const SAMPLE: u32 = 8;
 
+/// How long a thread may spin, in one wait or many, before it looks whether another one wants its processor. Two threads
+/// that wait for each other awake may keep all others out for as long as the system lets them.
+const SLICE: Duration = Duration::from_micros(100);
+
 /// How often a waiter yields where there is no processor to spin on.
-const YIELDS: u32 = 8;
+const YIELDS: u32 = 2;
 
 /// How long whoever has released stands aside for an eager waiter, in pauses: about a microsecond.
 const MOMENT: u32 = 60;
@@ -66,6 +70,7 @@ struct Heat {
 }
 
 thread_locals! {
+    static GAVE_WAY: Cell<Option<Instant>> = Cell::new(None);
     static HEAT: Cell<Heat> = Cell::new(Heat { waits: 0, quiet_turns: 0, got_it: None });
 }
 
@@ -74,8 +79,10 @@ pub(crate) struct Spin {
     pauses: u32,
     /// How often it may still yield.
     yields: u32,
-    /// Since when this thread is counted in `SPINNING`, which is when its first looks were over.
+    /// Since when this thread is counted in `SPINNING`: mostly since its first looks were over.
     counted: Option<Instant>,
+    /// Whether the lock is hot and has been left alone.
+    rested: bool,
 }
 
 impl Spin {
@@ -84,6 +91,17 @@ impl Spin {
             pauses: 1,
             yields: 0,
             counted: None,
+            rested: false,
+        }
+    }
+
+    /// For a thread that has just been woken, and counts as a spinner in any case: others are to leave it the lock.
+    pub(crate) fn woken() -> Self {
+        // ORDERING: as in `count`.
+        SPINNING.fetch_add(1, Relaxed);
+        Spin {
+            counted: Some(Instant::now()),
+            ..Spin::new()
         }
     }
 
@@ -109,10 +127,16 @@ impl Spin {
                 while start.elapsed() < QUIET {
                     hint::spin_loop();
                 }
+                spin.rested = true;
             }
         }
         HEAT.set(heat);
         spin
+    }
+
+    /// Whether the lock is hot and has been left alone until now: then a look first would only cost the lock's line.
+    pub(crate) fn is_rested(&mut self) -> bool {
+        std::mem::take(&mut self.rested)
     }
 
     /// The wait is over.
@@ -153,7 +177,9 @@ impl Spin {
     fn count(&mut self) -> Option<Instant> {
         // ORDERING: Relaxed, here and below: a number that limits, and orders nothing.
         if SPINNING.fetch_add(1, Relaxed) < most_spinning() {
-            self.counted = Some(Instant::now());
+            let now = Instant::now();
+            self.counted = Some(now);
+            give_way(now);
         } else {
             SPINNING.fetch_sub(1, Relaxed);
         }
@@ -171,6 +197,16 @@ impl Spin {
 impl Drop for Spin {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Yields if this thread has not done so for [`SLICE`]. If others are waiting for its processor, it comes back when its
+/// time to spin is over.
+fn give_way(now: Instant) {
+    let due = |then: Option<Instant>| then.is_none_or(|then| now - then >= SLICE);
+    if due(GAVE_WAY.get()) {
+        GAVE_WAY.set(Some(now));
+        thread::yield_now();
     }
 }
 

@@ -152,8 +152,8 @@ pub(crate) fn got_it(address: usize) {
 pub(crate) struct Nap(Duration);
 
 impl Nap {
-    /// Some dozens of heavy fences.
-    const SHORT: Duration = Duration::from_micros(500);
+    /// About a hundred heavy fences.
+    const SHORT: Duration = Duration::from_millis(1);
 
     /// The longest that a waiter sleeps where the system refuses heavy fences, so that it can never be sure.
     const LONG: Duration = Duration::from_millis(10);

@@ -247,7 +247,7 @@ impl RawMutex {
         loop {
             // A look first: the exchange would take the line from its owner for nothing.
             // ORDERING: Relaxed; `try_take` orders what follows.
-            if self.state.load(Relaxed) == UNLOCKED && self.try_take() {
+            if (spin.is_rested() || self.state.load(Relaxed) == UNLOCKED) && self.try_take() {
                 if awake {
                     waiters::got_it(key);
                 }
@@ -281,7 +281,7 @@ impl RawMutex {
                 if patience.exhausted() {
                     waiters::hurry(key);
                 }
-                spin = Spin::new();
+                spin = Spin::woken();
             }
         }
     }

@@ -154,8 +154,16 @@ pub(crate) mod spin {
             Spin
         }
 
+        pub(crate) fn woken() -> Self {
+            Spin
+        }
+
         pub(crate) fn yielding() -> Self {
             Spin
+        }
+
+        pub(crate) fn is_rested(&mut self) -> bool {
+            false
         }
 
         pub(crate) fn got_it(self) {}

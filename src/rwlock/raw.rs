@@ -223,7 +223,7 @@ impl RawRwLock {
                 }
                 ParkResult::Unparked(UnparkToken(given)) => {
                     mark = if given & WOKEN != 0 { AWAKE } else { 0 };
-                    spin = Spin::new();
+                    spin = Spin::woken();
                 }
                 ParkResult::TimedOut => return false,
                 ParkResult::Invalid => {}

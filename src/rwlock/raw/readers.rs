@@ -7,7 +7,7 @@ use super::{
 use crate::deadline::Deadline;
 use crate::fence;
 use crate::parking::{ParkResult, ParkToken};
-use crate::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::Patience;
 use crate::rwlock::bias::{self, Slot};
 use crate::spin::Spin;
@@ -93,9 +93,9 @@ impl RawRwLock {
     /// writer sees it in the slot, or it sees the writer here (invariant 7).
     #[inline(always)]
     fn is_still(&self, state: u32) -> bool {
-        // ORDERING: SeqCst, after the fence in `publish`: see `fence::store_then_full`. Acquire (in it) pairs with the
-        // Release of the last writer: only read-modify-writes have changed the word since.
-        self.state.load(SeqCst) & BIAS == state & BIAS
+        // ORDERING: after the fence in `publish`. Acquire (in it) pairs with the Release of the last writer: only
+        // read-modify-writes have changed the word since.
+        fence::load_after_full(&self.state) & BIAS == state & BIAS
     }
 
     /// From now on readers publish with a light fence, and a writer needs a heavy one. The caller reads.
