@@ -129,7 +129,8 @@ fn is_fence(line: &str) -> bool {
 fn sequential_consistency_is_for_fences_only() {
     let is_fence_file = |path: &str| is_switch(path) || path == "fence.rs";
     check_only(|code| has_word(code, "SeqCst"), is_fence_file);
-    for source in sources() {
+    // Two functions of `fence.rs` stand for an access and a fence together.
+    for source in sources().iter().filter(|source| source.path != "fence.rs") {
         for line in source.code.lines() {
             if has_word(line, "SeqCst") {
                 assert!(is_fence(line), "{}: {line}", source.path);

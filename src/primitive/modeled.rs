@@ -146,10 +146,6 @@ pub(crate) mod spin {
     pub(crate) struct Spin;
 
     impl Spin {
-        pub(crate) fn new() -> Self {
-            Spin
-        }
-
         pub(crate) fn hot() -> Self {
             Spin
         }
