@@ -1,20 +1,23 @@
 //! Spinning for a bounded time before a thread parks: one policy for every primitive.
 //!
-//! To park and to be woken takes some fifty microseconds, until a lock changes hands otherwise a tenth of one. So a
-//! waiter first looks again for a while: after one pause, two, four …, and then every quarter of a microsecond, for
-//! [`LIMIT`] in all. A section of up to that length is waited for awake; for a longer one the spinning costs a fraction of what
+//! To park and to be woken takes some fifty microseconds; to take a lock that has just become free, a tenth of one. So a
+//! waiter first looks again for a while: after one pause, two, four …, then every quarter of a microsecond, for
+//! [`LIMIT`] in all. What is free again by then is waited for awake; for what is not, the spinning costs a part of what
 //! the sleep does.
 //!
-//! **Not more than there are processors.** A spinner needs a processor of its own, and so does whoever it waits for. So after
-//! the first looks a waiter goes on only while fewer than [`limit`] threads of this process do; else it parks at once.
+//! **More threads than processors.** A spinner needs a processor, and so does whoever it waits for. So after its first looks
+//! a waiter goes on only while fewer threads of this process spin than there are other processors; else it parks at
+//! once. (One that was woken goes on in any case.) Every [`SLICE`] a spinning thread yields once, for others of which it
+//! knows nothing. And where a lock may be held by many at once ([`Spin::yielding`]), a waiter that may not spin yields
+//! before it parks: with many threads it is likely that one of them lost its processor in the middle of a short section.
 //!
-//! **Hot locks** ([`Spin::hot`], for the mutex). Where critical sections and the gaps between them are tiny, two threads
-//! that take turns spend their time moving the lock's cache line, and the best that they can do is to run one at a time.
-//! A thread that has just released and finds the lock taken again within [`HOT`] knows that it is so, and the next
-//! [`QUIET_TURNS`] times that it must wait it lets the other run undisturbed for [`QUIET`] before it looks.
+//! **Hot locks** ([`Spin::hot`]). Where critical sections and the gaps between them are tiny, two threads that take turns
+//! spend their time on moving the lock's cache line; the best that they can do is to run one at a time. A thread
+//! that took a lock after a wait, and waits again within [`HOT`], knows that it is so, and the next [`QUIET_TURNS`] times
+//! that it has to wait it leaves the lock alone for [`QUIET`] before it looks.
 //!
-//! The constants were chosen by the `contention` benchmark (`mutex, …` and `rwlock, …`); README and CHANGELOG tell the
-//! figures.
+//! The constants were chosen by the `contention` benchmark (its rows `mutex, …`, `rwlock, …` and `… waits`), on the machine
+//! of the README.
 
 use crate::primitive::{AtomicUsize, Ordering::Relaxed, thread_locals};
 use std::cell::Cell;

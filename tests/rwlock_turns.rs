@@ -57,7 +57,8 @@ fn new_readers_do_not_pass_a_waiting_upgrade_but_recursive_ones_do() {
     });
 }
 
-/// Phase-fair, in either order of arrival, and for more readers than one batch.
+/// Phase-fair once they have waited for long enough (then they sleep without a limit), in either order of arrival, and
+/// for more readers than one batch.
 #[test]
 fn readers_that_sleep_come_in_before_the_second_writer() {
     must_end(|| {
@@ -76,7 +77,7 @@ fn readers_that_sleep_come_in_before_the_second_writer() {
                     second_writer();
                 }
                 for _ in 0..readers {
-                    asleep(s, || {
+                    asleep_for_good(s, || {
                         let _guard = lock.read();
                         order.lock().unwrap().push("reader");
                     });

@@ -52,11 +52,12 @@
 //!    change, and nobody comes in by publishing.
 //!
 //! ## Fairness
-//! Phase-fair (B. Brandenburg and J. Anderson, 2010): a reader that sleeps waits for one writer at most, for a
-//! writer that leaves admits every reader that is in the queue by counting it in; and a writer that owns
-//! `WRITER` waits only for the readers that were inside. Between writers, a running one may come before one
-//! that sleeps (barging), until that one has waited longer than [`Patience`] and says so in its park token:
-//! then the bit is handed to it.
+//! A writer that owns `WRITER` waits only for the readers that were inside, for new ones stay out. Between writers, and
+//! between writers and readers that sleep, a running thread may come before one that sleeps (barging), until that one
+//! has waited longer than [`Patience`] and says so in its park token. From then on it is phase-fair (B. Brandenburg and
+//! J. Anderson, 2010): the next writer that leaves counts such readers in, and hands its bit to the first such writer.
+//! A patient reader is not counted in while it sleeps, since the next writer would have to wait until it runs; with
+//! more threads than processors every write took that long.
 
 mod convert;
 mod drain;
@@ -91,8 +92,8 @@ const READ: usize = 0;
 /// … and this if it has waited too long.
 const IMPATIENT: usize = 4;
 
-/// Unpark token: readers have been counted in.
-const ADMITTED: usize = 2;
+/// Unpark token: all readers have been counted in, not only those that were impatient.
+const ALL_ADMITTED: usize = 2;
 /// Unpark token: the writer or upgradable reader owns its bit.
 const HANDED_OVER: usize = 4;
 /// Unpark token: the writer or upgradable reader is marked as `AWAKE`.

@@ -2,8 +2,8 @@
 //! parent module.
 
 use super::{
-    ADMITTED, AWAKE, DRAINS, HANDED_OVER, IMPATIENT, ONE_READER, PARKED, READ, READERS, RawRwLock,
-    UPGRADABLE, WOKEN, WRITER, is_claimable,
+    ALL_ADMITTED, AWAKE, DRAINS, HANDED_OVER, IMPATIENT, ONE_READER, PARKED, READ, READERS,
+    RawRwLock, UPGRADABLE, WOKEN, WRITER, is_claimable,
 };
 use crate::deadline::Deadline;
 use crate::parking::{self, BATCH, FilterOp, ParkResult, ParkToken, UnparkToken};
@@ -60,23 +60,29 @@ impl RawRwLock {
         // which keeps the lock alive and the admission of readers right.
         let claimable = Cell::new(is_claimable(add));
         // Patient readers are woken if nobody comes first who claims a bit, or if we stay and they may join us.
-        let readers_too = Cell::new(add != 0);
+        let readers_too = Cell::new(add != 0 || fair);
         loop {
             let picked = Cell::new(0);
             let given = Cell::new(0);
+            // Readers that must come in, and patient ones.
             let left_out = Cell::new(false);
+            let passed_over = Cell::new(false);
             // A writer is being woken, or handed its bit.
             let claims = Cell::new(false);
             let choose = |ParkToken(waiter)| {
                 if waiter & !IMPATIENT == READ {
                     let impatient = waiter & IMPATIENT != 0;
                     // One place is for the writer, wherever it is in the queue: later we no longer own its bit.
-                    if picked.get() == BATCH - 1 || !(impatient || readers_too.get()) {
+                    let full = picked.get() == BATCH - 1;
+                    if !(impatient || readers_too.get()) {
+                        passed_over.set(true);
+                        return FilterOp::Skip;
+                    } else if full {
                         left_out.set(true);
                         return FilterOp::Skip;
                     }
                     picked.set(picked.get() + 1);
-                    if impatient {
+                    if impatient || fair {
                         given.set(given.get() + ONE_READER);
                     }
                     return FilterOp::Unpark;
@@ -97,20 +103,22 @@ impl RawRwLock {
             let callback = |_, more| {
                 // ORDERING: as in `choose`.
                 let awake = self.state.load(Relaxed) & AWAKE != 0;
-                // If somebody claims a bit, its release will look after those who are left.
-                let again = left_out.get() && (readers_too.get() || !(claims.get() || awake));
-                left_out.set(again);
-                let stay = if again { ONE_READER } else { 0 };
+                // If somebody claims a bit, its release will look after the patient ones.
+                if passed_over.get() && !(claims.get() || awake) {
+                    left_out.set(true);
+                }
+                let stay = if left_out.get() { ONE_READER } else { 0 };
                 let keep = if more { !0 } else { !PARKED };
                 let next = |state| (state - remove + add + given.get() + stay) & keep;
                 // ORDERING: Release pairs with the Acquire of whoever is admitted, handed its bit, or enters
                 // next; Relaxed, since we look at nothing that others have written.
                 let before = self.state.fetch_update(Release, Relaxed, |s| Some(next(s)));
                 after.set(next(before.unwrap_or_default()));
+                let readers = if fair { ALL_ADMITTED } else { 0 };
                 match given.get() & (WRITER | UPGRADABLE | AWAKE) {
-                    0 => UnparkToken(ADMITTED),
-                    AWAKE => UnparkToken(ADMITTED | WOKEN),
-                    _ => UnparkToken(ADMITTED | HANDED_OVER),
+                    0 => UnparkToken(readers),
+                    AWAKE => UnparkToken(readers | WOKEN),
+                    _ => UnparkToken(readers | HANDED_OVER),
                 }
             };
             let key = self.key();

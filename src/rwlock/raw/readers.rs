@@ -1,12 +1,12 @@
 //! Readers: how they come in and leave. The states and the invariants are in the parent module.
 
 use super::{
-    ASYMMETRIC, BIASED, DRAINS, IMPATIENT, MAX_READERS, ONE_READER, READ, READERS, RawRwLock, WARM,
-    WRITER, revocation_key, too_many_readers,
+    ALL_ADMITTED, ASYMMETRIC, BIASED, DRAINS, IMPATIENT, MAX_READERS, ONE_READER, READ, READERS,
+    RawRwLock, WARM, WRITER, revocation_key, too_many_readers,
 };
 use crate::deadline::Deadline;
 use crate::fence;
-use crate::parking::{ParkResult, ParkToken};
+use crate::parking::{ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::Patience;
 use crate::rwlock::bias::{self, Slot};
@@ -165,7 +165,9 @@ impl RawRwLock {
                 _ => deadline,
             };
             match self.park(ParkToken(READ | impatient), 0, until, blocked) {
-                ParkResult::Unparked(_) if impatient != 0 => {
+                ParkResult::Unparked(UnparkToken(given))
+                    if impatient != 0 || given & ALL_ADMITTED != 0 =>
+                {
                     // ORDERING: Acquire pairs with the Release by which the writer counted us in.
                     if self.state.load(Acquire) / ONE_READER > limit {
                         // SAFETY: we were counted in.
