@@ -11,7 +11,7 @@ use anteroom::{RwLock, RwLockReadGuard};
 models! {
     a_reader_publishes_while_a_writer_revokes: 3 own_line,
     a_reader_publishes_while_a_writer_revokes: 3 asymmetric,
-    two_readers_publish_while_a_writer_revokes: 2 own_line,
+    two_readers_publish_while_a_writer_revokes: 1 own_line,
     two_writers_revoke: 2 own_line,
     a_reader_comes_back_after_a_writer: 3 own_line,
     an_upgrade_revokes: 3 own_line,
@@ -25,7 +25,7 @@ models! {
     a_slot_is_used_for_another_lock: 3 own_line,
     a_slot_is_used_for_another_lock: 3 asymmetric,
     a_reader_without_a_free_slot: 3 own_line,
-    a_third_thread_has_no_row: 2 own_line,
+    a_third_thread_has_no_row: 1 own_line,
     a_recursive_reader_passes_a_revoking_writer: 3 own_line,
     the_recursive_read_outlives_the_other: 3 own_line,
     a_lock_becomes_biased_beside_a_writer: 3 warming,
