@@ -26,6 +26,8 @@ models! {
     an_upgradable_downgrade_lets_a_writer_come: 2,
     a_recursive_reader_passes_a_waiting_writer: any,
     a_writer_admits_all_readers: 3,
+    readers_join_an_upgradable_one_that_was_woken: 2,
+    readers_join_an_upgradable_one_that_was_woken: 2 impatient,
     a_fair_unlock_hands_over: 3,
     a_bumping_reader_lets_a_writer_in: 2,
     the_next_writer_may_free_the_lock: 4,
@@ -230,6 +232,23 @@ fn a_recursive_reader_passes_a_waiting_writer() {
 /// With a batch of one, a writer that leaves admits them one by one, and must not lose the lock meanwhile.
 fn a_writer_admits_all_readers() {
     beside(write, &[read_once, read_once], 1);
+}
+
+/// Whoever releases while a thread is awake looks after nobody. A review found that readers then slept for as long as the
+/// upgradable one stayed.
+fn readers_join_an_upgradable_one_that_was_woken() {
+    let lock = new();
+    let guard = lock.write();
+    let reader = lock.spawn(read_once);
+    let upgradable = lock.spawn(|lock| {
+        let seen = lock.upgradable_read();
+        reader.join().unwrap();
+        drop(seen);
+    });
+    drop(guard);
+    write(&lock);
+    upgradable.join().unwrap();
+    rest(lock, 1);
 }
 
 fn a_fair_unlock_hands_over() {

@@ -40,7 +40,8 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// Reading panics when there are 2²³ readers (which takes forgotten guards); the lock is then as it was. Writing panics,
-/// with the lock as it was, if the system refuses the `membarrier` call that it granted before (a sandbox entered late).
+/// with the lock as it was, if the system refuses the `membarrier` call that it granted before (a sandbox entered late);
+/// taking a write again that a guard gave up for a while aborts then.
 ///
 /// # Forgotten guards
 /// A read guard that is forgotten keeps writers out for good, as with every lock. Here it may do so by its lock's address:

@@ -57,6 +57,11 @@ fn find(address: usize) -> (&'static AtomicU64, u64) {
     (&slots()[index], hash << TAG_SHIFT)
 }
 
+/// Whether slot and tag are the whole address.
+fn fits(address: usize) -> bool {
+    address as u64 >> ADDRESS_BITS == 0
+}
+
 #[inline(always)]
 fn slot(address: usize) -> &'static AtomicU64 {
     find(address).0
@@ -82,6 +87,9 @@ pub(crate) enum Waiting {
 
 /// Who waits for the lock at this address.
 pub(crate) fn waiting(address: usize) -> Waiting {
+    if !fits(address) {
+        return Waiting::Parked;
+    }
     let (slot, tag) = find(address);
     // ORDERING: as in `any`.
     let state = slot.load(Relaxed);
@@ -111,7 +119,7 @@ pub(crate) fn wake(address: usize) -> bool {
     let (slot, tag) = find(address);
     let mut marked = false;
     let next = |state| {
-        marked = state & AWAKE == 0 && address >> (ADDRESS_BITS - 1) >> 1 == 0;
+        marked = state & AWAKE == 0 && fits(address);
         let state = state - ONE_PARKED;
         Some(if marked {
             state & SOMEBODY | tag | AWAKE

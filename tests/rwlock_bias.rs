@@ -191,6 +191,20 @@ fn a_forgotten_reader_leaves_with_its_lock() {
     }
 }
 
+/// A review found that a recursive reader took what is left at the old address of a lock for a read of the new one.
+#[test]
+fn what_a_moved_lock_leaves_lets_nobody_pass_a_writer() {
+    let mut place = RwLock::new(0);
+    (0..3).for_each(|_| assert_eq!(*place.read(), 0));
+    mem::forget(place.read());
+    let moved = mem::replace(&mut place, RwLock::new(1));
+    let writer = place.write();
+    assert!(place.try_read_recursive().is_none());
+    drop(writer);
+    assert_eq!(*place.read(), 1);
+    drop(moved);
+}
+
 #[test]
 fn a_reader_that_gives_way_is_a_reader_again() {
     must_end(|| {

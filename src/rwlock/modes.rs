@@ -40,7 +40,7 @@ macro_rules! mode {
 }
 
 mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read, RawRwLock::is_reader_waited_for);
-mode!(Exclusive: |raw: &RawRwLock| raw.write(Deadline::NEVER), RawRwLock::unlock_write, RawRwLock::unlock_write_fair, RawRwLock::is_waited_for);
+mode!(Exclusive: RawRwLock::write_again, RawRwLock::unlock_write, RawRwLock::unlock_write_fair, RawRwLock::is_waited_for);
 mode!(Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER), RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair, RawRwLock::is_waited_for);
 
 /// Writers.

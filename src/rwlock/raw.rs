@@ -46,7 +46,8 @@
 //!    which borrows the lock.
 //! 6. `AWAKE` says that a thread was woken that waits for `WRITER` and `UPGRADABLE` to go, and has neither set its bit
 //!    nor gone back to sleep; it clears the mark in the same step. Until then nobody else is woken by those who
-//!    release: by the end of the mark that thread sees what they have released.
+//!    release: by the end of the mark that thread sees what they have released. If somebody becomes the upgradable reader
+//!    meanwhile, it lets in the readers that were left in the queue.
 //! 7. While a reader is in its slot and inside, `BIASED` is set: only an owner of `WRITER` who has seen every slot
 //!    without this lock clears it, with `WRITER`. While `WRITER` is set, `WARM`, `BIASED` and `ASYMMETRIC` do not
 //!    change, and nobody comes in by publishing.
@@ -190,7 +191,13 @@ impl RawRwLock {
                 .state
                 .compare_exchange_weak(state, (state | bit) & !mark, Acquire, Relaxed)
             {
-                Ok(_) => return true,
+                Ok(before) => {
+                    if bit == UPGRADABLE && before & (AWAKE | PARKED) == AWAKE | PARKED {
+                        // Whoever released left readers to the thread that is awake. They may join us.
+                        self.release(UPGRADABLE, UPGRADABLE, false);
+                    }
+                    return true;
+                }
                 Err(now) => state = now,
             }
         }
@@ -260,6 +267,22 @@ impl RawRwLock {
             self.data.exclusive();
         }
         taken
+    }
+
+    /// Takes a write that the caller's guard has given back for a while. The guard lives on, so this does not unwind.
+    pub(crate) fn write_again(&self) {
+        struct Abort;
+        impl Drop for Abort {
+            fn drop(&mut self) {
+                // A model that fails unwinds all its threads.
+                if cfg!(not(loom)) {
+                    std::process::abort();
+                }
+            }
+        }
+        let abort = Abort;
+        self.write(Deadline::NEVER);
+        std::mem::forget(abort);
     }
 
     #[cold]

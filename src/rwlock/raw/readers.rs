@@ -124,9 +124,10 @@ impl RawRwLock {
 
     /// Enters by counting itself in the word, which was `state` a moment ago.
     fn try_count(&self, mut state: u32, recursive: bool, limit: u32) -> bool {
-        // With readers inside, a writer only waits: those that are counted, or this thread itself, by bias.
-        let passes =
-            |state| recursive && (state & READERS != 0 || bias::slot_of(self.key()).is_some());
+        // With readers inside, a writer only waits: those that are counted, or this thread itself, by bias. (If the lock is
+        // not biased, its address in a slot is what a forgotten guard of another lock has left there.)
+        let published = |state| state & BIASED != 0 && bias::slot_of(self.key()).is_some();
+        let passes = |state| recursive && (state & READERS != 0 || published(state));
         while is_readable(state, passes(state)) {
             if state / ONE_READER >= limit {
                 too_many_readers();
