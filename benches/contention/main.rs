@@ -49,7 +49,7 @@ struct Options {
     /// How often each peer has its turn [default: 7]
     #[arg(long)]
     rounds: Option<usize>,
-    /// How long a turn takes with up to four threads; twice as long with more [default: 30]
+    /// How long a turn takes with up to four threads; twice as long with more [default: 25]
     #[arg(long)]
     slice_ms: Option<u64>,
     /// Also the waits of 8 and of 32 threads, for every section and gap
@@ -72,7 +72,7 @@ fn main() {
         return;
     }
     let options = Options::parse();
-    let (rounds, slice_ms) = if options.quick { (3, 10) } else { (7, 30) };
+    let (rounds, slice_ms) = if options.quick { (3, 10) } else { (7, 25) };
     let plan = Plan {
         rounds: options.rounds.unwrap_or(rounds).max(1),
         slice: Duration::from_millis(options.slice_ms.unwrap_or(slice_ms).max(1)),
