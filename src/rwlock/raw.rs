@@ -28,8 +28,8 @@
 //! asymmetric pair ([`crate::fence`]) costs readers nothing, but a writer some ten microseconds, so it is for locks that
 //! are hardly ever written: `ASYMMETRIC` says that readers rely on it.
 //!
-//! A writer turns the bias off. The first reader after it sets `WARM` as it counts itself, the second `BIASED`; later
-//! a reader sets `ASYMMETRIC` ([`super::bias::promotes`]).
+//! A writer turns the bias off. The first reader after it sets `WARM` as it counts itself, the second `BIASED`
+//! (where many threads read, a later one: [`super::bias::begins`]). Later a reader sets `ASYMMETRIC` ([`super::bias::promotes`]).
 //!
 //! ## Invariants
 //! 1. `WRITER` and `UPGRADABLE` are never both set; only their owner clears or exchanges them, and while either

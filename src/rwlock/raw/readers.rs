@@ -226,17 +226,18 @@ impl RawRwLock {
     }
 }
 
-/// What a reader that counts itself adds to the bias: the second such after a writer makes the lock biased.
+/// What a reader that counts itself adds to the bias: the second such after a writer, or a later one, makes the lock
+/// biased.
 #[inline]
 fn warmer(state: u32) -> u32 {
     #[cfg(loom)]
-    if crate::primitive::modeled::bias() == crate::primitive::modeled::Bias::Never {
+    if !bias::begins() {
         return 0;
     }
     match state & (WRITER | WARM) {
         0 => WARM,
-        WARM => BIASED,
-        // A writer waits: what it has seen must not change.
+        WARM if bias::begins() => BIASED,
+        // Or a writer waits: what it has seen must not change.
         _ => 0,
     }
 }
