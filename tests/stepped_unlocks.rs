@@ -8,6 +8,8 @@
 mod common;
 #[path = "common/page.rs"]
 mod page;
+#[path = "common/steps.rs"]
+mod steps;
 
 use anteroom::{
     Condvar, MappedMutexGuard, Mutex, MutexGuard, RwLock, RwLockReadGuard,
@@ -16,91 +18,10 @@ use anteroom::{
 use common::{asleep_for_good, must_end, until};
 use page::Page;
 use std::cell::Cell;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
-use std::{arch, mem, ptr, thread};
-
-/// What is done after each instruction, in the handler of a signal: it allocates nothing, waits for no lock that
-/// the stepped thread may hold, and leaves `errno` alone, since what it calls succeeds. It is told whether the
-/// instruction was a system call.
-type AfterEach<'a> = dyn Fn(bool) + 'a;
-
-thread_local! {
-    static AFTER_EACH: Cell<Option<&'static AfterEach<'static>>> = const { Cell::new(None) };
-    static STEPS: Cell<usize> = const { Cell::new(0) };
-    static GUARDED: Cell<Option<&'static Page>> = const { Cell::new(None) };
-    static TOUCHED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// SIGTRAP: one instruction has been run.
-extern "C" fn trap(_signal: libc::c_int, _info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    const SYSCALL: [u8; 2] = [0x0f, 0x05];
-    let Some(after_each) = AFTER_EACH.get() else {
-        return;
-    };
-    STEPS.set(STEPS.get() + 1);
-    // SAFETY: the kernel gives a valid one.
-    let context = unsafe { &*context.cast::<libc::ucontext_t>() };
-    let next = context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
-    // SAFETY: two bytes of the code that has just been run, or before what it has jumped to, which is code as well.
-    let instruction = unsafe { ptr::read_unaligned((next - 2) as *const [u8; 2]) };
-    after_each(instruction == SYSCALL);
-}
-
-/// SIGSEGV: notes that the page was touched, opens it, and lets the thread go on.
-extern "C" fn fault(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
-    // SAFETY: the kernel gives a valid one.
-    let info = unsafe { &*info };
-    // SAFETY: a SIGSEGV has an address.
-    let address = unsafe { info.si_addr() };
-    match GUARDED.get() {
-        Some(page) if address.addr() & !0xfff == page.start().addr() => {
-            page.open();
-            TOUCHED.set(true);
-        }
-        _ => {
-            // Not ours: the instruction is run again, and now ends the process.
-            // SAFETY: the default action is always allowed.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
-        }
-    }
-}
-
-fn install_handlers() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let handlers = [
-            (libc::SIGTRAP, trap as *const () as usize),
-            (libc::SIGSEGV, fault as *const () as usize),
-        ];
-        for (signal, handler) in handlers {
-            // SAFETY: all zeros is a valid `sigaction`: no flags, an empty mask.
-            let mut action: libc::sigaction = unsafe { mem::zeroed() };
-            action.sa_flags = libc::SA_SIGINFO;
-            action.sa_sigaction = handler;
-            // SAFETY: the handlers do only what is allowed in one, as they say.
-            let result = unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
-            assert_eq!(result, 0);
-        }
-    });
-}
-
-/// Runs `f`, and `after_each` after each of its instructions.
-fn step_through(f: impl FnOnce(), after_each: &AfterEach<'_>) {
-    install_handlers();
-    // SAFETY: it is not used any more when this returns.
-    let after_each: &'static AfterEach<'static> = unsafe { mem::transmute(after_each) };
-    STEPS.set(0);
-    AFTER_EACH.set(Some(after_each));
-    // SAFETY: sets the trap flag; the handler is installed. The stack is as before.
-    unsafe { arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
-    f();
-    // SAFETY: clears the trap flag.
-    unsafe { arch::asm!("pushfq", "and qword ptr [rsp], -0x101", "popfq") };
-    AFTER_EACH.set(None);
-    assert!(STEPS.get() > 2, "it was not stepped");
-}
+use std::{mem, thread};
+use steps::{step_through, touches};
 
 /// What is stepped.
 trait Lock: Default + Sync + 'static {
@@ -137,6 +58,7 @@ fn check_untouched<L: Lock, G>(
     let left = &AtomicUsize::new(0);
     let woken = Cell::new(false);
     let freed = Cell::new(false);
+    let touched = Cell::new(false);
     let free_if_possible = |system_call| {
         // Once a system call may have woken those who sleep, they get the time to leave.
         woken.set(woken.get() || system_call);
@@ -159,12 +81,9 @@ fn check_untouched<L: Lock, G>(
                 left.fetch_add(1, SeqCst);
             });
         }
-        GUARDED.set(Some(page));
-        TOUCHED.set(false);
-        step_through(|| unlock(guard), &free_if_possible);
-        GUARDED.set(None);
+        touched.set(touches(page, || unlock(guard), &free_if_possible));
     });
-    assert!(!TOUCHED.get(), "touched after it was free");
+    assert!(!touched.get(), "touched after it was free");
     freed.get()
 }
 
