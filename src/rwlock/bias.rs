@@ -117,7 +117,7 @@ fn take_row() -> Option<&'static Row> {
     if ASKED.with(|asked| asked.replace(true)) {
         return None;
     }
-    let take = |row: &&Row| {
+    let take = |(_, row): &(usize, &Row)| {
         // ORDERING: Acquire, also where the row is somebody's: that it was taken happens before what we publish, and
         // so a writer that sees that does not stop before this row. And it pairs with the Release of a row's last
         // owner.
@@ -126,15 +126,12 @@ fn take_row() -> Option<&'static Row> {
     };
     // There is no lease to be had when the thread is ending.
     let lease = |lease: &Lease| {
-        let row = rows().iter().find(take);
-        lease.0.set(row);
+        let (_index, row) = rows().iter().enumerate().find(take)?;
+        lease.0.set(Some(row));
+        // ORDERING: Relaxed; a number that spreads costs, and orders nothing.
         #[cfg(not(loom))]
-        if let Some(row) = row {
-            let index = row as *const Row as usize - rows().as_ptr() as usize;
-            // ORDERING: Relaxed; a number that spreads costs, and orders nothing.
-            IN_USE.fetch_max(index / size_of::<Row>() + 1, Relaxed);
-        }
-        row
+        IN_USE.fetch_max(_index + 1, Relaxed);
+        Some(row)
     };
     let row = LEASE.try_with(lease).ok().flatten();
     MINE.with(|mine| mine.set(row));

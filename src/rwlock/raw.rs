@@ -241,7 +241,7 @@ impl RawRwLock {
 
     #[inline]
     pub(crate) fn try_write(&self) -> bool {
-        // ORDERING: Relaxed; `is_drained` looks again. This look spares readers a revocation for nothing.
+        // ORDERING: Relaxed; `drain_at_once` looks again. This look spares readers a revocation for nothing.
         let biased = self.state.load(Relaxed) & BIASED != 0;
         let free = |state| state & (READERS | WRITER | UPGRADABLE) == 0;
         if (biased && self.is_published()) || !self.try_claim(WRITER, 0, free) {
