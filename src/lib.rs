@@ -11,10 +11,12 @@ mod rwlock;
 mod semaphore;
 #[cfg(not(loom))]
 mod spin;
+#[cfg(not(loom))]
+mod turns;
 mod waiters;
 
 #[cfg(loom)]
-use primitive::modeled::spin;
+use primitive::modeled::{spin, turns};
 
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::Guard;

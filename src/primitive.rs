@@ -97,10 +97,7 @@ pub(crate) struct Patience(Option<std::time::Instant>);
 #[cfg(not(loom))]
 impl Patience {
     /// About ten times what it takes a woken thread to run on the machine of the `contention` benchmark.
-    const LITTLE: std::time::Duration = std::time::Duration::from_micros(500);
-
-    /// Direct hand-offs leave a lock idle until the thread runs, so they must stay rare.
-    const ALL: std::time::Duration = std::time::Duration::from_millis(5);
+    const ALL: std::time::Duration = std::time::Duration::from_micros(500);
 
     /// The clock starts at the first question, so that a thread which never parks never reads it.
     pub(crate) fn new() -> Self {
@@ -109,29 +106,18 @@ impl Patience {
 
     /// Whether this call has waited for half a millisecond.
     pub(crate) fn exhausted(&mut self) -> bool {
-        self.elapsed() >= Self::LITTLE
+        self.0.get_or_insert_with(std::time::Instant::now).elapsed() >= Self::ALL
     }
 
     /// Until when a waiter sleeps that nobody may wake before it is impatient, if its own deadline is not earlier.
     pub(crate) fn limit(deadline: crate::deadline::Deadline) -> crate::deadline::Deadline {
-        deadline.min(crate::deadline::Deadline::after(Self::LITTLE))
-    }
-
-    /// Whether this call has waited for five milliseconds.
-    pub(crate) fn lost(&mut self) -> bool {
-        self.elapsed() >= Self::ALL
-    }
-
-    fn elapsed(&mut self) -> std::time::Duration {
-        self.0.get_or_insert_with(std::time::Instant::now).elapsed()
+        deadline.min(crate::deadline::Deadline::after(Self::ALL))
     }
 
     /// How much longer this call may wait before it has waited too long, if it has not. Starts the clock too.
     pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
         let now = std::time::Instant::now();
         let waited = now - *self.0.get_or_insert(now);
-        Self::LITTLE
-            .checked_sub(waited)
-            .filter(|left| !left.is_zero())
+        Self::ALL.checked_sub(waited).filter(|left| !left.is_zero())
     }
 }

@@ -8,8 +8,8 @@
 //! **More threads than processors.** A spinner needs a processor, and so does whoever it waits for. So after its first looks
 //! a waiter goes on only while fewer threads of this process spin than there are other processors; else it parks at
 //! once. (One that was woken goes on in any case.) Every [`SLICE`] a spinning thread yields once, for others of which it
-//! knows nothing. And where a lock may be held by many at once ([`Spin::yielding`]), a waiter that may not spin yields
-//! before it parks: with many threads it is likely that one of them lost its processor in the middle of a short section.
+//! knows nothing. And a waiter yields before it parks: with many threads it is likely that one of them lost its
+//! processor in the middle of a short section, and to park before that one goes on would leave a processor idle.
 //!
 //! **Hot locks** ([`Spin::hot`]). Where critical sections and the gaps between them are tiny, two threads that take turns
 //! spend their time on moving the lock's cache line; the best that they can do is to run one at a time. A thread
@@ -46,11 +46,8 @@ const SAMPLE: u32 = 8;
 /// that wait for each other awake may keep all others out for as long as the system lets them.
 const SLICE: Duration = Duration::from_micros(100);
 
-/// How often a waiter yields where there is no processor to spin on.
+/// How often a waiter yields before it parks.
 const YIELDS: u32 = 2;
-
-/// How long whoever has released stands aside for an eager waiter, in pauses: about a microsecond.
-const MOMENT: u32 = 60;
 
 /// How many threads spin beyond their first looks.
 static SPINNING: AtomicUsize = AtomicUsize::new(0);
@@ -92,7 +89,7 @@ impl Spin {
     pub(crate) fn new() -> Self {
         Spin {
             pauses: 1,
-            yields: 0,
+            yields: YIELDS,
             counted: None,
             rested: false,
         }
@@ -108,15 +105,6 @@ impl Spin {
         }
     }
 
-    /// For a lock that many may hold at once. If there is no processor to spin on, then one of them may have lost its own
-    /// in the middle of a short section, and yielding lets it end that.
-    pub(crate) fn yielding() -> Self {
-        Spin {
-            yields: YIELDS,
-            ..Spin::new()
-        }
-    }
-
     /// For a lock that may be hot. If the wait ends well, call [`got_it`](Self::got_it).
     pub(crate) fn hot() -> Self {
         let mut spin = Spin::new();
@@ -126,12 +114,11 @@ impl Spin {
         }
         if heat.quiet_turns > 0 {
             heat.quiet_turns -= 1;
-            if let Some(start) = spin.count() {
-                while start.elapsed() < QUIET {
-                    hint::spin_loop();
-                }
-                spin.rested = true;
+            let start = Instant::now();
+            while start.elapsed() < QUIET {
+                hint::spin_loop();
             }
+            spin.rested = true;
         }
         HEAT.set(heat);
         spin
@@ -158,7 +145,7 @@ impl Spin {
             self.stop();
             if self.yields > 0 {
                 self.yields -= 1;
-                thread::yield_now();
+                give_way();
                 return true;
             }
             self.pauses = 0;
@@ -182,7 +169,7 @@ impl Spin {
         if SPINNING.fetch_add(1, Relaxed) < most_spinning() {
             let now = Instant::now();
             self.counted = Some(now);
-            give_way(now);
+            give_way_at_times(now);
         } else {
             SPINNING.fetch_sub(1, Relaxed);
         }
@@ -205,20 +192,15 @@ impl Drop for Spin {
 
 /// Yields if this thread has not done so for [`SLICE`]. If others are waiting for its processor, it comes back when its
 /// time to spin is over.
-fn give_way(now: Instant) {
+fn give_way_at_times(now: Instant) {
     let due = |then: Option<Instant>| then.is_none_or(|then| now - then >= SLICE);
     if due(GAVE_WAY.get()) {
         GAVE_WAY.set(Some(now));
-        thread::yield_now();
+        give_way();
     }
 }
 
-/// Pauses for a moment at most, while `condition` holds.
-pub(crate) fn a_moment_while(condition: impl Fn() -> bool) {
-    for _ in 0..MOMENT {
-        if !condition() {
-            return;
-        }
-        hint::spin_loop();
-    }
+/// Lets others run on this processor, if any want to.
+pub(crate) fn give_way() {
+    thread::yield_now();
 }

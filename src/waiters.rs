@@ -4,21 +4,24 @@
 //! lives elsewhere: in a table that is never freed, in the slot that the lock's address hashes to.
 //!
 //! ```text
-//! 63      29   28        2       1       0
-//! +----------+------------+-------+-------+
-//! |   tag    |   parked   | EAGER | AWAKE |
-//! +----------+------------+-------+-------+
+//! 63      29   28        3      2       1       0
+//! +----------+------------+------+-------+-------+
+//! |   tag    |   parked   | SEEN | EAGER | AWAKE |
+//! +----------+------------+------+-------+-------+
 //! ```
 //!
 //! - **`parked`** is at least the number of threads that are parked in the queues of the addresses that
 //!   share the slot. It may be more (a thread counts itself before it parks; two addresses collide), which costs an
 //!   unlocker a needless look at a queue. Whoever takes a thread out of a queue, under that queue's lock, takes
 //!   it off the count too.
+//! - **`SEEN`** says that no unlocker can miss it that somebody is parked, since the time when one of those who are made
+//!   sure of it ([`Nap`]). It falls when `parked` comes to zero. So only the first of a crowd has to make sure.
 //! - **`AWAKE`** says that a thread was woken for the lock whose tag stands there, and has neither got the lock nor gone
 //!   back to sleep. Until then nobody else is woken for it: a second thread could only get in the first one's way, and a
 //!   wake-up costs many critical sections. Slot and tag together are the whole address, so a collision never says
 //!   this of another lock.
-//! - **`EAGER`** says that this thread has been waiting for long: whoever has unlocked stands aside for a moment.
+//! - **`EAGER`** says that such a thread did not get the lock, went back to sleep, and has waited for long. It falls with
+//!   the next hand-over, or when nobody is parked.
 //!
 //! The duty to wake the next one passes from the unlocker that sees `AWAKE` to the thread that is awake. It takes the
 //! lock, and then its own unlock sees those who are parked; or it parks again, and then it looks at the lock after it
@@ -27,7 +30,8 @@
 use crate::deadline::Deadline;
 use crate::fence;
 use crate::parking::{self, ParkResult, ParkToken};
-use crate::primitive::{AtomicU64, Ordering::Relaxed, table};
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::{AtomicU64, table};
 use std::time::Duration;
 
 /// A collision costs a needless look at a queue, so there are many more slots than locks that are likely to be waited
@@ -40,7 +44,8 @@ const TAG_BITS: u32 = ADDRESS_BITS - INDEX_BITS;
 
 const AWAKE: u64 = 1;
 const EAGER: u64 = 2;
-const ONE_PARKED: u64 = 4;
+const SEEN: u64 = 4;
+const ONE_PARKED: u64 = 8;
 const TAG_SHIFT: u32 = u64::BITS - TAG_BITS;
 /// Everything but the tag.
 const SOMEBODY: u64 = (1 << TAG_SHIFT) - 1;
@@ -74,43 +79,40 @@ pub(crate) fn any(address: usize) -> bool {
     slot(address).load(Relaxed) & SOMEBODY != 0
 }
 
-/// Who waits for a lock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Waiting {
-    /// Perhaps somebody is parked, and nobody is known to be awake.
-    Parked,
-    /// Somebody is awake.
-    Awake,
-    /// Somebody is awake, and in a hurry.
-    Eager,
-}
-
-/// Who waits for the lock at this address.
-pub(crate) fn waiting(address: usize) -> Waiting {
-    if !fits(address) {
-        return Waiting::Parked;
-    }
+/// Whether a thread is marked as awake for the lock at this address.
+pub(crate) fn is_awake(address: usize) -> bool {
     let (slot, tag) = find(address);
     // ORDERING: as in `any`.
     let state = slot.load(Relaxed);
-    match state & (AWAKE | EAGER) {
-        0 => Waiting::Parked,
-        _ if state & !SOMEBODY != tag => Waiting::Parked,
-        AWAKE => Waiting::Awake,
-        _ => Waiting::Eager,
-    }
+    fits(address) && state & AWAKE != 0 && state & !SOMEBODY == tag
 }
 
-/// `threads` more are parked there.
-pub(crate) fn add(address: usize, threads: usize) {
-    // ORDERING: Relaxed; a thread that adds itself calls `fence::heavy` before it relies on being seen.
-    slot(address).fetch_add(threads as u64 * ONE_PARKED, Relaxed);
+/// `threads` more are parked there. Returns whether every unlocker sees it.
+pub(crate) fn add(address: usize, threads: usize) -> bool {
+    // ORDERING: Acquire pairs with `seen`: what the thread that called it looks at after its `heavy` is not older for the
+    // caller.
+    slot(address).fetch_add(threads as u64 * ONE_PARKED, Acquire) & SEEN != 0
+}
+
+/// The caller, who is counted, has called `heavy` since.
+fn seen(address: usize) {
+    // ORDERING: Release, for `add`.
+    slot(address).fetch_or(SEEN, Release);
+}
+
+/// The state with one thread less that is parked.
+fn less_one(state: u64) -> u64 {
+    let state = state - ONE_PARKED;
+    match state & SOMEBODY {
+        0..ONE_PARKED => state & !(SEEN | EAGER),
+        _ => state,
+    }
 }
 
 /// One thread is parked there no more.
 pub(crate) fn remove_one(address: usize) {
-    // ORDERING: Relaxed; seen late, it costs an unlocker one look at a queue.
-    slot(address).fetch_sub(ONE_PARKED, Relaxed);
+    // ORDERING: Relaxed, both; seen late, it costs an unlocker one look at a queue.
+    let _ = slot(address).fetch_update(Relaxed, Relaxed, |state| Some(less_one(state)));
 }
 
 /// One thread is parked there no more, for it is being woken. Returns whether it is now marked as awake, and then it must
@@ -120,7 +122,7 @@ pub(crate) fn wake(address: usize) -> bool {
     let mut marked = false;
     let next = |state| {
         marked = state & AWAKE == 0 && fits(address);
-        let state = state - ONE_PARKED;
+        let state = less_one(state);
         Some(if marked {
             state & SOMEBODY | tag | AWAKE
         } else {
@@ -132,15 +134,28 @@ pub(crate) fn wake(address: usize) -> bool {
     marked
 }
 
-/// The thread that is awake is in a hurry.
+/// The caller is about to park, has been awake before, and has waited for long.
 pub(crate) fn hurry(address: usize) {
     // ORDERING: Relaxed; seen late, it is a delay.
     slot(address).fetch_or(EAGER, Relaxed);
 }
 
+/// Whether somebody who waits for a lock with this slot has waited for long, and in vain.
+pub(crate) fn is_eager(address: usize) -> bool {
+    // ORDERING: as in `any`.
+    slot(address).load(Relaxed) & EAGER != 0
+}
+
+/// One thread is parked there no more, for it is handed the lock.
+pub(crate) fn hand_over(address: usize) {
+    let next = |state| Some(less_one(state) & !EAGER);
+    // ORDERING: as in `remove_one`.
+    let _ = slot(address).fetch_update(Relaxed, Relaxed, next);
+}
+
 /// The thread that was awake is about to park again.
 fn asleep_again(address: usize) {
-    let next = |state| Some((state & !(AWAKE | EAGER)) + ONE_PARKED);
+    let next = |state| Some((state & !AWAKE) + ONE_PARKED);
     // ORDERING: Relaxed, as in `add`.
     let _ = slot(address).fetch_update(Relaxed, Relaxed, next);
 }
@@ -148,7 +163,7 @@ fn asleep_again(address: usize) {
 /// The thread that is awake has got the lock.
 pub(crate) fn got_it(address: usize) {
     // ORDERING: Relaxed; it comes before our own unlock, which looks at the same slot.
-    slot(address).fetch_and(!(AWAKE | EAGER), Relaxed);
+    slot(address).fetch_and(!AWAKE, Relaxed);
 }
 
 /// How long a counted waiter sleeps before it makes sure that it is seen, so that it rarely has to.
@@ -157,6 +172,10 @@ pub(crate) fn got_it(address: usize) {
 /// without one: nearly always the unlocker sees it all the same, and if not, it has lost no more than that.
 /// Only then does it call `heavy`, look again, and sleep for good. The fence never costs more than a small part of
 /// the wait.
+///
+/// Whoever finds others counted, and them `SEEN`, may sleep for good at once: the slot has not been empty since that fence,
+/// so every unlocker that the fence does not show to a waiter goes to look at the queue. The exception is a thread
+/// that was awake: unlockers left because of its mark, and it must see what they did.
 pub(crate) struct Nap(Duration);
 
 impl Nap {
@@ -170,13 +189,20 @@ impl Nap {
         Nap(Self::SHORT)
     }
 
-    /// How long to sleep now. If that is until the deadline, every unlocker that releases after this sees the caller,
-    /// who has counted itself before.
-    fn limit(&self, deadline: Deadline) -> Deadline {
-        match self.0 > Self::SHORT && fence::heavy() {
-            true => deadline,
-            false => deadline.min(Deadline::after(self.0)),
+    /// Counts the caller, and says how long it may sleep now. If that is until the deadline, every unlocker that releases
+    /// after this sees that somebody is parked.
+    fn begin(&self, key: usize, awake: bool, deadline: Deadline) -> Deadline {
+        let first = self.0 == Self::SHORT;
+        if awake {
+            asleep_again(key);
+        } else if add(key, 1) && first {
+            return deadline;
         }
+        if first || !fence::heavy() {
+            return deadline.min(Deadline::after(self.0));
+        }
+        seen(key);
+        deadline
     }
 }
 
@@ -196,13 +222,8 @@ pub(crate) unsafe fn park(
     nap: &mut Nap,
     validate: impl FnOnce() -> bool,
 ) -> ParkResult {
-    if awake {
-        asleep_again(key);
-    } else {
-        add(key, 1);
-    }
-    // After `heavy`, an unlocker that `validate` does not see sees the count.
-    let limit = nap.limit(deadline);
+    // An unlocker that `validate` does not see then sees the count.
+    let limit = nap.begin(key, awake, deadline);
     let timed_out = |_, _| remove_one(key);
     // SAFETY: the caller's promise is the same.
     let result = unsafe { parking::park(key, token, limit, validate, || {}, timed_out) };

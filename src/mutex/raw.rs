@@ -18,12 +18,11 @@
 //!
 //! ## Fairness
 //! A running thread may take the mutex ahead of those that sleep (barging). Those that sleep are woken in their order,
-//! one at a time. One that has waited for longer than [`Patience`] likes is *eager* when it is awake: whoever unlocks
-//! stands aside for a microsecond. That costs next to nothing, but it is not certain. So one that has waited ten times
-//! longer says that in its park token, and the unlocker that finds it at the head of the queue takes the mutex
-//! again on its behalf, still under the queue's lock, and hands it over, which leaves the mutex idle until that thread
-//! runs. If somebody else was faster, that one's unlock comes to the same place. `unlock_fair` hands over without
-//! ever releasing.
+//! one at a time. One that was woken, did not get the mutex, and has waited for longer than [`Patience`] likes, says so.
+//! Then, when it is the waiters' turn ([`crate::turns`]), an unlocker takes the mutex again on behalf of the first in the
+//! queue, still under the queue's lock, and hands it over. If somebody else was faster, that one's unlock comes to the
+//! same place. And if it is the waiters' turn while the one who was woken does not come, then perhaps it has no
+//! processor to run on, and the unlocker yields its own. `unlock_fair` hands over without ever releasing.
 //!
 //! Sources: barging with parking by address, parking_lot (A. d'Antras, 2016) after WebKit's (F. Pizlo, 2015);
 //! the asymmetric unlock is this crate's.
@@ -34,7 +33,8 @@ use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToke
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU8, Patience, const_fn};
 use crate::spin::{self, Spin};
-use crate::waiters::{self, Nap, Waiting};
+use crate::turns;
+use crate::waiters::{self, Nap};
 use std::cell::Cell;
 use std::ptr;
 
@@ -48,13 +48,8 @@ const TRY_AWAKE: UnparkToken = UnparkToken(2);
 /// The mutex is yours already.
 const HANDED_OVER: UnparkToken = UnparkToken(1);
 
-/// What a waiter parks with …
-fn patient() -> ParkToken {
-    parking::late(3)
-}
-
-/// … and this if it has waited too long.
-fn impatient() -> ParkToken {
+/// What a waiter parks with.
+fn waiting() -> ParkToken {
     parking::late(0)
 }
 
@@ -145,36 +140,37 @@ impl RawMutex {
     /// After the mutex with this key, which may be gone, was released while somebody waits.
     #[cold]
     fn unlocked(key: usize) {
-        match waiters::waiting(key) {
-            Waiting::Parked => Self::wake_one(key),
-            Waiting::Awake => {}
-            // Another lock's waiter may stand in the slot a moment later; it is only a moment.
-            Waiting::Eager => spin::a_moment_while(|| waiters::waiting(key) == Waiting::Eager),
+        if !waiters::is_awake(key) {
+            Self::wake_one(key);
+        } else if turns::due_by_sample(key) && !Self::wake_one(key) {
+            turns::taken(key);
+            spin::give_way();
         }
     }
 
-    /// Wakes the first waiter for the mutex with this key, which may be gone; takes the mutex for it if it has
-    /// waited too long.
-    fn wake_one(key: usize) {
+    /// Wakes the first waiter for the mutex with this key, which may be gone, and takes the mutex for it if it is the
+    /// waiters' turn. Returns whether somebody was woken.
+    fn wake_one(key: usize) -> bool {
+        let turn = waiters::is_eager(key) && turns::due(key);
         let token = Cell::new(TRY);
         let mark = Cell::new(false);
         let choose = |waiter| {
-            if waiters::waiting(key) != Waiting::Parked {
+            if !turn && waiters::is_awake(key) {
                 return FilterOp::Stop;
             }
             // Those that were moved here come in numbers, and do little: the more of them are on their way, the better.
             if waiter == ParkToken(key) {
                 return FilterOp::Unpark;
             }
-            if waiter == patient() {
+            if waiter != waiting() {
+                return FilterOp::Skip;
+            }
+            if !turn {
                 mark.set(true);
                 return FilterOp::Unpark;
             }
-            if waiter != impatient() {
-                return FilterOp::Skip;
-            }
             let mutex = ptr::with_exposed_provenance::<Self>(key);
-            // SAFETY: this waiter parked as `impatient` under this key, so it borrows a mutex there
+            // SAFETY: this waiter parked as `waiting` under this key, so it borrows a mutex there
             // (invariant 2).
             let mutex = unsafe { &*mutex };
             // ORDERING: Relaxed; this exchange continues the release sequence of the store that it reads, and
@@ -186,11 +182,14 @@ impl RawMutex {
                 // Somebody barged in, and will come here too. Nobody behind this waiter may pass it.
                 return FilterOp::Stop;
             }
+            turns::taken(key);
             token.set(HANDED_OVER);
             FilterOp::Unpark
         };
         let callback = || {
-            if !mark.get() {
+            if token.get() == HANDED_OVER {
+                waiters::hand_over(key);
+            } else if !mark.get() {
                 waiters::remove_one(key);
             } else if waiters::wake(key) {
                 token.set(TRY_AWAKE);
@@ -198,14 +197,18 @@ impl RawMutex {
             token.get()
         };
         // SAFETY: the mutex may be gone, but `choose` picks only `late` tokens.
-        unsafe { parking::unpark_first(key, choose, callback) };
+        unsafe { parking::unpark_first(key, choose, callback) }
     }
 
-    /// Releases, and gives the mutex to the first waiter if there is one: it never looks free in between.
+    /// Releases, and gives the mutex to the first waiter if one is known: it never looks free in between.
     ///
     /// # Safety
     /// The caller owns the mutex.
     pub(crate) unsafe fn unlock_fair(&self) {
+        if !waiters::any(self.key()) {
+            // SAFETY: the caller's promise is the same.
+            return unsafe { self.unlock() };
+        }
         self.data.exclusive();
         let handed_over = |found, _| {
             if found {
@@ -241,9 +244,9 @@ impl RawMutex {
     fn lock_contended(&self, deadline: Deadline, mut awake: bool) -> bool {
         let key = self.key();
         let mut spin = Spin::hot();
-        let mut patience = Patience::new();
         let mut nap = Nap::new();
-        let mut duty = awake;
+        let mut patience = Patience::new();
+        let mut was_awake = awake;
         loop {
             // A look first: the exchange would take the line from its owner for nothing.
             // ORDERING: Relaxed; `try_take` orders what follows.
@@ -257,20 +260,19 @@ impl RawMutex {
             if spin.again() {
                 continue;
             }
-            let token = match patience.lost() {
-                true => impatient(),
-                false => patient(),
-            };
-            let result = self.park(token, awake, deadline, &mut nap);
+            if patience.exhausted() && was_awake {
+                waiters::hurry(key);
+            }
+            let result = self.park(awake, deadline, &mut nap);
             awake = result == ParkResult::Unparked(TRY_AWAKE);
-            duty |= awake;
+            was_awake |= awake;
             match result {
                 ParkResult::Unparked(HANDED_OVER) => {
                     self.receive();
                     return true;
                 }
                 ParkResult::TimedOut if deadline.passed() => {
-                    if duty {
+                    if was_awake {
                         self.pass_on();
                     }
                     return false;
@@ -278,9 +280,6 @@ impl RawMutex {
                 ParkResult::Unparked(_) | ParkResult::TimedOut | ParkResult::Invalid => {}
             }
             if awake {
-                if patience.exhausted() {
-                    waiters::hurry(key);
-                }
                 spin = Spin::woken();
             }
         }
@@ -303,12 +302,12 @@ impl RawMutex {
         debug_assert_eq!(state, LOCKED);
     }
 
-    fn park(&self, token: ParkToken, awake: bool, deadline: Deadline, nap: &mut Nap) -> ParkResult {
+    fn park(&self, awake: bool, deadline: Deadline, nap: &mut Nap) -> ParkResult {
         // ORDERING: Relaxed; the queue's lock orders this look against hand-overs, `heavy` against unlocks.
         let validate = || self.state.load(Relaxed) == LOCKED;
         // SAFETY: the key is our address, and we borrow the mutex. A condition variable may move its waiters here, but
         // nobody is moved away.
-        unsafe { waiters::park(self.key(), token, awake, deadline, nap, validate) }
+        unsafe { waiters::park(self.key(), waiting(), awake, deadline, nap, validate) }
     }
 
     /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that was

@@ -126,10 +126,6 @@ impl Patience {
         deadline
     }
 
-    pub(crate) fn lost(&mut self) -> bool {
-        self.exhausted()
-    }
-
     /// For ever, or, for the impatient, for one sleep that may end at any time.
     pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
         let asked = std::mem::replace(&mut self.asked, true);
@@ -146,15 +142,15 @@ pub(crate) mod spin {
     pub(crate) struct Spin;
 
     impl Spin {
+        pub(crate) fn new() -> Self {
+            Spin
+        }
+
         pub(crate) fn hot() -> Self {
             Spin
         }
 
         pub(crate) fn woken() -> Self {
-            Spin
-        }
-
-        pub(crate) fn yielding() -> Self {
             Spin
         }
 
@@ -169,7 +165,20 @@ pub(crate) mod spin {
         }
     }
 
-    pub(crate) fn a_moment_while(_: impl Fn() -> bool) {}
+    pub(crate) fn give_way() {}
+}
+
+/// Those of `src/turns.rs`: where waiters are impatient, every turn is a hand-over.
+pub(crate) mod turns {
+    pub(crate) fn due(_: usize) -> bool {
+        super::IMPATIENT.with(std::cell::Cell::get)
+    }
+
+    pub(crate) fn due_by_sample(address: usize) -> bool {
+        due(address)
+    }
+
+    pub(crate) fn taken(_: usize) {}
 }
 
 /// The same names as parking_lot_core has; its documentation says what each does.

@@ -69,7 +69,7 @@ impl RawRwLock {
     }
 
     fn wait_for_slot(&self, slot: &Slot, deadline: Deadline) -> bool {
-        let mut spin = Spin::yielding();
+        let mut spin = Spin::new();
         let mut nap = Nap::new();
         let key = self.key();
         while slot.holds(key) {
@@ -89,7 +89,7 @@ impl RawRwLock {
     }
 
     fn wait_for_counted(&self, deadline: Deadline) -> bool {
-        let mut spin = Spin::yielding();
+        let mut spin = Spin::new();
         while !self.nobody_is_counted() {
             if spin.again() {
                 continue;

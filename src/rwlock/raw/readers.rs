@@ -150,7 +150,7 @@ impl RawRwLock {
 
     #[cold]
     fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
-        let mut spin = Spin::yielding();
+        let mut spin = Spin::new();
         let mut patience = Patience::new();
         loop {
             if self.try_enter(recursive, limit) {

@@ -17,7 +17,7 @@ impl RawSemaphore {
         permits: u32,
         deadline: Deadline,
     ) -> Result<(), TryAcquireError> {
-        let mut spin = Spin::yielding();
+        let mut spin = Spin::new();
         loop {
             match self.try_take(permits) {
                 Err(TryAcquireError::NoPermits) => {}
@@ -40,7 +40,7 @@ impl RawSemaphore {
     fn take_in_turn(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
         let mut patience = Patience::new();
         let mut reserved = false;
-        let mut spin = Spin::yielding();
+        let mut spin = Spin::new();
         loop {
             match self.try_take_in_turn(permits) {
                 Err(TryAcquireError::NoPermits) => {}
@@ -55,7 +55,7 @@ impl RawSemaphore {
                     // ORDERING: Relaxed; it only keeps others from taking what `try_take_in_turn` will take.
                     self.state.fetch_or(RESERVED, Relaxed);
                     reserved = true;
-                    spin = Spin::yielding();
+                    spin = Spin::new();
                     continue;
                 }
                 None => Deadline::NEVER,
@@ -65,7 +65,7 @@ impl RawSemaphore {
                     self.call_next(self.end_turn());
                     return Err(TryAcquireError::TimedOut);
                 }
-                ParkResult::Unparked(_) => spin = Spin::yielding(),
+                ParkResult::Unparked(_) => spin = Spin::new(),
                 ParkResult::TimedOut | ParkResult::Invalid => {}
             }
         }
