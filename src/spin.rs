@@ -14,7 +14,8 @@
 //! **Hot locks** ([`Spin::hot`]). Where critical sections and the gaps between them are tiny, two threads that take turns
 //! spend their time on moving the lock's cache line; the best that they can do is to run one at a time. A thread
 //! that took a lock after a wait, and waits again within [`HOT`], knows that it is so, and the next [`QUIET_TURNS`] times
-//! that it has to wait it leaves the lock alone for [`QUIET`] before it looks.
+//! that it has to wait it leaves the lock alone for [`QUIET`] before it looks. Readers that count themselves in one word wait
+//! only for its cache line, but with writers among them they do it as often, and the same holds.
 //!
 //! The constants were chosen by the `contention` benchmark (its rows `mutex, …`, `rwlock, …` and `… waits`), on the machine
 //! of the README.

@@ -127,6 +127,7 @@ impl RawRwLock {
         // With readers inside, a writer only waits: those that are counted, or this thread itself, by bias. (If the lock is
         // not biased, its address in a slot is what a forgotten guard of another lock has left there.)
         let published = |state| state & BIASED != 0 && bias::slot_of(self.key()).is_some();
+        let mut collision: Option<Spin> = None;
         let passes = |state| recursive && (state & READERS != 0 || published(state));
         while is_readable(state, passes(state)) {
             if state / ONE_READER >= limit {
@@ -140,9 +141,16 @@ impl RawRwLock {
             {
                 Ok(_) => {
                     bias::restart();
+                    if let Some(spin) = collision {
+                        spin.got_it();
+                    }
                     return true;
                 }
-                Err(now) => state = now,
+                Err(now) => {
+                    // Others are at the word, so this is a wait too, for its cache line.
+                    collision.get_or_insert_with(Spin::hot);
+                    state = now;
+                }
             }
         }
         false
@@ -150,10 +158,11 @@ impl RawRwLock {
 
     #[cold]
     fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
-        let mut spin = Spin::new();
+        let mut spin = Spin::hot();
         let mut patience = Patience::new();
         loop {
             if self.try_enter(recursive, limit) {
+                spin.got_it();
                 return true;
             }
             if spin.again() {
