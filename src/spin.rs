@@ -96,6 +96,14 @@ impl Spin {
         }
     }
 
+    /// For a wait that ends with what another thread does on its own account, not with its leaving a lock.
+    pub(crate) fn unyielding() -> Self {
+        Spin {
+            yields: 0,
+            ..Spin::new()
+        }
+    }
+
     /// For a thread that has just been woken, and counts as a spinner in any case: others are to leave it the lock.
     pub(crate) fn woken() -> Self {
         // ORDERING: as in `count`.

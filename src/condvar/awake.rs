@@ -34,7 +34,7 @@ pub(super) fn stay_awake(_: Deadline, _: impl Fn() -> bool) {}
 /// Whether it was notified in time.
 #[cfg(not(loom))]
 fn look(deadline: Deadline, notified: impl Fn() -> bool) -> bool {
-    let mut spin = crate::spin::Spin::new();
+    let mut spin = crate::spin::Spin::unyielding();
     while !notified() {
         if deadline.passed() || !spin.again() {
             return false;
