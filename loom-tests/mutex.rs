@@ -24,6 +24,7 @@ models! {
     one_of_three_owners_may_free_the_mutex: 3,
     an_unlocked_guard_is_locked_again: 3,
     two_mutexes_do_not_disturb_each_other: 3,
+    a_waiter_relies_on_one_of_another_mutex: 3,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -197,6 +198,24 @@ fn an_unlocked_guard_is_locked_again() {
 }
 
 /// In a model every address shares one slot of the waiters' table.
+/// Their addresses share a slot. Who waits for the second mutex may find the slot seen already, thanks to who waits for the
+/// first, and that one never looks at the second.
+fn a_waiter_relies_on_one_of_another_mutex() {
+    let both = Common::new([Mutex::new(0), Mutex::new(0)]);
+    let held = both[0].lock();
+    let released = both[1].lock();
+    let first = both.spawn(|both| add_one(&both[0]));
+    let second = both.spawn(|both| add_one(&both[1]));
+    drop(released);
+    second.join().unwrap();
+    drop(held);
+    first.join().unwrap();
+    for mut mutex in both.into_inner() {
+        mutex.assert_at_rest();
+        assert_eq!(*mutex.get_mut(), 1);
+    }
+}
+
 fn two_mutexes_do_not_disturb_each_other() {
     let both = Common::new([Mutex::new(0), Mutex::new(0)]);
     let first = both.spawn(|both| add_one(&both[0]));

@@ -89,8 +89,8 @@ pub(crate) fn is_awake(address: usize) -> bool {
 
 /// `threads` more are parked there. Returns whether every unlocker sees it.
 pub(crate) fn add(address: usize, threads: usize) -> bool {
-    // ORDERING: Acquire pairs with `seen`: what the thread that called it looks at after its `heavy` is not older for the
-    // caller.
+    // ORDERING: Acquire pairs with `seen`: the `heavy` before that comes before what the caller does next. (Whoever called
+    // it may wait for another lock, and not look at the caller's.)
     slot(address).fetch_add(threads as u64 * ONE_PARKED, Acquire) & SEEN != 0
 }
 
@@ -173,9 +173,10 @@ pub(crate) fn got_it(address: usize) {
 /// Only then does it call `heavy`, look again, and sleep for good. The fence never costs more than a small part of
 /// the wait.
 ///
-/// Whoever finds others counted, and them `SEEN`, may sleep for good at once: the slot has not been empty since that fence,
-/// so every unlocker that the fence does not show to a waiter goes to look at the queue. The exception is a thread
-/// that was awake: unlockers left because of its mark, and it must see what they did.
+/// Whoever finds others counted, and them `SEEN`, may sleep for good at once: the slot has not been empty since the fence of
+/// one of them, so every unlocker either comes before that fence, which then shows what it did to this thread too, or it
+/// looks at the queue. The exception is a thread that was awake: unlockers left because of its mark, and it must see
+/// what they did.
 pub(crate) struct Nap(Duration);
 
 impl Nap {
