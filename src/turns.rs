@@ -1,8 +1,8 @@
-//! When a mutex is handed over, instead of being released for whoever takes it first.
+//! When a lock is handed over, instead of being released for whoever takes it first.
 //!
-//! A hand-over leaves the mutex idle until the thread that has it runs, so it must stay rare; and it is what bounds the
-//! wait of the first in the queue, so it must come for certain. So while threads wait for a mutex, one of them
-//! is handed it every [`TURN`]: at most that often, and at the next release after that.
+//! A hand-over leaves the lock idle until the thread that has it runs, so it must stay rare; and it is what bounds the
+//! wait of the first in the queue, so it must come for certain. So while threads wait for long, it is their turn every
+//! [`TURN`]: at most that often, and at the next release after that.
 //!
 //! As in parking_lot, whose queues have such clocks too (A. d'Antras, 2016); there they are random.
 
@@ -34,7 +34,7 @@ fn now() -> u32 {
     START.get_or_init(Instant::now).elapsed().as_micros() as u32
 }
 
-/// Whether it is time for a turn of the mutex at this address.
+/// Whether it is time for a turn of those who wait for the lock at this address.
 pub(crate) fn due(address: usize) -> bool {
     // ORDERING: Relaxed, here and below: a time that decides who gets the mutex, and orders nothing.
     now().wrapping_sub(last_turn(address).load(Relaxed)) >= TURN

@@ -58,7 +58,8 @@
 //! has waited longer than [`Patience`] and says so in its park token. From then on it is phase-fair (B. Brandenburg and
 //! J. Anderson, 2010): the next writer that leaves counts such readers in, and hands its bit to the first such writer.
 //! A patient reader is not counted in while it sleeps, since the next writer would have to wait until it runs; with
-//! more threads than processors every write took that long.
+//! more threads than processors every write took that long. And where the thread that was woken does not come in time,
+//! whoever releases gives way to it, and to all others, in their turn ([`crate::turns`]).
 
 mod convert;
 mod drain;

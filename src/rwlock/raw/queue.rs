@@ -8,6 +8,7 @@ use super::{
 use crate::deadline::Deadline;
 use crate::parking::{self, BATCH, FilterOp, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Relaxed, Release};
+use crate::{spin, turns};
 use std::cell::Cell;
 
 impl RawRwLock {
@@ -43,9 +44,21 @@ impl RawRwLock {
     /// thread that waits for those, by waking it, or if that one is impatient or the release is to be `fair`,
     /// by handing it its bit.
     #[cold]
-    pub(super) fn release(&self, mut remove: u32, mut add: u32, fair: bool) {
+    pub(super) fn release(&self, remove: u32, add: u32, fair: bool) {
+        let key = self.key();
         // ORDERING: Relaxed; the exchanges order.
-        let mut state = self.state.load(Relaxed);
+        let state = self.state.load(Relaxed);
+        // Perhaps the thread that is awake has no processor to run on.
+        let turn = state & AWAKE != 0 && add == 0 && turns::due_by_sample(key);
+        self.release_from(state, remove, add, fair || turn);
+        if turn {
+            turns::taken(key);
+            spin::give_way();
+        }
+    }
+
+    /// As [`release`](Self::release); the word was `state` a moment ago.
+    fn release_from(&self, mut state: u32, mut remove: u32, mut add: u32, fair: bool) {
         while state & PARKED == 0 || (state & AWAKE != 0 && add == 0 && !fair) {
             // ORDERING: Release pairs with the Acquire of whoever enters next.
             match self
