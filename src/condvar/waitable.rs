@@ -1,16 +1,9 @@
 //! What a condition variable asks of guards and locks. Public in name only, so that nobody else implements it.
 
+use super::raw::Requeue;
 use crate::guard::sealed::{Mode, Whole};
 use crate::guard::{Exclusive, Guard, Shared, Upgradable};
-use crate::mutex::raw::RawMutex;
-use crate::parking::UnparkToken;
 use crate::rwlock::raw::RawRwLock;
-use crate::waiters;
-
-/// The queue of waiters for a mutex, and that of waiters for a reader-writer lock: offsets from the condition
-/// variable's address.
-pub(super) const MUTEX: usize = 0;
-pub(super) const OTHER: usize = 1;
 
 /// A guard that can wait: one that holds a whole lock.
 pub trait Waitable: for<'v> View<'v> {
@@ -34,20 +27,6 @@ pub trait View<'v, Alive = &'v Self> {
     fn view(&'v mut self) -> Self::View;
 }
 
-/// A lock to whose queue waiters may be moved.
-pub trait Requeue {
-    /// Which of the condition variable's queues its waiters sleep in.
-    const QUEUE: usize;
-    /// The key of the lock's own queue.
-    fn queue_key(&self) -> usize;
-    /// What a waiter parks with.
-    fn park_token(&self) -> usize;
-    /// Takes the lock for a waiter that got this token when it was woken, if the token says that it is to go another way
-    /// than others.
-    fn took(&self, token: usize) -> bool;
-    /// A waiter's time was up after it had been moved to the queue of `key`, whose lock is held.
-    fn requeued_timed_out(&self, key: usize);
-}
 impl<L, M, T> Waitable for Guard<L, M, T>
 where
     L: Whole<Raw: Requeue>,
@@ -96,44 +75,4 @@ impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized> View<'v> for Guard<L, Upgradable,
     fn view(&'v mut self) -> &'v T {
         self
     }
-}
-
-impl Requeue for RawMutex {
-    const QUEUE: usize = MUTEX;
-
-    fn queue_key(&self) -> usize {
-        self.key()
-    }
-
-    fn park_token(&self) -> usize {
-        self.moved().0
-    }
-
-    fn took(&self, token: usize) -> bool {
-        self.lock_after(UnparkToken(token))
-    }
-
-    fn requeued_timed_out(&self, key: usize) {
-        if key == self.key() {
-            waiters::remove_one(key);
-        }
-    }
-}
-
-impl Requeue for RawRwLock {
-    const QUEUE: usize = OTHER;
-
-    fn queue_key(&self) -> usize {
-        self.key()
-    }
-
-    fn park_token(&self) -> usize {
-        0
-    }
-
-    fn took(&self, _token: usize) -> bool {
-        false
-    }
-
-    fn requeued_timed_out(&self, _key: usize) {}
 }

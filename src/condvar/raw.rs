@@ -1,0 +1,246 @@
+//! The condition variable's state machine: one word: the address of the lock that its waiters are going to take again, or
+//! zero while there are none. Waiters sleep in a queue of the parking lot, and nowhere else.
+//!
+//! ## Invariants
+//! 1. The word is zero exactly when both queues are empty. It is set by the first waiter, and cleared by whoever
+//!    takes out the last, under the lock of the queue that they are in. So a notifier that reads zero may leave: whoever began to wait before the notifier's own
+//!    critical section released the lock after writing the word.
+//! 2. Waiters for a mutex sleep in the queue at the condition variable's address; waiters for a reader-writer
+//!    lock in the one at the address plus one. Never are both in use, for all waiters have the same lock.
+//! 3. A thread leaves its queue because it was chosen by a notifier, or because its time is up: the queue's lock
+//!    decides which. Nothing else wakes it, so there are no spurious wake-ups.
+//!
+//! ## Awake for a while
+//! Sleeping and waking costs far more than a short wait. A waiter that is alone stays awake for a while first, where
+//! that has been paying: [`awake`] says how long, and when not. That changes no rule above, for it is in the queue by
+//! then.
+//!
+//! ## `notify_all` and the herd
+//! A mutex lets in one thread at a time, so `notify_all` wakes one waiter and moves the others to the mutex's
+//! queue, where they are counted as its waiters. The one that is woken will take the mutex, and sees the others
+//! when it unlocks; so does each of them in its turn. Waiters for a reader-writer lock are all woken: readers go in
+//! together, and writers with a condition variable are rare.
+
+use super::awake;
+use super::waitable::Waitable;
+use crate::deadline::Deadline;
+use crate::mutex::raw::RawMutex;
+use crate::parking::{self, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::primitive::Ordering::Relaxed;
+use crate::primitive::{AtomicUsize, const_fn};
+use crate::rwlock::raw::RawRwLock;
+use crate::waiters;
+use std::cell::Cell;
+
+pub(super) struct RawCondvar {
+    lock: AtomicUsize,
+}
+
+/// The queue of waiters for a mutex, and that of waiters for a reader-writer lock: offsets from the condition
+/// variable's address.
+const MUTEX: usize = 0;
+const OTHER: usize = 1;
+
+impl RawCondvar {
+    const_fn! {
+        pub(super) const fn new() -> Self {
+            RawCondvar {
+                lock: AtomicUsize::new(0),
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn notify_one(&self) -> bool {
+        // ORDERING: Relaxed; the lock that both sides hold at some time orders it (invariant 1).
+        self.lock.load(Relaxed) != 0 && self.notify_one_waiting()
+    }
+
+    #[inline]
+    pub(super) fn notify_all(&self) -> usize {
+        // ORDERING: as in `notify_one`.
+        match self.lock.load(Relaxed) {
+            0 => 0,
+            lock => self.notify_all_waiting(lock),
+        }
+    }
+
+    #[cold]
+    fn notify_one_waiting(&self) -> bool {
+        let found = Cell::new(false);
+        let callback = |woken: bool, more: bool| {
+            found.set(woken);
+            if woken && !more {
+                // ORDERING: Relaxed; written under the queue's lock, as invariant 1 asks.
+                self.lock.store(0, Relaxed);
+            }
+            NO_TOKEN
+        };
+        for queue in [self.queue(MUTEX), self.queue(OTHER)] {
+            // SAFETY: we borrow the condition variable; after finding somebody we touch it no more.
+            unsafe { parking::unpark_one(queue, callback) };
+            if found.get() {
+                return true;
+            }
+        }
+        false
+    }
+
+    #[cold]
+    fn notify_all_waiting(&self, mut lock: usize) -> usize {
+        let taken_out = |threads| {
+            if threads > 0 {
+                // ORDERING: Relaxed; written under the queue's lock, as invariant 1 asks.
+                self.lock.store(0, Relaxed);
+            }
+        };
+        loop {
+            // The waiters of whom we read may have left, and others come with another lock.
+            // ORDERING: Relaxed; read under the queue's lock.
+            let still_there = || self.lock.load(Relaxed) == lock;
+            let moved = |woken, moved| {
+                taken_out(woken + moved);
+                RawMutex::requeued(lock, moved);
+            };
+            let queue = self.queue(MUTEX);
+            // SAFETY: we borrow the condition variable; whoever is in the queue borrows the mutex at `lock`.
+            let threads =
+                unsafe { parking::unpark_one_requeue_rest(queue, lock, still_there, moved) };
+            match threads {
+                Some(0) => {
+                    // SAFETY: we borrow the condition variable.
+                    return unsafe { parking::unpark_all(self.queue(OTHER), NO_TOKEN, taken_out) };
+                }
+                Some(threads) => return threads,
+                // ORDERING: as in `notify_one`.
+                None => lock = self.lock.load(Relaxed),
+            }
+            if lock == 0 {
+                return 0;
+            }
+        }
+    }
+
+    /// Whether the caller was notified before its time was up.
+    pub(super) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
+        let lock = guard.raw_lock().queue_key();
+        let queue = self.queue(G::Raw::QUEUE);
+        let misused = Cell::new(false);
+        let notified = Cell::new(true);
+        let first = Cell::new(false);
+        let validate = || {
+            // An exchange, since the two queues have two locks, and waiters may come to both.
+            // ORDERING: Relaxed, both; invariant 1 says what orders them.
+            let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
+            first.set(others.is_ok());
+            misused.set(others.is_err_and(|others| others != lock));
+            !misused.get()
+        };
+        let before_sleep = || {
+            // SAFETY: the guard holds the lock; we take it again below, whatever happens.
+            unsafe { guard.unlock() };
+            // One waiter at most stays awake: the others found that one, or its followers, in the word.
+            if first.get() {
+                // ORDERING: Relaxed; it is a hint, and orders nothing.
+                awake::stay_awake(deadline, || self.lock.load(Relaxed) != lock);
+            }
+        };
+        let timed_out = |key, last| {
+            if key != queue {
+                // A notifier had chosen us, and we were on our way to the lock.
+                guard.raw_lock().requeued_timed_out(key);
+                return;
+            }
+            notified.set(false);
+            if last {
+                // ORDERING: as in `notify_one_waiting`.
+                self.lock.store(0, Relaxed);
+            }
+        };
+        // SAFETY: the key is inside our word, and we are borrowed.
+        let result = unsafe {
+            parking::park(
+                queue,
+                ParkToken(guard.raw_lock().park_token()),
+                deadline,
+                validate,
+                before_sleep,
+                timed_out,
+            )
+        };
+        assert!(
+            !misused.get(),
+            "Condvar::wait: other threads are waiting on this condition variable with another lock"
+        );
+        match result {
+            ParkResult::Unparked(UnparkToken(token)) if guard.raw_lock().took(token) => {}
+            _ => guard.relock(),
+        }
+        notified.get()
+    }
+
+    #[inline]
+    fn queue(&self, offset: usize) -> usize {
+        (&raw const *self).addr() + offset
+    }
+
+    #[cfg(loom)]
+    pub(super) fn assert_at_rest(&mut self) {
+        self.lock.with_mut(|lock| assert_eq!(*lock, 0, "at rest"));
+    }
+}
+
+/// A lock to whose queue waiters may be moved.
+pub trait Requeue {
+    /// Which of the condition variable's queues its waiters sleep in.
+    const QUEUE: usize;
+    /// The key of the lock's own queue.
+    fn queue_key(&self) -> usize;
+    /// What a waiter parks with.
+    fn park_token(&self) -> usize;
+    /// Takes the lock for a waiter that got this token when it was woken, if the token says that it is to go another way
+    /// than others.
+    fn took(&self, token: usize) -> bool;
+    /// A waiter's time was up after it had been moved to the queue of `key`, whose lock is held.
+    fn requeued_timed_out(&self, key: usize);
+}
+
+impl Requeue for RawMutex {
+    const QUEUE: usize = MUTEX;
+
+    fn queue_key(&self) -> usize {
+        self.key()
+    }
+
+    fn park_token(&self) -> usize {
+        self.moved().0
+    }
+
+    fn took(&self, token: usize) -> bool {
+        self.lock_after(UnparkToken(token))
+    }
+
+    fn requeued_timed_out(&self, key: usize) {
+        if key == self.key() {
+            waiters::remove_one(key);
+        }
+    }
+}
+
+impl Requeue for RawRwLock {
+    const QUEUE: usize = OTHER;
+
+    fn queue_key(&self) -> usize {
+        self.key()
+    }
+
+    fn park_token(&self) -> usize {
+        0
+    }
+
+    fn took(&self, _token: usize) -> bool {
+        false
+    }
+
+    fn requeued_timed_out(&self, _key: usize) {}
+}
