@@ -11,10 +11,12 @@ use anteroom::{RwLock, RwLockReadGuard};
 models! {
     a_reader_publishes_while_a_writer_revokes: 3 own_line,
     a_reader_publishes_while_a_writer_revokes: 3 asymmetric,
+    a_reader_publishes_while_a_writer_revokes: 2 bare own_line,
     two_readers_publish_while_a_writer_revokes: 1 own_line,
     two_writers_revoke: 2 own_line,
     a_reader_comes_back_after_a_writer: 3 own_line,
     an_upgrade_revokes: 3 own_line,
+    an_upgrade_revokes: 2 bare own_line,
     an_upgrade_and_a_writer_revoke: 2 own_line,
     a_try_write_revokes: 3 own_line,
     a_try_write_revokes: 3 asymmetric,

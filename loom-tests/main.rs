@@ -4,25 +4,25 @@
 //! Each model is explored until nothing is left to explore, within its stated bound on preemptions. One file a
 //! primitive; `cargo loom NAME` runs those whose name contains it.
 
-#[cfg(not(loom))]
-compile_error!("run the models with `cargo loom`: they need `--cfg loom`");
+#[cfg(not(anteroom_models))]
+compile_error!("run the models with `cargo loom`: they need `--cfg loom --cfg anteroom_models`");
 
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod bias;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod condvar;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod hundred_workers;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod model;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod mutex;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod rwlock;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod semaphore;
 
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 fn main() {
     model::main(&[
         mutex::MODELS,
@@ -34,5 +34,5 @@ fn main() {
     ]);
 }
 
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 fn main() {}

@@ -4,36 +4,28 @@ use libtest_mimic::{Arguments, Trial};
 use loom::thread::JoinHandle;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// A model: its name, how many preemptions of a running thread its search allows (`None`: any number), whether its
-/// waiters are patient, how readers are biased, and its body.
+/// A model: its name, how many preemptions of a running thread its search allows (`None`: any number), how it differs from
+/// the usual, and its body.
 pub(crate) struct Model {
     pub(crate) name: &'static str,
     pub(crate) preemptions: Option<usize>,
-    pub(crate) patient: bool,
-    pub(crate) bias: anteroom::Bias,
+    pub(crate) how: &'static [&'static str],
     pub(crate) body: fn(),
 }
 
-/// Makes a list of models of functions in scope. `any` searches without a bound on preemptions; `impatient` has
-/// every waiter ask for a hand-off; `own_line`, `asymmetric` and `warming` say how readers are biased.
+/// Makes a list of models of functions in scope. `any` searches without a bound on preemptions. After that stands how a
+/// model differs from the usual: [`choose`] says what the words mean.
 macro_rules! models {
-    ($($name:ident: $preemptions:tt $($how:ident)?),* $(,)?) => {
+    ($($name:ident: $preemptions:tt $($how:ident)*),* $(,)?) => {
         pub(crate) const MODELS: &[$crate::model::Model] = &[$($crate::model::Model {
-            name: concat!(module_path!(), "::", stringify!($name) $(, "_", stringify!($how))?),
+            name: concat!(module_path!(), "::", stringify!($name) $(, "_", stringify!($how))*),
             preemptions: models!(@bound $preemptions),
-            patient: models!(@patient $($how)?),
-            bias: models!(@bias $($how)?),
+            how: &[$(stringify!($how)),*],
             body: $name,
         }),*];
     };
     (@bound any) => { None };
     (@bound $preemptions:literal) => { Some($preemptions) };
-    (@patient impatient) => { false };
-    (@patient $($other:ident)?) => { true };
-    (@bias own_line) => { anteroom::Bias::OwnLine };
-    (@bias asymmetric) => { anteroom::Bias::Asymmetric };
-    (@bias warming) => { anteroom::Bias::Warming };
-    (@bias $($other:ident)?) => { anteroom::Bias::Never };
 }
 pub(crate) use models;
 
@@ -81,6 +73,25 @@ impl<T> Common<T> {
     }
 }
 
+/// Chooses what is left to choice in this thread's next models.
+fn choose(how: &[&str]) {
+    let mut choices = anteroom::Choices::default();
+    for word in how {
+        match *word {
+            // Every waiter asks for a hand-over.
+            "impatient" => choices.impatient = true,
+            // Being woken orders nothing.
+            "bare" => choices.bare_wakes = true,
+            // How readers are biased.
+            "own_line" => choices.bias = anteroom::Bias::OwnLine,
+            "asymmetric" => choices.bias = anteroom::Bias::Asymmetric,
+            "warming" => choices.bias = anteroom::Bias::Warming,
+            other => panic!("{other} is no way to differ"),
+        }
+    }
+    anteroom::set_choices(choices);
+}
+
 static SEARCHED: AtomicUsize = AtomicUsize::new(0);
 static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
 
@@ -97,8 +108,7 @@ fn search(model: &'static Model) {
     builder.max_branches = 20_000;
     builder.preemption_bound = model.preemptions;
 
-    anteroom::set_patience(model.patient);
-    anteroom::set_bias(model.bias);
+    choose(model.how);
     let executions = std::sync::Arc::new(AtomicUsize::new(0));
     let counter = executions.clone();
     builder.check(move || {

@@ -8,15 +8,20 @@ use std::time::Duration;
 
 models! {
     one_permit_excludes: any,
+    one_permit_excludes: any bare,
     one_permit_among_three_excludes: 3,
     one_permit_among_three_excludes: 2 impatient,
     what_was_done_before_adding_is_seen: 3,
     what_was_done_before_adding_is_seen: 2 impatient,
+    what_was_done_before_adding_is_seen: 2 bare impatient,
     two_permits_let_two_in: 3,
     two_waiters_need_two_releases: 3,
+    two_waiters_need_two_releases: 2 bare,
     a_batch_waits_for_all_its_permits: 3,
     a_batch_waits_for_all_its_permits: 3 impatient,
+    a_batch_waits_for_all_its_permits: 2 bare,
     one_release_serves_two: 3,
+    one_release_serves_two: 2 bare,
     one_release_serves_three: 1,
     a_batch_and_a_small_wish_are_served: 3,
     a_batch_and_a_small_wish_are_served: 3 impatient,
@@ -29,6 +34,7 @@ models! {
     closing_refuses_who_waits: 3,
     closing_refuses_the_next_in_turn: 3,
     closing_refuses_the_next_in_turn: 3 impatient,
+    closing_refuses_the_next_in_turn: 2 bare impatient,
     closing_and_a_timeout_agree: 3,
     forgetting_keeps_closed_and_waiters: 3,
     forgetting_keeps_the_next_on_the_chair: any,
@@ -37,6 +43,7 @@ models! {
     whoever_is_served_may_free_it: any,
     whoever_is_served_may_free_it_after_waiting: 3,
     whoever_is_served_may_free_it_after_waiting: 3 impatient,
+    whoever_is_served_may_free_it_after_waiting: 2 bare impatient,
     whoever_takes_it_after_a_timeout_may_free_it: 4,
 }
 

@@ -1,6 +1,8 @@
 //! [`Condvar`]: waiting, with a lock released, until somebody says so.
 
+#[cfg(any(not(loom), anteroom_models))]
 mod awake;
+#[cfg_attr(all(loom, not(anteroom_models)), path = "spec/condvar.rs")]
 mod raw;
 mod waitable;
 
@@ -148,7 +150,7 @@ impl Condvar {
     }
 
     /// For models: nobody waits, or touches it at the same time as this.
-    #[cfg(loom)]
+    #[cfg(anteroom_models)]
     #[doc(hidden)]
     pub fn assert_at_rest(&mut self) {
         self.raw.assert_at_rest();

@@ -20,6 +20,7 @@ impl Deadline {
     }
 
     /// The earlier of the two.
+    #[cfg(any(not(loom), anteroom_models))]
     pub(crate) fn min(self, other: Deadline) -> Self {
         match (self.0, other.0) {
             (Some(a), Some(b)) => Deadline(Some(a.min(b))),
@@ -33,6 +34,7 @@ impl Deadline {
             .is_some_and(|deadline| cfg!(loom) || deadline <= Instant::now())
     }
 
+    #[cfg(any(not(loom), anteroom_models))]
     pub(crate) fn instant(self) -> Option<Instant> {
         self.0
     }

@@ -2,20 +2,25 @@
 
 mod condvar;
 mod deadline;
+#[cfg(any(not(loom), anteroom_models))]
 mod fence;
 pub mod guard;
 mod mutex;
+#[cfg(any(not(loom), anteroom_models))]
 mod parking;
 mod primitive;
 mod rwlock;
 mod semaphore;
+#[cfg(all(loom, not(anteroom_models)))]
+mod spec;
 #[cfg(not(loom))]
 mod spin;
 #[cfg(not(loom))]
 mod turns;
+#[cfg(any(not(loom), anteroom_models))]
 mod waiters;
 
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 use primitive::modeled::{spin, turns};
 
 pub use condvar::{Condvar, WaitTimeoutResult};
@@ -31,9 +36,9 @@ pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit, TryAcquireError,
 };
 
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use primitive::modeled::{Bias, set_bias, set_patience};
-#[cfg(loom)]
+pub use primitive::modeled::{Bias, Choices, set_choices};
+#[cfg(anteroom_models)]
 #[doc(hidden)]
 pub use waiters::nobody_waits;

@@ -1,5 +1,6 @@
 //! [`Mutex`]: the types. The algorithm is in [`raw`].
 
+#[cfg_attr(all(loom, not(anteroom_models)), path = "spec/mutex.rs")]
 pub(crate) mod raw;
 
 use crate::deadline::Deadline;
@@ -178,7 +179,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.
-    #[cfg(loom)]
+    #[cfg(anteroom_models)]
     #[doc(hidden)]
     pub fn assert_at_rest(&mut self) {
         self.raw.assert_at_rest();

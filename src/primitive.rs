@@ -7,16 +7,16 @@
 //! Loom's types cannot be built in a constant, so what is a `const fn` for users is an ordinary function in a
 //! model: [`const_fn!`] writes both.
 
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 pub(crate) mod modeled;
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 pub(crate) use modeled::{Access, Patience};
 
 /// Writes a `const fn`, which in a model is not `const`.
@@ -34,6 +34,7 @@ macro_rules! const_fn {
 pub(crate) use const_fn;
 
 /// Writes a function that returns a static table: one for the process, or one for each execution of a model.
+#[cfg(any(not(loom), anteroom_models))]
 macro_rules! table {
     ($(#[$meta:meta])* fn $name:ident() -> [$type:ty; $len:expr], each $each:expr) => {
         $(#[$meta])*
@@ -50,9 +51,11 @@ macro_rules! table {
         }
     };
 }
+#[cfg(any(not(loom), anteroom_models))]
 pub(crate) use table;
 
 /// Writes variables of which each thread has its own.
+#[cfg(any(not(loom), anteroom_models))]
 macro_rules! thread_locals {
     ($($(#[$meta:meta])* static $name:ident: $type:ty = $initial:expr;)*) => {
         #[cfg(not(loom))]
@@ -65,6 +68,7 @@ macro_rules! thread_locals {
         }
     };
 }
+#[cfg(any(not(loom), anteroom_models))]
 pub(crate) use thread_locals;
 
 /// Where a lock says that it was taken or is about to be released.

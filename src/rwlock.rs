@@ -1,7 +1,9 @@
 //! [`RwLock`]: the types. The algorithm is in [`raw`].
 
+#[cfg(any(not(loom), anteroom_models))]
 mod bias;
 mod modes;
+#[cfg_attr(all(loom, not(anteroom_models)), path = "spec/rwlock.rs")]
 pub(crate) mod raw;
 
 use crate::deadline::Deadline;
@@ -240,7 +242,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.
-    #[cfg(loom)]
+    #[cfg(anteroom_models)]
     #[doc(hidden)]
     pub fn assert_at_rest(&mut self) {
         self.raw.assert_at_rest();

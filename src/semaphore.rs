@@ -1,5 +1,6 @@
 //! [`Semaphore`]: the types. The algorithm is in [`raw`].
 
+#[cfg_attr(all(loom, not(anteroom_models)), path = "spec/semaphore.rs")]
 mod raw;
 
 use crate::deadline::Deadline;
@@ -135,7 +136,7 @@ impl Semaphore {
     }
 
     /// For models: nobody waits, or touches it at the same time as this.
-    #[cfg(loom)]
+    #[cfg(anteroom_models)]
     #[doc(hidden)]
     pub fn assert_at_rest(&mut self) {
         self.raw.assert_at_rest();

@@ -297,8 +297,9 @@ impl RawMutex {
     /// The calling thread was handed the mutex: makes the former owner's work visible to it.
     fn receive(&self) {
         // ORDERING: Acquire pairs with the Release of whoever handed over: in `unlock_fair` directly, in
-        // `wake_one` through the release sequence of the last unlocker's store.
-        let state = self.state.load(Acquire);
+        // `wake_one` through the release sequence of the last unlocker's store. An exchange reads the newest value,
+        // so this does not rely on what a wake-up orders.
+        let state = self.state.swap(LOCKED, Acquire);
         debug_assert_eq!(state, LOCKED);
     }
 

@@ -10,10 +10,13 @@
 //! else's, so every timeout that could happen does, early or late. There is no clock: a deadline that exists
 //! has passed as soon as anybody asks.
 //!
-//! **Patience** (when a waiter asks for a hand-off) is a choice of the model's: [`set_patience`].
+//! **Patience** (when a waiter asks for a hand-over) is a choice of the model's ([`Choices`]).
 //!
-//! What this leaves out: being unparked orders memory, and so does a queue's mutex between those who use it, as in
-//! the real one; a model cannot show that an ordering is needed where these already give it.
+//! **Bare wakes** are another one. Being unparked orders memory, so a missing Acquire may go unnoticed behind it. With bare
+//! wakes the woken thread learns that it was woken, and nothing else.
+//!
+//! What this leaves out: a queue's mutex orders memory between those who use it, as the real one does; a model cannot show
+//! that an ordering is needed where it is given there already.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -76,21 +79,39 @@ pub(crate) fn fence_seq_cst() {
     loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
 }
 
-thread_local! {
-    static IMPATIENT: Cell<bool> = const { Cell::new(false) };
-    static BIAS: Cell<Bias> = const { Cell::new(Bias::Never) };
+/// What a model leaves to choice.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Choices {
+    /// Whether waiters always ask for a hand-over, or never do.
+    pub impatient: bool,
+    /// How readers are biased.
+    pub bias: Bias,
+    /// Whether being woken orders nothing: then every ordering that a lock relies on must be its own.
+    pub bare_wakes: bool,
 }
 
-/// Chooses for this thread's models whether waiters are patient (they never ask for a hand-off, the default)
-/// or not (they always ask).
-pub fn set_patience(patient: bool) {
-    IMPATIENT.with(|impatient| impatient.set(!patient));
+thread_local! {
+    static CHOICES: Cell<Choices> = Cell::new(Choices::default());
+}
+
+/// Chooses for this thread's models.
+pub fn set_choices(choices: Choices) {
+    CHOICES.set(choices);
+}
+
+fn impatient() -> bool {
+    CHOICES.get().impatient
+}
+
+fn bare_wakes() -> bool {
+    CHOICES.get().bare_wakes
 }
 
 /// Whether readers of an [`RwLock`](crate::RwLock) publish themselves in rows of their own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Bias {
     /// Never.
+    #[default]
     Never,
     /// After some ordinary reads, as on real threads, and then every biased read makes the lock asymmetric.
     Warming,
@@ -100,13 +121,8 @@ pub enum Bias {
     Asymmetric,
 }
 
-/// Chooses for this thread's models how readers are biased. `Never` is the default.
-pub fn set_bias(bias: Bias) {
-    BIAS.set(bias);
-}
-
 pub(crate) fn bias() -> Bias {
-    BIAS.get()
+    CHOICES.get().bias
 }
 
 pub(crate) struct Patience {
@@ -119,7 +135,7 @@ impl Patience {
     }
 
     pub(crate) fn exhausted(&mut self) -> bool {
-        IMPATIENT.with(Cell::get)
+        impatient()
     }
 
     pub(crate) fn limit(deadline: crate::deadline::Deadline) -> crate::deadline::Deadline {
@@ -129,7 +145,7 @@ impl Patience {
     /// For ever, or, for the impatient, for one sleep that may end at any time.
     pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
         let asked = std::mem::replace(&mut self.asked, true);
-        match IMPATIENT.with(Cell::get) {
+        match impatient() {
             false => Some(std::time::Duration::MAX),
             true => (!asked).then_some(std::time::Duration::ZERO),
         }
@@ -171,7 +187,7 @@ pub(crate) mod spin {
 /// Those of `src/turns.rs`: where waiters are impatient, every turn is a hand-over.
 pub(crate) mod turns {
     pub(crate) fn due(_: usize) -> bool {
-        super::IMPATIENT.with(std::cell::Cell::get)
+        super::impatient()
     }
 
     pub(crate) fn due_by_sample(address: usize) -> bool {
@@ -242,6 +258,10 @@ pub(crate) mod lot {
         }
 
         fn wake(&self, token: UnparkToken) {
+            if super::bare_wakes() {
+                *self.woken.lock().unwrap() = Some(token);
+                return;
+            }
             // ORDERING: Release pairs with the Acquire in `wait`.
             self.bell.fetch_add(1, Release);
             *self.woken.lock().unwrap() = Some(token);
@@ -252,6 +272,12 @@ pub(crate) mod lot {
         }
 
         fn wait(&self) -> UnparkToken {
+            while super::bare_wakes() {
+                if let Some(token) = *self.woken.lock().unwrap() {
+                    return token;
+                }
+                thread::yield_now();
+            }
             let mut strays = false;
             loop {
                 if let Some(token) = *self.woken.lock().unwrap() {

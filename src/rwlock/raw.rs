@@ -226,8 +226,9 @@ impl RawRwLock {
             let token = ParkToken(bit as usize | impatient);
             match self.park(token, mark, deadline, |state| !is_claimable(state)) {
                 ParkResult::Unparked(UnparkToken(given)) if given & HANDED_OVER != 0 => {
-                    // ORDERING: Acquire pairs with the Release by which the bit was handed over.
-                    self.state.load(Acquire);
+                    // ORDERING: Acquire pairs with the Release by which the bit was handed over. A read-modify-write
+                    // reads the newest value, so this does not rely on what a wake-up orders.
+                    self.state.fetch_or(0, Acquire);
                     return true;
                 }
                 ParkResult::Unparked(UnparkToken(given)) => {

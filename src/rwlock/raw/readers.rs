@@ -178,8 +178,9 @@ impl RawRwLock {
                 ParkResult::Unparked(UnparkToken(given))
                     if impatient != 0 || given & ALL_ADMITTED != 0 =>
                 {
-                    // ORDERING: Acquire pairs with the Release by which the writer counted us in.
-                    if self.state.load(Acquire) / ONE_READER > limit {
+                    // ORDERING: Acquire pairs with the Release by which the writer counted us in. A read-modify-write
+                    // reads the newest value, as in `claim`.
+                    if self.state.fetch_or(0, Acquire) / ONE_READER > limit {
                         // SAFETY: we were counted in.
                         unsafe { self.unlock_counted() };
                         too_many_readers();

@@ -1,0 +1,92 @@
+//! The condition variable: tickets, in the order in which they were drawn, of those who wait to be notified.
+
+use super::waitable::Waitable;
+use crate::deadline::Deadline;
+use crate::mutex::raw::RawMutex;
+use crate::rwlock::raw::RawRwLock;
+use crate::spec::Monitor;
+use std::collections::VecDeque;
+
+pub(super) struct RawCondvar {
+    monitor: Monitor<Waiters>,
+}
+
+#[derive(Default)]
+struct Waiters {
+    /// Of the lock that they all have.
+    key: usize,
+    tickets: VecDeque<usize>,
+    next: usize,
+}
+
+impl Waiters {
+    fn draw(&mut self, key: usize) -> Option<usize> {
+        if self.tickets.is_empty() {
+            self.key = key;
+        }
+        (self.key == key).then(|| {
+            self.next += 1;
+            self.tickets.push_back(self.next);
+            self.next
+        })
+    }
+
+    /// Whether it was still there.
+    fn leave(&mut self, ticket: usize) -> bool {
+        let here = self.tickets.iter().position(|&other| other == ticket);
+        here.map(|here| self.tickets.remove(here)).is_some()
+    }
+}
+
+impl RawCondvar {
+    pub(super) fn new() -> Self {
+        RawCondvar {
+            monitor: Monitor::new(Waiters::default()),
+        }
+    }
+
+    pub(super) fn notify_one(&self) -> bool {
+        self.monitor
+            .change(|waiters| waiters.tickets.pop_front().is_some())
+    }
+
+    pub(super) fn notify_all(&self) -> usize {
+        self.monitor
+            .change(|waiters| std::mem::take(&mut waiters.tickets).len())
+    }
+
+    /// Whether the caller was notified before its time was up.
+    pub(super) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
+        let key = guard.raw_lock().queue_key();
+        let ticket = self.monitor.change(|waiters| waiters.draw(key));
+        let ticket = ticket.expect(
+            "Condvar::wait: other threads are waiting on this condition variable with another lock",
+        );
+        // SAFETY: the guard holds the lock; we take it again below.
+        unsafe { guard.unlock() };
+        let notified = |waiters: &mut Waiters| (!waiters.tickets.contains(&ticket)).then_some(true);
+        let notified = self
+            .monitor
+            .wait(deadline, notified, |waiters| !waiters.leave(ticket));
+        guard.relock();
+        notified
+    }
+}
+
+/// A lock that waiters release and take again.
+pub trait Requeue {
+    /// What tells it from other locks.
+    fn queue_key(&self) -> usize;
+}
+
+impl Requeue for RawMutex {
+    fn queue_key(&self) -> usize {
+        self.key()
+    }
+}
+
+impl Requeue for RawRwLock {
+    fn queue_key(&self) -> usize {
+        self.key()
+    }
+}

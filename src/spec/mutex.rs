@@ -1,0 +1,97 @@
+//! The mutex: loom's, held by a guard that is kept here until the owner releases.
+//!
+//! Loom's own never shows a thread that tries the mutex while another one holds it and does nothing that loom knows of. So
+//! whoever releases looks here whether somebody tries, which gives loom a point at which that may happen; where nobody
+//! tries, there is nothing to explore.
+
+use crate::deadline::Deadline;
+use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use loom::sync::{Mutex, MutexGuard};
+use std::cell::Cell;
+use std::mem;
+
+/// The untyped mutex. It appears in the types of guards; use [`Mutex`](crate::Mutex).
+pub struct RawMutex {
+    /// Dropped before the mutex, which it borrows.
+    held: Cell<Option<MutexGuard<'static, ()>>>,
+    /// Where it stays when this is moved.
+    mutex: Box<Mutex<()>>,
+    tries: AtomicUsize,
+}
+
+// SAFETY: only the owner of the mutex touches the cell.
+unsafe impl Send for RawMutex {}
+// SAFETY: as above.
+unsafe impl Sync for RawMutex {}
+
+impl RawMutex {
+    pub(crate) fn new() -> Self {
+        RawMutex {
+            held: Cell::new(None),
+            mutex: Box::new(Mutex::new(())),
+            tries: AtomicUsize::new(0),
+        }
+    }
+
+    /// What tells it from other mutexes.
+    pub(crate) fn key(&self) -> usize {
+        (&raw const *self.mutex).addr()
+    }
+
+    fn keep(&self, guard: MutexGuard<'_, ()>) {
+        // SAFETY: the mutex stays where it is, and is dropped after the guard.
+        let guard = unsafe { mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard) };
+        self.held.set(Some(guard));
+    }
+
+    pub(crate) fn lock(&self) {
+        self.keep(self.mutex.lock().unwrap());
+    }
+
+    pub(crate) fn try_lock(&self) -> bool {
+        // ORDERING: Relaxed; it orders nothing.
+        self.tries.fetch_add(1, Relaxed);
+        self.mutex.try_lock().map(|guard| self.keep(guard)).is_ok()
+    }
+
+    pub(crate) fn lock_until(&self, deadline: Deadline) -> bool {
+        if !deadline.passed() {
+            self.lock();
+            return true;
+        }
+        // What others do in between comes before the end of our time.
+        self.try_lock() || self.try_lock()
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        // ORDERING: as in `try_lock`.
+        self.tries.fetch_add(1, Relaxed);
+        self.mutex.try_lock().is_err()
+    }
+
+    /// # Safety
+    /// The caller owns the mutex.
+    pub(crate) unsafe fn unlock(&self) {
+        // A model that has failed unwinds its threads, and is no model any more.
+        if !std::thread::panicking() {
+            // ORDERING: as in `try_lock`.
+            self.tries.load(Relaxed);
+        }
+        drop(self.held.take());
+    }
+
+    /// # Safety
+    /// As for [`unlock`](Self::unlock).
+    pub(crate) unsafe fn unlock_fair(&self) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.unlock() };
+    }
+
+    /// # Safety
+    /// The caller owns the mutex, and does again when this returns.
+    pub(crate) unsafe fn bump(&self) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.unlock() };
+        self.lock();
+    }
+}
