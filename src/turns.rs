@@ -50,5 +50,6 @@ pub(crate) fn due_by_sample(address: usize) -> bool {
 
 /// There was a turn just now.
 pub(crate) fn taken(address: usize) {
+    // ORDERING: as in `due`.
     last_turn(address).store(now(), Relaxed);
 }

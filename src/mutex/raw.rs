@@ -287,7 +287,8 @@ impl RawMutex {
 
     /// A thread that was awake gives up: whoever unlocked meanwhile may have left the others to it.
     fn pass_on(&self) {
-        // ORDERING: the fence orders the end of the mark before this load, against the unlocker's light one.
+        // ORDERING: the fence orders the end of the mark before the loads (Relaxed, here and below), against the
+        // unlocker's light one.
         fence::heavy();
         if self.state.load(Relaxed) == UNLOCKED && waiters::any(self.key()) {
             Self::wake_one(self.key());

@@ -118,10 +118,10 @@ fn take_row() -> Option<&'static Row> {
         return None;
     }
     let take = |(_, row): &(usize, &Row)| {
+        let free = |state| (state != TAKEN).then_some(TAKEN);
         // ORDERING: Acquire, also where the row is somebody's: that it was taken happens before what we publish, and
         // so a writer that sees that does not stop before this row. And it pairs with the Release of a row's last
         // owner.
-        let free = |state| (state != TAKEN).then_some(TAKEN);
         row.state.fetch_update(Acquire, Acquire, free).is_ok()
     };
     // There is no lease to be had when the thread is ending.

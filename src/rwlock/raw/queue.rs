@@ -14,9 +14,9 @@ use std::cell::Cell;
 impl RawRwLock {
     /// Sets `flag` and clears `mark` if `blocked` still says so. Called under the lock of the flag's queue.
     pub(super) fn set_while(&self, flag: u32, mark: u32, blocked: impl Fn(u32) -> bool) -> bool {
+        let set = |state| blocked(state).then_some((state | flag) & !mark);
         // ORDERING: Relaxed, both: the queue's lock orders this against those who clear the flag, and the word
         // itself against those who would unblock us: one exchange or the other comes first.
-        let set = |state| blocked(state).then_some((state | flag) & !mark);
         self.state.fetch_update(Relaxed, Relaxed, set).is_ok()
     }
 
