@@ -1,0 +1,29 @@
+//! What cargo cannot do by itself: `cargo xtask mutants` and `cargo xtask check-comments`.
+
+mod comments;
+mod mutants;
+mod source;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(about = "Checks of the sources that cargo cannot do by itself")]
+enum Command {
+    /// Breaks the crate in one place at a time, and finds the models that notice it
+    Mutants(mutants::Options),
+    /// Looks for unsafe code without `SAFETY`, and for atomic operations without `ORDERING`
+    CheckComments,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let fine = match Command::parse() {
+        Command::Mutants(options) => mutants::run(&options)?,
+        Command::CheckComments => comments::check()?,
+    };
+    Ok(if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

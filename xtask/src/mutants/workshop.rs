@@ -1,0 +1,207 @@
+//! The copy of the crate that can be any of its mutants: written, compiled once, and run.
+
+use super::names::Names;
+use super::sites::{self, Mutant};
+use crate::source;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use proc_macro2::TokenStream;
+use std::collections::BTreeSet;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use wait_timeout::ChildExt;
+
+/// Types and macros, the switch between std and loom with the model itself, and what models do without.
+const NOT_MUTATED: &[&str] = &[
+    "src/deadline.rs",
+    "src/guard.rs",
+    "src/lib.rs",
+    "src/mutex.rs",
+    "src/primitive.rs",
+    "src/primitive/modeled.rs",
+    "src/rwlock.rs",
+    "src/spin.rs",
+    "src/turns.rs",
+];
+
+pub fn folder() -> PathBuf {
+    source::root().join("target/mutants")
+}
+
+/// How a model ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    Passed,
+    Failed,
+    /// It did not end in time, or something else than itself ended it.
+    Unknown,
+}
+
+/// A path from the crate's folder, and what is there.
+type File = (String, String);
+
+pub struct Workshop {
+    pub mutants: Vec<Mutant>,
+    binary: PathBuf,
+    /// Of the code that the binary is made of.
+    pub fingerprint: String,
+}
+
+impl Workshop {
+    /// Every mutant there is, and the files that can be any of them.
+    pub fn sources() -> Result<(Vec<Mutant>, Vec<File>)> {
+        let names = Names::of_crate()?;
+        let (mut mutants, mut files) = (Vec::new(), Vec::new());
+        for (file, mut text) in source::files()? {
+            if !NOT_MUTATED.contains(&file.as_str()) {
+                let schema = sites::find(&file, &text, &names, mutants.len())?;
+                mutants.extend(schema.mutants);
+                text = schema.text;
+            }
+            files.push((file, text));
+        }
+        Ok((mutants, files))
+    }
+
+    /// Writes and compiles the copy.
+    pub fn open() -> Result<Self> {
+        let (mutants, mut files) = Self::sources()?;
+        let lib = files.iter_mut().find(|(file, _)| file == "src/lib.rs");
+        lib.context("no src/lib.rs")?.1 += "\nmod mutant;\n";
+        let switch = include_str!("switch.rs");
+        let count = format!("\nconst COUNT: usize = {};\n", mutants.len());
+        files.push(("src/mutant.rs".into(), switch.to_string() + &count));
+        for entry in fs::read_dir(source::root().join("loom-tests"))? {
+            let path = entry?.path();
+            let name = path.strip_prefix(source::root())?.display().to_string();
+            files.push((name, fs::read_to_string(path)?));
+        }
+        let mut hasher = DefaultHasher::new();
+        for (_, text) in &files {
+            // As tokens, so that comments do not matter.
+            let tokens: TokenStream = text.parse().map_err(|error| anyhow!("{error}"))?;
+            tokens.to_string().hash(&mut hasher);
+        }
+        for name in ["README.md", "Cargo.lock"] {
+            files.push((name.into(), fs::read_to_string(source::root().join(name))?));
+        }
+        files.push(("Cargo.toml".into(), manifest()?));
+
+        let copy = folder().join("crate");
+        for (file, text) in &files {
+            write_if_changed(&copy.join(file), text)?;
+        }
+        let binary = compile(&copy)?;
+        Ok(Workshop {
+            mutants,
+            binary,
+            fingerprint: format!("{:016x}", hasher.finish()),
+        })
+    }
+
+    pub fn models(&self) -> Result<Vec<String>> {
+        let output = Command::new(&self.binary).arg("--list").output()?;
+        let list = String::from_utf8(output.stdout)?;
+        Ok(list
+            .lines()
+            .filter_map(|line| line.strip_suffix(": test"))
+            .map(String::from)
+            .collect())
+    }
+
+    /// Searches a model that is not broken, and says how long it takes and which sites it reaches.
+    pub fn record(&self, model: &str) -> Result<(Duration, BTreeSet<usize>)> {
+        let path = folder().join(format!("record-{}", model.replace("::", "-")));
+        let mut command = self.command(model);
+        command.env("MUTANT_RECORD", &path);
+        let start = Instant::now();
+        ensure!(
+            command.status()?.success(),
+            "{model} fails without a mutant"
+        );
+        let took = start.elapsed();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(&path);
+        let reached = text.lines().map(str::parse).collect::<Result<_, _>>()?;
+        Ok((took, reached))
+    }
+
+    /// Searches a model of a mutant.
+    pub fn try_mutant(&self, mutant: usize, model: &str, limit: Duration) -> Result<End> {
+        use std::os::unix::process::ExitStatusExt;
+        const KILLED: Option<i32> = Some(9);
+        let mut child = self
+            .command(model)
+            .env("MUTANT", mutant.to_string())
+            .spawn()?;
+        Ok(match child.wait_timeout(limit)? {
+            Some(status) if status.success() => End::Passed,
+            Some(status) if status.signal() != KILLED => End::Failed,
+            Some(_) => End::Unknown,
+            None => {
+                child.kill()?;
+                child.wait()?;
+                End::Unknown
+            }
+        })
+    }
+
+    fn command(&self, model: &str) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(["--exact", model, "--test-threads", "1"]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.env_remove("MUTANT").env_remove("MUTANT_RECORD");
+        command
+    }
+}
+
+/// The crate's own manifest, without what is not copied.
+fn manifest() -> Result<String> {
+    let text = fs::read_to_string(source::root().join("Cargo.toml"))?;
+    let mut manifest: toml::Table = text.parse()?;
+    manifest.remove("bench");
+    manifest.insert("workspace".into(), toml::Table::new().into());
+    Ok(toml::to_string(&manifest)?)
+}
+
+/// Cargo compiles again what has a newer date.
+fn write_if_changed(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::create_dir_all(path.parent().context("it has a folder")?)?;
+    Ok(fs::write(path, text)?)
+}
+
+/// Returns where the models are.
+fn compile(copy: &Path) -> Result<PathBuf> {
+    eprintln!("compiling the mutants");
+    let output = Command::new(env!("CARGO"))
+        .args(["test", "--quiet", "--no-run", "--release", "--test", "loom"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .arg("--target-dir")
+        .arg(folder().join("build"))
+        .current_dir(copy)
+        .env("RUSTFLAGS", "--cfg loom --cap-lints allow")
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "the mutants do not compile, which is a defect of this tool"
+    );
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let message: serde_json::Value = serde_json::from_str(line)?;
+        if message["target"]["name"] == "loom"
+            && message["target"]["kind"][0] == "test"
+            && let Some(binary) = message["executable"].as_str()
+        {
+            return Ok(binary.into());
+        }
+    }
+    bail!("cargo names no executable")
+}
