@@ -10,6 +10,7 @@
 //! once. A first run without a mutant finds out which models reach which site.
 
 mod baseline;
+mod journal;
 mod justified;
 mod names;
 mod operators;
@@ -19,8 +20,9 @@ mod syntax;
 mod workshop;
 
 use anyhow::Result;
-use baseline::Baseline;
+use baseline::{Baseline, Record};
 use clap::Args;
+use journal::Journal;
 use regex::Regex;
 use report::{Judged, Verdict};
 use std::collections::HashMap;
@@ -64,44 +66,42 @@ pub fn run(options: &Options) -> Result<bool> {
     let jobs = usize::from(options.jobs);
     let workshop = Workshop::open()?;
     let mut models = workshop.models()?;
-    models.retain(|model| {
-        options
-            .models
-            .as_ref()
-            .is_none_or(|wanted| wanted.is_match(model))
-    });
+    let wanted = options.models.as_ref();
+    models.retain(|model| wanted.is_none_or(|wanted| wanted.is_match(model)));
     let baseline = Baseline::of(&workshop, &models, jobs)?;
 
-    let chosen = workshop
-        .mutants
-        .iter()
-        .enumerate()
-        .filter(|(_, mutant)| is_chosen(mutant));
-    let chosen: Vec<_> = chosen.collect();
+    let all = workshop.mutants.iter().enumerate();
+    let chosen: Vec<_> = all.filter(|(_, mutant)| is_chosen(mutant)).collect();
     let count = chosen.len();
     let trial = Trial {
         workshop: &workshop,
         baseline: &baseline,
-        options,
+        timeout: options.timeout.map(Duration::from_secs),
+        journal: Mutex::new(Journal::open(&workshop.fingerprint)?),
         kills: Mutex::default(),
     };
     let mut judged = Vec::new();
     share(
         chosen,
         jobs,
-        |number, (id, mutant)| {
+        |(id, mutant)| {
             let start = Instant::now();
             let verdict = trial.judge(id, &mutant.file)?;
-            let judged = Judged {
-                mutant: mutant.clone(),
-                verdict,
-                took: start.elapsed(),
-            };
-            eprintln!("[{number}/{count}] {}", judged.line());
-            Ok((id, judged))
+            let mutant = mutant.clone();
+            let took = start.elapsed();
+            Ok((
+                id,
+                Judged {
+                    mutant,
+                    verdict,
+                    took,
+                },
+            ))
         },
-        |result| {
-            judged.push(result);
+        |(id, result)| {
+            judged.push((id, result));
+            let (_, result) = &judged[judged.len() - 1];
+            eprintln!("[{}/{count}] {}", judged.len(), result.line());
             Ok(())
         },
     )?;
@@ -110,57 +110,75 @@ pub fn run(options: &Options) -> Result<bool> {
     report::finish(&judged, &workshop.mutants)
 }
 
+/// Tries models on mutants.
 struct Trial<'a> {
     workshop: &'a Workshop,
     baseline: &'a Baseline,
-    options: &'a Options,
+    timeout: Option<Duration>,
+    journal: Mutex<Journal>,
     /// How many mutants of a file a model has killed.
     kills: Mutex<HashMap<(String, String), u32>>,
 }
 
 impl Trial<'_> {
     fn judge(&self, id: usize, file: &str) -> Result<Verdict> {
-        let mut models: Vec<_> = self.baseline.models.iter().collect();
-        models.retain(|(_, record)| record.reached.contains(&id));
+        let models = self.reaching(id, file);
         if models.is_empty() {
             return Ok(Verdict::Unreached);
         }
-        // The quickest first, and sooner those that have killed others here.
-        models.sort_by_cached_key(|(model, record)| {
-            let key = (file.to_string(), model.to_string());
-            let kills = self.kills.lock().unwrap().get(&key).copied().unwrap_or(0);
-            record.took / (1 + kills)
-        });
         let mut unknown = None;
         for (model, record) in models {
-            let patience = || Duration::from_secs(30) + 10 * record.took;
-            let limit = self
-                .options
-                .timeout
-                .map_or_else(patience, Duration::from_secs);
-            match self.workshop.try_mutant(id, model, limit)? {
+            let by = model.clone();
+            match self.end(id, model, record)? {
                 End::Passed => {}
                 End::Failed => {
-                    let key = (file.to_string(), model.clone());
+                    let key = (file.to_string(), by.clone());
                     *self.kills.lock().unwrap().entry(key).or_default() += 1;
-                    return Ok(Verdict::Killed { by: model.clone() });
+                    return Ok(Verdict::Killed { by });
                 }
-                End::Unknown => unknown = Some(Verdict::Unknown { by: model.clone() }),
+                End::Unknown => unknown = Some(Verdict::Unknown { by }),
             }
         }
         Ok(unknown.unwrap_or(Verdict::Survived))
     }
+
+    /// The models that come to a mutant's place. First the one that has killed it before, and then the quickest, but
+    /// sooner those that have killed others in the file.
+    fn reaching(&self, id: usize, file: &str) -> Vec<(&String, &Record)> {
+        let models = self.baseline.models.iter();
+        let mut models: Vec<_> = models.filter(|(_, it)| it.reached.contains(&id)).collect();
+        let journal = self.journal.lock().unwrap();
+        let kills = self.kills.lock().unwrap();
+        models.sort_by_cached_key(|(model, record)| {
+            let key = (file.to_string(), model.to_string());
+            let kills = kills.get(&key).copied().unwrap_or(0);
+            let spared = journal.end(id, model) != Some(End::Failed);
+            (spared, record.took / (1 + kills))
+        });
+        models
+    }
+
+    /// How a model of a mutant ends.
+    fn end(&self, id: usize, model: &str, record: &Record) -> Result<End> {
+        if let Some(end) = self.journal.lock().unwrap().end(id, model) {
+            return Ok(end);
+        }
+        let patience = Duration::from_secs(30) + 10 * record.took;
+        let limit = self.timeout.unwrap_or(patience);
+        let end = self.workshop.try_mutant(id, model, limit)?;
+        self.journal.lock().unwrap().note(id, model, end)?;
+        Ok(end)
+    }
 }
 
-/// Does all the work on some threads, and takes the results, as they come, on this one. `work` is told how many have
-/// been begun.
+/// Does all the work on some threads, and takes the results on this one, as they come.
 fn share<W: Send, R: Send>(
     work: Vec<W>,
     threads: usize,
-    each: impl Fn(usize, W) -> Result<R> + Sync,
+    each: impl Fn(W) -> Result<R> + Sync,
     mut take: impl FnMut(R) -> Result<()>,
 ) -> Result<()> {
-    let work = Mutex::new(work.into_iter().zip(1..));
+    let work = Mutex::new(work.into_iter());
     let (sender, results) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -169,8 +187,8 @@ fn share<W: Send, R: Send>(
             scope.spawn(move || {
                 loop {
                     let next = work.lock().unwrap().next();
-                    let Some((it, number)) = next else { return };
-                    if sender.send(each(number, it)).is_err() {
+                    let Some(it) = next else { return };
+                    if sender.send(each(it)).is_err() {
                         return;
                     }
                 }

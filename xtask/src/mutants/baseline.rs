@@ -38,19 +38,20 @@ impl Baseline {
             .iter()
             .filter(|model| !baseline.models.contains_key(*model));
         let missing: Vec<_> = missing.cloned().collect();
-        let count = missing.len();
+        let (count, mut done) = (missing.len(), 0);
         super::share(
             missing,
             jobs,
-            |number, model| {
+            |model| {
                 let (took, reached) = workshop.record(&model)?;
-                eprintln!(
-                    "[{number}/{count}] {model} takes {:.1} s",
-                    took.as_secs_f64()
-                );
                 Ok((model, Record { took, reached }))
             },
             |(model, record)| {
+                done += 1;
+                eprintln!(
+                    "[{done}/{count}] {model} takes {:.1} s",
+                    record.took.as_secs_f64()
+                );
                 baseline.models.insert(model, record);
                 // Written each time, so that a run that is broken off is not lost.
                 Ok(fs::write(&path, serde_json::to_string(&baseline)?)?)
