@@ -23,6 +23,7 @@ use anyhow::Result;
 use baseline::{Baseline, Record};
 use clap::Args;
 use journal::Journal;
+use justified::Entry;
 use regex::Regex;
 use report::{Judged, Verdict};
 use std::collections::HashMap;
@@ -47,6 +48,9 @@ pub struct Options {
     /// Only models whose name matches this
     #[arg(long, value_name = "REGEX")]
     models: Option<Regex>,
+    /// Also tries the mutants that `xtask/justified.toml` lists: they take longest, since nothing kills them
+    #[arg(long)]
+    justified: bool,
 }
 
 /// Returns whether every mutant is killed, or justified.
@@ -77,6 +81,8 @@ pub fn run(options: &Options) -> Result<bool> {
         workshop: &workshop,
         baseline: &baseline,
         timeout: options.timeout.map(Duration::from_secs),
+        justified: justified::read()?,
+        spare_justified: !options.justified,
         journal: Mutex::new(Journal::open(&workshop.fingerprint)?),
         kills: Mutex::default(),
     };
@@ -86,7 +92,7 @@ pub fn run(options: &Options) -> Result<bool> {
         jobs,
         |(id, mutant)| {
             let start = Instant::now();
-            let verdict = trial.judge(id, &mutant.file)?;
+            let verdict = trial.judge(id, mutant)?;
             let mutant = mutant.clone();
             let took = start.elapsed();
             Ok((
@@ -107,7 +113,7 @@ pub fn run(options: &Options) -> Result<bool> {
     )?;
     judged.sort_by_key(|(id, _)| *id);
     let judged: Vec<_> = judged.into_iter().map(|(_, judged)| judged).collect();
-    report::finish(&judged, &workshop.mutants)
+    report::finish(&judged, &workshop.mutants, &trial.justified)
 }
 
 /// Tries models on mutants.
@@ -115,31 +121,42 @@ struct Trial<'a> {
     workshop: &'a Workshop,
     baseline: &'a Baseline,
     timeout: Option<Duration>,
+    justified: Vec<Entry>,
+    spare_justified: bool,
     journal: Mutex<Journal>,
     /// How many mutants of a file a model has killed.
     kills: Mutex<HashMap<(String, String), u32>>,
 }
 
 impl Trial<'_> {
-    fn judge(&self, id: usize, file: &str) -> Result<Verdict> {
-        let models = self.reaching(id, file);
-        if models.is_empty() {
-            return Ok(Verdict::Unreached);
+    fn judge(&self, id: usize, mutant: &sites::Mutant) -> Result<Verdict> {
+        let entry = self.justified.iter().find(|entry| entry.is_about(mutant));
+        let justified = entry.map(|entry| Verdict::Justified {
+            why: entry.why.clone(),
+        });
+        if self.spare_justified
+            && let Some(justified) = justified
+        {
+            return Ok(justified);
         }
-        let mut unknown = None;
+        let models = self.reaching(id, &mutant.file);
+        let mut verdict = match models.is_empty() {
+            true => Verdict::Unreached,
+            false => Verdict::Survived,
+        };
         for (model, record) in models {
             let by = model.clone();
             match self.end(id, model, record)? {
                 End::Passed => {}
                 End::Failed => {
-                    let key = (file.to_string(), by.clone());
+                    let key = (mutant.file.clone(), by.clone());
                     *self.kills.lock().unwrap().entry(key).or_default() += 1;
                     return Ok(Verdict::Killed { by });
                 }
-                End::Unknown => unknown = Some(Verdict::Unknown { by }),
+                End::Unknown => verdict = Verdict::Unknown { by },
             }
         }
-        Ok(unknown.unwrap_or(Verdict::Survived))
+        Ok(justified.unwrap_or(verdict))
     }
 
     /// The models that come to a mutant's place. First the one that has killed it before, and then the quickest, but

@@ -6,15 +6,15 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::fs;
 
-/// A mutation that no model can notice, or need not.
+/// Mutations of a line that no model can notice, or need not.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    file: String,
-    /// The line that is broken, without the space before it.
-    code: String,
-    /// How; if not said, in any way.
-    mutation: Option<String>,
+    pub file: String,
+    /// The line, without the space before it.
+    pub code: String,
+    /// As the tool calls them.
+    pub mutations: Vec<String>,
     /// The argument.
     pub why: String,
 }
@@ -33,19 +33,12 @@ pub fn read() -> Result<Vec<Entry>> {
 
 impl Entry {
     pub fn is_about(&self, mutant: &Mutant) -> bool {
-        let mutation = self.mutation.as_ref();
-        self.file == mutant.file
-            && self.code == mutant.code
-            && mutation.is_none_or(|mutation| *mutation == mutant.what)
+        self.mutations
+            .iter()
+            .any(|mutation| self.names(mutation, mutant))
     }
 
-    /// Whether it is about one mutation, and not about all of a line.
-    pub fn is_exact(&self) -> bool {
-        self.mutation.is_some()
-    }
-
-    pub fn shown(&self) -> String {
-        let mutation = self.mutation.as_deref().unwrap_or("any mutation");
-        format!("{}: `{}`: {mutation}", self.file, self.code)
+    pub fn names(&self, mutation: &str, mutant: &Mutant) -> bool {
+        self.file == mutant.file && self.code == mutant.code && mutation == mutant.what
     }
 }

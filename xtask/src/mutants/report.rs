@@ -1,6 +1,6 @@
 //! What is said of the mutants.
 
-use super::justified;
+use super::justified::Entry;
 use super::sites::Mutant;
 use super::workshop::folder;
 use anyhow::Result;
@@ -15,6 +15,10 @@ pub enum Verdict {
         by: String,
     },
     Survived,
+    /// It survives, or would, and may.
+    Justified {
+        why: String,
+    },
     /// No model comes there, so that it survives too.
     Unreached,
     /// A model did not end in time, and no other failed.
@@ -37,6 +41,7 @@ impl Judged {
         let verdict = match &self.verdict {
             Verdict::Killed { by } => format!("killed by {by}"),
             Verdict::Survived => "SURVIVED".into(),
+            Verdict::Justified { why } => format!("justified: {why}"),
             Verdict::Unreached => "UNREACHED".into(),
             Verdict::Unknown { by } => format!("UNKNOWN: no end of {by}"),
         };
@@ -58,42 +63,51 @@ pub fn list(mutant: &Mutant) {
 }
 
 /// Prints the table and the counts, and writes `results.json`. Returns whether all is well.
-pub fn finish(judged: &[Judged], all: &[Mutant]) -> Result<bool> {
+pub fn finish(judged: &[Judged], all: &[Mutant], entries: &[Entry]) -> Result<bool> {
     let path = folder().join("results.json");
     fs::write(&path, serde_json::to_string_pretty(judged)?)?;
 
-    let entries = justified::read()?;
-    let reason = |mutant: &Mutant| entries.iter().find(|entry| entry.is_about(mutant));
-    let (mut killed, mut unknown, mut excused, mut open) = (0, 0, 0, 0);
-    for judged in judged {
-        println!("{}", judged.line());
-        match (&judged.verdict, reason(&judged.mutant)) {
-            (Verdict::Killed { .. }, _) => killed += 1,
-            (Verdict::Unknown { .. }, _) => unknown += 1,
-            (_, Some(entry)) => {
-                println!("    justified: {}", entry.why);
-                excused += 1;
-            }
-            (_, None) => open += 1,
-        }
+    judged
+        .iter()
+        .for_each(|judged| println!("{}", judged.line()));
+    let stale = stale(judged, all, entries);
+    for (entry, mutation, problem) in &stale {
+        let Entry { file, code, .. } = entry;
+        println!("xtask/justified.toml: {file}: `{code}`: {mutation}: {problem}");
     }
-    let mut stale = 0;
-    for entry in &entries {
-        let killed = |judged: &Judged| entry.is_about(&judged.mutant) && judged.is_killed();
-        let problem = if !all.iter().any(|mutant| entry.is_about(mutant)) {
-            "matches nothing any more"
-        } else if entry.is_exact() && judged.iter().any(killed) {
-            "is killed"
-        } else {
-            continue;
-        };
-        println!("xtask/justified.toml: {}: {problem}", entry.shown());
-        stale += 1;
-    }
+    let count =
+        |is: fn(&Verdict) -> bool| judged.iter().filter(|judged| is(&judged.verdict)).count();
+    let killed = count(|verdict| matches!(verdict, Verdict::Killed { .. }));
+    let justified = count(|verdict| matches!(verdict, Verdict::Justified { .. }));
+    let unknown = count(|verdict| matches!(verdict, Verdict::Unknown { .. }));
+    let open = judged.len() - killed - justified - unknown;
     println!(
-        "{} mutants: {killed} killed, {excused} survive and are justified, {open} survive, {unknown} unknown",
+        "{} mutants: {killed} killed, {justified} justified, {open} survive, {unknown} unknown",
         judged.len()
     );
     println!("see {}", path.display());
-    Ok(open + unknown + stale == 0)
+    Ok(open + unknown == 0 && stale.is_empty())
+}
+
+/// What in `xtask/justified.toml` is not right any more.
+fn stale<'a>(
+    judged: &[Judged],
+    all: &[Mutant],
+    entries: &'a [Entry],
+) -> Vec<(&'a Entry, &'a str, &'static str)> {
+    let mut stale = Vec::new();
+    for entry in entries {
+        for mutation in &entry.mutations {
+            let is_named = |mutant: &Mutant| entry.names(mutation, mutant);
+            if !all.iter().any(is_named) {
+                stale.push((entry, mutation.as_str(), "matches nothing any more"));
+            } else if judged
+                .iter()
+                .any(|it| it.is_killed() && is_named(&it.mutant))
+            {
+                stale.push((entry, mutation.as_str(), "is killed"));
+            }
+        }
+    }
+    stale
 }

@@ -8,6 +8,7 @@ use super::names::Names;
 use super::operators::Finder;
 use anyhow::{Context, Result};
 use serde::Serialize;
+use std::ops::Range;
 use syn::visit::Visit;
 
 /// One change to one place.
@@ -63,22 +64,22 @@ pub struct Site<'a> {
 
 impl Site<'_> {
     /// The expression there may have another value.
-    pub fn instead(&mut self, at: std::ops::Range<usize>, what: String, mutated: &str) {
+    pub fn instead(&mut self, at: Range<usize>, what: String, mutated: &str) {
         self.insert(at, what, mutated, "");
     }
 
     /// The expression there, whose value nobody uses, may be left out.
-    pub fn left_out(&mut self, at: std::ops::Range<usize>) {
+    pub fn left_out(&mut self, at: Range<usize>) {
         let what = format!("leave out `{}`", self.shown(at.clone()));
         self.insert(at, what, "", ";");
     }
 
-    pub fn text(&self, at: std::ops::Range<usize>) -> &str {
+    pub fn text(&self, at: Range<usize>) -> &str {
         &self.text[at]
     }
 
     /// The text there, in one short line.
-    pub fn shown(&self, at: std::ops::Range<usize>) -> String {
+    pub fn shown(&self, at: Range<usize>) -> String {
         const MOST: usize = 60;
         let line = self.text[at]
             .split_whitespace()
@@ -91,13 +92,18 @@ impl Site<'_> {
         }
     }
 
-    fn insert(&mut self, at: std::ops::Range<usize>, what: String, mutated: &str, end: &str) {
+    fn insert(&mut self, at: Range<usize>, mut what: String, mutated: &str, end: &str) {
         let id = self.first + self.mutants.len();
         let start = format!("(if crate::mutant::active({id}) {{ {mutated} }} else {{ ");
         let above = &self.text[..at.start];
         let line = above.matches('\n').count() + 1;
         let column = above.chars().rev().take_while(|c| *c != '\n').count() + 1;
         let code = self.text.lines().nth(line - 1).unwrap_or_default().trim();
+        let same = |other: &&Mutant| other.line == line && other.what.starts_with(&what);
+        let earlier = self.mutants.iter().filter(same).count();
+        if earlier > 0 {
+            what += &format!(" (number {} here)", earlier + 1);
+        }
         self.mutants.push(Mutant {
             file: self.file.into(),
             line,
@@ -156,6 +162,11 @@ mod tests {
         let body = "let _ = x.fetch_update(AcqRel, Acquire, next).is_ok();";
         let expected = ["AcqRel → Acquire", "AcqRel → Release", "Acquire → Relaxed"];
         assert_eq!(mutants(body)[1..], expected);
+        let expected = ["Acquire → Relaxed", "Acquire → Relaxed (number 2 here)"];
+        assert_eq!(
+            mutants("let _ = x.fetch_update(Acquire, Acquire, next);")[1..],
+            expected
+        );
     }
 
     #[test]
