@@ -36,7 +36,7 @@ pub struct Options {
     /// Only mutants whose `file:line:column` or description matches this
     #[arg(long, value_name = "REGEX")]
     only: Option<Regex>,
-    /// Shows the mutants, and does nothing else
+    /// Only shows the mutants, and what in `xtask/justified.toml` matches none
     #[arg(long)]
     list: bool,
     /// Models to search at once
@@ -59,13 +59,12 @@ pub fn run(options: &Options) -> Result<bool> {
         let only = options.only.as_ref();
         only.is_none_or(|only| only.is_match(&mutant.place()) || only.is_match(&mutant.what))
     };
+    let entries = justified::read()?;
     if options.list {
-        let (mutants, _) = Workshop::sources()?;
-        mutants
-            .iter()
-            .filter(|mutant| is_chosen(mutant))
-            .for_each(report::list);
-        return Ok(true);
+        let (all, _) = Workshop::sources()?;
+        let chosen = all.iter().filter(|mutant| is_chosen(mutant));
+        chosen.for_each(|mutant| println!("{}  {}", mutant.place(), mutant.what));
+        return Ok(report::are_right(&entries, &all, &[]));
     }
     let jobs = usize::from(options.jobs);
     let workshop = Workshop::open()?;
@@ -81,7 +80,7 @@ pub fn run(options: &Options) -> Result<bool> {
         workshop: &workshop,
         baseline: &baseline,
         timeout: options.timeout.map(Duration::from_secs),
-        justified: justified::read()?,
+        justified: &entries,
         spare_justified: !options.justified,
         journal: Mutex::new(Journal::open(&workshop.fingerprint)?),
         kills: Mutex::default(),
@@ -113,7 +112,7 @@ pub fn run(options: &Options) -> Result<bool> {
     )?;
     judged.sort_by_key(|(id, _)| *id);
     let judged: Vec<_> = judged.into_iter().map(|(_, judged)| judged).collect();
-    report::finish(&judged, &workshop.mutants, &trial.justified)
+    report::finish(&judged, &workshop.mutants, &entries)
 }
 
 /// Tries models on mutants.
@@ -121,7 +120,7 @@ struct Trial<'a> {
     workshop: &'a Workshop,
     baseline: &'a Baseline,
     timeout: Option<Duration>,
-    justified: Vec<Entry>,
+    justified: &'a [Entry],
     spare_justified: bool,
     journal: Mutex<Journal>,
     /// How many mutants of a file a model has killed.

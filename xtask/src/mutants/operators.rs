@@ -18,8 +18,8 @@
 use super::names::Names;
 use super::sites::Site;
 use super::syntax::{
-    called, conjuncts, is_assignment, is_check, is_constant, is_debug, is_modelled, is_one, last,
-    peeled, range,
+    called, conjuncts, is_assignment, is_constant, is_debug, is_modelled, is_not_modelled, is_one,
+    last, peeled, range,
 };
 use crate::source;
 use std::collections::HashSet;
@@ -270,7 +270,7 @@ impl Visit<'_> for Finder<'_> {
                     }
                     return;
                 }
-                if !is_check(branch) {
+                if !is_not_modelled(branch) {
                     self.truth(&branch.cond);
                 }
             }

@@ -58,10 +58,6 @@ impl Judged {
     }
 }
 
-pub fn list(mutant: &Mutant) {
-    println!("{}  {}", mutant.place(), mutant.what);
-}
-
 /// Prints the table and the counts, and writes `results.json`. Returns whether all is well.
 pub fn finish(judged: &[Judged], all: &[Mutant], entries: &[Entry]) -> Result<bool> {
     let path = folder().join("results.json");
@@ -70,11 +66,6 @@ pub fn finish(judged: &[Judged], all: &[Mutant], entries: &[Entry]) -> Result<bo
     judged
         .iter()
         .for_each(|judged| println!("{}", judged.line()));
-    let stale = stale(judged, all, entries);
-    for (entry, mutation, problem) in &stale {
-        let Entry { file, code, .. } = entry;
-        println!("xtask/justified.toml: {file}: `{code}`: {mutation}: {problem}");
-    }
     let count =
         |is: fn(&Verdict) -> bool| judged.iter().filter(|judged| is(&judged.verdict)).count();
     let killed = count(|verdict| matches!(verdict, Verdict::Killed { .. }));
@@ -86,28 +77,29 @@ pub fn finish(judged: &[Judged], all: &[Mutant], entries: &[Entry]) -> Result<bo
         judged.len()
     );
     println!("see {}", path.display());
-    Ok(open + unknown == 0 && stale.is_empty())
+    Ok(are_right(entries, all, judged) && open + unknown == 0)
 }
 
-/// What in `xtask/justified.toml` is not right any more.
-fn stale<'a>(
-    judged: &[Judged],
-    all: &[Mutant],
-    entries: &'a [Entry],
-) -> Vec<(&'a Entry, &'a str, &'static str)> {
-    let mut stale = Vec::new();
+/// Prints what in `xtask/justified.toml` is not right any more. Returns whether nothing is.
+pub fn are_right(entries: &[Entry], all: &[Mutant], judged: &[Judged]) -> bool {
+    let mut right = true;
     for entry in entries {
+        let Entry { file, code, .. } = entry;
         for mutation in &entry.mutations {
             let is_named = |mutant: &Mutant| entry.names(mutation, mutant);
-            if !all.iter().any(is_named) {
-                stale.push((entry, mutation.as_str(), "matches nothing any more"));
+            let problem = if !all.iter().any(is_named) {
+                "matches nothing any more"
             } else if judged
                 .iter()
                 .any(|it| it.is_killed() && is_named(&it.mutant))
             {
-                stale.push((entry, mutation.as_str(), "is killed"));
-            }
+                "is killed"
+            } else {
+                continue;
+            };
+            eprintln!("xtask/justified.toml: {file}: `{code}`: {mutation}: {problem}");
+            right = false;
         }
     }
-    stale
+    right
 }

@@ -104,12 +104,13 @@ pub fn is_modelled(expr: &Expr) -> bool {
         .any(|name| NOT_MODELLED.contains(&name.as_str()))
 }
 
-/// Whether all that it decides is whether a model looks.
-pub fn is_check(branch: &syn::ExprIf) -> bool {
+/// Whether all that it decides is something that models leave out.
+pub fn is_not_modelled(branch: &syn::ExprIf) -> bool {
     let [Stmt::Expr(only, _)] = &branch.then_branch.stmts[..] else {
         return false;
     };
-    branch.else_branch.is_none() && called(only).is_some() && !is_modelled(only)
+    let is_step = called(only).is_some() || is_assignment(only);
+    branch.else_branch.is_none() && is_step && !is_modelled(only)
 }
 
 pub fn is_debug(item: &syn::Item) -> bool {
