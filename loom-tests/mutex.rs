@@ -18,6 +18,7 @@ models! {
     a_timeout_among_three_leaves_no_trace: 3,
     a_timeout_among_three_leaves_no_trace: 3 impatient,
     who_was_woken_and_gives_up_passes_it_on: 2,
+    a_hand_over_may_find_that_somebody_was_faster: 2 impatient,
     a_fair_unlock_hands_over_or_releases: any,
     a_fair_unlock_hands_over_or_releases: 3 bare,
     a_fair_unlock_among_three_loses_nobody: 3,
@@ -129,6 +130,23 @@ fn add_one_fairly(mutex: &Mutex<usize>) {
     let mut guard = mutex.lock();
     *guard += 1;
     MutexGuard::unlock_fair(guard);
+}
+
+/// The waiter is woken in vain, so that the second unlock is to hand over to it; and then somebody comes in between.
+fn a_hand_over_may_find_that_somebody_was_faster() {
+    let mutex = Common::new(Mutex::new(0));
+    let first = mutex.lock();
+    let waiter = mutex.spawn(add_one);
+    // It may sleep now, and again after it was woken.
+    loom::thread::yield_now();
+    drop(first);
+    let second = mutex.lock();
+    loom::thread::yield_now();
+    let other = mutex.spawn(try_add_one);
+    drop(second);
+    waiter.join().unwrap();
+    let tried = other.join().unwrap();
+    rest(mutex, 1 + tried);
 }
 
 fn a_fair_unlock_hands_over_or_releases() {
