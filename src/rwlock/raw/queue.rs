@@ -82,12 +82,16 @@ impl RawRwLock {
             let passed_over = Cell::new(false);
             // A writer is being woken, or handed its bit.
             let claims = Cell::new(false);
+            // Another writer has come since, and waits for us. Patient readers would only go back to sleep; its own
+            // release will look after them.
+            // ORDERING: Relaxed; while anybody is in the queue, `WRITER` is cleared under its lock.
+            let overtaken = || remove == ONE_READER && self.state.load(Relaxed) & WRITER != 0;
             let choose = |ParkToken(waiter)| {
                 if waiter & !IMPATIENT == READ {
                     let impatient = waiter & IMPATIENT != 0;
                     // One place is for the writer, wherever it is in the queue: later we no longer own its bit.
                     let full = picked.get() == BATCH - 1;
-                    if !(impatient || readers_too.get()) {
+                    if !impatient && (!readers_too.get() || overtaken()) {
                         passed_over.set(true);
                         return FilterOp::Skip;
                     } else if full {
@@ -117,7 +121,7 @@ impl RawRwLock {
                 // ORDERING: as in `choose`.
                 let awake = self.state.load(Relaxed) & AWAKE != 0;
                 // If somebody claims a bit, its release will look after the patient ones.
-                if passed_over.get() && !(claims.get() || awake) {
+                if passed_over.get() && !(claims.get() || awake || overtaken()) {
                     left_out.set(true);
                 }
                 let stay = if left_out.get() { ONE_READER } else { 0 };
