@@ -235,7 +235,10 @@ pub(crate) fn run<S: Subject>() {
         let before = begun.load(SeqCst);
         match heard.recv_timeout(LIMIT) {
             Ok(result) => return result.unwrap_or_else(|failure| panic!("{failure}")),
-            Err(RecvTimeoutError::Timeout) if begun.load(SeqCst) != before => {}
+            Err(RecvTimeoutError::Timeout) if begun.load(SeqCst) != before => {
+                // For a long run with `--nocapture`.
+                eprintln!("{} of {histories} histories", begun.load(SeqCst));
+            }
             Err(_) => {
                 let mut seeds = (2..=THREADS).flat_map(seeds);
                 let seed = seeds.nth(before as usize - 1).expect("it was begun");
