@@ -1,8 +1,9 @@
-//! The switch: std's atomics, or loom's.
+//! The switch: std's atomics, loom's, or shuttle's.
 //!
-//! This file and its child [`modeled`] are the only ones that name loom. Everything above is written once
-//! and runs on both: on real threads as `cargo build` makes it, and inside a loom model when the whole build
-//! has `--cfg loom`.
+//! This file and its child [`modeled`] are the only ones that name loom or shuttle. Everything above is written once
+//! and runs on all: on real threads as `cargo build` makes it, and inside a model when the whole build
+//! has `--cfg loom`. With `--cfg shuttle` beside that, the model is not loom's, who looks at every execution of a few
+//! threads, but shuttle's: random executions of many threads, in which every access is sequentially consistent.
 //!
 //! Loom's types cannot be built in a constant, so what is a `const fn` for users is an ordinary function in a
 //! model: [`const_fn!`] writes both.
@@ -13,11 +14,18 @@ pub(crate) mod modeled;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-#[cfg(anteroom_models)]
-pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+#[cfg(all(anteroom_models, not(shuttle)))]
+pub(crate) use loom as model;
+#[cfg(shuttle)]
+pub(crate) use shuttle as model;
 
 #[cfg(anteroom_models)]
-pub(crate) use modeled::{Access, Patience};
+pub(crate) use model::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+#[cfg(all(anteroom_models, not(shuttle)))]
+pub(crate) use modeled::Access;
+#[cfg(anteroom_models)]
+pub(crate) use modeled::Patience;
 
 /// Writes a `const fn`, which in a model is not `const`.
 macro_rules! const_fn {
@@ -43,7 +51,7 @@ macro_rules! table {
             #[cfg(not(loom))]
             static TABLE: [$type; $len] = [const { $each }; $len];
             #[cfg(loom)]
-            loom::lazy_static! {
+            $crate::primitive::model::lazy_static! {
                 static ref TABLE: $crate::primitive::modeled::Kept<[$type; $len]> =
                     $crate::primitive::modeled::Kept::new(std::array::from_fn(|_| $each));
             }
@@ -63,7 +71,7 @@ macro_rules! thread_locals {
             $($(#[$meta])* static $name: $type = const { $initial };)*
         }
         #[cfg(loom)]
-        loom::thread_local! {
+        $crate::primitive::model::thread_local! {
             $($(#[$meta])* static $name: $type = $initial;)*
         }
     };
@@ -71,15 +79,29 @@ macro_rules! thread_locals {
 #[cfg(any(not(loom), anteroom_models))]
 pub(crate) use thread_locals;
 
+/// What an atomic of a model holds, which nobody else touches now.
+#[cfg(anteroom_models)]
+macro_rules! at_rest {
+    ($atomic:expr) => {{
+        #[cfg(not(shuttle))]
+        let value = $atomic.with_mut(|value| *value);
+        #[cfg(shuttle)]
+        let value = *$atomic.get_mut();
+        value
+    }};
+}
+#[cfg(anteroom_models)]
+pub(crate) use at_rest;
+
 /// Where a lock says that it was taken or is about to be released.
 ///
-/// On real threads it has no size and does nothing. In a model it is a loom cell: if two threads ever hold a
+/// On real threads, and in shuttle, it has no size and does nothing. In loom it is a cell: if two threads ever hold a
 /// lock at once, or hold it one after the other with no happens-before between them, loom reports a race.
 /// It stands for whatever data the lock protects, so a user's own model finds such a bug too.
-#[cfg(not(loom))]
+#[cfg(any(not(loom), shuttle))]
 pub(crate) struct Access;
 
-#[cfg(not(loom))]
+#[cfg(any(not(loom), shuttle))]
 impl Access {
     pub(crate) const fn new() -> Self {
         Access

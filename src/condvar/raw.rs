@@ -186,7 +186,7 @@ impl RawCondvar {
 
     #[cfg(loom)]
     pub(super) fn assert_at_rest(&mut self) {
-        self.lock.with_mut(|lock| assert_eq!(*lock, 0, "at rest"));
+        assert_eq!(crate::primitive::at_rest!(self.lock), 0, "at rest");
     }
 }
 

@@ -333,7 +333,6 @@ impl RawMutex {
     /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
-        self.state
-            .with_mut(|state| assert_eq!(*state, 0, "at rest"));
+        assert_eq!(crate::primitive::at_rest!(self.state), 0, "at rest");
     }
 }

@@ -1,7 +1,8 @@
 //! What a model runs on instead of the operating system: loom's cells, a parking lot that really blocks,
-//! time as a choice.
+//! time as a choice. What is said of loom here holds for shuttle too, which draws its executions where loom explores
+//! them all, except that shuttle has no cells.
 //!
-//! **The lot.** A queue under a loom mutex for each key, with the functions and the callbacks of parking_lot_core:
+//! **The lot.** A queue under a mutex of the model for each key, with the functions and the callbacks of parking_lot_core:
 //! what that crate runs under its bucket's lock runs here under the queue's. An untimed park blocks for good, so
 //! a lost wake-up is a deadlock, which loom reports.
 //!
@@ -18,17 +19,21 @@
 //! What this leaves out: a queue's mutex orders memory between those who use it, as the real one does; a model cannot show
 //! that an ordering is needed where it is given there already.
 
+use super::model;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 
 /// See [`crate::primitive::Access`].
+#[cfg(not(shuttle))]
 pub(crate) struct Access(loom::cell::UnsafeCell<()>);
 
 // SAFETY: the cell holds nothing; it exists for loom to judge the accesses, and loom runs all threads of a
 // model on one thread of the system.
+#[cfg(not(shuttle))]
 unsafe impl Sync for Access {}
 
+#[cfg(not(shuttle))]
 impl Access {
     pub(crate) fn new() -> Self {
         Access(loom::cell::UnsafeCell::new(()))
@@ -76,7 +81,7 @@ impl<T: 'static> Drop for Kept<T> {
 
 pub(crate) fn fence_seq_cst() {
     // ORDERING: full, for both of `crate::fence`'s sides.
-    loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
+    model::sync::atomic::fence(model::sync::atomic::Ordering::SeqCst);
 }
 
 /// What a model leaves to choice.
@@ -199,10 +204,10 @@ pub(crate) mod turns {
 
 /// The same names as parking_lot_core has; its documentation says what each does.
 pub(crate) mod lot {
-    use loom::sync::Mutex;
-    use loom::sync::atomic::AtomicUsize;
-    use loom::sync::atomic::Ordering::{Acquire, Release};
-    use loom::thread::{self, Thread};
+    use super::model::sync::Mutex;
+    use super::model::sync::atomic::AtomicUsize;
+    use super::model::sync::atomic::Ordering::{Acquire, Release};
+    use super::model::thread::{self, Thread};
     use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Instant;
@@ -299,7 +304,7 @@ pub(crate) mod lot {
 
     type Queue = Arc<Mutex<Vec<Arc<Parked>>>>;
 
-    loom::lazy_static! {
+    super::model::lazy_static! {
         static ref QUEUES: std::sync::Mutex<BTreeMap<usize, Queue>> = Default::default();
     }
 

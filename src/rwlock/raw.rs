@@ -370,8 +370,8 @@ impl RawRwLock {
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
         assert!(!self.is_locked(), "at rest");
-        self.state
-            .with_mut(|state| assert_eq!(*state & (PARKED | DRAINS), 0, "at rest"));
+        let state = crate::primitive::at_rest!(self.state);
+        assert_eq!(state & (PARKED | DRAINS), 0, "at rest");
     }
 }
 

@@ -129,8 +129,8 @@ impl RawSemaphore {
     /// For models: nobody waits, or touches it at the same time as this.
     #[cfg(loom)]
     pub(super) fn assert_at_rest(&mut self) {
-        self.state
-            .with_mut(|state| assert_eq!(*state & (ONE - 1) & !CLOSED, 0, "at rest"));
+        let state = crate::primitive::at_rest!(self.state);
+        assert_eq!(state & (ONE - 1) & !CLOSED, 0, "at rest");
     }
 
     #[inline]

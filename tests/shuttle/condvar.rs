@@ -50,6 +50,29 @@ fn ping_pong() {
     });
 }
 
+/// Each of those who wait may be the one that is needed.
+#[test]
+fn each_thing_that_is_brought_wakes_somebody_who_takes_it() {
+    check(|| {
+        let board = Arc::new(Board::default());
+        on_threads(THREADS, &board, |board, n| {
+            for _ in 0..3 {
+                let mut things = board.text.lock();
+                if n % 2 == 0 {
+                    *things += 1;
+                    board.changed.notify_one();
+                } else {
+                    board.changed.wait_while(&mut things, |things| *things == 0);
+                    *things -= 1;
+                }
+            }
+        });
+        let mut board = Arc::into_inner(board).expect("all have ended");
+        board.text.assert_at_rest();
+        board.changed.assert_at_rest();
+    });
+}
+
 #[derive(Default)]
 struct Site {
     house: Mutex<House>,

@@ -51,6 +51,8 @@ fn there_are_never_too_many_inside_and_all_come_in() {
             }
         });
         assert_eq!(stalls.semaphore.available_permits(), PERMITS);
+        let stalls = Arc::into_inner(stalls);
+        stalls.expect("all have ended").semaphore.assert_at_rest();
     });
 }
 

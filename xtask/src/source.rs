@@ -43,7 +43,8 @@ pub fn is_compiled(attributes: &[Attribute]) -> bool {
 
 /// Whether only a model run compiles what has these attributes.
 pub fn is_for_models(attributes: &[Attribute]) -> bool {
-    let for_models = |meta: Meta| meta.path().is_ident("loom");
+    let for_models =
+        |meta: Meta| meta.path().is_ident("loom") || meta.path().is_ident("anteroom_models");
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg") && attribute.parse_args().is_ok_and(for_models)
     })
@@ -52,7 +53,7 @@ pub fn is_for_models(attributes: &[Attribute]) -> bool {
 /// Whether a `cfg` holds in a model run.
 pub fn holds(meta: &Meta) -> bool {
     match meta {
-        Meta::Path(path) => path.is_ident("loom"),
+        Meta::Path(path) => path.is_ident("loom") || path.is_ident("anteroom_models"),
         Meta::NameValue(pair) => {
             let wanted = match pair.path.get_ident().map(ToString::to_string).as_deref() {
                 Some("target_os") => "linux",

@@ -189,7 +189,10 @@ fn compile(copy: &Path) -> Result<PathBuf> {
         .arg("--target-dir")
         .arg(folder().join("build"))
         .current_dir(copy)
-        .env("RUSTFLAGS", "--cfg loom --cap-lints allow")
+        .env(
+            "RUSTFLAGS",
+            "--cfg loom --cfg anteroom_models --cap-lints allow",
+        )
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(
