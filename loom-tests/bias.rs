@@ -30,6 +30,8 @@ models! {
     a_third_thread_has_no_row: 1 own_line,
     a_recursive_reader_passes_a_revoking_writer: 3 own_line,
     the_recursive_read_outlives_the_other: 3 own_line,
+    a_recursive_reader_passes_a_writer_that_waits_for_another: 2 own_line,
+    a_recursive_reader_passes_a_writer_that_waits_for_another: 2 asymmetric,
     a_lock_becomes_biased_beside_a_writer: 3 warming,
     a_lock_becomes_asymmetric_beside_a_writer: 3 warming,
     a_writer_may_free_the_lock_after_biased_readers: 3 own_line,
@@ -153,6 +155,18 @@ fn the_recursive_read_outlives_the_other() {
         assert!(*inner <= 1);
     }
     beside(read_twice, &[write], 1);
+}
+
+/// Who waits for a thread that reads recursively, and reads itself, must not wait for ever because of a writer.
+fn a_recursive_reader_passes_a_writer_that_waits_for_another() {
+    let lock = new();
+    let outer = lock.read();
+    let writer = lock.spawn(write);
+    let inner = lock.spawn(|lock| *lock.read_recursive());
+    assert_eq!(inner.join().unwrap(), *outer);
+    drop(outer);
+    writer.join().unwrap();
+    rest(lock, 1);
 }
 
 /// The second of two reads turns the bias on, and the third uses it.

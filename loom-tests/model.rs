@@ -92,6 +92,11 @@ fn choose(how: &[&str]) {
     anteroom::set_choices(choices);
 }
 
+/// How much farther than usual to search: `cargo loom-deep` allows one more preemption.
+fn deeper() -> usize {
+    usize::from(std::env::var_os("ANTEROOM_DEEP").is_some())
+}
+
 static SEARCHED: AtomicUsize = AtomicUsize::new(0);
 static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
 
@@ -106,7 +111,7 @@ fn search(model: &'static Model) {
     builder.checkpoint_file = None;
     builder.expect_explicit_explore = false;
     builder.max_branches = 20_000;
-    builder.preemption_bound = model.preemptions;
+    builder.preemption_bound = model.preemptions.map(|bound| bound + deeper());
 
     choose(model.how);
     let executions = std::sync::Arc::new(AtomicUsize::new(0));

@@ -49,8 +49,8 @@
 //!    release: by the end of the mark that thread sees what they have released. If somebody becomes the upgradable reader
 //!    meanwhile, it lets in the readers that were left in the queue.
 //! 7. While a reader is in its slot and inside, `BIASED` is set: only an owner of `WRITER` who has seen every slot
-//!    without this lock clears it, with `WRITER`. While `WRITER` is set, `WARM`, `BIASED` and `ASYMMETRIC` do not
-//!    change, and nobody comes in by publishing.
+//!    without this lock clears it, before it looks whether readers are counted. While `WRITER` is set, nobody else
+//!    changes `WARM`, `BIASED` and `ASYMMETRIC`, and nobody comes in by publishing.
 //!
 //! ## Fairness
 //! A writer that owns `WRITER` waits only for the readers that were inside, for new ones stay out. Between writers, and

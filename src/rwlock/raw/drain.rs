@@ -2,8 +2,8 @@
 //! those that are counted. The states and the invariants are in the parent module.
 
 use super::{
-    ASYMMETRIC, BIASED, DRAINS, READERS, RawRwLock, WRITER, drain_key, drain_token, revocation_key,
-    revocation_token,
+    ASYMMETRIC, BIASED, DRAINS, READERS, RawRwLock, WARM, WRITER, drain_key, drain_token,
+    revocation_key, revocation_token,
 };
 use crate::deadline::Deadline;
 use crate::fence;
@@ -18,10 +18,9 @@ impl RawRwLock {
     /// Waits until the readers have left. The caller owns `WRITER`; if this returns false, the deadline passed, and the
     /// caller owns `otherwise` in its place (as also if it panics).
     pub(super) fn drain(&self, otherwise: u32, deadline: Deadline) -> bool {
-        // A reader in a slot may also count itself (by `read_recursive`), but one that is counted cannot come into a
+        // Until the bias has ended, recursive readers may count themselves, but one that is counted cannot come into a
         // slot any more. So the slots come first.
-        let drained = (!self.revoke(otherwise)
-            || bias::slots().all(|slot| self.wait_for_slot(slot, deadline)))
+        let drained = (!self.revoke(otherwise) || self.wait_for_published(deadline))
             && self.wait_for_counted(deadline);
         if !drained {
             self.release(WRITER, otherwise, false);
@@ -31,7 +30,12 @@ impl RawRwLock {
 
     /// As [`drain`](Self::drain), without waiting.
     pub(super) fn drain_at_once(&self, otherwise: u32) -> bool {
-        let drained = !(self.revoke(otherwise) && self.is_published()) && self.nobody_is_counted();
+        let biased = self.revoke(otherwise);
+        let published = biased && self.is_published();
+        if biased && !published {
+            self.end_bias();
+        }
+        let drained = !published && self.nobody_is_counted();
         if !drained {
             self.release(WRITER, otherwise, false);
         }
@@ -61,6 +65,22 @@ impl RawRwLock {
     pub(super) fn is_published(&self) -> bool {
         let key = self.key();
         bias::slots().any(|slot| slot.holds(key))
+    }
+
+    fn wait_for_published(&self, deadline: Deadline) -> bool {
+        let gone = bias::slots().all(|slot| self.wait_for_slot(slot, deadline));
+        if gone {
+            self.end_bias();
+        }
+        gone
+    }
+
+    /// The caller owns `WRITER` and has seen every slot without this lock. From now on recursive readers pass it only where
+    /// others are counted.
+    fn end_bias(&self) {
+        // ORDERING: Relaxed; whoever counted itself before comes before this in the order of the word's changes, and so
+        // `nobody_is_counted` sees it.
+        self.state.fetch_and(!(WARM | BIASED | ASYMMETRIC), Relaxed);
     }
 
     fn nobody_is_counted(&self) -> bool {

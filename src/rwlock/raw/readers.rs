@@ -16,9 +16,10 @@ use crate::waiters;
 /// What tells a reader whether, and how, it may publish itself.
 const BIAS: u32 = WRITER | BIASED | ASYMMETRIC;
 
-/// Whether a reader may count itself in; `passes` if it may pass a writer that waits for other readers.
-fn is_readable(state: u32, passes: bool) -> bool {
-    state & WRITER == 0 || passes
+/// Whether a reader may count itself in. One that is `recursive` passes a writer that waits for other readers: for those that
+/// are counted, or, while the bias lasts, for those that may be in their slots.
+fn is_readable(state: u32, recursive: bool) -> bool {
+    state & WRITER == 0 || (recursive && state & (READERS | BIASED) != 0)
 }
 
 impl RawRwLock {
@@ -124,12 +125,8 @@ impl RawRwLock {
 
     /// Enters by counting itself in the word, which was `state` a moment ago.
     fn try_count(&self, mut state: u32, recursive: bool, limit: u32) -> bool {
-        // With readers inside, a writer only waits: those that are counted, or this thread itself, by bias. (If the lock is
-        // not biased, its address in a slot is what a forgotten guard of another lock has left there.)
-        let published = |state| state & BIASED != 0 && bias::slot_of(self.key()).is_some();
         let mut collision: Option<Spin> = None;
-        let passes = |state| recursive && (state & READERS != 0 || published(state));
-        while is_readable(state, passes(state)) {
+        while is_readable(state, recursive) {
             if state / ONE_READER >= limit {
                 too_many_readers();
             }
@@ -168,7 +165,7 @@ impl RawRwLock {
             if spin.again() {
                 continue;
             }
-            let blocked = |state| !is_readable(state, recursive && state & READERS != 0);
+            let blocked = |state| !is_readable(state, recursive);
             let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
             let until = match impatient {
                 0 => Patience::limit(deadline),

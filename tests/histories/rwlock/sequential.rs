@@ -105,8 +105,8 @@ impl Sequential {
             }
             Step::Claim => self.claimed.is_none() && !self.is_taken(thread),
             Step::Write { found } => mine && found == self.value && !self.is_read(),
-            // A recursive reader passes those who wait, if it reads already. If not, it may or may not.
-            Step::Refused { recursive } => self.claimed.is_some() && !(recursive && reads),
+            // A recursive reader passes those who wait.
+            Step::Refused { recursive } => self.claimed.is_some() && (self.written || !recursive),
             Step::RefusedUpgradable => self.claimed.is_some() || self.upgradable.is_some(),
             Step::RefusedWrite => {
                 self.is_read() || self.is_taken(thread) || self.others_are_near(thread)
