@@ -30,6 +30,8 @@ models! {
     a_third_thread_has_no_row: 1 own_line,
     a_recursive_reader_passes_a_revoking_writer: 3 own_line,
     the_recursive_read_outlives_the_other: 3 own_line,
+    a_recursive_reader_does_not_pass_a_writer_inside: 3 own_line,
+    a_recursive_reader_does_not_pass_a_try_write: 3 own_line,
     a_recursive_reader_passes_a_writer_that_waits_for_another: 2 own_line,
     a_recursive_reader_passes_a_writer_that_waits_for_another: 2 asymmetric,
     a_lock_becomes_biased_beside_a_writer: 3 warming,
@@ -155,6 +157,28 @@ fn the_recursive_read_outlives_the_other() {
         assert!(*inner <= 1);
     }
     beside(read_twice, &[write], 1);
+}
+
+/// It passes while the bias lasts, so the writer must end that before it looks whether readers are counted.
+fn a_recursive_reader_does_not_pass_a_writer_inside() {
+    let lock = new();
+    drop(lock.read());
+    let reader = lock.spawn(|lock| *lock.read_recursive());
+    write(&lock);
+    assert!(reader.join().unwrap() <= 1);
+    rest(lock, 1);
+}
+
+fn a_recursive_reader_does_not_pass_a_try_write() {
+    let lock = new();
+    drop(lock.read());
+    let reader = lock.spawn(|lock| *lock.read_recursive());
+    let written = lock.try_write().map_or(0, |mut data| {
+        *data += 1;
+        1
+    });
+    reader.join().unwrap();
+    rest(lock, written);
 }
 
 /// Who waits for a thread that reads recursively, and reads itself, must not wait for ever because of a writer.
