@@ -203,7 +203,8 @@ impl<T: ?Sized> RwLock<T> {
         upgradable_read_arc, try_upgradable_read_arc, try_upgradable_read_arc_for, try_upgradable_read_arc_until
     }
 
-    /// Whether somebody holds the lock now, in any mode. The answer may be old before the caller has it.
+    /// Whether somebody holds the lock now, in any mode. The answer may be old before the caller has it; and since biased
+    /// readers are looked at one after the other, it may be no where they relieved each other meanwhile.
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }

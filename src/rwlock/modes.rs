@@ -72,7 +72,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         }
     }
 
-    /// Becomes the writer if there are no readers; gives the guard back if there are.
+    /// Becomes the writer if there are no readers; gives the guard back if there are. A thread that is just about to read,
+    /// or to write and to find that it cannot, may count as one.
     pub fn try_upgrade(this: Self) -> Result<Guard<L, Exclusive, T>, Self> {
         // SAFETY: the guard is the upgradable reader.
         if !unsafe { this.raw().try_upgrade() } {
