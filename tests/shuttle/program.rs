@@ -1,6 +1,6 @@
 //! How a program is run, and what programs share.
 
-use anteroom::Bias;
+use anteroom::{Bias, Choices};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::thread;
@@ -28,9 +28,12 @@ pub(crate) fn check(program: fn()) {
         config.silence_warnings = true;
         config.stack_size = 1 << 17;
         Runner::new(scheduler, config).run(move || {
-            anteroom::set_patience(one_in(2));
             let biases = [Bias::Never, Bias::Warming, Bias::OwnLine, Bias::Asymmetric];
-            anteroom::set_bias(biases[below(biases.len())]);
+            anteroom::set_choices(Choices {
+                impatient: one_in(2),
+                bias: biases[below(biases.len())],
+                bare_wakes: false,
+            });
             assert!(anteroom::nobody_waits());
             program();
             assert!(
