@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 /// is dropped by a panic unlocks as any other. Locking it twice on one thread deadlocks.
 ///
 /// # Fairness
-/// Nobody queues in order: whoever sees the mutex open first takes it, which is what makes it fast. For a thread
-/// that has waited for more than half a millisecond and is awake, those that unlock stand aside for a moment; after five
-/// milliseconds it is handed the mutex by the next one that unlocks and finds it first in the queue, and
+/// Nobody queues in order: whoever sees the mutex open first takes it, which is what makes it fast. But once a thread has
+/// been woken in vain and has waited for more than half a millisecond, the mutex is handed to the first in the queue by
+/// whoever unlocks it next; so it goes every half millisecond, as long as threads wait for so long.
 /// [`MutexGuard::unlock_fair`](Guard::unlock_fair) hands it over at once.
 ///
 /// # Memory ordering
