@@ -27,7 +27,7 @@ models! {
     a_bump_lets_a_waiter_in: 2 bare,
     the_next_owner_may_free_the_mutex: any,
     the_next_owner_may_free_the_mutex: any impatient,
-    one_of_three_owners_may_free_the_mutex: 3,
+    one_of_three_owners_may_free_the_mutex: 2,
     an_unlocked_guard_is_locked_again: 3,
     two_mutexes_do_not_disturb_each_other: 3,
     a_waiter_relies_on_one_of_another_mutex: 3,

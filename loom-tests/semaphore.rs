@@ -43,7 +43,6 @@ models! {
     whoever_is_served_may_free_it: any,
     whoever_is_served_may_free_it_after_waiting: 3,
     whoever_is_served_may_free_it_after_waiting: 3 impatient,
-    whoever_is_served_may_free_it_after_waiting: 1 bare impatient,
     whoever_takes_it_after_a_timeout_may_free_it: 4,
 }
 
