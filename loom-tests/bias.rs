@@ -35,6 +35,7 @@ models! {
     a_recursive_reader_passes_a_writer_that_waits_for_another: 2 own_line,
     a_recursive_reader_passes_a_writer_that_waits_for_another: 2 asymmetric,
     a_lock_becomes_biased_beside_a_writer: 3 warming,
+    a_lock_becomes_biased_beside_a_writer: 2 warming weak,
     a_lock_becomes_asymmetric_beside_a_writer: 3 warming,
     a_writer_may_free_the_lock_after_biased_readers: 3 own_line,
     a_biased_reader_bumps: 3 own_line,

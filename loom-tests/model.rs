@@ -82,6 +82,8 @@ fn choose(how: &[&str]) {
             "impatient" => choices.impatient = true,
             // Being woken orders nothing.
             "bare" => choices.bare_wakes = true,
+            // A weak compare-exchange fails every other time.
+            "weak" => choices.weak_fails = true,
             // How readers are biased.
             "own_line" => choices.bias = anteroom::Bias::OwnLine,
             "asymmetric" => choices.bias = anteroom::Bias::Asymmetric,

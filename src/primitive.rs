@@ -20,7 +20,9 @@ pub(crate) use loom as model;
 pub(crate) use shuttle as model;
 
 #[cfg(anteroom_models)]
-pub(crate) use model::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use model::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+#[cfg(anteroom_models)]
+pub(crate) use modeled::weak::{AtomicU32, AtomicUsize};
 
 #[cfg(all(anteroom_models, not(shuttle)))]
 pub(crate) use modeled::Access;

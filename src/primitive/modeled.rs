@@ -16,12 +16,15 @@
 //! **Bare wakes** are another one. Being unparked orders memory, so a missing Acquire may go unnoticed behind it. With bare
 //! wakes the woken thread learns that it was woken, and nothing else.
 //!
+//! **Weak compare-exchanges** that fail for no reason are a third ([`weak`]).
+//!
 //! What this leaves out: a queue's mutex orders memory between those who use it, as the real one does; a model cannot show
 //! that an ordering is needed where it is given there already.
 
 pub(crate) mod lot;
+pub(crate) mod weak;
 
-use super::model;
+use super::{Ordering, model};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
@@ -95,6 +98,8 @@ pub struct Choices {
     pub bias: Bias,
     /// Whether being woken orders nothing: then every ordering that a lock relies on must be its own.
     pub bare_wakes: bool,
+    /// Whether a weak compare-exchange fails every other time.
+    pub weak_fails: bool,
 }
 
 thread_local! {
@@ -108,6 +113,10 @@ pub fn set_choices(choices: Choices) {
 
 fn impatient() -> bool {
     CHOICES.get().impatient
+}
+
+fn weak_fails() -> bool {
+    CHOICES.get().weak_fails
 }
 
 fn bare_wakes() -> bool {

@@ -1,0 +1,77 @@
+//! Atomics whose weak compare-exchange may fail for no reason, as the processor's may and loom's never does.
+//!
+//! Whether it fails is a choice of the model's: where it does, the first of each thread's tries on an atomic fails, the next
+//! may succeed, and so on. A retry in vain that the code does not expect becomes a lost permit, a lost flag or
+//! an endless loop.
+
+use super::model::sync::atomic;
+use super::model::thread::{ThreadId, current};
+use super::{Ordering, weak_fails};
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+
+macro_rules! atomics {
+    ($($name:ident: $value:ty),*) => {$(
+        pub(crate) struct $name {
+            atomic: atomic::$name,
+            /// Those whose last try failed for no reason.
+            failed: RefCell<Vec<ThreadId>>,
+        }
+
+        // SAFETY: in a model all threads run on one thread of the system, in turn, and none is suspended while it looks at
+        // the list.
+        unsafe impl Sync for $name {}
+
+        impl $name {
+            pub(crate) fn new(value: $value) -> Self {
+                $name { atomic: atomic::$name::new(value), failed: RefCell::default() }
+            }
+
+            pub(crate) fn compare_exchange_weak(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                if weak_fails() && self.fails_now() {
+                    // ORDERING: what the caller asks for where the exchange fails.
+                    return Err(self.atomic.load(failure));
+                }
+                self.atomic.compare_exchange_weak(current, new, success, failure)
+            }
+
+            /// Every other time.
+            fn fails_now(&self) -> bool {
+                let me = current().id();
+                let mut failed = self.failed.borrow_mut();
+                match failed.iter().position(|thread| *thread == me) {
+                    Some(found) => {
+                        failed.swap_remove(found);
+                        false
+                    }
+                    None => {
+                        failed.push(me);
+                        true
+                    }
+                }
+            }
+        }
+
+        impl Deref for $name {
+            type Target = atomic::$name;
+
+            fn deref(&self) -> &atomic::$name {
+                &self.atomic
+            }
+        }
+
+        impl DerefMut for $name {
+            fn deref_mut(&mut self) -> &mut atomic::$name {
+                &mut self.atomic
+            }
+        }
+    )*};
+}
+
+atomics!(AtomicU32: u32, AtomicUsize: usize);
