@@ -24,14 +24,16 @@ mod semaphore;
 
 #[cfg(anteroom_models)]
 fn main() {
-    model::main(&[
+    let shared = anteroom::shared::MODELS.iter().copied();
+    let models = [
         mutex::MODELS,
         condvar::MODELS,
         rwlock::MODELS,
         bias::MODELS,
         semaphore::MODELS,
         hundred_workers::MODELS,
-    ]);
+    ];
+    model::main(models.into_iter().chain(shared));
 }
 
 #[cfg(not(anteroom_models))]

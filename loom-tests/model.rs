@@ -4,30 +4,7 @@ use libtest_mimic::{Arguments, Trial};
 use loom::thread::JoinHandle;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// A model: its name, how many preemptions of a running thread its search allows (`None`: any number), how it differs from
-/// the usual, and its body.
-pub(crate) struct Model {
-    pub(crate) name: &'static str,
-    pub(crate) preemptions: Option<usize>,
-    pub(crate) how: &'static [&'static str],
-    pub(crate) body: fn(),
-}
-
-/// Makes a list of models of functions in scope. `any` searches without a bound on preemptions. After that stands how a
-/// model differs from the usual: [`choose`] says what the words mean.
-macro_rules! models {
-    ($($name:ident: $preemptions:tt $($how:ident)*),* $(,)?) => {
-        pub(crate) const MODELS: &[$crate::model::Model] = &[$($crate::model::Model {
-            name: concat!(module_path!(), "::", stringify!($name) $(, "_", stringify!($how))*),
-            preemptions: models!(@bound $preemptions),
-            how: &[$(stringify!($how)),*],
-            body: $name,
-        }),*];
-    };
-    (@bound any) => { None };
-    (@bound $preemptions:literal) => { Some($preemptions) };
-}
-pub(crate) use models;
+pub(crate) use anteroom::{Model, models};
 
 /// Something that threads of a model share, and that must be at rest when they are done: nobody holds it, waits for
 /// it, or is counted as a waiter.
@@ -88,6 +65,8 @@ fn choose(how: &[&str]) {
             "own_line" => choices.bias = anteroom::Bias::OwnLine,
             "asymmetric" => choices.bias = anteroom::Bias::Asymmetric,
             "warming" => choices.bias = anteroom::Bias::Warming,
+            // One thread is killed, at each of its steps: see `search`.
+            "mortal" => {}
             other => panic!("{other} is no way to differ"),
         }
     }
@@ -106,6 +85,9 @@ static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
 ///
 /// Loom ends a search early, and calls it a success, when it reaches a limit on time or on permutations, so
 /// there is none here, whatever the environment says: the search ends when it is complete, or fails.
+///
+/// A mortal thread is killed before its first step, before its second, and so on, each in a search of its own, until it lives
+/// to the end.
 fn search(model: &'static Model) {
     let mut builder = loom::model::Builder::new();
     builder.max_duration = None;
@@ -116,13 +98,12 @@ fn search(model: &'static Model) {
     builder.preemption_bound = model.preemptions.map(|bound| bound + deeper());
 
     choose(model.how);
-    let executions = std::sync::Arc::new(AtomicUsize::new(0));
-    let counter = executions.clone();
-    builder.check(move || {
-        counter.fetch_add(1, Relaxed);
-        (model.body)();
-    });
-    let executions = executions.load(Relaxed);
+    let mut executions = search_once(&builder, model, 0);
+    let mut fate = 0;
+    while model.how.contains(&"mortal") && anteroom::somebody_died() {
+        fate += 1;
+        executions += search_once(&builder, model, fate);
+    }
     assert!(
         executions > 1,
         "a model with a single execution models nothing"
@@ -132,6 +113,18 @@ fn search(model: &'static Model) {
     if std::env::var_os("ANTEROOM_COUNTS").is_some() {
         eprintln!("{}: {executions} executions", model.name);
     }
+}
+
+/// With one fate of the model's mortal thread, if it has one.
+fn search_once(builder: &loom::model::Builder, model: &'static Model, fate: u32) -> usize {
+    anteroom::set_fate(fate);
+    let executions = std::sync::Arc::new(AtomicUsize::new(0));
+    let counter = executions.clone();
+    builder.check(move || {
+        counter.fetch_add(1, Relaxed);
+        (model.body)();
+    });
+    executions.load(Relaxed)
 }
 
 /// The one panic that a model asks for, thousands of times: it is not shown.
@@ -149,15 +142,17 @@ fn hide_wanted_panics() {
     }));
 }
 
-pub(crate) fn main(models: &[&'static [Model]]) {
+pub(crate) fn main(models: impl Iterator<Item = &'static [Model]>) {
     let arguments = Arguments::from_args();
     hide_wanted_panics();
     let trials = models
-        .iter()
-        .flat_map(|models| models.iter())
+        .flatten()
         .map(|model| {
-            let name = model.name.trim_start_matches("loom::");
-            Trial::test(name, || {
+            let name = model
+                .name
+                .split_once("::")
+                .map_or(model.name, |(_, name)| name);
+            Trial::test(name, move || {
                 search(model);
                 Ok(())
             })

@@ -11,6 +11,8 @@ mod parking;
 mod primitive;
 mod rwlock;
 mod semaphore;
+#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+pub mod shared;
 #[cfg(all(loom, not(anteroom_models)))]
 mod spec;
 #[cfg(not(loom))]
@@ -36,9 +38,12 @@ pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit, TryAcquireError,
 };
 
+#[cfg(all(anteroom_models, not(shuttle)))]
+#[doc(hidden)]
+pub use primitive::modeled::mortal::{set_fate, somebody_died};
 #[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use primitive::modeled::{Bias, Choices, set_choices};
+pub use primitive::modeled::{Bias, Choices, Model, set_choices};
 #[cfg(anteroom_models)]
 #[doc(hidden)]
 pub use waiters::nobody_waits;

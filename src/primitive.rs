@@ -29,6 +29,37 @@ pub(crate) use modeled::Access;
 #[cfg(anteroom_models)]
 pub(crate) use modeled::Patience;
 
+/// Atomics in memory that processes share.
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(crate) mod mortal {
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
+}
+#[cfg(all(anteroom_models, not(shuttle)))]
+pub(crate) use modeled::mortal;
+
+/// A word of a robust list, as the kernel reads and writes it: bits of its interface.
+#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+pub(crate) mod robust_word {
+    /// The thread that holds it, or 0.
+    pub(crate) const OWNER: u32 = 0x3fff_ffff;
+    /// The kernel's mark: the thread that held it ended.
+    pub(crate) const OWNER_DIED: u32 = 0x4000_0000;
+    /// Somebody sleeps here, and is to be woken if the owner dies.
+    pub(crate) const WAITERS: u32 = 0x8000_0000;
+}
+
+/// Keeps the compiler from moving accesses across it. The kernel, which looks at the memory of a thread after its end, is
+/// like a signal handler: it sees what comes before this before what comes after.
+#[cfg(all(target_os = "linux", not(loom)))]
+#[inline(always)]
+pub(crate) fn in_program_order() {
+    // ORDERING: all accesses, of this thread only.
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+/// Loom keeps a thread's accesses in order.
+#[cfg(all(anteroom_models, not(shuttle)))]
+pub(crate) fn in_program_order() {}
+
 /// Writes a `const fn`, which in a model is not `const`.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {

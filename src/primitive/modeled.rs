@@ -18,10 +18,14 @@
 //!
 //! **Weak compare-exchanges** that fail for no reason are a third ([`weak`]).
 //!
+//! **Processes** that share memory, and are killed at any step, are [`mortal`] threads.
+//!
 //! What this leaves out: a queue's mutex orders memory between those who use it, as the real one does; a model cannot show
 //! that an ordering is needed where it is given there already.
 
 pub(crate) mod lot;
+#[cfg(not(shuttle))]
+pub(crate) mod mortal;
 pub(crate) mod weak;
 
 use super::{Ordering, model};
@@ -87,6 +91,37 @@ impl<T: 'static> Drop for Kept<T> {
 pub(crate) fn fence_seq_cst() {
     // ORDERING: full, for both of `crate::fence`'s sides.
     model::sync::atomic::fence(model::sync::atomic::Ordering::SeqCst);
+}
+
+/// A model: its name, how many preemptions of a running thread its search allows (`None`: any number), how it differs from
+/// the usual, and its body.
+#[derive(Debug)]
+pub struct Model {
+    /// With its module's.
+    pub name: &'static str,
+    /// See above.
+    pub preemptions: Option<usize>,
+    /// `loom-tests/model.rs` says what the words mean.
+    pub how: &'static [&'static str],
+    /// One execution of it.
+    pub body: fn(),
+}
+
+/// Makes a list of models of functions in scope. `any` searches without a bound on preemptions. After that stands how a
+/// model differs from the usual.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! models {
+    ($($name:ident: $preemptions:tt $($how:ident)*),* $(,)?) => {
+        pub(crate) const MODELS: &[$crate::Model] = &[$($crate::Model {
+            name: concat!(module_path!(), "::", stringify!($name) $(, "_", stringify!($how))*),
+            preemptions: $crate::models!(@bound $preemptions),
+            how: &[$(stringify!($how)),*],
+            body: $name,
+        }),*];
+    };
+    (@bound any) => { None };
+    (@bound $preemptions:literal) => { Some($preemptions) };
 }
 
 /// What a model leaves to choice.

@@ -1,0 +1,316 @@
+//! Threads that may be killed at any step, each standing for a process, and the kernel that buries them.
+//!
+//! A *step* is an access to an atomic that processes share, a change of the thread's robust list, or a system call. A model
+//! lets a thread die before its first step, before its second, and so on, each in a search of its own, until it gets
+//! through alive ([`Mortal`]). Whoever dies unwinds, so what it runs must have no destructor that a killed process
+//! would not have: models use the raw locks, without guards.
+//!
+//! **The kernel** is a list of sleepers under a mutex of the model, which stands for the locks of the kernel's futex table. A system
+//! call is one step for whoever may die in it: the kernel ends a thread on its way back, not in the middle. A
+//! sleeper may be killed asleep, which is two things: before somebody wakes it, and after, when nobody else is woken in
+//! its place. What happens to the robust list of the dead is told as the kernel does it (`kernel/futex/core.c`,
+//! `handle_futex_death`).
+
+use super::super::Ordering::{self, Relaxed};
+use super::super::robust_word::{OWNER, OWNER_DIED, WAITERS};
+use super::model::sync::{Condvar, Mutex, atomic};
+use crate::deadline::Deadline;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+/// What a killed thread unwinds with.
+struct Killed;
+
+thread_local! {
+    /// At which step the mortal thread of the model dies, and whether one has died.
+    static FATE: Cell<u32> = const { Cell::new(0) };
+    static DIED: Cell<bool> = const { Cell::new(false) };
+}
+
+loom::thread_local! {
+    /// How many steps this thread still makes, if it is mortal.
+    static STEPS: Cell<Option<u32>> = Cell::new(None);
+    static ME: u32 = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+}
+
+loom::lazy_static! {
+    static ref NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+    static ref LISTS: std::sync::Mutex<BTreeMap<u32, RobustList>> = Default::default();
+    static ref SLEEPERS: Mutex<Vec<Arc<Sleeper>>> = Mutex::new(Vec::new());
+}
+
+/// Where in its life the mortal thread of the next models is killed: before the step of this number.
+pub fn set_fate(step: u32) {
+    FATE.set(step);
+    DIED.set(false);
+}
+
+/// Whether somebody has been killed since the fate was set: else all steps have been tried.
+pub fn somebody_died() -> bool {
+    DIED.get()
+}
+
+/// Runs `life` as a process that may be killed. Returns nothing if it was.
+pub(crate) fn mortal<R>(life: impl FnOnce() -> R) -> Option<R> {
+    STEPS.with(|steps| steps.set(Some(FATE.get())));
+    let end = catch_unwind(AssertUnwindSafe(life));
+    STEPS.with(|steps| steps.set(None));
+    match end {
+        Ok(result) => Some(result),
+        Err(payload) if payload.is::<Killed>() => {
+            DIED.set(true);
+            bury();
+            None
+        }
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// Whether the fate of this thread is now, if it is mortal.
+fn fated() -> bool {
+    STEPS.with(|steps| match steps.get() {
+        Some(0) => true,
+        Some(left) => {
+            steps.set(Some(left - 1));
+            false
+        }
+        None => false,
+    })
+}
+
+fn step() {
+    if fated() {
+        STEPS.with(|steps| steps.set(None));
+        resume_unwind(Box::new(Killed));
+    }
+}
+
+/// Atomics in memory that processes share: each access is a step.
+macro_rules! atomics {
+    ($($name:ident: $value:ty),*) => {$(
+        #[derive(Debug)]
+        pub(crate) struct $name(atomic::$name);
+
+        impl $name {
+            pub(crate) fn new(value: $value) -> Self {
+                $name(atomic::$name::new(value))
+            }
+
+            pub(crate) fn load(&self, order: Ordering) -> $value {
+                step();
+                self.0.load(order)
+            }
+
+            pub(crate) fn store(&self, value: $value, order: Ordering) {
+                step();
+                self.0.store(value, order);
+            }
+
+            #[allow(dead_code, reason = "one list for all widths")]
+            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                step();
+                self.0.swap(value, order)
+            }
+
+            pub(crate) fn compare_exchange(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                step();
+                self.0.compare_exchange(current, new, success, failure)
+            }
+
+            #[allow(dead_code, reason = "one list for all widths")]
+            pub(crate) fn fetch_or(&self, bits: $value, order: Ordering) -> $value {
+                step();
+                self.0.fetch_or(bits, order)
+            }
+
+            #[allow(dead_code, reason = "one list for all widths")]
+            pub(crate) fn fetch_and(&self, bits: $value, order: Ordering) -> $value {
+                step();
+                self.0.fetch_and(bits, order)
+            }
+
+            #[allow(dead_code, reason = "one list for all widths")]
+            pub(crate) fn fetch_add(&self, more: $value, order: Ordering) -> $value {
+                step();
+                self.0.fetch_add(more, order)
+            }
+        }
+    )*};
+}
+
+atomics!(AtomicU32: u32, AtomicU64: u64);
+
+/// A thread's list of the words that it holds, newest first.
+#[derive(Default)]
+struct RobustList {
+    held: Vec<*const AtomicU32>,
+    pending: Option<*const AtomicU32>,
+}
+
+// SAFETY: in a model all threads run on one thread of the system.
+unsafe impl Send for RobustList {}
+
+fn my_list<R>(change: impl FnOnce(&mut RobustList) -> R) -> R {
+    let me = my_id();
+    change(LISTS.lock().unwrap().entry(me).or_default())
+}
+
+/// The number that this thread leaves in words that it holds.
+pub(crate) fn my_id() -> u32 {
+    ME.with(|me| *me)
+}
+
+pub(crate) fn pend(word: Option<&AtomicU32>) {
+    step();
+    my_list(|list| list.pending = word.map(|word| word as *const _));
+}
+
+pub(crate) fn link(word: &AtomicU32) {
+    step();
+    my_list(|list| list.held.insert(0, word));
+}
+
+pub(crate) fn unlink(word: &AtomicU32) {
+    step();
+    let word: *const AtomicU32 = word;
+    my_list(|list| {
+        let found = list.held.iter().position(|held| *held == word);
+        list.held.remove(found.expect("it is in the list"));
+    });
+}
+
+/// Whether this thread's list is as that of a thread that holds nothing.
+pub(crate) fn holds_nothing() -> bool {
+    my_list(|list| list.held.is_empty() && list.pending.is_none())
+}
+
+/// Whether nobody sleeps.
+pub(crate) fn nobody_sleeps() -> bool {
+    SLEEPERS.lock().unwrap().is_empty()
+}
+
+struct Sleeper {
+    words: Vec<*const AtomicU32>,
+    woken: Condvar,
+}
+
+// SAFETY: as of `RobustList`.
+unsafe impl Send for Sleeper {}
+// SAFETY: as of `RobustList`.
+unsafe impl Sync for Sleeper {}
+
+/// Sleeps while all words have these values, until one of them is woken. Returns false when the deadline passed.
+pub(crate) fn wait(words: &[(&AtomicU32, u32)], deadline: Deadline) -> bool {
+    step();
+    let mut sleepers = SLEEPERS.lock().unwrap();
+    // ORDERING: Relaxed; the kernel promises no more than to look under its lock.
+    if words
+        .iter()
+        .any(|(word, value)| word.0.load(Relaxed) != *value)
+    {
+        return true;
+    }
+    let me = Arc::new(Sleeper {
+        words: words.iter().map(|(word, _)| *word as *const _).collect(),
+        woken: Condvar::new(),
+    });
+    sleepers.push(me.clone());
+    let find = |sleepers: &Vec<Arc<Sleeper>>| sleepers.iter().position(|it| Arc::ptr_eq(it, &me));
+    let killed = fated();
+    if killed || deadline.instant().is_some() {
+        // Asleep for as long as somebody else wants to run.
+        drop(sleepers);
+        let mut sleepers = SLEEPERS.lock().unwrap();
+        let still = find(&sleepers);
+        if let Some(here) = still {
+            sleepers.remove(here);
+        }
+        drop(sleepers);
+        if killed {
+            STEPS.with(|steps| steps.set(None));
+            resume_unwind(Box::new(Killed));
+        }
+        return still.is_none();
+    }
+    while find(&sleepers).is_some() {
+        sleepers = me.woken.wait(sleepers).unwrap();
+    }
+    true
+}
+
+/// Wakes so many of those who sleep on the word, and returns how many.
+pub(crate) fn wake(word: &AtomicU32, count: usize) -> usize {
+    step();
+    wake_locked(&mut SLEEPERS.lock().unwrap(), word, count)
+}
+
+/// Clears bits of the word and wakes all who sleep on it, as one step.
+pub(crate) fn clear_and_wake_all(word: &AtomicU32, bits: u32) {
+    step();
+    let mut sleepers = SLEEPERS.lock().unwrap();
+    // ORDERING: Relaxed; as the kernel's own exchange, it orders nothing that anybody relies on.
+    word.0.fetch_and(!bits, Relaxed);
+    wake_locked(&mut sleepers, word, usize::MAX);
+}
+
+fn wake_locked(sleepers: &mut Vec<Arc<Sleeper>>, word: *const AtomicU32, count: usize) -> usize {
+    let mut woken = 0;
+    sleepers.retain(|sleeper| {
+        let is_chosen = woken < count && sleeper.words.contains(&word);
+        if is_chosen {
+            woken += 1;
+            sleeper.woken.notify_one();
+        }
+        !is_chosen
+    });
+    woken
+}
+
+/// What the kernel does with the robust list of a thread that ended.
+fn bury() {
+    let me = my_id();
+    let list = my_list(std::mem::take);
+    for word in list.held {
+        if list.pending != Some(word) {
+            // SAFETY: models keep what they share until all threads have ended.
+            release_of_the_dead(me, unsafe { &*word }, false);
+        }
+    }
+    if let Some(word) = list.pending {
+        // SAFETY: as above.
+        release_of_the_dead(me, unsafe { &*word }, true);
+    }
+}
+
+fn release_of_the_dead(dead: u32, word: &AtomicU32, is_pending: bool) {
+    loop {
+        // ORDERING: Relaxed; whoever was killed orders what it wrote by nothing else than the exchange below.
+        let value = word.0.load(Relaxed);
+        if is_pending && value & OWNER == 0 {
+            wake(word, 1);
+            return;
+        }
+        if value & OWNER != dead {
+            return;
+        }
+        let left = (value & WAITERS) | OWNER_DIED;
+        // ORDERING: Release, as the kernel's exchange is full: what the dead wrote is seen by whoever finds its mark.
+        let exchanged = word
+            .0
+            .compare_exchange(value, left, Ordering::Release, Relaxed);
+        if exchanged.is_ok() {
+            if value & WAITERS != 0 {
+                wake(word, 1);
+            }
+            return;
+        }
+    }
+}

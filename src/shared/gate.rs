@@ -1,0 +1,119 @@
+//! Where threads of all processes wait for something to change: an event count whose sleepers may be killed.
+//!
+//! A waiter *approaches* the gate, looks whether what it waits for has come, and if not sleeps in front of it. Whoever makes a
+//! change *opens* it, which lets one sleeper go (or all), or, if nobody has approached since it was last opened, costs one
+//! load.
+//!
+//! The gate's word counts how often it was opened, and its lowest bit says that somebody has approached. The waiter's
+//! exchange of that bit and the change that somebody makes before opening must be ordered: both sides have a full fence.
+//!
+//! **One is enough.** Opening wakes one. If there is enough for another, the one that was woken opens the gate again: so it does not
+//! matter whether two changes open it once or twice.
+//!
+//! **Deaths.** Beside the word they sleep on an [`Entry`] whose word is always 0, and which is *pending* from before a
+//! waiter approaches until it leaves: when it is killed, the kernel wakes another there. So if it was woken, the wake-up is
+//! not lost. The one that opens has the same entry pending from before its change until it has woken somebody:
+//! [`pend`](Gate::pend) first.
+//!
+//! Sleepers are woken for nothing at times. The word's 31 bits come round after two thousand million openings: a thread that
+//! is stopped for exactly that long between its look and its sleep would miss one.
+
+use super::kernel::{self, Me};
+use super::robust::Entry;
+use crate::deadline::Deadline;
+use crate::fence;
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::const_fn;
+use crate::primitive::mortal::AtomicU32;
+
+/// Somebody has approached.
+const APPROACHED: u32 = 1;
+/// One opening.
+const OPENING: u32 = 2;
+
+#[repr(C)]
+pub(crate) struct Gate {
+    /// Its word is always 0; the gate's own is the first of those that are for whatever the entry is part of.
+    entry: Entry,
+}
+
+/// The gate's word, as a waiter saw it before it looked at what it waits for.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen(u32);
+
+impl Gate {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Gate { entry: Entry::new() }
+        }
+    }
+
+    fn word(&self) -> &AtomicU32 {
+        &self.entry.own[0]
+    }
+
+    /// From now on, if this thread is killed, one who sleeps here is woken. Before a change for which the gate is to be opened, and
+    /// before a thread approaches; until [`settle`](Self::settle).
+    #[inline]
+    pub(crate) fn pend(&self, me: Me) {
+        self.entry.pend(me);
+    }
+
+    /// Nothing is pending any more.
+    #[inline]
+    pub(crate) fn settle(me: Me) {
+        Entry::settle(me);
+    }
+
+    /// Says that this thread may go to sleep, before it looks for the last time. It is pending.
+    pub(crate) fn approach(&self) -> Seen {
+        // ORDERING: Acquire pairs with the Release in `open`: what was changed before is seen. The fence orders the mark
+        // before the look that comes now; it pairs with the one in `open`.
+        let before = self.word().fetch_or(APPROACHED, Acquire);
+        fence::full();
+        Seen(before | APPROACHED)
+    }
+
+    /// Sleeps until the gate is opened or one of these words is woken, unless it has been opened since, or one of the words
+    /// is another by now. May end for no reason. Returns false if the deadline passed.
+    pub(crate) fn sleep(&self, seen: Seen, also: &[(&AtomicU32, u32)], deadline: Deadline) -> bool {
+        let mut words = [(self.word(), seen.0); kernel::MOST_WORDS];
+        words[1] = (&self.entry.word, 0);
+        words[2..][..also.len()].copy_from_slice(also);
+        kernel::wait(&words[..2 + also.len()], deadline)
+    }
+
+    /// Lets one go who sleeps here. The change that it waits for has been made, while this gate was pending.
+    #[inline]
+    pub(crate) fn open(&self) {
+        self.open_for(1);
+    }
+
+    /// Lets all go.
+    #[inline]
+    pub(crate) fn open_for_all(&self) {
+        self.open_for(usize::MAX);
+    }
+
+    #[inline]
+    fn open_for(&self, count: usize) {
+        // Orders the change before the look; pairs with the fence in `approach`.
+        fence::full();
+        // ORDERING: Relaxed; the exchange confirms it.
+        let word = self.word().load(Relaxed);
+        if word & APPROACHED != 0 {
+            self.wake(word, count);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, word: u32, count: usize) {
+        let opened = (word & !APPROACHED).wrapping_add(OPENING);
+        // ORDERING: Release pairs with the Acquire in `approach`.
+        // Who else opens it at the same time wakes one for both, and that one looks whether there is enough for another.
+        let exchanged = self.word().compare_exchange(word, opened, Release, Relaxed);
+        if exchanged.is_ok() || count > 1 {
+            kernel::wake(self.word(), count);
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! A mutex in shared memory.
+pub(crate) mod raw;

@@ -1,0 +1,143 @@
+//! An entry of a thread's robust list: a word that the kernel looks at when the thread that holds it ends.
+//!
+//! Who takes such a word says so three times, so that there is no instruction after which the kernel would not know of it:
+//! first the list's head names the entry as *pending*; then the word gets the thread's number; then the entry is linked
+//! into the list, and no longer pending. Releasing is the same backwards. What is pending may be held or not: the
+//! kernel looks at the word. If nobody holds it, the kernel wakes one who sleeps there, for the dead may have been
+//! woken to take it, or have been about to wake another.
+//!
+//! The links are addresses of the process that holds the entry. Nobody else reads them, and they mean nothing once it is
+//! released.
+//!
+//! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc's lists.
+
+use crate::primitive::mortal::{AtomicU32, AtomicU64};
+use crate::primitive::{Ordering::Relaxed, const_fn, in_program_order};
+
+use super::kernel::Me;
+#[cfg(loom)]
+use crate::primitive::mortal;
+
+/// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for whatever it is part of, a link back
+/// and a link on, which is what the list's addresses point to.
+#[repr(C)]
+pub(super) struct Entry {
+    pub(super) word: AtomicU32,
+    pub(super) own: [AtomicU32; 5],
+    previous: AtomicU64,
+    next: AtomicU64,
+}
+
+/// From where a list points to in an entry, to its word.
+#[cfg(not(loom))]
+pub(super) const OFFSET: isize = -(std::mem::offset_of!(Entry, next) as isize);
+
+impl Entry {
+    const_fn! {
+        /// Held by nobody: all bytes are zero.
+        pub(super) const fn new() -> Self {
+            Entry {
+                word: AtomicU32::new(0),
+                own: [
+                    AtomicU32::new(0),
+                    AtomicU32::new(0),
+                    AtomicU32::new(0),
+                    AtomicU32::new(0),
+                    AtomicU32::new(0),
+                ],
+                previous: AtomicU64::new(0),
+                next: AtomicU64::new(0),
+            }
+        }
+    }
+}
+
+/// On real threads, the list is glibc's.
+#[cfg(not(loom))]
+impl Entry {
+    /// From now on the kernel looks at this entry when the thread ends, though it is not in the list.
+    #[inline]
+    pub(super) fn pend(&self, me: Me) {
+        in_program_order();
+        me.list().pending.set(self.address());
+        in_program_order();
+    }
+
+    /// No entry is pending any more.
+    #[inline]
+    pub(super) fn settle(me: Me) {
+        in_program_order();
+        me.list().pending.set(0);
+        in_program_order();
+    }
+
+    /// Puts it into the list. It is pending, and held.
+    #[inline]
+    pub(super) fn link(&self, me: Me) {
+        let list = me.list();
+        let (head, next) = (list.address(), list.first.get());
+        // ORDERING: Relaxed, here and below: only this thread and the kernel, after its end, look at the links.
+        self.previous.store(head as u64, Relaxed);
+        self.next.store(next as u64, Relaxed);
+        if next != head {
+            // SAFETY: the list holds entries that are mapped as long as they are in it.
+            unsafe { previous_of(next) }.store(self.address() as u64, Relaxed);
+        }
+        in_program_order();
+        list.first.set(self.address());
+        in_program_order();
+    }
+
+    /// Takes it out of the list. It is pending.
+    #[inline]
+    pub(super) fn unlink(&self, me: Me) {
+        let head = me.list().address();
+        // ORDERING: as in `link`.
+        let (previous, next) = (self.previous.load(Relaxed), self.next.load(Relaxed));
+        if next as usize != head {
+            // SAFETY: as in `link`; these are its neighbours.
+            unsafe { previous_of(next as usize) }.store(previous, Relaxed);
+        }
+        // SAFETY: as above. The list's head begins with a link.
+        let before = unsafe { &*std::ptr::with_exposed_provenance::<AtomicU64>(previous as usize) };
+        before.store(next, Relaxed);
+        in_program_order();
+    }
+
+    /// As it stands in lists.
+    #[inline]
+    fn address(&self) -> usize {
+        (&raw const self.next).expose_provenance()
+    }
+}
+
+/// The link back of the entry that a list knows by this address.
+///
+/// # Safety
+/// The entry is mapped.
+#[cfg(not(loom))]
+unsafe fn previous_of<'a>(address: usize) -> &'a AtomicU64 {
+    let previous = address - size_of::<AtomicU64>();
+    // SAFETY: the caller's promise; ours are laid out as glibc's.
+    unsafe { &*std::ptr::with_exposed_provenance::<AtomicU64>(previous) }
+}
+
+/// In a model, the list is the modelled kernel's.
+#[cfg(loom)]
+impl Entry {
+    pub(super) fn pend(&self, _: Me) {
+        mortal::pend(Some(&self.word));
+    }
+
+    pub(super) fn settle(_: Me) {
+        mortal::pend(None);
+    }
+
+    pub(super) fn link(&self, _: Me) {
+        mortal::link(&self.word);
+    }
+
+    pub(super) fn unlink(&self, _: Me) {
+        mortal::unlink(&self.word);
+    }
+}
