@@ -1,5 +1,8 @@
-//! Locks, semaphores, queues and pipes in memory that processes share.
+//! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at any instruction.
 
+#[cfg(not(loom))]
+mod error;
+mod gate;
 #[cfg(not(loom))]
 mod kernel;
 #[cfg(loom)]
@@ -7,6 +10,7 @@ mod kernel {
     //! The modelled one.
 
     pub(super) use crate::primitive::mortal::{clear_and_wake_all, wait, wake};
+
     pub(super) const MOST_WORDS: usize = 8;
 
     /// The calling thread.
@@ -23,9 +27,33 @@ mod kernel {
         }
     }
 }
-mod gate;
+#[cfg(not(loom))]
+mod lock_error;
+#[cfg(not(loom))]
+mod memory;
+#[cfg(not(loom))]
 mod mutex;
+#[cfg(loom)]
+mod mutex {
+    pub(crate) mod raw;
+}
+#[cfg(not(loom))]
+mod region;
 mod robust;
+#[cfg(not(loom))]
+mod shareable;
+
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub use shareable::{fingerprint, mix, mix_number};
+#[cfg(not(loom))]
+pub use {
+    error::OpenError,
+    lock_error::{LockError, TryLockError},
+    memory::{Shared, SharedMemory},
+    mutex::{LockResult, Mutex, MutexGuard, OwnerDied, TryLockResult},
+    shareable::Shareable,
+};
 
 /// Models of what is in here: they look at what no user sees.
 #[cfg(loom)]

@@ -1,2 +1,235 @@
-//! A mutex in shared memory.
+//! A mutex in shared memory: types, no algorithm.
+
 pub(crate) mod raw;
+
+use super::kernel::Me;
+use super::lock_error::{LockError, TryLockError};
+use super::shareable::{Shareable, fingerprint, mix_number};
+use crate::deadline::Deadline;
+use crate::primitive::Ordering::Relaxed;
+use raw::{Locked, RawMutex};
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+/// A mutual exclusion lock between processes that survives the death of whoever holds it.
+///
+/// It belongs into memory that processes share ([`Shared`](super::Shared)), and works between the threads of one as well. Forty bytes
+/// of zeros and the data are an unlocked one.
+///
+/// **Deaths.** If a thread ends while it holds the mutex, because its process was killed or for any other reason, the next one
+/// to lock it gets [`LockError::OwnerDied`]: an error that holds the mutex. The data is as the dead left it. Whoever has put it
+/// right says so ([`OwnerDied::repair`]); dropped without that, the mutex is *poisoned*, and for everyone, for ever,
+/// locking it is [`LockError::Poisoned`]. A waiter that is killed takes nothing with it, at whatever instruction it dies. A thread that
+/// panics while it holds the mutex just releases it.
+///
+/// **Fairness.** None: whoever sees it free takes it. Waiters spin for a while, and then sleep.
+///
+/// **Memory ordering.** Locking acquires what unlocking, or dying, released.
+///
+/// **Forks.** A child does not hold what its parent holds: the guard that it inherits does nothing when it is dropped, and must not
+/// be used.
+///
+/// A thread that locks a mutex which it holds itself gets a panic instead of a deadlock.
+#[repr(C)]
+pub struct Mutex<T> {
+    raw: RawMutex,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: it hands the data to one thread at a time.
+unsafe impl<T: Send> Sync for Mutex<T> {}
+// SAFETY: it is as its data.
+unsafe impl<T: Send> Send for Mutex<T> {}
+
+// SAFETY: the links of its entry mean something to its holder only, who writes them anew; the rest are numbers, of which
+// any are a state: at worst one in which it is held by nobody who lives.
+unsafe impl<T: Shareable + Send> Shareable for Mutex<T> {
+    const FINGERPRINT: u64 = mix_number(fingerprint("Mutex 1"), T::FINGERPRINT);
+}
+
+/// What locking gives.
+pub type LockResult<'a, T> = Result<MutexGuard<'a, T>, LockError<OwnerDied<'a, T>>>;
+/// What trying to lock gives.
+pub type TryLockResult<'a, T> = Result<MutexGuard<'a, T>, TryLockError<OwnerDied<'a, T>>>;
+
+/// The mutex is poisoned, as its note says.
+const POISONED: u32 = 1;
+
+impl<T> Mutex<T> {
+    /// Unlocked.
+    pub const fn new(data: T) -> Self {
+        Mutex {
+            raw: RawMutex::new(),
+            data: UnsafeCell::new(data),
+        }
+    }
+
+    /// Locks it, after whoever holds it now.
+    ///
+    /// # Errors
+    /// [`LockError`], if somebody died while holding it.
+    ///
+    /// # Panics
+    /// If this thread holds it already.
+    #[inline]
+    pub fn lock(&self) -> LockResult<'_, T> {
+        let me = Me::get();
+        let locked = self.raw.lock(me, Deadline::NEVER);
+        self.guard(locked.expect("there is no deadline"))
+    }
+
+    /// Locks it if nobody holds it.
+    ///
+    /// # Errors
+    /// [`TryLockError::WouldBlock`] if somebody does; else as [`lock`](Self::lock)'s.
+    #[inline]
+    pub fn try_lock(&self) -> TryLockResult<'_, T> {
+        let me = Me::get();
+        let locked = self.raw.try_lock(me).ok_or(TryLockError::WouldBlock)?;
+        Ok(self.guard(locked)?)
+    }
+
+    /// Locks it if that is possible within this time. Zero is a try, and too long for an `Instant` is for ever.
+    ///
+    /// # Errors
+    /// [`TryLockError::TimedOut`] if it was not; else as [`lock`](Self::lock)'s.
+    pub fn try_lock_for(&self, timeout: Duration) -> TryLockResult<'_, T> {
+        self.lock_before(Deadline::after(timeout))
+    }
+
+    /// As [`try_lock_for`](Self::try_lock_for), until a point in time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_lock_until(&self, deadline: Instant) -> TryLockResult<'_, T> {
+        self.lock_before(Deadline::at(deadline))
+    }
+
+    fn lock_before(&self, deadline: Deadline) -> TryLockResult<'_, T> {
+        let me = Me::get();
+        let locked = self.raw.lock(me, deadline).ok_or(TryLockError::TimedOut)?;
+        Ok(self.guard(locked)?)
+    }
+
+    /// This thread has just locked it.
+    #[inline]
+    fn guard(&self, locked: Locked) -> LockResult<'_, T> {
+        let guard = MutexGuard {
+            mutex: self,
+            not_send: PhantomData,
+        };
+        // ORDERING: Relaxed; written by owners only.
+        if self.raw.note().load(Relaxed) == POISONED {
+            drop(guard);
+            return Err(LockError::Poisoned);
+        }
+        match locked {
+            Locked::Cleanly => Ok(guard),
+            Locked::OwnerDied => Err(LockError::OwnerDied(OwnerDied { guard })),
+        }
+    }
+
+    /// The data, which this process has for itself.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutex").finish_non_exhaustive()
+    }
+}
+
+/// Holds a [`Mutex`], and releases it when dropped.
+#[must_use = "the mutex is released at once if the guard is not kept"]
+pub struct MutexGuard<'a, T> {
+    mutex: &'a Mutex<T>,
+    /// The mutex is the thread's.
+    not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: sharing it shares the data.
+unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
+
+impl<T> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.mutex.raw.unlock(Me::get());
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: this thread holds the mutex.
+        unsafe { &*self.mutex.data.get() }
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: this thread holds the mutex.
+        unsafe { &mut *self.mutex.data.get() }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
+    }
+}
+
+/// Holds a [`Mutex`] whose last owner died while holding it. The data may be half changed.
+///
+/// Dropped without [`repair`](Self::repair), it poisons the mutex.
+#[must_use = "the mutex is poisoned if this is not repaired"]
+pub struct OwnerDied<'a, T> {
+    guard: MutexGuard<'a, T>,
+}
+
+impl<'a, T> OwnerDied<'a, T> {
+    /// Says that the data is right again.
+    pub fn repair(self) -> MutexGuard<'a, T> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not dropped, so the guard is moved out once.
+        unsafe { std::ptr::read(&this.guard) }
+    }
+}
+
+impl<T> Drop for OwnerDied<'_, T> {
+    fn drop(&mut self) {
+        let raw = &self.guard.mutex.raw;
+        if raw.is_held_by(Me::get()) {
+            // ORDERING: Relaxed; unlocking releases it.
+            raw.note().store(POISONED, Relaxed);
+        }
+    }
+}
+
+impl<T> Deref for OwnerDied<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for OwnerDied<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for OwnerDied<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
+    }
+}

@@ -151,19 +151,28 @@ impl RawMutex {
     /// Does nothing if the calling thread does not hold it: the child of a fork that held it, say.
     #[inline]
     pub(crate) fn unlock(&self, me: Me) {
-        let word = &self.entry.word;
-        // ORDERING: Relaxed; only this thread can write its own number.
-        if word.load(Relaxed) & OWNER != me.id() {
+        if !self.is_held_by(me) {
             return;
         }
         self.data.exclusive();
         self.entry.pend(me);
         self.entry.unlink(me);
         // ORDERING: Release pairs with the Acquire of the next owner.
-        if word.compare_exchange(me.id(), 0, Release, Relaxed).is_err() {
+        if self
+            .entry
+            .word
+            .compare_exchange(me.id(), 0, Release, Relaxed)
+            .is_err()
+        {
             self.unlock_contended();
         }
         Entry::settle(me);
+    }
+
+    #[inline]
+    pub(crate) fn is_held_by(&self, me: Me) -> bool {
+        // ORDERING: Relaxed; only the thread itself writes its number.
+        self.entry.word.load(Relaxed) & OWNER == me.id()
     }
 
     #[cold]

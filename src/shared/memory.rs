@@ -1,0 +1,223 @@
+//! Memory by name: a value of a type, or bytes.
+
+use super::error::OpenError;
+use super::region::{self, Payload, Region};
+use super::shareable::{Shareable, fingerprint};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+/// Who may open what is created: its owner.
+const OWNER_ONLY: u32 = 0o600;
+
+/// A value in memory that processes share, by name or with the children of a fork.
+///
+/// What has a name is a file of that name in `/dev/shm`. It lives until [`unlink`](Self::unlink), however many processes
+/// come and go, and its memory until the last of them has dropped it. Each process has it at an address of its own.
+///
+/// Where a name's file is cut short behind this crate's back, an access ends the process with `SIGBUS`.
+///
+/// # Examples
+/// ```
+/// use anteroom::shared::{Mutex, Shared};
+///
+/// # let name = format!("anteroom-doc-{}", std::process::id());
+/// let counter = Shared::create(&name, Mutex::new(0_u64))?;
+/// // Another process:
+/// let same: Shared<Mutex<u64>> = Shared::open(&name)?;
+/// *same.lock().unwrap() += 1;
+///
+/// assert_eq!(*counter.lock().unwrap(), 1);
+/// Shared::<Mutex<u64>>::unlink(&name)?;
+/// # Ok::<(), anteroom::shared::OpenError>(())
+/// ```
+pub struct Shared<T: Shareable> {
+    region: Region,
+    value: PhantomData<T>,
+}
+
+// SAFETY: it gives `&T`, which any thread may use; nobody drops a `T`.
+unsafe impl<T: Shareable> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Shareable> Sync for Shared<T> {}
+
+impl<T: Shareable> Shared<T> {
+    /// A type without bytes has one here: a region is never empty.
+    const SIZE: usize = if size_of::<T>() == 0 {
+        1
+    } else {
+        size_of::<T>()
+    };
+    const PAYLOAD: Payload = Payload {
+        fingerprint: T::FINGERPRINT,
+        align: align_of::<T>(),
+        size: Some(Self::SIZE),
+    };
+
+    fn filled(value: T) -> impl FnOnce(NonNull<u8>) {
+        // SAFETY: the payload was made for a `T`.
+        move |at| unsafe { at.cast().write(value) }
+    }
+
+    fn of(region: Region) -> Self {
+        Shared {
+            region,
+            value: PhantomData,
+        }
+    }
+
+    /// Creates the value with this name, for processes of the same user. Nobody can open it before it is complete.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](OpenError::AlreadyExists), one of those of names, or the system's.
+    pub fn create(name: &str, value: T) -> Result<Self, OpenError> {
+        Self::create_with_mode(name, OWNER_ONLY, value)
+    }
+
+    /// As [`create`](Self::create), with the permissions of a file (`0o660`: also for the group), less the process's umask.
+    ///
+    /// # Errors
+    /// As `create`'s.
+    pub fn create_with_mode(name: &str, mode: u32, value: T) -> Result<Self, OpenError> {
+        Region::create(name, mode, Self::PAYLOAD, Self::SIZE, Self::filled(value)).map(Self::of)
+    }
+
+    /// Opens what another process, or this one, has created.
+    ///
+    /// # Errors
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the one that says what is there
+    /// if it is not a `T`, one of those of names, or the system's.
+    pub fn open(name: &str) -> Result<Self, OpenError> {
+        Region::open(name, Self::PAYLOAD).map(Self::of)
+    }
+
+    /// Opens what has the name, or creates it if nothing has.
+    ///
+    /// # Errors
+    /// As those of [`create`](Self::create) and [`open`](Self::open).
+    pub fn open_or_create(name: &str, value: T) -> Result<Self, OpenError> {
+        let fill = Self::filled(value);
+        Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
+    }
+
+    /// Creates it without a name: for this process, and the children that it forks from now on.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn anonymous(value: T) -> Result<Self, OpenError> {
+        Region::anonymous(Self::PAYLOAD, Self::SIZE, Self::filled(value)).map(Self::of)
+    }
+
+    /// Removes the name, whatever has it. Who has opened it keeps it.
+    ///
+    /// # Errors
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), one of those of names, or the
+    /// system's.
+    pub fn unlink(name: &str) -> Result<(), OpenError> {
+        region::remove(name)
+    }
+}
+
+impl<T: Shareable> Deref for Shared<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: mapped as long as this lives, checked to be a `T`, of which any bits are one.
+        unsafe { self.region.payload().cast().as_ref() }
+    }
+}
+
+impl<T: Shareable + fmt::Debug> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
+    }
+}
+
+/// Bytes that processes share, by name or with the children of a fork. As [`Shared`], but how many there are is decided
+/// when they are created.
+///
+/// Who reads and writes them when, its users must agree on: with a lock that they share, say.
+pub struct SharedMemory {
+    region: Region,
+}
+
+impl SharedMemory {
+    const PAYLOAD: Payload = Payload {
+        fingerprint: fingerprint("bytes"),
+        align: 64,
+        size: None,
+    };
+
+    /// Creates so many zero bytes, for processes of the same user.
+    ///
+    /// # Errors
+    /// As [`Shared::create`]'s, and [`SizeOutOfRange`](OpenError::SizeOutOfRange).
+    pub fn create(name: &str, size: usize) -> Result<Self, OpenError> {
+        Self::create_with_mode(name, OWNER_ONLY, size)
+    }
+
+    /// As [`create`](Self::create), with the permissions of a file, less the process's umask.
+    ///
+    /// # Errors
+    /// As `create`'s.
+    pub fn create_with_mode(name: &str, mode: u32, size: usize) -> Result<Self, OpenError> {
+        let region = Region::create(name, mode, Self::PAYLOAD, size, |_| ())?;
+        Ok(SharedMemory { region })
+    }
+
+    /// Opens what somebody has created, of any size.
+    ///
+    /// # Errors
+    /// As [`Shared::open`]'s.
+    pub fn open(name: &str) -> Result<Self, OpenError> {
+        let region = Region::open(name, Self::PAYLOAD)?;
+        Ok(SharedMemory { region })
+    }
+
+    /// Opens what has the name, of any size, or creates it.
+    ///
+    /// # Errors
+    /// As those of [`create`](Self::create) and [`open`](Self::open).
+    pub fn open_or_create(name: &str, size: usize) -> Result<Self, OpenError> {
+        let region = Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, size, |_| ())?;
+        Ok(SharedMemory { region })
+    }
+
+    /// Creates it without a name.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create)'s, but for the name.
+    pub fn anonymous(size: usize) -> Result<Self, OpenError> {
+        let region = Region::anonymous(Self::PAYLOAD, size, |_| ())?;
+        Ok(SharedMemory { region })
+    }
+
+    /// Removes the name, whatever has it.
+    ///
+    /// # Errors
+    /// As [`Shared::unlink`]'s.
+    pub fn unlink(name: &str) -> Result<(), OpenError> {
+        region::remove(name)
+    }
+
+    /// Where the bytes are in this process, as long as this lives: aligned to 64.
+    #[must_use]
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        self.region.payload()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.region.size()
+    }
+}
+
+impl fmt::Debug for SharedMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.size();
+        f.debug_struct("SharedMemory").field("size", &size).finish()
+    }
+}

@@ -1,0 +1,145 @@
+//! Child processes of a test: forked, killed, waited for.
+
+use anteroom::shared::{Shareable, Shared};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+/// How a child ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    Exited(i32),
+    Killed(i32),
+}
+
+/// A child process, which does not outlive this.
+pub(crate) struct Child {
+    pid: libc::pid_t,
+    ended: bool,
+}
+
+impl Child {
+    /// Forks a child that runs `life` and exits: with 0, or 101 if that panics.
+    pub(crate) fn fork(life: impl FnOnce()) -> Self {
+        // SAFETY: the child runs `life` and ends, and glibc lets it allocate.
+        match unsafe { libc::fork() } {
+            -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+            0 => {
+                // If the test itself is killed, so is the child.
+                // SAFETY: an option of this process.
+                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+                let end = catch_unwind(AssertUnwindSafe(life));
+                // SAFETY: ends this process, without its parent's destructors.
+                unsafe { libc::_exit(if end.is_ok() { 0 } else { 101 }) }
+            }
+            pid => Child { pid, ended: false },
+        }
+    }
+
+    pub(crate) fn pid(&self) -> libc::pid_t {
+        self.pid
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        assert!(!self.ended);
+        // SAFETY: our own child, which has not been waited for.
+        let sent = unsafe { libc::kill(self.pid, signal) };
+        assert_eq!(sent, 0);
+    }
+
+    /// Kills it and waits until it is dead.
+    pub(crate) fn kill(self) {
+        self.signal(libc::SIGKILL);
+        self.wait();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> End {
+        self.reap(0).expect("it waits")
+    }
+
+    /// Waits for its end, which must be a good one.
+    pub(crate) fn succeed(self) {
+        assert_eq!(self.wait(), End::Exited(0));
+    }
+
+    fn reap(&mut self, flags: i32) -> Option<End> {
+        let mut status = 0;
+        // SAFETY: our own child, which has not been waited for.
+        let pid = unsafe { libc::waitpid(self.pid, &raw mut status, flags) };
+        self.ended = pid == self.pid;
+        self.ended.then(|| match libc::WIFSIGNALED(status) {
+            true => End::Killed(libc::WTERMSIG(status)),
+            false => End::Exited(libc::WEXITSTATUS(status)),
+        })
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.signal(libc::SIGKILL);
+            self.reap(0);
+        }
+    }
+}
+
+/// Whether the process sleeps in the kernel: from `/proc`, where its state stands after its name.
+pub(crate) fn is_asleep(pid: libc::pid_t) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().unwrap_or_default();
+    state.trim_start().starts_with('S')
+}
+
+/// Waits until something holds that nothing tells of. A minute is for ever.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(60), "never {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until the process sleeps, and goes on doing so for some looks.
+pub(crate) fn until_asleep(pid: libc::pid_t) {
+    let mut looks = 0;
+    until("asleep", || {
+        looks = if is_asleep(pid) { looks + 1 } else { 0 };
+        looks > 50
+    });
+}
+
+/// A number that the children share with their parent.
+pub(crate) fn counter() -> Shared<AtomicU64> {
+    Shared::anonymous(AtomicU64::new(0)).unwrap()
+}
+
+/// Something that the children share with their parent.
+pub(crate) fn shared<T: Shareable>(it: T) -> Shared<T> {
+    Shared::anonymous(it).unwrap()
+}
+
+/// A name in shared memory of this test's own, which is gone after it, whatever happens.
+pub(crate) struct Name(String);
+
+impl Name {
+    pub(crate) fn new(test: &str) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (process, next) = (std::process::id(), NEXT.fetch_add(1, SeqCst));
+        Name(format!("anteroom-test-{test}-{process}-{next}"))
+    }
+}
+
+impl std::ops::Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(format!("/dev/shm/{}", self.0));
+    }
+}
