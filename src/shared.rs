@@ -9,7 +9,7 @@ mod kernel;
 mod kernel {
     //! The modelled one.
 
-    pub(super) use crate::primitive::mortal::{clear_and_wake_all, wait, wake};
+    pub(super) use crate::primitive::mortal::{add_one_and_wake, clear_and_wake_all, wait, wake};
 
     pub(super) const MOST_WORDS: usize = 8;
 

@@ -1,10 +1,11 @@
 //! Models of what processes share: threads stand for processes, and are killed at any step
 //! (`src/primitive/modeled/mortal.rs`). They are compiled into the crate, whose innards they look at.
 
+mod gate;
 mod mutex;
 
 /// Of all files in here.
-pub const MODELS: &[&[crate::Model]] = &[mutex::MODELS];
+pub const MODELS: &[&[crate::Model]] = &[mutex::MODELS, gate::MODELS];
 
 use crate::primitive::modeled::mortal::{holds_nothing, mortal, nobody_sleeps};
 use std::sync::Arc;

@@ -13,7 +13,11 @@
 //! **Deaths.** Beside the word they sleep on an [`Entry`] whose word is always 0, and which is *pending* from before a
 //! waiter approaches until it leaves: when it is killed, the kernel wakes another there. So if it was woken, the wake-up is
 //! not lost. The one that opens has the same entry pending from before its change until it has woken somebody:
-//! [`pend`](Gate::pend) first.
+//! [`pend`](Gate::pend) first. Opening itself is one system call, which changes the word and wakes: nobody dies in between.
+//!
+//! That does not help a waiter who has looked but does not sleep yet when the other one dies between its change and its opening: there
+//! is nobody to wake, and the gate's word is as it was. So a waiter sleeps only as long as the words *in which it has looked* are
+//! as it saw them, too. (A model found this: `a_killed_opener_leaves_nobody_asleep`.)
 //!
 //! Sleepers are woken for nothing at times. The word's 31 bits come round after two thousand million openings: a thread that
 //! is stopped for exactly that long between its look and its sleep would miss one.
@@ -22,14 +26,12 @@ use super::kernel::{self, Me};
 use super::robust::Entry;
 use crate::deadline::Deadline;
 use crate::fence;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::Ordering::Relaxed;
 use crate::primitive::const_fn;
 use crate::primitive::mortal::AtomicU32;
 
 /// Somebody has approached.
 const APPROACHED: u32 = 1;
-/// One opening.
-const OPENING: u32 = 2;
 
 #[repr(C)]
 pub(crate) struct Gate {
@@ -67,20 +69,26 @@ impl Gate {
 
     /// Says that this thread may go to sleep, before it looks for the last time. It is pending.
     pub(crate) fn approach(&self) -> Seen {
-        // ORDERING: Acquire pairs with the Release in `open`: what was changed before is seen. The fence orders the mark
-        // before the look that comes now; it pairs with the one in `open`.
-        let before = self.word().fetch_or(APPROACHED, Acquire);
+        // ORDERING: Relaxed; the fence orders the mark before the look that comes now, and pairs with the one in `open`.
+        let before = self.word().fetch_or(APPROACHED, Relaxed);
         fence::full();
         Seen(before | APPROACHED)
     }
 
-    /// Sleeps until the gate is opened or one of these words is woken, unless it has been opened since, or one of the words
-    /// is another by now. May end for no reason. Returns false if the deadline passed.
-    pub(crate) fn sleep(&self, seen: Seen, also: &[(&AtomicU32, u32)], deadline: Deadline) -> bool {
+    /// Sleeps until the gate is opened or one of `looked_at` is woken, unless the gate has been opened since it was `seen`, or one
+    /// of those words is not as it was looked at. May end for no reason. Returns false if the deadline passed.
+    ///
+    /// In `looked_at` must be the word in whose change the waiter would have seen what it waits for.
+    pub(crate) fn sleep(
+        &self,
+        seen: Seen,
+        looked_at: &[(&AtomicU32, u32)],
+        deadline: Deadline,
+    ) -> bool {
         let mut words = [(self.word(), seen.0); kernel::MOST_WORDS];
         words[1] = (&self.entry.word, 0);
-        words[2..][..also.len()].copy_from_slice(also);
-        kernel::wait(&words[..2 + also.len()], deadline)
+        words[2..][..looked_at.len()].copy_from_slice(looked_at);
+        kernel::wait(&words[..2 + looked_at.len()], deadline)
     }
 
     /// Lets one go who sleeps here. The change that it waits for has been made, while this gate was pending.
@@ -99,21 +107,11 @@ impl Gate {
     fn open_for(&self, count: usize) {
         // Orders the change before the look; pairs with the fence in `approach`.
         fence::full();
-        // ORDERING: Relaxed; the exchange confirms it.
-        let word = self.word().load(Relaxed);
-        if word & APPROACHED != 0 {
-            self.wake(word, count);
-        }
-    }
-
-    #[cold]
-    fn wake(&self, word: u32, count: usize) {
-        let opened = (word & !APPROACHED).wrapping_add(OPENING);
-        // ORDERING: Release pairs with the Acquire in `approach`.
-        // Who else opens it at the same time wakes one for both, and that one looks whether there is enough for another.
-        let exchanged = self.word().compare_exchange(word, opened, Release, Relaxed);
-        if exchanged.is_ok() || count > 1 {
-            kernel::wake(self.word(), count);
+        // ORDERING: Relaxed; after the fence it sees whoever did not see the change.
+        if self.word().load(Relaxed) & APPROACHED != 0 {
+            // One more clears the bit and counts the opening. If somebody else has done that by now, it sets the bit for
+            // nobody, which costs a wake-up in vain.
+            kernel::add_one_and_wake(self.word(), count);
         }
     }
 }

@@ -76,11 +76,20 @@ pub(super) fn wake(word: &AtomicU32, count: usize) -> usize {
 /// Clears a bit of the word and wakes all who sleep on it. Nobody comes between the two, nor does death.
 #[cold]
 pub(super) fn clear_and_wake_all(word: &AtomicU32, bit: u32) {
-    let (all, no_more) = (i32::MAX as u32, 0);
-    let (clear, number) = (WakeOp::AndNShift, bit.trailing_zeros() as u16);
+    let number = bit.trailing_zeros() as u16;
+    change_and_wake(word, WakeOp::AndNShift, number, usize::MAX);
+}
+
+/// Adds one to the word and wakes so many of those who sleep on it, at most. Nobody comes between the two, nor does death.
+#[cold]
+pub(super) fn add_one_and_wake(word: &AtomicU32, count: usize) {
+    change_and_wake(word, WakeOp::Add, 1, count);
+}
+
+fn change_and_wake(word: &AtomicU32, change: WakeOp, by: u16, count: usize) {
+    let (count, no_more) = (count.min(i32::MAX as usize) as u32, 0);
     let (flags, never) = (Flags::empty(), WakeOpCmp::Lt);
-    futex::wake_op(word, flags, all, no_more, word, clear, never, number, 0)
-        .expect("a mapped word");
+    futex::wake_op(word, flags, count, no_more, word, change, never, by, 0).expect("a mapped word");
 }
 
 /// The head of a thread's robust list, as the kernel reads it.

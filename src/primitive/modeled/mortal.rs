@@ -11,7 +11,7 @@
 //! its place. What happens to the robust list of the dead is told as the kernel does it (`kernel/futex/core.c`,
 //! `handle_futex_death`).
 
-use super::super::Ordering::{self, Relaxed};
+use super::super::Ordering::{self, AcqRel, Relaxed};
 use super::super::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use super::model::sync::{Condvar, Mutex, atomic};
 use crate::deadline::Deadline;
@@ -256,9 +256,17 @@ pub(crate) fn wake(word: &AtomicU32, count: usize) -> usize {
 pub(crate) fn clear_and_wake_all(word: &AtomicU32, bits: u32) {
     step();
     let mut sleepers = SLEEPERS.lock().unwrap();
-    // ORDERING: Relaxed; as the kernel's own exchange, it orders nothing that anybody relies on.
-    word.0.fetch_and(!bits, Relaxed);
+    // ORDERING: AcqRel, here and below: the kernel's change of a word is a full barrier.
+    word.0.fetch_and(!bits, AcqRel);
     wake_locked(&mut sleepers, word, usize::MAX);
+}
+
+/// Adds one to the word and wakes so many who sleep on it, as one step.
+pub(crate) fn add_one_and_wake(word: &AtomicU32, count: usize) {
+    step();
+    let mut sleepers = SLEEPERS.lock().unwrap();
+    word.0.fetch_add(1, AcqRel);
+    wake_locked(&mut sleepers, word, count);
 }
 
 fn wake_locked(sleepers: &mut Vec<Arc<Sleeper>>, word: *const AtomicU32, count: usize) -> usize {
