@@ -142,6 +142,7 @@ fn a_child_does_not_hold_what_its_parent_holds() {
     let board = board();
     let guard = board.mutex.lock().unwrap();
     let child = Child::fork(|| {
+        // SAFETY: the child forgets its own copy, at its end.
         let inherited = unsafe { std::ptr::read(&guard) };
         drop(inherited);
         assert!(matches!(

@@ -202,17 +202,18 @@ fn this_process() -> u32 {
     let page = PAGE.get_or_init(|| {
         let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
         let size = rustix::param::page_size();
-        // SAFETY: a new mapping of any address, advised on as a whole, and never unmapped.
-        unsafe {
-            let page = mmap_anonymous(ptr::null_mut(), size, access, kind).expect("memory");
-            madvise(page, size, Advice::LinuxWipeOnFork).expect("Linux 4.14");
-            &*page.cast::<AtomicU32>()
-        }
+        // SAFETY: a new mapping of any address takes nothing from anybody.
+        let page = unsafe { mmap_anonymous(ptr::null_mut(), size, access, kind) }.expect("memory");
+        // SAFETY: that mapping, as a whole, which is empty.
+        unsafe { madvise(page, size, Advice::LinuxWipeOnFork) }.expect("Linux 4.14");
+        // SAFETY: never unmapped, and zero, as it is in the child of a fork.
+        unsafe { &*page.cast::<AtomicU32>() }
     });
     // ORDERING: Relaxed; whoever writes it writes the same.
     match page.load(Relaxed) {
         0 => {
             let process = std::process::id();
+            // ORDERING: as above.
             page.store(process, Relaxed);
             process
         }

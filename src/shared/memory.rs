@@ -55,9 +55,12 @@ impl<T: Shareable> Shared<T> {
         size: Some(Self::SIZE),
     };
 
-    fn filled(value: T) -> impl FnOnce(NonNull<u8>) {
-        // SAFETY: the payload was made for a `T`.
-        move |at| unsafe { at.cast().write(value) }
+    fn filled(value: T) -> impl Fn(NonNull<u8>) {
+        // SAFETY: the payload was made for a `T`, of which one copy at most comes to be used, and none is dropped.
+        move |at| unsafe {
+            at.cast::<T>()
+                .copy_from_nonoverlapping(NonNull::from(&value), 1)
+        }
     }
 
     fn of(region: Region) -> Self {

@@ -123,7 +123,7 @@ impl Region {
         mode: u32,
         payload: Payload,
         size: usize,
-        fill: impl FnOnce(NonNull<u8>),
+        fill: impl Fn(NonNull<u8>),
     ) -> Result<Self, OpenError> {
         let path = path(name)?;
         let whole = payload.region_size(size)?;
@@ -156,18 +156,16 @@ impl Region {
         mode: u32,
         payload: Payload,
         size: usize,
-        fill: impl FnOnce(NonNull<u8>),
+        fill: impl Fn(NonNull<u8>),
     ) -> Result<Self, OpenError> {
-        let mut fill = Some(fill);
         loop {
             match Self::open(name, payload) {
                 Err(OpenError::NotFound) => {}
                 done => return done,
             }
-            // If another is faster, that one's is opened, and this one is not filled in for nobody.
-            let fill_once = |at| fill.take().expect("once")(at);
-            match Self::create(name, mode, payload, size, fill_once) {
-                Err(OpenError::AlreadyExists) => return Self::open(name, payload),
+            match Self::create(name, mode, payload, size, &fill) {
+                // Another was faster.
+                Err(OpenError::AlreadyExists) => {}
                 done => return done,
             }
         }
@@ -177,7 +175,7 @@ impl Region {
     pub(super) fn anonymous(
         payload: Payload,
         size: usize,
-        fill: impl FnOnce(NonNull<u8>),
+        fill: impl Fn(NonNull<u8>),
     ) -> Result<Self, OpenError> {
         payload.region_size(size)?;
         let region = Self::map(None, payload, size)?;
@@ -188,12 +186,13 @@ impl Region {
     fn map(file: Option<&OwnedFd>, payload: Payload, size: usize) -> Result<Self, OpenError> {
         let mapped = payload.region_size(size)?;
         let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping of any address takes nothing from anybody.
-        let start = unsafe {
-            match file {
-                Some(file) => mmap(ptr::null_mut(), mapped, access, MapFlags::SHARED, file, 0),
-                None => mmap_anonymous(ptr::null_mut(), mapped, access, MapFlags::SHARED),
-            }
+        let start = match file {
+            // SAFETY: a new mapping of any address takes nothing from anybody.
+            Some(file) => unsafe {
+                mmap(ptr::null_mut(), mapped, access, MapFlags::SHARED, file, 0)
+            },
+            // SAFETY: as above.
+            None => unsafe { mmap_anonymous(ptr::null_mut(), mapped, access, MapFlags::SHARED) },
         }?;
         Ok(Region {
             start: NonNull::new(start.cast()).expect("no mapping begins at zero"),
@@ -203,7 +202,7 @@ impl Region {
         })
     }
 
-    fn fill(&self, payload: Payload, fill: impl FnOnce(NonNull<u8>)) {
+    fn fill(&self, payload: Payload, fill: impl Fn(NonNull<u8>)) {
         fill(self.payload());
         // SAFETY: the region is large and aligned enough, and nobody else has seen it.
         unsafe { self.start.cast().write(payload.header(self.size)) };
@@ -234,7 +233,6 @@ pub(super) fn remove(name: &str) -> Result<(), OpenError> {
     Ok(unlink(path(name)?)?)
 }
 
-/// Whether something has this name.
 fn read_header(file: impl AsFd) -> Result<Header, OpenError> {
     let mut bytes = [0; size_of::<Header>()];
     match rustix::io::pread(file, &mut bytes, 0) {

@@ -79,7 +79,8 @@ impl Entry {
         // ORDERING: Relaxed, here and below: only this thread and the kernel, after its end, look at the links.
         self.previous.store(head as u64, Relaxed);
         self.next.store(next as u64, Relaxed);
-        if next != head {
+        if untagged(next) != head {
+            // ORDERING: as above.
             // SAFETY: the list holds entries that are mapped as long as they are in it.
             unsafe { previous_of(next) }.store(self.address() as u64, Relaxed);
         }
@@ -94,12 +95,15 @@ impl Entry {
         let head = me.list().address();
         // ORDERING: as in `link`.
         let (previous, next) = (self.previous.load(Relaxed), self.next.load(Relaxed));
-        if next as usize != head {
+        if untagged(next as usize) != head {
+            // ORDERING: as in `link`.
             // SAFETY: as in `link`; these are its neighbours.
             unsafe { previous_of(next as usize) }.store(previous, Relaxed);
         }
-        // SAFETY: as above. The list's head begins with a link.
-        let before = unsafe { &*std::ptr::with_exposed_provenance::<AtomicU64>(previous as usize) };
+        let before = std::ptr::with_exposed_provenance::<AtomicU64>(untagged(previous as usize));
+        // SAFETY: as above. The list's head begins with a link, too.
+        let before = unsafe { &*before };
+        // ORDERING: as in `link`.
         before.store(next, Relaxed);
         in_program_order();
     }
@@ -111,13 +115,20 @@ impl Entry {
     }
 }
 
+/// An address in a list without the lowest bit, with which the C library marks mutexes of another kind.
+#[cfg(not(loom))]
+#[inline]
+fn untagged(address: usize) -> usize {
+    address & !1
+}
+
 /// The link back of the entry that a list knows by this address.
 ///
 /// # Safety
 /// The entry is mapped.
 #[cfg(not(loom))]
 unsafe fn previous_of<'a>(address: usize) -> &'a AtomicU64 {
-    let previous = address - size_of::<AtomicU64>();
+    let previous = untagged(address) - size_of::<AtomicU64>();
     // SAFETY: the caller's promise; ours are laid out as glibc's.
     unsafe { &*std::ptr::with_exposed_provenance::<AtomicU64>(previous) }
 }

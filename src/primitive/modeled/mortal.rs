@@ -32,6 +32,7 @@ thread_local! {
 loom::thread_local! {
     /// How many steps this thread still makes, if it is mortal.
     static STEPS: Cell<Option<u32>> = Cell::new(None);
+    // ORDERING: Relaxed; numbers that differ.
     static ME: u32 = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
 }
 
@@ -265,6 +266,7 @@ pub(crate) fn clear_and_wake_all(word: &AtomicU32, bits: u32) {
 pub(crate) fn add_one_and_wake(word: &AtomicU32, count: usize) {
     step();
     let mut sleepers = SLEEPERS.lock().unwrap();
+    // ORDERING: as above.
     word.0.fetch_add(1, AcqRel);
     wake_locked(&mut sleepers, word, count);
 }
