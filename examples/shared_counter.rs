@@ -71,7 +71,7 @@ fn lock_and_repair(board: &Board) -> MutexGuard<'_, Counts> {
 /// The second process: is killed between its two changes.
 fn be_killed(name: &str) -> Result<(), Box<dyn Error>> {
     let board: Shared<Board> = Shared::open(name)?;
-    let mut counts = board.lock()?;
+    let mut counts = lock_and_repair(&board);
     counts.rounds += 1;
     println!("I hold the lock and have changed one of two numbers");
     loop {
