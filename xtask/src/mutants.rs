@@ -10,6 +10,7 @@
 //! once. A first run without a mutant finds out which models reach which site.
 
 mod baseline;
+mod fingerprints;
 mod journal;
 mod justified;
 mod names;
@@ -26,7 +27,6 @@ use journal::Journal;
 use justified::Entry;
 use regex::Regex;
 use report::{Judged, Verdict};
-use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use workshop::{End, Workshop};
@@ -45,6 +45,12 @@ pub struct Options {
     /// How long a model may take; if not given, half a minute and ten times what it takes unbroken
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
+    /// How long the models of one mutant may take together, from when on no other is begun
+    #[arg(long, value_name = "SECONDS")]
+    budget: Option<u64>,
+    /// Only models that take at most so long while nothing is broken
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    quick: u64,
     /// Only models whose name matches this
     #[arg(long, value_name = "REGEX")]
     models: Option<Regex>,
@@ -71,7 +77,7 @@ pub fn run(options: &Options) -> Result<bool> {
     let mut models = workshop.models()?;
     let wanted = options.models.as_ref();
     models.retain(|model| wanted.is_none_or(|wanted| wanted.is_match(model)));
-    let baseline = Baseline::of(&workshop, &models, jobs)?;
+    let baseline = Baseline::of(&workshop, &models, Duration::from_secs(options.quick), jobs)?;
 
     let all = workshop.mutants.iter().enumerate();
     let chosen: Vec<_> = all.filter(|(_, mutant)| is_chosen(mutant)).collect();
@@ -80,9 +86,10 @@ pub fn run(options: &Options) -> Result<bool> {
         workshop: &workshop,
         baseline: &baseline,
         timeout: options.timeout.map(Duration::from_secs),
+        budget: options.budget.map(Duration::from_secs),
         justified: &entries,
         spare_justified: !options.justified,
-        journal: Mutex::new(Journal::open(&workshop.fingerprint)?),
+        journal: Mutex::new(Journal::open()?),
         kills: Mutex::default(),
     };
     let mut judged = Vec::new();
@@ -120,11 +127,12 @@ struct Trial<'a> {
     workshop: &'a Workshop,
     baseline: &'a Baseline,
     timeout: Option<Duration>,
+    budget: Option<Duration>,
     justified: &'a [Entry],
     spare_justified: bool,
     journal: Mutex<Journal>,
-    /// How many mutants of a file a model has killed.
-    kills: Mutex<HashMap<(String, String), u32>>,
+    /// Which models have killed which mutants.
+    kills: Mutex<Vec<(usize, String)>>,
 }
 
 impl Trial<'_> {
@@ -138,18 +146,22 @@ impl Trial<'_> {
         {
             return Ok(justified);
         }
-        let models = self.reaching(id, &mutant.file);
+        let models = self.reaching(id, mutant);
         let mut verdict = match models.is_empty() {
             true => Verdict::Unreached,
             false => Verdict::Survived,
         };
+        let start = Instant::now();
         for (model, record) in models {
             let by = model.clone();
-            match self.end(id, model, record)? {
+            if self.budget.is_some_and(|budget| start.elapsed() > budget) {
+                verdict = Verdict::Unknown { by };
+                break;
+            }
+            match self.end((id, mutant), model, record)? {
                 End::Passed => {}
                 End::Failed => {
-                    let key = (mutant.file.clone(), by.clone());
-                    *self.kills.lock().unwrap().entry(key).or_default() += 1;
+                    self.kills.lock().unwrap().push((id, by.clone()));
                     return Ok(Verdict::Killed { by });
                 }
                 End::Unknown => verdict = Verdict::Unknown { by },
@@ -158,31 +170,43 @@ impl Trial<'_> {
         Ok(justified.unwrap_or(verdict))
     }
 
-    /// The models that come to a mutant's place. First the one that has killed it before, and then the quickest, but
-    /// sooner those that have killed others in the file.
-    fn reaching(&self, id: usize, file: &str) -> Vec<(&String, &Record)> {
+    /// The models that come to a mutant's place. First those that have killed it before, and then the quickest, but sooner
+    /// those that have killed its neighbours.
+    fn reaching(&self, id: usize, mutant: &sites::Mutant) -> Vec<(&String, &Record)> {
+        /// Mutants that lie so close belong together.
+        const NEAR: usize = 40;
         let models = self.baseline.models.iter();
         let mut models: Vec<_> = models.filter(|(_, it)| it.reached.contains(&id)).collect();
         let journal = self.journal.lock().unwrap();
         let kills = self.kills.lock().unwrap();
         models.sort_by_cached_key(|(model, record)| {
-            let key = (file.to_string(), model.to_string());
-            let kills = kills.get(&key).copied().unwrap_or(0);
-            let spared = journal.end(id, model) != Some(End::Failed);
-            (spared, record.took / (1 + kills))
+            let near = |killed: usize| NEAR.saturating_sub(killed.abs_diff(id));
+            let weights = kills.iter().filter(|(_, by)| by == *model);
+            let weight: usize = weights.map(|(killed, _)| near(*killed)).sum();
+            let limit = self.limit(record);
+            let price = record.took.min(limit) + Duration::from_millis(50);
+            (
+                !journal.has_killed(mutant, model),
+                price / (1 + weight as u32),
+            )
         });
         models
     }
 
+    fn limit(&self, record: &Record) -> Duration {
+        let patience = Duration::from_secs(30) + 10 * record.took;
+        self.timeout.unwrap_or(patience)
+    }
+
     /// How a model of a mutant ends.
-    fn end(&self, id: usize, model: &str, record: &Record) -> Result<End> {
-        if let Some(end) = self.journal.lock().unwrap().end(id, model) {
+    fn end(&self, mutant: (usize, &sites::Mutant), model: &str, record: &Record) -> Result<End> {
+        let (limit, print) = (self.limit(record), &record.fingerprint);
+        if let Some(end) = self.journal.lock().unwrap().end(mutant.0, print, limit) {
             return Ok(end);
         }
-        let patience = Duration::from_secs(30) + 10 * record.took;
-        let limit = self.timeout.unwrap_or(patience);
-        let end = self.workshop.try_mutant(id, model, limit)?;
-        self.journal.lock().unwrap().note(id, model, end)?;
+        let end = self.workshop.try_mutant(mutant.0, model, limit)?;
+        let mut journal = self.journal.lock().unwrap();
+        journal.note(mutant, (model, print), end, limit)?;
         Ok(end)
     }
 }

@@ -1,13 +1,13 @@
 //! The copy of the crate that can be any of its mutants: written, compiled once, and run.
 
+use super::baseline::Record;
+use super::fingerprints::Fingerprints;
 use super::names::Names;
 use super::sites::{self, Mutant};
 use crate::source;
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use proc_macro2::TokenStream;
-use std::collections::BTreeSet;
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ const NOT_MUTATED: &[&str] = &[
     "src/mutex.rs",
     "src/primitive",
     "src/rwlock.rs",
+    "src/shared",
     "src/spec",
     "src/spin.rs",
     "src/turns.rs",
@@ -32,7 +33,7 @@ pub fn folder() -> PathBuf {
 }
 
 /// How a model ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum End {
     Passed,
     Failed,
@@ -46,8 +47,7 @@ type File = (String, String);
 pub struct Workshop {
     pub mutants: Vec<Mutant>,
     binary: PathBuf,
-    /// Of the code that the binary is made of.
-    pub fingerprint: String,
+    pub fingerprints: Fingerprints,
 }
 
 impl Workshop {
@@ -79,12 +79,7 @@ impl Workshop {
             let name = path.strip_prefix(source::root())?.display().to_string();
             files.push((name, fs::read_to_string(path)?));
         }
-        let mut hasher = DefaultHasher::new();
-        for (_, text) in &files {
-            // As tokens, so that comments do not matter.
-            let tokens: TokenStream = text.parse().map_err(|error| anyhow!("{error}"))?;
-            tokens.to_string().hash(&mut hasher);
-        }
+        let fingerprints = Fingerprints::of(&files)?;
         for name in ["README.md", "Cargo.lock"] {
             files.push((name.into(), fs::read_to_string(source::root().join(name))?));
         }
@@ -98,7 +93,7 @@ impl Workshop {
         Ok(Workshop {
             mutants,
             binary,
-            fingerprint: format!("{:016x}", hasher.finish()),
+            fingerprints,
         })
     }
 
@@ -113,40 +108,30 @@ impl Workshop {
     }
 
     /// Searches a model that is not broken, and says how long it takes and which sites it reaches.
-    pub fn record(&self, model: &str) -> Result<(Duration, BTreeSet<usize>)> {
+    pub fn record(&self, model: &str, limit: Duration) -> Result<Record> {
         let path = folder().join(format!("record-{}", model.replace("::", "-")));
         let mut command = self.command(model);
         command.env("MUTANT_RECORD", &path);
         let start = Instant::now();
-        ensure!(
-            command.status()?.success(),
-            "{model} fails without a mutant"
-        );
+        let end = end_within(&mut command, limit)?;
         let took = start.elapsed();
+        ensure!(end != End::Failed, "{model} fails without a mutant");
         let text = fs::read_to_string(&path).unwrap_or_default();
         let _ = fs::remove_file(&path);
-        let reached = text.lines().map(str::parse).collect::<Result<_, _>>()?;
-        Ok((took, reached))
+        let lines = text.lines().map(str::parse);
+        Ok(Record {
+            fingerprint: self.fingerprints.of_model(model)?.into(),
+            took,
+            ended: end == End::Passed,
+            // The last line may have been broken off.
+            reached: lines.take_while(Result::is_ok).flatten().collect(),
+        })
     }
 
     /// Searches a model of a mutant.
     pub fn try_mutant(&self, mutant: usize, model: &str, limit: Duration) -> Result<End> {
-        use std::os::unix::process::ExitStatusExt;
-        const KILLED: Option<i32> = Some(9);
-        let mut child = self
-            .command(model)
-            .env("MUTANT", mutant.to_string())
-            .spawn()?;
-        Ok(match child.wait_timeout(limit)? {
-            Some(status) if status.success() => End::Passed,
-            Some(status) if status.signal() != KILLED => End::Failed,
-            Some(_) => End::Unknown,
-            None => {
-                child.kill()?;
-                child.wait()?;
-                End::Unknown
-            }
-        })
+        let mut command = self.command(model);
+        end_within(command.env("MUTANT", mutant.to_string()), limit)
     }
 
     fn command(&self, model: &str) -> Command {
@@ -161,6 +146,22 @@ impl Workshop {
         command.env_remove("MUTANT").env_remove("MUTANT_RECORD");
         command
     }
+}
+
+fn end_within(command: &mut Command, limit: Duration) -> Result<End> {
+    use std::os::unix::process::ExitStatusExt;
+    const KILLED: Option<i32> = Some(9);
+    let mut child = command.spawn()?;
+    Ok(match child.wait_timeout(limit)? {
+        Some(status) if status.success() => End::Passed,
+        Some(status) if status.signal() != KILLED => End::Failed,
+        Some(_) => End::Unknown,
+        None => {
+            child.kill()?;
+            child.wait()?;
+            End::Unknown
+        }
+    })
 }
 
 /// The crate's own manifest, without what is not copied.
