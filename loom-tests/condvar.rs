@@ -2,7 +2,7 @@
 //! and the lock is held again whenever a wait returns (its data is a loom cell).
 
 use crate::model::{Common, WANTED_PANIC, models};
-use anteroom::{Condvar, Mutex, MutexGuard, RwLock};
+use anteroom::{Condvar, Mutex, RwLock};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ models! {
     notify_all_without_the_lock_wakes_everybody: 2,
     notify_all_wakes_three: 1,
     two_timeouts_agree_with_notify_all: 2,
-    a_requeued_waiter_that_times_out_was_notified: 1,
     a_timed_and_an_untimed_waiter_share_notifications: 2,
-    a_fair_unlock_hands_over_to_a_requeued_waiter: 2,
-    a_fair_unlock_hands_over_to_a_requeued_waiter: 1 bare,
+    readers_take_one_notification_each: 2,
+    readers_take_one_notification_each: 1 bare,
+    who_waits_again_with_another_lock_is_not_forgotten: 3,
     readers_and_writers_wait_too: 2,
     readers_and_writers_wait_too: 1 bare,
     a_timed_reader_agrees_with_notify_all: 2,
@@ -194,32 +194,6 @@ fn two_timeouts_agree_with_notify_all() {
     rest(counter);
 }
 
-/// A waiter whose time is up after it was moved to the mutex's queue.
-fn a_requeued_waiter_that_times_out_was_notified() {
-    let counter = Common::new((Counter::new(), Condvar::new()));
-    let untimed = counter.spawn(|(counter, arrived)| {
-        let mut number = counter.number.lock();
-        *number += 1;
-        arrived.notify_one();
-        counter.changed.wait(&mut number);
-    });
-    let timed = counter.spawn(|(counter, arrived)| {
-        let mut number = counter.number.lock();
-        *number += 1;
-        arrived.notify_one();
-        !counter.changed.wait_for(&mut number, A_WHILE).timed_out()
-    });
-    let mut number = counter.0.number.lock();
-    counter.1.wait_while(&mut number, |number| *number < 2);
-    let notified = counter.0.changed.notify_all();
-    drop(number);
-    untimed.join().unwrap();
-    assert_eq!(notified, 1 + timed.join().unwrap() as usize);
-    let (counter, mut arrived) = counter.into_inner();
-    arrived.assert_at_rest();
-    rest(counter);
-}
-
 fn a_timed_and_an_untimed_waiter_share_notifications() {
     let counter = Counter::new();
     let timed = counter.spawn(|counter| {
@@ -240,21 +214,11 @@ fn a_timed_and_an_untimed_waiter_share_notifications() {
     rest(counter);
 }
 
-fn a_fair_unlock_hands_over_to_a_requeued_waiter() {
-    let counter = Counter::new();
-    let first = counter.spawn(|counter| counter.wait_for(1));
-    let second = counter.spawn(|counter| counter.wait_for(1));
-    let mut number = counter.number.lock();
-    *number = 1;
-    counter.changed.notify_all();
-    MutexGuard::unlock_fair(number);
-    first.join().unwrap();
-    second.join().unwrap();
-    rest(counter);
-}
-
 /// A number that is read and written, and its condition variable.
 type Board = (RwLock<usize>, Condvar);
+
+/// One condition variable for two locks.
+type Place = (Mutex<usize>, RwLock<usize>, Condvar);
 
 fn readers_and_writers_wait_too() {
     let board: Common<Board> = Common::new((RwLock::new(0), Condvar::new()));
@@ -277,6 +241,43 @@ fn readers_and_writers_wait_too() {
     assert_eq!(number.into_inner(), 2);
 }
 
+/// They sleep in the second of the two queues, and the notifier must not take the first one for both.
+fn readers_take_one_notification_each() {
+    let board: Common<Board> = Common::new((RwLock::new(0), Condvar::new()));
+    let wait = |(number, changed): &Board| {
+        changed.wait_while(&mut number.read(), |number| *number == 0);
+    };
+    let first = board.spawn(wait);
+    let second = board.spawn(wait);
+    let (number, changed) = &*board;
+    *number.write() = 1;
+    changed.notify_one();
+    changed.notify_one();
+    first.join().unwrap();
+    second.join().unwrap();
+    let (mut number, mut changed) = board.into_inner();
+    number.assert_at_rest();
+    changed.assert_at_rest();
+}
+
+/// The notifier looks for readers, finds none any more, and must not clear what the waiter with the mutex has written.
+fn who_waits_again_with_another_lock_is_not_forgotten() {
+    let place: Common<Place> = Common::new((Mutex::new(0), RwLock::new(0), Condvar::new()));
+    let waiter = place.spawn(|(mutex, rwlock, changed)| {
+        changed.wait_for(&mut rwlock.read(), A_WHILE);
+        changed.wait_while(&mut mutex.lock(), |number| *number == 0);
+    });
+    let (mutex, _, changed) = &*place;
+    changed.notify_all();
+    *mutex.lock() = 1;
+    changed.notify_all();
+    waiter.join().unwrap();
+    let (mut mutex, mut rwlock, mut changed) = place.into_inner();
+    mutex.assert_at_rest();
+    rwlock.assert_at_rest();
+    changed.assert_at_rest();
+}
+
 fn a_timed_reader_agrees_with_notify_all() {
     fn wait_once((number, changed): &Board) -> bool {
         let mut number = number.read();
@@ -295,8 +296,6 @@ fn a_timed_reader_agrees_with_notify_all() {
 
 /// One comes with a mutex and one with a reader-writer lock, so the queues that they come to have different locks.
 fn two_first_waiters_with_two_locks_agree_who_panics() {
-    type Place = (Mutex<usize>, RwLock<usize>, Condvar);
-
     /// Whether the wait ended well; the one that panics must say why. The guard is dropped by the caller: loom's
     /// threads share one count of panics, so none may run while another unwinds.
     fn survives(wait: impl FnOnce()) -> bool {

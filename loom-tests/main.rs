@@ -18,6 +18,10 @@ mod model;
 #[cfg(anteroom_models)]
 mod mutex;
 #[cfg(anteroom_models)]
+mod requeue;
+#[cfg(anteroom_models)]
+mod reuse;
+#[cfg(anteroom_models)]
 mod rwlock;
 #[cfg(anteroom_models)]
 mod semaphore;
@@ -31,6 +35,8 @@ fn main() {
         rwlock::MODELS,
         bias::MODELS,
         semaphore::MODELS,
+        requeue::MODELS,
+        reuse::MODELS,
         hundred_workers::MODELS,
     ];
     model::main(models.into_iter().chain(shared));

@@ -14,6 +14,7 @@ models! {
     three_threads_exclude_each_other: 1 bare impatient,
     four_threads_exclude_each_other: 1,
     a_failed_try_leaves_no_trace: 4,
+    a_held_mutex_is_locked: any,
     a_timeout_leaves_no_trace: any,
     a_timeout_among_three_leaves_no_trace: 3,
     a_timeout_among_three_leaves_no_trace: 3 impatient,
@@ -25,6 +26,7 @@ models! {
     a_fair_unlock_among_three_loses_nobody: 2 bare,
     a_bump_lets_a_waiter_in: 4,
     a_bump_lets_a_waiter_in: 2 bare,
+    bumps_end_the_wait_of_one_that_sleeps: 2,
     the_next_owner_may_free_the_mutex: any,
     the_next_owner_may_free_the_mutex: any impatient,
     one_of_three_owners_may_free_the_mutex: 2,
@@ -82,6 +84,20 @@ fn a_failed_try_leaves_no_trace() {
     add_one(&mutex);
     let tried = other.join().unwrap();
     rest(mutex, 1 + tried);
+}
+
+fn a_held_mutex_is_locked() {
+    let mutex = Common::new(Mutex::new(0));
+    assert!(!mutex.is_locked());
+    let other = mutex.spawn(|mutex| {
+        let mut guard = mutex.lock();
+        assert!(mutex.is_locked());
+        *guard += 1;
+    });
+    add_one(&mutex);
+    other.join().unwrap();
+    assert!(!mutex.is_locked());
+    rest(mutex, 2);
 }
 
 fn try_add_one_for_a_while(mutex: &Mutex<usize>) -> usize {
@@ -178,6 +194,21 @@ fn a_bump_lets_a_waiter_in() {
     rest(mutex, 2);
 }
 
+/// Whoever lets others in again and again, and is always the first to come back, must hand over, or this has no end.
+fn bumps_end_the_wait_of_one_that_sleeps() {
+    let mutex = Common::new(Mutex::new(0));
+    let other = mutex.spawn(add_one);
+    let mut guard = mutex.lock();
+    while *guard == 0 {
+        // The other one sleeps now, or is about to.
+        loom::thread::yield_now();
+        MutexGuard::bump(&mut guard);
+    }
+    drop(guard);
+    other.join().unwrap();
+    rest(mutex, 1);
+}
+
 /// As rayon's latches do: whoever sees that all are done frees the mutex, while another may still be about to return
 /// from `unlock`. glibc 13690, musl c68de0be.
 fn add_one_and_free_if_last(mutex: &Mutex<usize>, all: usize) {
@@ -220,8 +251,7 @@ fn an_unlocked_guard_is_locked_again() {
     rest(mutex, 3);
 }
 
-/// In a model every address shares one slot of the waiters' table.
-/// Their addresses share a slot. Who waits for the second mutex may find the slot seen already, thanks to who waits for the
+/// In a model every address shares one slot of the waiters' table. Who waits for the second mutex may find the slot seen already, thanks to who waits for the
 /// first, and that one never looks at the second.
 fn a_waiter_relies_on_one_of_another_mutex() {
     let both = Common::new([Mutex::new(0), Mutex::new(0)]);
