@@ -18,8 +18,6 @@ models! {
     an_upgrade_revokes: 3 own_line,
     an_upgrade_revokes: 2 bare own_line,
     an_upgrade_and_a_writer_revoke: 2 own_line,
-    a_try_write_revokes: 3 own_line,
-    a_try_write_revokes: 3 asymmetric,
     a_timed_writer_gives_the_bias_back: 2 own_line,
     a_timed_upgrade_gives_the_bias_back: 2 own_line,
     a_downgrade_ends_the_bias: 2 own_line,
@@ -64,20 +62,6 @@ fn an_upgrade_revokes() {
 
 fn an_upgrade_and_a_writer_revoke() {
     beside(upgrade, &[write, read_once], 2);
-}
-
-fn a_try_write_revokes() {
-    let lock = new();
-    let reader = lock.spawn(read_once);
-    let written = match lock.try_write() {
-        Some(mut data) => {
-            *data += 1;
-            1
-        }
-        None => 0,
-    };
-    reader.join().unwrap();
-    rest(lock, written);
 }
 
 /// If the reader stays where it is, the next writer must still look for it.

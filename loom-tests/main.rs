@@ -8,9 +8,13 @@
 compile_error!("run the models with `cargo loom`: they need `--cfg loom --cfg anteroom_models`");
 
 #[cfg(anteroom_models)]
+mod answers;
+#[cfg(anteroom_models)]
 mod bias;
 #[cfg(anteroom_models)]
 mod condvar;
+#[cfg(anteroom_models)]
+mod handover;
 #[cfg(anteroom_models)]
 mod hundred_workers;
 #[cfg(anteroom_models)]
@@ -35,6 +39,8 @@ fn main() {
         rwlock::MODELS,
         bias::MODELS,
         semaphore::MODELS,
+        answers::MODELS,
+        handover::MODELS,
         requeue::MODELS,
         reuse::MODELS,
         hundred_workers::MODELS,

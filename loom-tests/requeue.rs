@@ -92,7 +92,12 @@ fn nobody_is_moved_to_the_mutex_of_others() {
         room.changed.wait_for(&mut other.lock(), A_WHILE);
         room.wait();
     });
-    let second = both.spawn(|(room, _)| room.wait());
+    let second = both.spawn(|(room, _)| {
+        // Not before the first has left the other mutex.
+        if room.state.lock().waiting > 0 {
+            room.wait();
+        }
+    });
     let (room, _) = &*both;
     room.changed.notify_all();
     room.state.lock().may_go = true;

@@ -11,6 +11,7 @@ models! {
     a_mutex_wakes_no_waiter_of_a_semaphore: any,
     a_semaphore_wakes_no_waiter_of_a_condvar: any,
     a_last_reader_wakes_no_waiter_of_a_condvar: any,
+    nobody_waits_for_a_forgotten_reader_of_another_lock: 2 own_line,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -89,4 +90,14 @@ fn a_last_reader_wakes_no_waiter_of_a_condvar() {
     });
     drop(guard);
     next.join().unwrap();
+}
+
+/// It stays in its slot until the lock is gone, and no longer.
+fn nobody_waits_for_a_forgotten_reader_of_another_lock() {
+    let place = Place::with(RwLock::new(()));
+    std::mem::forget(place.get::<RwLock<()>>().read());
+    place.replace::<RwLock<()>, _>(RwLock::new(()));
+    let writer = place.spawn(|place| drop(place.get::<RwLock<()>>().write()));
+    drop(place.get::<RwLock<()>>().read());
+    writer.join().unwrap();
 }

@@ -24,7 +24,6 @@ models! {
     an_upgrade_keeps_what_was_read: 3 impatient,
     an_upgrade_keeps_what_was_read: 1 bare impatient,
     an_upgrade_keeps_what_was_read: 1 weak,
-    a_try_upgrade_beside_a_reader: any,
     a_timed_upgrade_leaves_no_trace: 3,
     a_timed_writer_leaves_no_trace: 3,
     a_timed_writer_leaves_no_trace: 2 weak,
@@ -122,24 +121,6 @@ fn an_upgrade_waits_for_readers() {
 
 fn an_upgrade_keeps_what_was_read() {
     beside(upgrade, &[write, read_once], 2);
-}
-
-/// parking_lot 294, 323, std 121626: a missing Acquire where the last reader has left.
-fn a_try_upgrade_beside_a_reader() {
-    let lock = new();
-    let reader = lock.spawn(read_once);
-    let upgraded = match RwLockUpgradableReadGuard::try_upgrade(lock.upgradable_read()) {
-        Ok(mut now) => {
-            *now += 1;
-            1
-        }
-        Err(seen) => {
-            drop(seen);
-            0
-        }
-    };
-    reader.join().unwrap();
-    rest(lock, upgraded);
 }
 
 /// Whether a timed attempt wrote, beside two others that must get their turn whatever it does. parking_lot 465, 466,

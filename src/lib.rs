@@ -38,6 +38,9 @@ pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit, TryAcquireError,
 };
 
+#[cfg(anteroom_models)]
+#[doc(hidden)]
+pub use primitive::modeled::lot::somebody_sleeps;
 #[cfg(all(anteroom_models, not(shuttle)))]
 #[doc(hidden)]
 pub use primitive::modeled::mortal::{set_fate, somebody_died};

@@ -242,3 +242,31 @@ pub fn nobody_waits() -> bool {
     // ORDERING: Relaxed; the model's threads have ended, or not begun.
     crate::primitive::modeled::lot::is_empty() && slots()[0].load(Relaxed) & SOMEBODY == 0
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn slot_and_tag_are_the_whole_address() {
+        let top = 1 << (ADDRESS_BITS - 1);
+        let bits = (0..ADDRESS_BITS).flat_map(|bit| [1 << bit, top | 1 << bit]);
+        let addresses: HashSet<usize> = bits.chain(0x7F00_0000_0000..0x7F00_0001_0000).collect();
+        let place = |address: &usize| {
+            let (slot, tag) = find(*address);
+            assert_eq!(tag & SOMEBODY, 0, "the tag leaves room");
+            (slot as *const AtomicU64, tag)
+        };
+        let places: HashSet<_> = addresses.iter().map(place).collect();
+        assert_eq!(places.len(), addresses.len());
+    }
+
+    #[test]
+    fn neighbours_have_slots_of_their_own() {
+        let slots: HashSet<_> = (0..1000)
+            .map(|n| find(n * 8).0 as *const AtomicU64)
+            .collect();
+        assert!(slots.len() > 900);
+    }
+}

@@ -87,37 +87,29 @@ impl RawCondvar {
     }
 
     #[cold]
-    fn notify_all_waiting(&self, mut lock: usize) -> usize {
+    fn notify_all_waiting(&self, lock: usize) -> usize {
         let taken_out = |threads| {
             if threads > 0 {
                 // ORDERING: Relaxed; written under the queue's lock, as invariant 1 asks.
                 self.lock.store(0, Relaxed);
             }
         };
-        loop {
-            // The waiters of whom we read may have left, and others come with another lock.
-            // ORDERING: Relaxed; read under the queue's lock.
-            let still_there = || self.lock.load(Relaxed) == lock;
-            let moved = |woken, moved| {
-                taken_out(woken + moved);
-                RawMutex::requeued(lock, moved);
-            };
-            let queue = self.queue(MUTEX);
-            // SAFETY: we borrow the condition variable; whoever is in the queue borrows the mutex at `lock`.
-            let threads =
-                unsafe { parking::unpark_one_requeue_rest(queue, lock, still_there, moved) };
-            match threads {
-                Some(0) => {
-                    // SAFETY: we borrow the condition variable.
-                    return unsafe { parking::unpark_all(self.queue(OTHER), NO_TOKEN, taken_out) };
-                }
-                Some(threads) => return threads,
-                // ORDERING: as in `notify_one`.
-                None => lock = self.lock.load(Relaxed),
-            }
-            if lock == 0 {
-                return 0;
-            }
+        // The waiters of whom we read may have left, and others come with another lock.
+        // ORDERING: Relaxed; read under the queue's lock.
+        let still_there = || self.lock.load(Relaxed) == lock;
+        let moved = |woken, moved| {
+            taken_out(woken + moved);
+            RawMutex::requeued(lock, moved);
+        };
+        let queue = self.queue(MUTEX);
+        // SAFETY: we borrow the condition variable; whoever is in the queue borrows the mutex at `lock`.
+        let threads = unsafe { parking::unpark_one_requeue_rest(queue, lock, still_there, moved) };
+        match threads {
+            // SAFETY: we borrow the condition variable.
+            Some(0) => unsafe { parking::unpark_all(self.queue(OTHER), NO_TOKEN, taken_out) },
+            Some(threads) => threads,
+            // When the last of them left, nobody was waiting: then is when we were here.
+            None => 0,
         }
     }
 

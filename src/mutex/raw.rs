@@ -102,7 +102,7 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self) {
         if !self.try_take() {
-            self.lock_contended(Deadline::NEVER, false);
+            self.lock_contended(Deadline::NEVER);
         }
         self.data.exclusive();
     }
@@ -110,7 +110,7 @@ impl RawMutex {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn lock_until(&self, deadline: Deadline) -> bool {
-        let taken = self.try_take() || self.lock_contended(deadline, false);
+        let taken = self.try_take() || self.lock_contended(deadline);
         if taken {
             self.data.exclusive();
         }
@@ -239,14 +239,14 @@ impl RawMutex {
         }
     }
 
-    /// `awake`: the calling thread is marked so.
     #[cold]
-    fn lock_contended(&self, deadline: Deadline, mut awake: bool) -> bool {
+    fn lock_contended(&self, deadline: Deadline) -> bool {
         let key = self.key();
         let mut spin = Spin::hot();
         let mut nap = Nap::new();
         let mut patience = Patience::new();
-        let mut was_awake = awake;
+        // Whether the calling thread is marked so, and whether it ever was.
+        let (mut awake, mut was_awake) = (false, false);
         loop {
             // A look first: the exchange would take the line from its owner for nothing.
             // ORDERING: Relaxed; `try_take` orders what follows.
@@ -318,16 +318,15 @@ impl RawMutex {
         waiters::add(key, threads);
     }
 
-    /// Takes the mutex for a thread that was moved to its queue and got this token there, if the token says anything of
-    /// that.
+    /// What a thread that was moved to the mutex's queue, and was woken there with this token, does first. Returns whether
+    /// the mutex is its own. (It was woken without a mark: see `wake_one`.)
     pub(crate) fn lock_after(&self, token: UnparkToken) -> bool {
-        match token {
-            HANDED_OVER => self.receive(),
-            TRY_AWAKE => drop(self.lock_contended(Deadline::NEVER, true)),
-            _ => return false,
+        let handed_over = token == HANDED_OVER;
+        if handed_over {
+            self.receive();
+            self.data.exclusive();
         }
-        self.data.exclusive();
-        true
+        handed_over
     }
 
     /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.

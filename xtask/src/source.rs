@@ -13,6 +13,11 @@ pub fn root() -> &'static Path {
 
 /// Every Rust file below `src`, by its path from the root, sorted.
 pub fn files() -> Result<Vec<(String, String)>> {
+    below("src")
+}
+
+/// Every Rust file below a folder of the crate, by its path from the root, sorted.
+pub fn below(folder: &str) -> Result<Vec<(String, String)>> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
             let path = entry?.path();
@@ -25,7 +30,7 @@ pub fn files() -> Result<Vec<(String, String)>> {
         Ok(())
     }
     let mut found = Vec::new();
-    walk(&root().join("src"), &mut found)?;
+    walk(&root().join(folder), &mut found)?;
     found.sort();
     let read = |path: PathBuf| {
         let name = path.strip_prefix(root())?.display().to_string();

@@ -117,6 +117,15 @@ pub(crate) fn is_empty() -> bool {
         .all(|queue| queue.lock().unwrap().is_empty())
 }
 
+/// Whether a thread sleeps for good: until somebody wakes it, which nobody has begun to do. (Not with bare wakes.)
+pub fn somebody_sleeps() -> bool {
+    let queues = QUEUES.lock().unwrap().clone();
+    let sleeps = |parked: &Arc<Parked>| *parked.asleep.lock().unwrap();
+    queues
+        .values()
+        .any(|queue| queue.lock().unwrap().iter().any(sleeps))
+}
+
 /// # Safety
 /// As parking_lot_core's.
 pub(crate) unsafe fn park(

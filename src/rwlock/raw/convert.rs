@@ -4,7 +4,7 @@ use super::{
     BIASED, MAX_READERS, ONE_READER, READERS, RawRwLock, UPGRADABLE, WRITER, too_many_readers,
 };
 use crate::deadline::Deadline;
-use crate::primitive::Ordering::{Acquire, Relaxed};
+use crate::primitive::Ordering::Relaxed;
 
 impl RawRwLock {
     /// Turns the caller's upgradable read into a write if there are no readers.
@@ -19,10 +19,11 @@ impl RawRwLock {
         }
         while state & READERS == 0 {
             let upgraded = state - UPGRADABLE + WRITER;
-            // ORDERING: Acquire pairs with the Release of every reader that has left.
+            // ORDERING: Relaxed, both; `drain_at_once` orders. (This continues the release sequences of the readers that
+            // have left.)
             match self
                 .state
-                .compare_exchange_weak(state, upgraded, Acquire, Relaxed)
+                .compare_exchange_weak(state, upgraded, Relaxed, Relaxed)
             {
                 Ok(_) => {
                     let drained = self.drain_at_once(UPGRADABLE);

@@ -13,6 +13,7 @@ const NOT_MODELLED: &[&str] = &[
     "exclusive",
     "shared",
     "forget",
+    "stay_awake",
 ];
 
 pub fn range(node: &impl Spanned) -> Range<usize> {

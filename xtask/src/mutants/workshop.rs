@@ -74,11 +74,7 @@ impl Workshop {
         let switch = include_str!("switch.rs");
         let count = format!("\nconst COUNT: usize = {};\n", mutants.len());
         files.push(("src/mutant.rs".into(), switch.to_string() + &count));
-        for entry in fs::read_dir(source::root().join("loom-tests"))? {
-            let path = entry?.path();
-            let name = path.strip_prefix(source::root())?.display().to_string();
-            files.push((name, fs::read_to_string(path)?));
-        }
+        files.extend(source::below("loom-tests")?);
         let fingerprints = Fingerprints::of(&files)?;
         for name in ["README.md", "Cargo.lock"] {
             files.push((name.into(), fs::read_to_string(source::root().join(name))?));
@@ -97,12 +93,14 @@ impl Workshop {
         })
     }
 
+    /// All but those of what processes share, which is not mutated yet.
     pub fn models(&self) -> Result<Vec<String>> {
         let output = Command::new(&self.binary).arg("--list").output()?;
         let list = String::from_utf8(output.stdout)?;
         Ok(list
             .lines()
             .filter_map(|line| line.strip_suffix(": test"))
+            .filter(|model| !model.contains("shared::"))
             .map(String::from)
             .collect())
     }

@@ -1,0 +1,146 @@
+//! Models of fair unlocks and bumps. Whoever is known to sleep is next: until it has had the lock, nobody else gets it.
+
+use crate::model::{Common, models};
+use anteroom::{
+    Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+    somebody_sleeps,
+};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+models! {
+    of_a_mutex: 2,
+    of_a_mutex: 2 impatient,
+    of_a_bumped_mutex: 2,
+    from_a_writer_to_a_writer: 2,
+    from_a_writer_to_an_upgradable_reader: 2,
+    from_a_writer_to_a_reader: 2,
+    from_an_upgradable_reader_to_a_writer: 2,
+    from_a_bumping_writer_to_a_writer: 2,
+    from_a_bumping_upgradable_reader_to_a_writer: 2,
+    from_a_bumping_reader_to_a_writer: 2,
+    from_a_bumping_reader_to_a_writer: 2 own_line,
+}
+
+#[derive(Default)]
+struct Locks {
+    mutex: Mutex<()>,
+    rwlock: RwLock<()>,
+    /// Whether the one that waited has had the lock. (No part of the model: it orders nothing.)
+    done: AtomicBool,
+}
+
+/// `owner` takes a lock, runs what it is given, and releases the lock fairly; `other` waits for it meanwhile.
+fn hands_over(owner: fn(&Locks, &mut dyn FnMut()), other: fn(&Locks)) {
+    let locks = Common::new(Locks::default());
+    let (mut thread, mut asleep) = (None, false);
+    owner(&locks, &mut || {
+        thread = Some(locks.spawn(move |locks| other(locks)));
+        loom::thread::yield_now();
+        asleep = somebody_sleeps();
+    });
+    let mutex = locks.mutex.try_lock();
+    let rwlock = locks.rwlock.try_write();
+    if mutex.is_some() && rwlock.is_some() {
+        assert!(
+            !asleep || locks.done.load(Relaxed),
+            "a thread came in between"
+        );
+    }
+    drop((mutex, rwlock));
+    thread.expect("the owner ran it").join().unwrap();
+    let mut locks = locks.into_inner();
+    locks.mutex.assert_at_rest();
+    locks.rwlock.assert_at_rest();
+}
+
+fn lock(locks: &Locks) {
+    let _guard = locks.mutex.lock();
+    locks.done.store(true, Relaxed);
+}
+
+fn read(locks: &Locks) {
+    let _data = locks.rwlock.read();
+    locks.done.store(true, Relaxed);
+}
+
+fn upgradable_read(locks: &Locks) {
+    let _data = locks.rwlock.upgradable_read();
+    locks.done.store(true, Relaxed);
+}
+
+fn write(locks: &Locks) {
+    let _data = locks.rwlock.write();
+    locks.done.store(true, Relaxed);
+}
+
+fn write_fairly(locks: &Locks, wait: &mut dyn FnMut()) {
+    let data = locks.rwlock.write();
+    wait();
+    RwLockWriteGuard::unlock_fair(data);
+}
+
+fn of_a_mutex() {
+    fn lock_fairly(locks: &Locks, wait: &mut dyn FnMut()) {
+        let guard = locks.mutex.lock();
+        wait();
+        MutexGuard::unlock_fair(guard);
+    }
+    hands_over(lock_fairly, lock);
+}
+
+fn of_a_bumped_mutex() {
+    fn bump(locks: &Locks, wait: &mut dyn FnMut()) {
+        let mut guard = locks.mutex.lock();
+        wait();
+        MutexGuard::bump(&mut guard);
+    }
+    hands_over(bump, lock);
+}
+
+fn from_a_writer_to_a_writer() {
+    hands_over(write_fairly, write);
+}
+
+fn from_a_writer_to_an_upgradable_reader() {
+    hands_over(write_fairly, upgradable_read);
+}
+
+fn from_a_writer_to_a_reader() {
+    hands_over(write_fairly, read);
+}
+
+fn from_an_upgradable_reader_to_a_writer() {
+    fn read_fairly(locks: &Locks, wait: &mut dyn FnMut()) {
+        let data = locks.rwlock.upgradable_read();
+        wait();
+        RwLockUpgradableReadGuard::unlock_fair(data);
+    }
+    hands_over(read_fairly, write);
+}
+
+fn from_a_bumping_writer_to_a_writer() {
+    fn bump(locks: &Locks, wait: &mut dyn FnMut()) {
+        let mut data = locks.rwlock.write();
+        wait();
+        RwLockWriteGuard::bump(&mut data);
+    }
+    hands_over(bump, write);
+}
+
+fn from_a_bumping_upgradable_reader_to_a_writer() {
+    fn bump(locks: &Locks, wait: &mut dyn FnMut()) {
+        let mut data = locks.rwlock.upgradable_read();
+        wait();
+        RwLockUpgradableReadGuard::bump(&mut data);
+    }
+    hands_over(bump, write);
+}
+
+fn from_a_bumping_reader_to_a_writer() {
+    fn bump(locks: &Locks, wait: &mut dyn FnMut()) {
+        let mut data = locks.rwlock.read();
+        wait();
+        RwLockReadGuard::bump(&mut data);
+    }
+    hands_over(bump, write);
+}
