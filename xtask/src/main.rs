@@ -1,7 +1,8 @@
-//! What cargo cannot do by itself: `cargo xtask mutants` and `cargo xtask check-comments`.
+//! What cargo cannot do by itself: `cargo xtask mutants`, `cargo xtask planted` and `cargo xtask check-comments`.
 
 mod comments;
 mod mutants;
+mod planted;
 mod source;
 
 use clap::Parser;
@@ -12,6 +13,8 @@ use std::process::ExitCode;
 enum Command {
     /// Breaks the crate in one place at a time, and finds the models that notice it
     Mutants(mutants::Options),
+    /// Plants bugs that other locks had, and sees that the models find them
+    Planted(planted::Options),
     /// Looks for unsafe code without `SAFETY`, and for atomic operations without `ORDERING`
     CheckComments,
 }
@@ -19,6 +22,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     let fine = match Command::parse() {
         Command::Mutants(options) => mutants::run(&options)?,
+        Command::Planted(options) => planted::run(&options)?,
         Command::CheckComments => comments::check()?,
     };
     Ok(if fine {

@@ -16,9 +16,9 @@ mod justified;
 mod names;
 mod operators;
 mod report;
-mod sites;
+pub mod sites;
 mod syntax;
-mod workshop;
+pub mod workshop;
 
 use anyhow::Result;
 use baseline::{Baseline, Record};

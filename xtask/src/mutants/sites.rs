@@ -50,6 +50,25 @@ pub fn find(file: &str, text: &str, names: &Names, first: usize) -> Result<Schem
     Ok(finder.site.finish())
 }
 
+/// Writes a file so that each of these expressions may have another value. Of nested ones the outermost comes first.
+pub fn plant<'a>(
+    file: &str,
+    text: &str,
+    changes: impl IntoIterator<Item = (Range<usize>, &'a str, &'a str)>,
+    first: usize,
+) -> Schema {
+    let mut site = Site {
+        file,
+        text,
+        first,
+        ..Site::default()
+    };
+    for (at, what, instead) in changes {
+        site.instead(at, what.into(), instead);
+    }
+    site.finish()
+}
+
 /// Collects mutants, and what is to be inserted for them.
 #[derive(Default)]
 pub struct Site<'a> {

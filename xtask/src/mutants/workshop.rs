@@ -42,10 +42,11 @@ pub enum End {
 }
 
 /// A path from the crate's folder, and what is there.
-type File = (String, String);
+pub type File = (String, String);
 
 pub struct Workshop {
     pub mutants: Vec<Mutant>,
+    folder: PathBuf,
     binary: PathBuf,
     pub fingerprints: Fingerprints,
 }
@@ -66,9 +67,14 @@ impl Workshop {
         Ok((mutants, files))
     }
 
-    /// Writes and compiles the copy.
+    /// Writes and compiles a copy that can be any of the mutants.
     pub fn open() -> Result<Self> {
-        let (mutants, mut files) = Self::sources()?;
+        let (mutants, files) = Self::sources()?;
+        Self::of(mutants, files, folder())
+    }
+
+    /// Writes these files into the folder, and compiles them.
+    pub fn of(mutants: Vec<Mutant>, mut files: Vec<File>, folder: PathBuf) -> Result<Self> {
         let lib = files.iter_mut().find(|(file, _)| file == "src/lib.rs");
         lib.context("no src/lib.rs")?.1 += "\nmod mutant;\n";
         let switch = include_str!("switch.rs");
@@ -81,13 +87,14 @@ impl Workshop {
         }
         files.push(("Cargo.toml".into(), manifest()?));
 
-        let copy = folder().join("crate");
+        let copy = folder.join("crate");
         for (file, text) in &files {
             write_if_changed(&copy.join(file), text)?;
         }
         let binary = compile(&copy)?;
         Ok(Workshop {
             mutants,
+            folder,
             binary,
             fingerprints,
         })
@@ -107,7 +114,9 @@ impl Workshop {
 
     /// Searches a model that is not broken, and says how long it takes and which sites it reaches.
     pub fn record(&self, model: &str, limit: Duration) -> Result<Record> {
-        let path = folder().join(format!("record-{}", model.replace("::", "-")));
+        let path = self
+            .folder
+            .join(format!("record-{}", model.replace("::", "-")));
         let mut command = self.command(model);
         command.env("MUTANT_RECORD", &path);
         let start = Instant::now();
