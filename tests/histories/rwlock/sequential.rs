@@ -105,8 +105,12 @@ impl Sequential {
             }
             Step::Claim => self.claimed.is_none() && !self.is_taken(thread),
             Step::Write { found } => mine && found == self.value && !self.is_read(),
-            // A recursive reader passes those who wait.
-            Step::Refused { recursive } => self.claimed.is_some() && (self.written || !recursive),
+            // A recursive reader passes those who wait for others. One who waits for nobody any more is inside, though it
+            // may find that its time is up before it finds that.
+            Step::Refused { recursive } => {
+                let waits = !self.written && self.is_read();
+                self.claimed.is_some() && !(recursive && waits)
+            }
             Step::RefusedUpgradable => self.claimed.is_some() || self.upgradable.is_some(),
             Step::RefusedWrite => {
                 self.is_read() || self.is_taken(thread) || self.others_are_near(thread)
@@ -260,6 +264,16 @@ mod tests {
             (0, 0, 1, &READ),
             (1, 2, 5, &Step::LATE_WRITE),
             (0, 3, 4, &Step::refused(true)),
+        ]));
+    }
+
+    #[test]
+    fn a_recursive_reader_may_be_refused_by_a_writer_that_waits_for_nobody_and_gives_up() {
+        assert!(is_right([
+            (0, 0, 1, &READ),
+            (1, 2, 7, &Step::LATE_WRITE),
+            (0, 3, 4, &[Unlock, Leave]),
+            (2, 5, 6, &Step::refused(true)),
         ]));
     }
 }
