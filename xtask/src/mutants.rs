@@ -9,7 +9,7 @@
 //! run time which mutant is active ("mutant schemata": R. Untch, A. J. Offutt and M. J. Harrold, 1993), and compiled
 //! once. A first run without a mutant finds out which models reach which site.
 
-mod baseline;
+pub mod baseline;
 mod fingerprints;
 mod journal;
 mod justified;

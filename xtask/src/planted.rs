@@ -4,6 +4,7 @@
 //! fail. All are compiled at once, as mutants are ([`crate::mutants`]), into `target/planted/crate`. A model counts only
 //! if it comes to the place, and passes while nothing is broken.
 
+use crate::mutants::baseline::Record;
 use crate::mutants::sites::{self, Mutant};
 use crate::mutants::workshop::{End, File, Workshop};
 use crate::source;
@@ -130,12 +131,15 @@ fn plant(bugs: &[Bug]) -> Result<(Vec<Mutant>, Vec<File>)> {
     Ok((mutants, planted))
 }
 
+/// How long a model may take while nothing is broken.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// Tries models on bugs.
 struct Trial {
     workshop: Workshop,
     models: Vec<String>,
-    /// How long a model takes while nothing is broken, and which bugs' places it comes to.
-    unbroken: HashMap<String, (Duration, BTreeSet<usize>)>,
+    /// What a model does while nothing is broken.
+    unbroken: HashMap<String, Record>,
 }
 
 impl Trial {
@@ -165,16 +169,16 @@ impl Trial {
                 self.models.iter().any(|it| it == model),
                 "no model is called {model}"
             );
-            self.unbroken
-                .insert(model.into(), self.workshop.record(model)?);
+            let record = self.workshop.record(model, PATIENCE)?;
+            self.unbroken.insert(model.into(), record);
         }
-        let (unbroken, reached) = &self.unbroken[model];
+        let unbroken = &self.unbroken[model];
         ensure!(
-            reached.contains(&id),
+            unbroken.reached.contains(&id),
             "{model} does not come to the place of the bug"
         );
         let start = Instant::now();
-        let limit = Duration::from_secs(30) + 10 * *unbroken;
+        let limit = Duration::from_secs(30) + 10 * unbroken.took;
         let end = self.workshop.try_mutant(id, model, limit)?;
         Ok((end, start.elapsed()))
     }
