@@ -13,6 +13,7 @@
 //! - **Where there is no membarrier** (another system) both are sequentially consistent fences. On a Linux
 //!   that refuses it (an old kernel, a sandbox), `heavy` returns false, and the waiter must not rely on being
 //!   seen: it sleeps for short times and looks again. The unlocker never asks which case it is.
+//! - **Between processes** the command is `GLOBAL_EXPEDITED`, which reaches those that have registered for it.
 //! - **In a model** both are sequentially consistent fences. That is stronger than the truth in one respect:
 //!   two `light` fences order each other there, and here they do not.
 
@@ -39,6 +40,28 @@ pub(crate) fn heavy() -> bool {
         membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
             && membarrier(MembarrierCommand::PrivateExpedited).is_ok()
     }
+}
+
+/// As `heavy`, paired with `light` in all processes that have called [`join_others`].
+#[cfg(all(target_os = "linux", not(loom)))]
+#[cold]
+pub(crate) fn heavy_for_others() -> bool {
+    use rustix::thread::{MembarrierCommand, membarrier};
+
+    membarrier(MembarrierCommand::GlobalExpedited).is_ok()
+}
+
+/// From now on this process is one of those. False if the system refused: then `light` is not enough here.
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(crate) fn join_others() -> bool {
+    use rustix::thread::{MembarrierCommand, membarrier};
+
+    membarrier(MembarrierCommand::RegisterGlobalExpedited).is_ok()
+}
+
+#[cfg(all(anteroom_models, not(shuttle)))]
+pub(crate) fn heavy_for_others() -> bool {
+    heavy()
 }
 
 #[cfg(any(not(target_os = "linux"), loom, miri))]

@@ -6,29 +6,14 @@ mod gate;
 #[cfg(not(loom))]
 mod kernel;
 #[cfg(loom)]
-mod kernel {
-    //! The modelled one.
-
-    pub(super) use crate::primitive::mortal::{add_one_and_wake, clear_and_wake_all, wait, wake};
-
-    pub(super) const MOST_WORDS: usize = 8;
-
-    /// The calling thread.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Me(u32);
-
-    impl Me {
-        pub(crate) fn get() -> Self {
-            Me(crate::primitive::mortal::my_id())
-        }
-
-        pub(super) fn id(self) -> u32 {
-            self.0
-        }
-    }
-}
+#[path = "shared/modeled.rs"]
+mod kernel;
+#[cfg(loom)]
+use kernel as me;
 #[cfg(not(loom))]
 mod lock_error;
+#[cfg(not(loom))]
+mod me;
 #[cfg(not(loom))]
 mod memory;
 #[cfg(not(loom))]

@@ -6,7 +6,7 @@ use crate::models;
 use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::primitive::mortal::AtomicU32;
 use crate::shared::gate::Gate;
-use crate::shared::kernel::Me;
+use crate::shared::me::Me;
 use std::time::Duration;
 
 models! {
@@ -61,7 +61,7 @@ impl Store {
         };
         // ORDERING: Relaxed; who gave more sees that somebody has approached, or is seen here.
         if self.left.load(Relaxed) > 0 {
-            self.gate.open();
+            self.gate.open(me);
         }
         Gate::settle(me);
         taken
@@ -83,7 +83,7 @@ impl Store {
             }
             self.gate.sleep(seen, &[(&self.left, 0)], Deadline::NEVER);
         }
-        self.gate.open();
+        self.gate.open(me);
         Gate::settle(me);
     }
 
@@ -92,7 +92,7 @@ impl Store {
         self.gate.pend(me);
         // ORDERING: AcqRel, for whoever takes it.
         self.left.fetch_add(count, AcqRel);
-        self.gate.open();
+        self.gate.open(me);
         Gate::settle(me);
     }
 }
@@ -124,7 +124,7 @@ fn opening_for_all_wakes_two() {
     let sleepers = [process(&store, Store::see), process(&store, Store::see)];
     // ORDERING: AcqRel, for those who see it.
     store.left.fetch_add(1, AcqRel);
-    store.gate.open_for_all();
+    store.gate.open_for_all(Me::get());
     sleepers.into_iter().for_each(|it| it.join().unwrap());
 }
 

@@ -3,7 +3,7 @@
 use super::{mortal_process, process, share};
 use crate::deadline::Deadline;
 use crate::models;
-use crate::shared::kernel::Me;
+use crate::shared::me::Me;
 use crate::shared::mutex::raw::{Locked, RawMutex};
 use std::time::Duration;
 

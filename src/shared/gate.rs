@@ -5,7 +5,8 @@
 //! load.
 //!
 //! The gate's word counts how often it was opened, and its lowest bit says that somebody has approached. The waiter's
-//! exchange of that bit and the change that somebody makes before opening must be ordered: both sides have a full fence.
+//! exchange of that bit and the change that somebody makes before opening must be ordered: the waiter has the heavy side of a pair of
+//! fences (see [`fence`](crate::fence)), and whoever opens the light one, which costs nothing.
 //!
 //! **One is enough.** Opening wakes one. If there is enough for another, the one that was woken opens the gate again: so it does not
 //! matter whether two changes open it once or twice.
@@ -22,10 +23,10 @@
 //! Sleepers are woken for nothing at times. The word's 31 bits come round after two thousand million openings: a thread that
 //! is stopped for exactly that long between its look and its sleep would miss one.
 
-use super::kernel::{self, Me};
+use super::kernel;
+use super::me::Me;
 use super::robust::Entry;
 use crate::deadline::Deadline;
-use crate::fence;
 use crate::primitive::Ordering::Relaxed;
 use crate::primitive::const_fn;
 use crate::primitive::mortal::AtomicU32;
@@ -41,7 +42,11 @@ pub(crate) struct Gate {
 
 /// The gate's word, as a waiter saw it before it looked at what it waits for.
 #[derive(Clone, Copy)]
-pub(crate) struct Seen(u32);
+pub(crate) struct Seen {
+    word: u32,
+    /// Until when it may rely on being seen.
+    limit: Deadline,
+}
 
 impl Gate {
     const_fn! {
@@ -71,8 +76,11 @@ impl Gate {
     pub(crate) fn approach(&self) -> Seen {
         // ORDERING: Relaxed; the fence orders the mark before the look that comes now, and pairs with the one in `open`.
         let before = self.word().fetch_or(APPROACHED, Relaxed);
-        fence::full();
-        Seen(before | APPROACHED)
+        let limit = kernel::heavy();
+        Seen {
+            word: before | APPROACHED,
+            limit,
+        }
     }
 
     /// Sleeps until the gate is opened or one of `looked_at` is woken, unless the gate has been opened since it was `seen`, or one
@@ -85,28 +93,28 @@ impl Gate {
         looked_at: &[(&AtomicU32, u32)],
         deadline: Deadline,
     ) -> bool {
-        let mut words = [(self.word(), seen.0); kernel::MOST_WORDS];
+        let mut words = [(self.word(), seen.word); kernel::MOST_WORDS];
         words[1] = (&self.entry.word, 0);
         words[2..][..looked_at.len()].copy_from_slice(looked_at);
-        kernel::wait(&words[..2 + looked_at.len()], deadline)
+        kernel::wait(&words[..2 + looked_at.len()], deadline.min(seen.limit)) || !deadline.passed()
     }
 
     /// Lets one go who sleeps here. The change that it waits for has been made, while this gate was pending.
     #[inline]
-    pub(crate) fn open(&self) {
-        self.open_for(1);
+    pub(crate) fn open(&self, me: Me) {
+        self.open_for(1, me);
     }
 
     /// Lets all go.
     #[inline]
-    pub(crate) fn open_for_all(&self) {
-        self.open_for(usize::MAX);
+    pub(crate) fn open_for_all(&self, me: Me) {
+        self.open_for(usize::MAX, me);
     }
 
     #[inline]
-    fn open_for(&self, count: usize) {
+    fn open_for(&self, count: usize, me: Me) {
         // Orders the change before the look; pairs with the fence in `approach`.
-        fence::full();
+        me.light();
         // ORDERING: Relaxed; after the fence it sees whoever did not see the change.
         if self.word().load(Relaxed) & APPROACHED != 0 {
             // One more clears the bit and counts the opening. If somebody else has done that by now, it sets the bit for

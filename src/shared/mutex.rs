@@ -2,8 +2,8 @@
 
 pub(crate) mod raw;
 
-use super::kernel::Me;
 use super::lock_error::{LockError, TryLockError};
+use super::me::Me;
 use super::shareable::{Shareable, fingerprint, mix_number};
 use crate::deadline::Deadline;
 use crate::primitive::Ordering::Relaxed;

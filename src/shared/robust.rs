@@ -1,10 +1,10 @@
 //! An entry of a thread's robust list: a word that the kernel looks at when the thread that holds it ends.
 //!
-//! Who takes such a word says so three times, so that there is no instruction after which the kernel would not know of it:
+//! Who takes such a word says so twice, so that there is no instruction after which the kernel would not know of it:
 //! first the list's head names the entry as *pending*; then the word gets the thread's number; then the entry is linked
-//! into the list, and no longer pending. Releasing is the same backwards. What is pending may be held or not: the
-//! kernel looks at the word. If nobody holds it, the kernel wakes one who sleeps there, for the dead may have been
-//! woken to take it, or have been about to wake another.
+//! into the list. Releasing is the same backwards. What is pending may be held or not: the kernel looks at the word. If nobody
+//! holds it, the kernel wakes one who sleeps there, for the dead may have been woken to take it, or have been about to wake
+//! another. There is one pending entry a thread. What is linked need not be it, but may go on being it.
 //!
 //! The links are addresses of the process that holds the entry. Nobody else reads them, and they mean nothing once it is
 //! released.
@@ -14,7 +14,7 @@
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use crate::primitive::{Ordering::Relaxed, const_fn, in_program_order};
 
-use super::kernel::Me;
+use super::me::Me;
 #[cfg(loom)]
 use crate::primitive::mortal;
 
@@ -59,7 +59,9 @@ impl Entry {
     #[inline]
     pub(super) fn pend(&self, me: Me) {
         in_program_order();
-        me.list().pending.set(self.address());
+        if me.list().pending.get() != self.address() {
+            me.list().pending.set(self.address());
+        }
         in_program_order();
     }
 
@@ -71,14 +73,17 @@ impl Entry {
         in_program_order();
     }
 
-    /// Puts it into the list. It is pending, and held.
+    /// Puts it into the list, as the first. It is pending, and held.
     #[inline]
     pub(super) fn link(&self, me: Me) {
         let list = me.list();
         let (head, next) = (list.address(), list.first.get());
+        // Mostly it is there still, from the last time. To write it anyway takes as long as all the rest of this.
         // ORDERING: Relaxed, here and below: only this thread and the kernel, after its end, look at the links.
-        self.previous.store(head as u64, Relaxed);
-        self.next.store(next as u64, Relaxed);
+        if self.next.load(Relaxed) != next as u64 {
+            // ORDERING: as above.
+            self.next.store(next as u64, Relaxed);
+        }
         if untagged(next) != head {
             // ORDERING: as above.
             // SAFETY: the list holds entries that are mapped as long as they are in it.
@@ -92,19 +97,30 @@ impl Entry {
     /// Takes it out of the list. It is pending.
     #[inline]
     pub(super) fn unlink(&self, me: Me) {
-        let head = me.list().address();
+        let list = me.list();
         // ORDERING: as in `link`.
-        let (previous, next) = (self.previous.load(Relaxed), self.next.load(Relaxed));
-        if untagged(next as usize) != head {
+        let next = self.next.load(Relaxed);
+        let is_first = list.first.get() == self.address();
+        let previous = match is_first {
+            true => list.address() as u64,
+            // Whoever came in front of it wrote this.
+            // ORDERING: as in `link`.
+            false => self.previous.load(Relaxed),
+        };
+        if untagged(next as usize) != list.address() {
             // ORDERING: as in `link`.
             // SAFETY: as in `link`; these are its neighbours.
             unsafe { previous_of(next as usize) }.store(previous, Relaxed);
         }
-        let before = std::ptr::with_exposed_provenance::<AtomicU64>(untagged(previous as usize));
-        // SAFETY: as above. The list's head begins with a link, too.
-        let before = unsafe { &*before };
-        // ORDERING: as in `link`.
-        before.store(next, Relaxed);
+        if is_first {
+            list.first.set(next as usize);
+        } else {
+            let before =
+                std::ptr::with_exposed_provenance::<AtomicU64>(untagged(previous as usize));
+            // ORDERING: as in `link`.
+            // SAFETY: as above.
+            unsafe { &*before }.store(next, Relaxed);
+        }
         in_program_order();
     }
 

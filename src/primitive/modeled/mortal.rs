@@ -253,12 +253,12 @@ pub(crate) fn wake(word: &AtomicU32, count: usize) -> usize {
     wake_locked(&mut SLEEPERS.lock().unwrap(), word, count)
 }
 
-/// Clears bits of the word and wakes all who sleep on it, as one step.
-pub(crate) fn clear_and_wake_all(word: &AtomicU32, bits: u32) {
+/// Clears the flag and wakes all who sleep on the word, as one step.
+pub(crate) fn clear_and_wake_all(flag: &AtomicU32, word: &AtomicU32) {
     step();
     let mut sleepers = SLEEPERS.lock().unwrap();
     // ORDERING: AcqRel, here and below: the kernel's change of a word is a full barrier.
-    word.0.fetch_and(!bits, AcqRel);
+    flag.0.swap(0, AcqRel);
     wake_locked(&mut sleepers, word, usize::MAX);
 }
 

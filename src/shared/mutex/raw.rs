@@ -1,27 +1,30 @@
 //! The robust mutex: one word that says who holds it, so that the kernel can let go of it for the dead.
 //!
-//! The word is 0, or the owner's thread number, with two flags of the kernel's: `WAITERS` (somebody sleeps) and `OWNER_DIED`
-//! (the last owner ended while it held it).
+//! The word is 0, or the owner's thread number with the kernel's flag `WAITERS`, or the kernel's mark `OWNER_DIED`. The flag is always
+//! set, so that the kernel always wakes somebody when the owner dies; whether anybody waits says a word beside it.
 //!
-//! - **lock**: exchange 0 for the own number. Else set `WAITERS` and sleep as long as the word stays the same.
-//! - **unlock**: exchange the own number for 0. If `WAITERS` is set, *leave it set*, and wake one.
-//! - **Who takes it keeps the flags**, whether it slept or not. glibc's mutexes are released to 0, and whoever was woken
-//!   sets the flag again for the others; if it is killed before that while somebody else has come in between, nobody
-//!   wakes the others, ever. Here the flag outlives whoever was woken.
-//! - **The flag is cleared** by an unlocker that found nobody to wake. Somebody may have gone to sleep since, so
-//!   the kernel clears it and wakes all who sleep there in one step (`FUTEX_WAKE_OP`); they will set it again. If nobody came, that
-//!   is nobody.
+//! - **lock**: exchange 0 for the own number. Else say that somebody `waits`, and sleep as long as both words stay the same.
+//! - **unlock**: a plain store of 0. Then, if somebody waits, wake one. Between the store and that look there must be a
+//!   fence, as there must be between a waiter's word and its last look at the mutex; it is a pair of which the waiter pays for both
+//!   (see [`fence`](crate::fence)). So the whole costs one locked instruction, and glibc's costs two.
+//! - **`waits` stays** when one is woken. If it were taken back, and set again by whoever was woken for those that still
+//!   sleep, as other mutexes do it, then they would sleep for ever if that one is killed before it does so while somebody else
+//!   has come in between.
+//! - **It is taken back** by an unlocker that found nobody to wake. Somebody may have gone to sleep since, so the kernel takes it back
+//!   and wakes all who sleep there in one step (`FUTEX_WAKE_OP`); they will set it again. If nobody came, that is nobody.
 //!
-//! **Deaths.** The mutex is *pending* (see [`robust`](super::super::robust)) from before the first exchange until it is linked, also while its
-//! would-be owner sleeps: if that one is killed after it was woken, the kernel wakes another. It is pending again from
-//! before it is unlinked until nobody needs to be woken any more.
+//! **Deaths.** The mutex is *pending* (see [`robust`](super::super::robust)) from before the first exchange, also while its would-be
+//! owner sleeps: if that one is killed after it was woken, the kernel wakes another. Once it is linked, something else may be
+//! pending. It is pending again from before it is unlinked until nobody needs to be woken any more.
 //!
 //! Memory ordering: as any mutex; what the dead wrote is seen by whoever takes the mutex after them.
 
-use super::super::kernel::{self, Me};
+use super::super::kernel;
+use super::super::me::Me;
 use super::super::robust::Entry;
 use crate::deadline::Deadline;
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::mortal::AtomicU32;
 use crate::primitive::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use crate::primitive::{Access, const_fn};
 use crate::spin::Spin;
@@ -59,13 +62,8 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self, me: Me, deadline: Deadline) -> Option<Locked> {
         self.entry.pend(me);
-        // ORDERING: Acquire pairs with the Release of the last owner.
-        let taken = self
-            .entry
-            .word
-            .compare_exchange(0, me.id(), Acquire, Relaxed);
-        if taken.is_ok() {
-            return Some(self.enter(me, Locked::Cleanly));
+        if let Ok(locked) = self.take(me, 0) {
+            return Some(self.enter(me, locked));
         }
         let locked = self.lock_contended(me, deadline);
         match locked {
@@ -97,13 +95,11 @@ impl RawMutex {
             if spin.again() {
                 continue;
             }
-            let marked = value | WAITERS;
-            // ORDERING: Relaxed; the flag is for whoever changes this word next.
-            let is_marked = value == marked
-                || word
-                    .compare_exchange(value, marked, Relaxed, Relaxed)
-                    .is_ok();
-            if is_marked && !kernel::wait(&[(word, marked)], deadline) {
+            // ORDERING: Relaxed; the fence orders it before the kernel's look at the word, and pairs with the one in `unlock`.
+            self.waits().swap(1, Relaxed);
+            let limit = kernel::heavy();
+            let words = [(word, value), (self.waits(), 1)];
+            if !kernel::wait(&words, deadline.min(limit)) && deadline.passed() {
                 return None;
             }
         }
@@ -126,8 +122,9 @@ impl RawMutex {
     }
 
     /// Takes it as it is, which is free.
+    #[inline]
     fn take(&self, me: Me, value: u32) -> Result<Locked, u32> {
-        let taken = me.id() | (value & WAITERS);
+        let taken = me.id() | WAITERS;
         // ORDERING: Acquire pairs with the Release of the last owner, or of the kernel on its behalf.
         let result = self
             .entry
@@ -143,7 +140,6 @@ impl RawMutex {
     #[inline]
     fn enter(&self, me: Me, locked: Locked) -> Locked {
         self.entry.link(me);
-        Entry::settle(me);
         self.data.exclusive();
         locked
     }
@@ -158,13 +154,11 @@ impl RawMutex {
         self.entry.pend(me);
         self.entry.unlink(me);
         // ORDERING: Release pairs with the Acquire of the next owner.
-        if self
-            .entry
-            .word
-            .compare_exchange(me.id(), 0, Release, Relaxed)
-            .is_err()
-        {
-            self.unlock_contended();
+        self.entry.word.store(0, Release);
+        me.light();
+        // ORDERING: Relaxed; after the fence, which pairs with the one of a waiter.
+        if self.waits().load(Relaxed) != 0 {
+            self.wake();
         }
         Entry::settle(me);
     }
@@ -176,18 +170,21 @@ impl RawMutex {
     }
 
     #[cold]
-    fn unlock_contended(&self) {
-        let word = &self.entry.word;
-        // ORDERING: as in `unlock`. An exchange, beside the kernel's that clears the flag.
-        word.swap(WAITERS, Release);
-        if kernel::wake(word, 1) == 0 {
-            kernel::clear_and_wake_all(word, WAITERS);
+    fn wake(&self) {
+        if kernel::wake(&self.entry.word, 1) == 0 {
+            kernel::clear_and_wake_all(self.waits(), &self.entry.word);
         }
+    }
+
+    /// Whether somebody may be asleep: 1, or 0.
+    #[inline]
+    fn waits(&self) -> &AtomicU32 {
+        &self.entry.own[1]
     }
 
     /// A word for whatever the mutex is part of, which only its owner writes.
     #[inline]
-    pub(crate) fn note(&self) -> &crate::primitive::mortal::AtomicU32 {
+    pub(crate) fn note(&self) -> &AtomicU32 {
         &self.entry.own[0]
     }
 }

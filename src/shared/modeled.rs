@@ -1,0 +1,33 @@
+//! The kernel and the calling thread, in a model: `src/primitive/modeled/mortal.rs` says what they do.
+
+pub(super) use crate::primitive::mortal::{add_one_and_wake, clear_and_wake_all, wait, wake};
+
+use crate::deadline::Deadline;
+use crate::fence;
+use crate::primitive::mortal;
+
+/// As many as a model needs.
+pub(super) const MOST_WORDS: usize = 8;
+
+/// The calling thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Me(u32);
+
+impl Me {
+    pub(crate) fn get() -> Self {
+        Me(mortal::my_id())
+    }
+
+    pub(super) fn id(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn light(self) {
+        fence::light();
+    }
+}
+
+pub(super) fn heavy() -> Deadline {
+    assert!(fence::heavy_for_others());
+    Deadline::NEVER
+}
