@@ -1,4 +1,41 @@
-//! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at any instruction.
+//! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at any instruction. Linux only.
+//!
+//! | what | instead of | when a process dies |
+//! |---|---|---|
+//! | [`SharedMemory`], [`Shared<T>`] | `shm_open`, `mmap` | its mapping goes; the name and the memory stay |
+//! | [`Mutex<T>`] | a robust `pthread_mutex_t` | whoever locks it next is told, and repairs the data or poisons it |
+//!
+//! # What is guaranteed
+//! A thread that ends while it holds something, or in the middle of any call, be it by `SIGKILL`, by `exec` or by its own end, counts as
+//! dead. Whatever the instruction at which that happens:
+//!
+//! | it was | then |
+//! |---|---|
+//! | holding a mutex | the next owner gets [`LockError::OwnerDied`], with the data as it was left |
+//! | about to take a mutex | it may count as having held it: then the data is as the last owner left it |
+//! | about to release a mutex | as above: the next owner may be told of a death though the data is complete |
+//! | asleep, waiting for a lock | the others do not notice |
+//! | woken, but not yet running | another one is woken in its place |
+//! | creating memory by name | the name exists, with everything in it, or not at all |
+//!
+//! Nobody hangs, no lock has two owners, and nothing polls: the kernel wakes who has to know. (Each thread has a list of what it holds
+//! which the kernel reads at the thread's end; `set_robust_list(2)`.)
+//!
+//! # What is not
+//! - **Hostile processes.** Whoever may write to the memory can keep others waiting for ever, and can make a thread that holds a lock crash.
+//!   Sizes and positions in it are not believed, so to *open* and to *use* memory full of random bytes is safe.
+//! - **PID namespaces.** A lock is held by a thread's number. Processes that share memory must be in one namespace.
+//! - **The kernel's unlock race.** A thread says that it is releasing a lock, releases it, and takes the word back. If in between another
+//!   thread unmaps the memory and maps something else there, the kernel may, if just then the process dies, mark a word of that
+//!   (glibc's bug 14485). Here a guard borrows the memory until its release is over, so nobody can unmap it.
+//! - **Forks.** A child holds nothing of what its parent holds, though it has its guards: these do nothing when they are dropped.
+//!   Children made otherwise than by `fork`, which share the parent's memory (`vfork`, `CLONE_VM`), must not use this.
+//! - **The memory's file.** If somebody truncates it, the next access is `SIGBUS`.
+//! - **Other layouts.** All programs must have been compiled with the same version of this crate, as opening checks. 32-bit ones and C
+//!   libraries whose robust mutexes are laid out otherwise than glibc's are refused.
+//!
+//! It needs Linux 5.16 (`futex_waitv`), and 6.2 or a stable kernel of 2022 or later for the promise about those who were woken
+//! ("futex: Resend potentially swallowed owner death notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 
 #[cfg(not(loom))]
 mod error;

@@ -120,6 +120,22 @@ fn only_parking_names_the_parking_lot() {
     );
 }
 
+#[test]
+fn only_what_asks_the_kernel_names_its_interface() {
+    const ASK: &[&str] = &[
+        "fence.rs",
+        "shared/bell.rs",
+        "shared/error.rs",
+        "shared/kernel.rs",
+        "shared/me.rs",
+        "shared/region.rs",
+    ];
+    check_only(
+        |code| uses_crate(code, "rustix") || uses_crate(code, "libc"),
+        |path| ASK.contains(&path),
+    );
+}
+
 /// Whether the line, which has the word `SeqCst`, is a fence.
 fn is_fence(line: &str) -> bool {
     words(line)
