@@ -2,7 +2,7 @@
 
 use crate::model::{Common, models};
 use crate::rwlock::{Lock, new, read_once, rest, write};
-use anteroom::{RwLockUpgradableReadGuard, Semaphore, TryAcquireError, somebody_sleeps};
+use anteroom::{RwLockUpgradableReadGuard, Semaphore, TryAcquireError, sleepers};
 use loom::thread::JoinHandle;
 
 models! {
@@ -123,14 +123,16 @@ fn nobody_takes_what_is_reserved() {
     let semaphore = Common::new(Semaphore::new(0));
     let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).unwrap().forget());
     loom::thread::yield_now();
-    let is_queued = somebody_sleeps();
+    let is_queued = sleepers() == 1;
     semaphore.add_permits(1);
     loom::thread::yield_now();
-    if is_queued && somebody_sleeps() {
+    if is_queued && sleepers() == 1 {
         let permit = semaphore.try_acquire();
         assert!(matches!(permit, Err(TryAcquireError::NoPermits)));
+        assert!(semaphore.try_acquire_many(0).is_ok());
     }
     semaphore.add_permits(1);
     batch.join().unwrap();
+    assert!(!semaphore.is_closed());
     semaphore.into_inner().assert_at_rest();
 }

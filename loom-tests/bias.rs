@@ -13,6 +13,7 @@ models! {
     a_reader_publishes_while_a_writer_revokes: 3 asymmetric,
     a_reader_publishes_while_a_writer_revokes: 2 bare own_line,
     two_readers_publish_while_a_writer_revokes: 1 own_line,
+    two_readers_publish_beside_a_try_write: 2 own_line,
     two_writers_revoke: 2 own_line,
     a_reader_comes_back_after_a_writer: 3 own_line,
     an_upgrade_revokes: 3 own_line,
@@ -32,6 +33,8 @@ models! {
     a_recursive_reader_does_not_pass_a_try_write: 3 own_line,
     a_recursive_reader_passes_a_writer_that_waits_for_another: 2 own_line,
     a_recursive_reader_passes_a_writer_that_waits_for_another: 2 asymmetric,
+    a_recursive_reader_does_not_bring_the_bias_back: 3 warming,
+    a_biased_reader_sees_the_last_write: 1 warming,
     a_lock_becomes_biased_beside_a_writer: 3 warming,
     a_lock_becomes_biased_beside_a_writer: 2 warming weak,
     a_lock_becomes_asymmetric_beside_a_writer: 3 warming,
@@ -45,6 +48,17 @@ fn a_reader_publishes_while_a_writer_revokes() {
 
 fn two_readers_publish_while_a_writer_revokes() {
     beside(write, &[read_once, read_once], 1);
+}
+
+/// Each in a row of its own, and the writer looks at both.
+fn two_readers_publish_beside_a_try_write() {
+    fn try_read(lock: &Lock) {
+        drop(lock.try_read());
+    }
+    fn try_write(lock: &Lock) {
+        drop(lock.try_write());
+    }
+    beside(try_read, &[try_read, try_write], 0);
 }
 
 fn two_writers_revoke() {
@@ -176,6 +190,22 @@ fn a_recursive_reader_passes_a_writer_that_waits_for_another() {
     drop(outer);
     writer.join().unwrap();
     rest(lock, 1);
+}
+
+/// Where it passes a waiting writer, it must leave the bias off, or the next one passes it when it is inside.
+fn a_recursive_reader_does_not_bring_the_bias_back() {
+    fn read_thrice(lock: &Lock) {
+        let outer = lock.read();
+        drop(lock.read_recursive());
+        drop(outer);
+        drop(lock.read_recursive());
+    }
+    beside(write, &[read_thrice], 1);
+}
+
+/// Though others have come, and have made the lock biased, since then.
+fn a_biased_reader_sees_the_last_write() {
+    beside(write, &[read, read_once], 1);
 }
 
 /// The second of two reads turns the bias on, and the third uses it.

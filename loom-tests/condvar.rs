@@ -179,7 +179,8 @@ fn notify_all_wakes_three() {
     rest(counter);
 }
 
-/// parking_lot 129: the timeout path takes a waiter for the last one.
+/// parking_lot 129: the timeout path takes a waiter for the last one. And one may time out after it was moved to the mutex's
+/// queue, when it was notified.
 fn two_timeouts_agree_with_notify_all() {
     fn wait_once(counter: &Counter) -> bool {
         let mut number = counter.number.lock();
@@ -189,6 +190,7 @@ fn two_timeouts_agree_with_notify_all() {
     let counter = Counter::new();
     let first = counter.spawn(wait_once);
     let second = counter.spawn(wait_once);
+    loom::thread::yield_now();
     let notified = counter.changed.notify_all();
     let woken = first.join().unwrap() as usize + second.join().unwrap() as usize;
     assert_eq!(notified, woken);

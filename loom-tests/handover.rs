@@ -3,7 +3,7 @@
 use crate::model::{Common, models};
 use anteroom::{
     Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
-    somebody_sleeps,
+    sleepers,
 };
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -36,7 +36,7 @@ fn hands_over(owner: fn(&Locks, &mut dyn FnMut()), other: fn(&Locks)) {
     owner(&locks, &mut || {
         thread = Some(locks.spawn(move |locks| other(locks)));
         loom::thread::yield_now();
-        asleep = somebody_sleeps();
+        asleep = sleepers() > 0;
     });
     let mutex = locks.mutex.try_lock();
     let rwlock = locks.rwlock.try_write();

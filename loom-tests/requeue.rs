@@ -1,5 +1,4 @@
-//! Models of `notify_all` that moves waiters to the mutex's queue, where they are the mutex's waiters until it is left to
-//! them, or their time is up.
+//! Models of `notify_all` that moves waiters to the mutex's queue, where they are the mutex's waiters.
 
 use crate::model::{Common, models};
 use anteroom::{Condvar, Mutex, MutexGuard};
@@ -7,7 +6,6 @@ use loom::thread::JoinHandle;
 use std::time::Duration;
 
 models! {
-    who_times_out_after_it_was_moved_was_notified: 2,
     a_fair_unlock_hands_over_to_one_that_was_moved: 2,
     a_fair_unlock_hands_over_to_one_that_was_moved: 1 bare,
     nobody_is_moved_to_the_mutex_of_others: 2,
@@ -19,8 +17,6 @@ const A_WHILE: Duration = Duration::from_millis(1);
 struct State {
     /// Have begun to wait.
     waiting: usize,
-    /// Have waited.
-    done: usize,
     may_go: bool,
 }
 
@@ -35,7 +31,6 @@ impl Room {
         let mut state = self.state.lock();
         state.waiting += 1;
         self.changed.wait_while(&mut state, |state| !state.may_go);
-        state.done += 1;
     }
 }
 
@@ -46,33 +41,6 @@ fn rest(room: Common<Room>, threads: impl IntoIterator<Item = JoinHandle<()>>) {
     let mut room = room.into_inner();
     room.state.assert_at_rest();
     room.changed.assert_at_rest();
-}
-
-fn who_times_out_after_it_was_moved_was_notified() {
-    let room = Common::new(Room::default());
-    let untimed = room.spawn(Room::wait);
-    let timed = room.spawn(|room| {
-        let mut state = room.state.lock();
-        state.waiting += 1;
-        let in_time = !room.changed.wait_for(&mut state, A_WHILE).timed_out();
-        state.done += in_time as usize;
-    });
-    let notifier = room.spawn(|room| {
-        let mut state = room.state.lock();
-        state.may_go = true;
-        let all = state.waiting == 2;
-        let notified = room.changed.notify_all();
-        drop(state);
-        (all, notified)
-    });
-    let (all, notified) = notifier.join().unwrap();
-    untimed.join().unwrap();
-    timed.join().unwrap();
-    // Or else the untimed one need not wait.
-    if all {
-        assert_eq!(room.state.lock().done, notified);
-    }
-    rest(room, []);
 }
 
 fn a_fair_unlock_hands_over_to_one_that_was_moved() {

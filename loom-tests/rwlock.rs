@@ -2,7 +2,7 @@
 //! or written by one, each after the other.
 
 use crate::model::{Common, models};
-use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
+use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, sleepers};
 use std::time::Duration;
 
 models! {
@@ -32,11 +32,17 @@ models! {
     a_downgrade_lets_readers_in_but_no_writer: 2,
     a_downgrade_lets_readers_in_but_no_writer: 1 bare,
     a_downgrade_lets_readers_in_but_no_writer: 1 weak,
+    a_downgrade_lets_in_more_than_a_batch: 1,
+    a_downgrade_lets_in_more_than_a_batch: 1 impatient,
+    a_reader_joins_an_upgradable_one_while_a_writer_is_awake: 1,
+    a_downgrade_beside_two_writers_of_whom_one_is_awake: 1,
     a_downgrade_to_upgradable_lets_readers_in: 2,
+    a_reader_behind_a_writer_joins_an_upgradable_one: 2,
     an_upgradable_downgrade_lets_a_writer_come: 2,
     a_recursive_reader_passes_a_waiting_writer: any,
     a_writer_admits_all_readers: 3,
     a_writer_admits_all_readers: 1 bare,
+    a_writer_behind_more_readers_than_a_batch_is_woken: 1 impatient,
     readers_join_an_upgradable_one_that_was_woken: 2,
     readers_join_an_upgradable_one_that_was_woken: 2 impatient,
     readers_join_an_upgradable_one_that_was_woken: 1 bare impatient,
@@ -192,6 +198,51 @@ fn a_downgrade_lets_readers_in_but_no_writer() {
     beside(write_and_stay, &[read_once, write], 2);
 }
 
+fn a_downgrade_lets_in_more_than_a_batch() {
+    beside(write_and_stay, &[read_once, read_once], 1);
+}
+
+/// Readers are not left to the writer that was woken, for it must wait.
+fn a_reader_joins_an_upgradable_one_while_a_writer_is_awake() {
+    let lock = new();
+    let data = lock.write();
+    let writer = lock.spawn(write);
+    let reader = lock.spawn(read_once);
+    loom::thread::yield_now();
+    drop(data);
+    let seen = RwLockWriteGuard::downgrade_to_upgradable(lock.write());
+    reader.join().unwrap();
+    drop(seen);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+fn a_downgrade_beside_two_writers_of_whom_one_is_awake() {
+    let lock = new();
+    let data = lock.write();
+    let writers = [lock.spawn(write), lock.spawn(write)];
+    loom::thread::yield_now();
+    drop(data);
+    drop(RwLockWriteGuard::downgrade(lock.write()));
+    writers
+        .into_iter()
+        .for_each(|writer| writer.join().unwrap());
+    rest(lock, 2);
+}
+
+/// It waits for `WRITER` only, and the writer before it in the queue for `UPGRADABLE` too.
+fn a_reader_behind_a_writer_joins_an_upgradable_one() {
+    let lock = new();
+    let data = lock.write();
+    let writer = lock.spawn(write);
+    let reader = lock.spawn(read_once);
+    let seen = RwLockWriteGuard::downgrade_to_upgradable(data);
+    reader.join().unwrap();
+    drop(seen);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
 fn a_downgrade_to_upgradable_lets_readers_in() {
     fn there_and_back(lock: &Lock) {
         let mut data = lock.write();
@@ -227,6 +278,10 @@ fn a_recursive_reader_passes_a_waiting_writer() {
 /// With a batch of one, a writer that leaves admits them one by one, and must not lose the lock meanwhile.
 fn a_writer_admits_all_readers() {
     beside(write, &[read_once, read_once], 1);
+}
+
+fn a_writer_behind_more_readers_than_a_batch_is_woken() {
+    beside(write, &[read_once, read_once, write], 2);
 }
 
 /// Whoever releases while a thread is awake looks after nobody. A review found that readers then slept for as long as the

@@ -40,7 +40,7 @@ pub use semaphore::{
 
 #[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use primitive::modeled::lot::somebody_sleeps;
+pub use primitive::modeled::lot::sleepers;
 #[cfg(all(anteroom_models, not(shuttle)))]
 #[doc(hidden)]
 pub use primitive::modeled::mortal::{set_fate, somebody_died};

@@ -77,6 +77,7 @@ pub(crate) unsafe fn unpark_some(
     // SAFETY: as in `park`.
     unsafe {
         lot::unpark_filter(key, choose, |r| {
+            assert!(cfg!(not(loom)) || r.unparked_threads <= BATCH);
             callback(r.unparked_threads, r.have_more_threads)
         })
     };

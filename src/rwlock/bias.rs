@@ -226,6 +226,7 @@ pub(super) fn begins() -> bool {
 }
 
 /// What a thread remembers of its reads with full fences.
+#[cfg(not(loom))]
 #[derive(Clone, Copy)]
 struct Reads {
     all: u32,
@@ -234,12 +235,14 @@ struct Reads {
     lock: usize,
 }
 
+#[cfg(not(loom))]
 thread_locals! {
     static READS: Cell<Reads> = Cell::new(Reads { all: 0, run: 0, lock: FREE });
 }
 
 /// Whether the lock, which the calling thread has just published with a full fence, is to become asymmetric: it has been
 /// read so for [`RUN`] times in a row, or it is the one read in [`DRAW`] of all that falls on it.
+#[cfg(not(loom))]
 #[inline(always)]
 pub(super) fn promotes(lock: usize) -> bool {
     /// What a full fence costs more than a light one, so many times, is about what a heavy one costs the next writer.
@@ -248,10 +251,6 @@ pub(super) fn promotes(lock: usize) -> bool {
     /// For threads that read many locks in turn. Spread over so many reads, a heavy fence is a tenth of their time.
     const DRAW: u32 = 1 << 16;
 
-    #[cfg(loom)]
-    if bias() != Bias::Warming {
-        return false;
-    }
     let mut reads = READS.with(Cell::get);
     reads.all = reads.all.wrapping_add(1);
     reads.run = if reads.lock == lock { reads.run + 1 } else { 1 };
@@ -261,10 +260,16 @@ pub(super) fn promotes(lock: usize) -> bool {
         reads.run = 0;
     }
     READS.with(|all| all.set(reads));
-    cfg!(loom) || promotes
+    promotes
+}
+
+#[cfg(loom)]
+pub(super) fn promotes(_: usize) -> bool {
+    bias() == Bias::Warming
 }
 
 /// The calling thread has found its lock not biased, or has ended the bias: it counts anew.
+#[cfg(not(loom))]
 pub(super) fn restart() {
     READS.with(|all| {
         all.set(Reads {
@@ -273,3 +278,6 @@ pub(super) fn restart() {
         })
     });
 }
+
+#[cfg(loom)]
+pub(super) fn restart() {}

@@ -292,11 +292,12 @@ impl RawRwLock {
         self.claim(WRITER, deadline) && self.drain(0, deadline)
     }
 
-    /// What a writer clears when it has seen that no reader is inside: its bit, and the bias.
+    /// What a writer clears when it has seen that no reader is inside: its bit, and what is left of the bias, which it has
+    /// ended (`end_bias`).
     #[inline]
     fn writer_bits(&self) -> u32 {
-        // ORDERING: Relaxed; while we own `WRITER` nobody else changes these flags.
-        self.state.load(Relaxed) & (WRITER | WARM | BIASED | ASYMMETRIC)
+        // ORDERING: Relaxed; while we own `WRITER` nobody else changes the flag.
+        self.state.load(Relaxed) & (WRITER | WARM)
     }
 
     /// # Safety

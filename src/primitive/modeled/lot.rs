@@ -117,13 +117,12 @@ pub(crate) fn is_empty() -> bool {
         .all(|queue| queue.lock().unwrap().is_empty())
 }
 
-/// Whether a thread sleeps for good: until somebody wakes it, which nobody has begun to do. (Not with bare wakes.)
-pub fn somebody_sleeps() -> bool {
+/// How many threads sleep for good: until somebody wakes them, which nobody has begun to do. (None with bare wakes.)
+pub fn sleepers() -> usize {
     let queues = QUEUES.lock().unwrap().clone();
-    let sleeps = |parked: &Arc<Parked>| *parked.asleep.lock().unwrap();
-    queues
-        .values()
-        .any(|queue| queue.lock().unwrap().iter().any(sleeps))
+    let sleeps = |parked: &&Arc<Parked>| *parked.asleep.lock().unwrap();
+    let of_queue = |queue: &Queue| queue.lock().unwrap().iter().filter(sleeps).count();
+    queues.values().map(of_queue).sum()
 }
 
 /// # Safety

@@ -134,7 +134,8 @@ impl RawRwLock {
                 let readers = if fair { ALL_ADMITTED } else { 0 };
                 match given.get() & (WRITER | UPGRADABLE | AWAKE) {
                     0 => UnparkToken(readers),
-                    AWAKE => UnparkToken(readers | WOKEN),
+                    // Then the release is not fair, and no patient reader was counted in.
+                    AWAKE => UnparkToken(WOKEN),
                     _ => UnparkToken(readers | HANDED_OVER),
                 }
             };

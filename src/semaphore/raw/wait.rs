@@ -98,11 +98,10 @@ impl RawSemaphore {
         }
     }
 
-    /// The called thread gives up its turn. Returns the state that it leaves.
+    /// The called thread gives up its turn. Returns the state in which it was until now.
     fn end_turn(&self) -> usize {
-        let turn = CALLED | RESERVED;
         // ORDERING: Relaxed; nothing is handed on to anybody.
-        self.state.fetch_and(!turn, Relaxed) & !turn
+        self.state.fetch_and(!(CALLED | RESERVED), Relaxed)
     }
 
     /// After a change to this state that may have let somebody else be the next.

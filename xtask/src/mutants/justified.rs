@@ -13,6 +13,8 @@ pub struct Entry {
     pub file: String,
     /// The line, without the space before it.
     pub code: String,
+    /// The line before that, where several are alike.
+    pub after: Option<String>,
     /// As the tool calls them.
     pub mutations: Vec<String>,
     /// The argument.
@@ -39,6 +41,10 @@ impl Entry {
     }
 
     pub fn names(&self, mutation: &str, mutant: &Mutant) -> bool {
-        self.file == mutant.file && self.code == mutant.code && mutation == mutant.what
+        let is_there = self
+            .after
+            .as_ref()
+            .is_none_or(|after| *after == mutant.before);
+        self.file == mutant.file && self.code == mutant.code && is_there && mutation == mutant.what
     }
 }

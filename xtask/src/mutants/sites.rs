@@ -19,6 +19,8 @@ pub struct Mutant {
     pub column: usize,
     /// That line's text.
     pub code: String,
+    /// The text of the line before that.
+    pub before: String,
     /// The change.
     pub what: String,
 }
@@ -117,7 +119,9 @@ impl Site<'_> {
         let above = &self.text[..at.start];
         let line = above.matches('\n').count() + 1;
         let column = above.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        let code = self.text.lines().nth(line - 1).unwrap_or_default().trim();
+        let text = |line| self.text.lines().nth(line).unwrap_or_default().trim();
+        let code = text(line - 1);
+        let before = if line > 1 { text(line - 2) } else { "" };
         let same = |other: &&Mutant| other.line == line && other.what.starts_with(&what);
         let earlier = self.mutants.iter().filter(same).count();
         if earlier > 0 {
@@ -128,6 +132,7 @@ impl Site<'_> {
             line,
             column,
             code: code.into(),
+            before: before.into(),
             what,
         });
         self.before.push((at.start, start));

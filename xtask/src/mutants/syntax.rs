@@ -14,6 +14,7 @@ const NOT_MODELLED: &[&str] = &[
     "shared",
     "forget",
     "stay_awake",
+    "restart",
 ];
 
 pub fn range(node: &impl Spanned) -> Range<usize> {
