@@ -5,6 +5,7 @@ use anteroom::{
     Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
     sleepers,
 };
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 models! {
@@ -29,25 +30,26 @@ struct Locks {
     done: AtomicBool,
 }
 
-/// `owner` takes a lock, runs what it is given, and releases the lock fairly; `other` waits for it meanwhile.
-fn hands_over(owner: fn(&Locks, &mut dyn FnMut()), other: fn(&Locks)) {
+/// `owner` takes a lock, runs what it is given first, and releases the lock fairly, while `other` waits for it. After a bump,
+/// the owner runs what it is given last.
+fn hands_over(owner: fn(&Locks, &dyn Fn(), &dyn Fn()), other: fn(&Locks)) {
     let locks = Common::new(Locks::default());
-    let (mut thread, mut asleep) = (None, false);
-    owner(&locks, &mut || {
-        thread = Some(locks.spawn(move |locks| other(locks)));
+    let (thread, asleep) = (Cell::new(None), Cell::new(false));
+    let wait = || {
+        thread.set(Some(locks.spawn(move |locks| other(locks))));
         loom::thread::yield_now();
-        asleep = sleepers() > 0;
-    });
+        asleep.set(sleepers() > 0);
+    };
+    let is_right = || !asleep.get() || locks.done.load(Relaxed);
+    owner(&locks, &wait, &|| assert!(is_right(), "it was not let in"));
     let mutex = locks.mutex.try_lock();
     let rwlock = locks.rwlock.try_write();
     if mutex.is_some() && rwlock.is_some() {
-        assert!(
-            !asleep || locks.done.load(Relaxed),
-            "a thread came in between"
-        );
+        assert!(is_right(), "a thread came in between");
     }
     drop((mutex, rwlock));
-    thread.expect("the owner ran it").join().unwrap();
+    let thread = thread.take().expect("the owner ran it");
+    thread.join().unwrap();
     let mut locks = locks.into_inner();
     locks.mutex.assert_at_rest();
     locks.rwlock.assert_at_rest();
@@ -73,14 +75,14 @@ fn write(locks: &Locks) {
     locks.done.store(true, Relaxed);
 }
 
-fn write_fairly(locks: &Locks, wait: &mut dyn FnMut()) {
+fn write_fairly(locks: &Locks, wait: &dyn Fn(), _: &dyn Fn()) {
     let data = locks.rwlock.write();
     wait();
     RwLockWriteGuard::unlock_fair(data);
 }
 
 fn of_a_mutex() {
-    fn lock_fairly(locks: &Locks, wait: &mut dyn FnMut()) {
+    fn lock_fairly(locks: &Locks, wait: &dyn Fn(), _: &dyn Fn()) {
         let guard = locks.mutex.lock();
         wait();
         MutexGuard::unlock_fair(guard);
@@ -89,10 +91,11 @@ fn of_a_mutex() {
 }
 
 fn of_a_bumped_mutex() {
-    fn bump(locks: &Locks, wait: &mut dyn FnMut()) {
+    fn bump(locks: &Locks, wait: &dyn Fn(), bumped: &dyn Fn()) {
         let mut guard = locks.mutex.lock();
         wait();
         MutexGuard::bump(&mut guard);
+        bumped();
     }
     hands_over(bump, lock);
 }
@@ -110,7 +113,7 @@ fn from_a_writer_to_a_reader() {
 }
 
 fn from_an_upgradable_reader_to_a_writer() {
-    fn read_fairly(locks: &Locks, wait: &mut dyn FnMut()) {
+    fn read_fairly(locks: &Locks, wait: &dyn Fn(), _: &dyn Fn()) {
         let data = locks.rwlock.upgradable_read();
         wait();
         RwLockUpgradableReadGuard::unlock_fair(data);
@@ -119,28 +122,31 @@ fn from_an_upgradable_reader_to_a_writer() {
 }
 
 fn from_a_bumping_writer_to_a_writer() {
-    fn bump(locks: &Locks, wait: &mut dyn FnMut()) {
+    fn bump(locks: &Locks, wait: &dyn Fn(), bumped: &dyn Fn()) {
         let mut data = locks.rwlock.write();
         wait();
         RwLockWriteGuard::bump(&mut data);
+        bumped();
     }
     hands_over(bump, write);
 }
 
 fn from_a_bumping_upgradable_reader_to_a_writer() {
-    fn bump(locks: &Locks, wait: &mut dyn FnMut()) {
+    fn bump(locks: &Locks, wait: &dyn Fn(), bumped: &dyn Fn()) {
         let mut data = locks.rwlock.upgradable_read();
         wait();
         RwLockUpgradableReadGuard::bump(&mut data);
+        bumped();
     }
     hands_over(bump, write);
 }
 
 fn from_a_bumping_reader_to_a_writer() {
-    fn bump(locks: &Locks, wait: &mut dyn FnMut()) {
+    fn bump(locks: &Locks, wait: &dyn Fn(), bumped: &dyn Fn()) {
         let mut data = locks.rwlock.read();
         wait();
         RwLockReadGuard::bump(&mut data);
+        bumped();
     }
     hands_over(bump, write);
 }

@@ -19,6 +19,7 @@ models! {
     a_timeout_among_three_leaves_no_trace: 3,
     a_timeout_among_three_leaves_no_trace: 3 impatient,
     who_was_woken_and_gives_up_passes_it_on: 2,
+    who_was_woken_and_sleeps_again_sees_the_release: 1,
     a_hand_over_may_find_that_somebody_was_faster: 2 impatient,
     a_fair_unlock_hands_over_or_releases: any,
     a_fair_unlock_hands_over_or_releases: 3 bare,
@@ -140,6 +141,20 @@ fn who_was_woken_and_gives_up_passes_it_on() {
     let tried = timed.join().unwrap();
     waiting.join().unwrap();
     rest(mutex, 2 + tried);
+}
+
+/// The second unlock leaves the mutex to whoever the first has woken, and the other one has made sure to be seen before that.
+fn who_was_woken_and_sleeps_again_sees_the_release() {
+    let mutex = Common::new(Mutex::new(0));
+    let guard = mutex.lock();
+    let waiters = [mutex.spawn(add_one), mutex.spawn(add_one)];
+    loom::thread::yield_now();
+    drop(guard);
+    add_one(&mutex);
+    waiters
+        .into_iter()
+        .for_each(|waiter| waiter.join().unwrap());
+    rest(mutex, 3);
 }
 
 fn add_one_fairly(mutex: &Mutex<usize>) {

@@ -30,7 +30,9 @@ impl Room {
     fn wait(&self) {
         let mut state = self.state.lock();
         state.waiting += 1;
-        self.changed.wait_while(&mut state, |state| !state.may_go);
+        while !state.may_go {
+            self.changed.wait(&mut state);
+        }
     }
 }
 

@@ -38,7 +38,7 @@ models! {
     a_downgrade_beside_two_writers_of_whom_one_is_awake: 1,
     a_downgrade_to_upgradable_lets_readers_in: 2,
     a_reader_behind_a_writer_joins_an_upgradable_one: 2,
-    an_upgradable_downgrade_lets_a_writer_come: 2,
+    an_upgradable_downgrade_lets_a_writer_come: 1,
     a_recursive_reader_passes_a_waiting_writer: any,
     a_writer_admits_all_readers: 3,
     a_writer_admits_all_readers: 1 bare,

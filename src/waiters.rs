@@ -176,7 +176,7 @@ pub(crate) fn got_it(address: usize) {
 /// Whoever finds others counted, and them `SEEN`, may sleep for good at once: the slot has not been empty since the fence of
 /// one of them, so every unlocker either comes before that fence, which then shows what it did to this thread too, or it
 /// looks at the queue. The exception is a thread that was awake: unlockers left because of its mark, and it must see
-/// what they did.
+/// what they did. So it is also where its first sleep, without a fence, is over, and it is not marked any more.
 pub(crate) struct Nap(Duration);
 
 impl Nap {

@@ -360,11 +360,11 @@ impl RawRwLock {
         self.state.load(Relaxed) & PARKED != 0
     }
 
-    /// Whether somebody is in the queue, or a writer waits for the caller, which reads, to leave.
+    /// Whether a writer waits for the caller, which reads, to leave. (Whoever is in the queue does not.)
     #[inline]
     pub(crate) fn is_reader_waited_for(&self) -> bool {
         // ORDERING: Relaxed, as in `is_locked`.
-        self.state.load(Relaxed) & (PARKED | WRITER) != 0
+        self.state.load(Relaxed) & WRITER != 0
     }
 
     /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.
