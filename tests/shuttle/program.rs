@@ -17,7 +17,8 @@ const SAMPLE: usize = 2_000;
 /// At how many steps a careful scheduler switches.
 const SWITCHES: usize = 4;
 
-/// Runs the program in many orders, with patient waiters and others, and with readers that are biased or not.
+/// Runs the program in many orders, with patient waiters and others, with readers that are biased or not, and
+/// with weak compare-exchanges that fail for no reason or never do.
 pub(crate) fn check(program: fn()) {
     let executions = match std::env::var("SHUTTLE_ITERATIONS") {
         Ok(executions) => executions.parse().expect("SHUTTLE_ITERATIONS: a number"),
@@ -33,6 +34,7 @@ pub(crate) fn check(program: fn()) {
                 impatient: one_in(2),
                 bias: biases[below(biases.len())],
                 bare_wakes: false,
+                weak_fails: one_in(2),
             });
             assert!(anteroom::nobody_waits());
             program();
