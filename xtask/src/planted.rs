@@ -170,6 +170,10 @@ impl Trial {
                 "no model is called {model}"
             );
             let record = self.workshop.record(model, PATIENCE)?;
+            ensure!(
+                record.ended,
+                "{model} does not end even if nothing is broken"
+            );
             self.unbroken.insert(model.into(), record);
         }
         let unbroken = &self.unbroken[model];
