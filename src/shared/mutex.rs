@@ -10,7 +10,6 @@ use crate::primitive::Ordering::Relaxed;
 use raw::{Locked, RawMutex};
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -79,7 +78,7 @@ impl<T> Mutex<T> {
     pub fn lock(&self) -> LockResult<'_, T> {
         let me = Me::get();
         let locked = self.raw.lock(me, Deadline::NEVER);
-        self.guard(locked.expect("there is no deadline"))
+        self.guard(me, locked.expect("there is no deadline"))
     }
 
     /// Locks it if nobody holds it.
@@ -90,7 +89,7 @@ impl<T> Mutex<T> {
     pub fn try_lock(&self) -> TryLockResult<'_, T> {
         let me = Me::get();
         let locked = self.raw.try_lock(me).ok_or(TryLockError::WouldBlock)?;
-        Ok(self.guard(locked)?)
+        Ok(self.guard(me, locked)?)
     }
 
     /// Locks it if that is possible within this time. Zero is a try, and too long for an `Instant` is for ever.
@@ -112,16 +111,14 @@ impl<T> Mutex<T> {
     fn lock_before(&self, deadline: Deadline) -> TryLockResult<'_, T> {
         let me = Me::get();
         let locked = self.raw.lock(me, deadline).ok_or(TryLockError::TimedOut)?;
-        Ok(self.guard(locked)?)
+        Ok(self.guard(me, locked)?)
     }
 
     /// This thread has just locked it.
     #[inline]
-    fn guard(&self, locked: Locked) -> LockResult<'_, T> {
-        let guard = MutexGuard {
-            mutex: self,
-            not_send: PhantomData,
-        };
+    fn guard(&self, me: Me, locked: Locked) -> LockResult<'_, T> {
+        let (mutex, owner) = (self, me);
+        let guard = MutexGuard { mutex, owner };
         // ORDERING: Relaxed; written by owners only.
         if self.raw.note().load(Relaxed) == POISONED {
             drop(guard);
@@ -149,8 +146,17 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 #[must_use = "the mutex is released at once if the guard is not kept"]
 pub struct MutexGuard<'a, T> {
     mutex: &'a Mutex<T>,
-    /// The mutex is the thread's.
-    not_send: PhantomData<*const ()>,
+    /// Whose the mutex is: not a child's of a fork, which has this guard too.
+    owner: Me,
+}
+
+impl<T> MutexGuard<'_, T> {
+    /// The calling thread, if the mutex is its own.
+    #[inline]
+    fn owner(&self) -> Option<Me> {
+        let me = Me::get();
+        (me.id() == self.owner.id()).then_some(me)
+    }
 }
 
 // SAFETY: sharing it shares the data.
@@ -159,7 +165,9 @@ unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.mutex.raw.unlock(Me::get());
+        if let Some(me) = self.owner() {
+            self.mutex.raw.unlock(me);
+        }
     }
 }
 
@@ -206,10 +214,9 @@ impl<'a, T> OwnerDied<'a, T> {
 
 impl<T> Drop for OwnerDied<'_, T> {
     fn drop(&mut self) {
-        let raw = &self.guard.mutex.raw;
-        if raw.is_held_by(Me::get()) {
+        if self.guard.owner().is_some() {
             // ORDERING: Relaxed; unlocking releases it.
-            raw.note().store(POISONED, Relaxed);
+            self.guard.mutex.raw.note().store(POISONED, Relaxed);
         }
     }
 }
