@@ -130,6 +130,14 @@ impl<T> Mutex<T> {
         }
     }
 
+    /// Unlocks it without a guard.
+    ///
+    /// # Safety
+    /// This thread holds it, and has forgotten its guard.
+    pub unsafe fn force_unlock(&self) {
+        self.raw.unlock(Me::get());
+    }
+
     /// The data, which this process has for itself.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()

@@ -28,6 +28,8 @@ impl Child {
                 // If the test itself is killed, so is the child.
                 // SAFETY: an option of this process.
                 unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+                // Without a backtrace: whoever was printing one when this was forked holds its lock for ever.
+                std::panic::set_hook(Box::new(|panic| eprintln!("in a child: {panic}")));
                 let end = catch_unwind(AssertUnwindSafe(life));
                 // SAFETY: ends this process, without its parent's destructors.
                 unsafe { libc::_exit(if end.is_ok() { 0 } else { 101 }) }
@@ -63,6 +65,16 @@ impl Child {
         assert_eq!(self.wait(), End::Exited(0));
     }
 
+    /// Waits until it sleeps, or has ended.
+    pub(crate) fn until_asleep_or_done(&self) {
+        let mut looks = 0;
+        until("asleep or done", || {
+            let rests = matches!(state(self.pid), Some('S' | 'Z'));
+            looks = if rests { looks + 1 } else { 0 };
+            looks > 50
+        });
+    }
+
     fn reap(&mut self, flags: i32) -> Option<End> {
         let mut status = 0;
         // SAFETY: our own child, which has not been waited for.
@@ -84,11 +96,15 @@ impl Drop for Child {
     }
 }
 
-/// Whether the process sleeps in the kernel: from `/proc`, where its state stands after its name.
+/// Whether the process sleeps in the kernel.
 pub(crate) fn is_asleep(pid: libc::pid_t) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(')').next().unwrap_or_default();
-    state.trim_start().starts_with('S')
+    state(pid) == Some('S')
+}
+
+/// The letter that stands in `/proc` after its name.
+fn state(pid: libc::pid_t) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 /// Waits until something holds that nothing tells of. A minute is for ever.

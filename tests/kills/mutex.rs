@@ -1,0 +1,201 @@
+//! The mutex. Its data are two numbers, which should be equal whenever nobody holds it.
+
+use crate::processes::{Child, until_asleep};
+use crate::storm::{self, Storm};
+use crate::trace::Scenario;
+use anteroom::shared::{LockError, Mutex, MutexGuard, TryLockError};
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+anteroom::shareable! {
+    struct Pair {
+        one: u64,
+        other: u64,
+    }
+}
+
+anteroom::shareable! {
+    struct Board {
+        mutex: Mutex<Pair>,
+        /// How often it was locked after a death.
+        deaths: AtomicU64,
+        /// How many have it: one at most.
+        owners: AtomicU64,
+    }
+}
+
+fn new() -> Board {
+    Board {
+        mutex: Mutex::new(Pair { one: 0, other: 0 }),
+        deaths: AtomicU64::new(0),
+        owners: AtomicU64::new(0),
+    }
+}
+
+fn lock(board: &Board) -> MutexGuard<'_, Pair> {
+    match board.mutex.lock() {
+        Ok(pair) => {
+            assert_eq!(pair.one, pair.other, "half changed, and nobody says so");
+            pair
+        }
+        Err(LockError::OwnerDied(mut pair)) => {
+            board.deaths.fetch_add(1, SeqCst);
+            // The dead does not count itself as an owner any more.
+            board.owners.store(0, SeqCst);
+            pair.other = pair.one;
+            pair.repair()
+        }
+        Err(LockError::Poisoned) => panic!("everybody repairs"),
+    }
+}
+
+fn change(board: &Board) {
+    let mut pair = lock(board);
+    assert_eq!(board.owners.fetch_add(1, SeqCst), 0, "two owners");
+    pair.one += 1;
+    pair.other += 1;
+    board.owners.fetch_sub(1, SeqCst);
+}
+
+fn change_in_time(board: &Board) {
+    match board.mutex.try_lock_for(Duration::from_secs(3600)) {
+        Ok(mut pair) => {
+            pair.one += 1;
+            pair.other += 1;
+        }
+        Err(TryLockError::OwnerDied(pair)) => drop(pair.repair()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn hold(board: &Board) {
+    mem::forget(lock(board));
+}
+
+/// What `hold` has left.
+fn let_go(board: &Board) {
+    // SAFETY: this thread has forgotten its guard.
+    unsafe { board.mutex.force_unlock() };
+}
+
+fn nothing(_: &Board) {}
+
+/// So that what a process does only once is not stepped through each time.
+fn warm_up(_: &Board) {
+    drop(Mutex::new(0).try_lock());
+}
+
+/// It can be taken, and one death at most was told of.
+fn check(board: &Board) {
+    drop(lock(board));
+    assert!(board.deaths.load(SeqCst) <= 1);
+    let pair = board.mutex.try_lock().unwrap();
+    assert_eq!(pair.one, pair.other);
+}
+
+const LOCK: Scenario<Board> = Scenario {
+    name: "mutex: lock and unlock",
+    new,
+    before: warm_up,
+    operation: change,
+    others: &[],
+    hold: nothing,
+    let_go: nothing,
+    check,
+};
+
+const SCENARIOS: &[Scenario<Board>] = &[
+    LOCK,
+    Scenario {
+        name: "mutex: lock and unlock beside one",
+        others: &[change],
+        ..LOCK
+    },
+    Scenario {
+        name: "mutex: lock, held by another",
+        hold,
+        let_go,
+        ..LOCK
+    },
+    Scenario {
+        name: "mutex: lock, held by another, beside two who sleep",
+        others: &[change, change],
+        hold,
+        let_go,
+        ..LOCK
+    },
+    Scenario {
+        name: "mutex: unlock, one sleeps",
+        before: hold,
+        operation: let_go,
+        others: &[change],
+        ..LOCK
+    },
+    Scenario {
+        name: "mutex: unlock, three sleep",
+        before: hold,
+        operation: let_go,
+        others: &[change, change, change],
+        ..LOCK
+    },
+    Scenario {
+        name: "mutex: timed lock, held by another, beside one who sleeps",
+        operation: change_in_time,
+        others: &[change],
+        hold,
+        let_go,
+        ..LOCK
+    },
+    Scenario {
+        name: "mutex: lock after a death",
+        hold: |board| Child::fork(|| hold(board)).succeed(),
+        check: |board| {
+            drop(lock(board));
+            // It was told of, and perhaps the death of whom it was told to.
+            assert!((1..=2).contains(&board.deaths.load(SeqCst)));
+        },
+        ..LOCK
+    },
+];
+
+#[test]
+fn killed_after_every_instruction() {
+    crate::kill_everywhere(SCENARIOS);
+}
+
+/// Everybody changes the pair, again and again.
+#[test]
+fn a_storm_of_kills() {
+    let board = storm::rage(Storm {
+        new,
+        life: change,
+        processes: 6,
+    });
+    let pair = lock(&board);
+    assert_eq!(pair.one, pair.other);
+    println!("{} deaths of owners", board.deaths.load(SeqCst));
+}
+
+/// From the death of the owner until somebody who slept has the mutex.
+#[test]
+fn recovery_takes_no_time_worth_mentioning() {
+    let board = crate::processes::shared(new());
+    let mut times = storm::Times::new();
+    for _ in 0..if crate::all() { 2000 } else { 20 } {
+        let owner = Child::fork(|| {
+            hold(&board);
+            loop {
+                std::thread::park();
+            }
+        });
+        until_asleep(owner.pid());
+        let waiter = Child::fork(|| drop(lock(&board)));
+        until_asleep(waiter.pid());
+        times.measure(|| {
+            owner.kill();
+            waiter.succeed();
+        });
+    }
+    times.print("mutex: from the kill until a sleeping waiter had it and ended");
+}
