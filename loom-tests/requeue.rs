@@ -48,6 +48,7 @@ fn rest(room: Common<Room>, threads: impl IntoIterator<Item = JoinHandle<()>>) {
 fn a_fair_unlock_hands_over_to_one_that_was_moved() {
     let room = Common::new(Room::default());
     let waiters = [room.spawn(Room::wait), room.spawn(Room::wait)];
+    loom::thread::yield_now();
     let mut state = room.state.lock();
     state.may_go = true;
     room.changed.notify_all();
