@@ -22,7 +22,6 @@ models! {
     notify_all_without_the_lock_wakes_everybody: 2,
     notify_all_wakes_three: 1,
     two_timeouts_agree_with_notify_all: 2,
-    a_requeued_waiter_that_times_out_was_notified: 2,
     a_timed_and_an_untimed_waiter_share_notifications: 2,
     readers_take_one_notification_each: 2,
     readers_take_one_notification_each: 1 bare,
@@ -202,28 +201,6 @@ fn two_timeouts_agree_with_notify_all() {
     let notified = counter.changed.notify_all();
     let woken = first.join().unwrap() as usize + second.join().unwrap() as usize;
     assert_eq!(notified, woken);
-    rest(counter);
-}
-
-/// A waiter whose time is up after it was moved to the mutex's queue.
-fn a_requeued_waiter_that_times_out_was_notified() {
-    let counter = Counter::new();
-    let timed = counter.spawn(|counter| {
-        let mut number = counter.number.lock();
-        !counter.changed.wait_for(&mut number, A_WHILE).timed_out()
-    });
-    let notifier = counter.spawn(|counter| {
-        *counter.number.lock() = 1;
-        counter.changed.notify_all()
-    });
-    let mut number = counter.number.lock();
-    let waits = *number == 0;
-    if waits {
-        counter.changed.wait(&mut number);
-    }
-    drop(number);
-    let woken = waits as usize + timed.join().unwrap() as usize;
-    assert_eq!(notifier.join().unwrap(), woken);
     rest(counter);
 }
 
