@@ -79,7 +79,7 @@ pub fn others_busy(action: impl FnOnce()) -> f64 {
     elsewhere / start.elapsed().as_secs_f64()
 }
 
-/// The processor time that all but this process have used, as the kernel counts it.
+/// The processor time that all but this process, and the children that it has waited for, have used, as the kernel counts it.
 fn ticks_elsewhere() -> f64 {
     let sum = |path, fields: &[usize]| {
         let text = std::fs::read_to_string(path).expect("needs Linux's /proc");
@@ -87,8 +87,9 @@ fn ticks_elsewhere() -> f64 {
         let ticks = fields.iter().map(|&field| words[field].parse::<f64>());
         ticks.sum::<Result<f64, _>>().expect("ticks are numbers")
     };
-    // User, nice, system, irq, softirq and steal of all processors; user and system of our own.
-    sum("/proc/stat", &[1, 2, 3, 6, 7, 8]) - sum("/proc/self/stat", &[13, 14])
+    // User, nice, system, irq, softirq and steal of all processors; user and system of our own, and of the
+    // children that we have waited for.
+    sum("/proc/stat", &[1, 2, 3, 6, 7, 8]) - sum("/proc/self/stat", &[13, 14, 15, 16])
 }
 
 /// The value in the middle, the upper one of two.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use crate::common::monitor::Monitor;
+use crate::harness::row::Question;
+use crate::harness::sample::{Aspect, Sample};
 use crate::peers::monitors;
-use crate::row::Question;
-use crate::sample::{Aspect, Sample};
 use crate::slice;
 
 /// How many [`Monitor::notify_all`] wakes.

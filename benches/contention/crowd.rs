@@ -7,10 +7,10 @@ use std::time::Instant;
 use crate::common::lock::Lock;
 use crate::common::usage::wait_until_idle;
 use crate::growth::ROUNDS;
+use crate::harness::row::Question;
+use crate::harness::sample::{Aspect, Sample};
 use crate::peers::mutexes;
 use crate::pictures::CROWD;
-use crate::row::Question;
-use crate::sample::{Aspect, Sample};
 
 /// Small stacks, so that thousands of threads fit.
 const STACK: usize = 64 * 1024;

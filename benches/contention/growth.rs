@@ -1,8 +1,8 @@
 //! How the locks do as there are more and more threads, locks, or waiters.
 
+use crate::harness::row::Question;
 use crate::mutex::{self, Cell};
 use crate::pictures::{THREADS_AT_MUTEX, THREADS_AT_RWLOCK};
-use crate::row::Question;
 use crate::{crowd, many_locks, many_readers, rwlock};
 
 /// Of two sizes that differ by a factor, no more can be told anyway.

@@ -9,10 +9,10 @@ use fastrand::Rng;
 use crate::common::lock::Lock;
 use crate::common::usage::wait_until_idle;
 use crate::growth::ROUNDS;
+use crate::harness::row::Question;
+use crate::harness::sample::{Aspect, NANOSECONDS, Sample};
 use crate::peers::mutexes;
 use crate::pictures::{LOCKS, LOCKS_BESIDE_WAITERS};
-use crate::row::Question;
-use crate::sample::{Aspect, NANOSECONDS, Sample};
 use crate::slice::{self, Slice};
 
 /// How many wait elsewhere, each for a mutex of its own.

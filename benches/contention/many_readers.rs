@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::common::read_write::ReadWrite;
 use crate::growth::ROUNDS;
+use crate::harness::row::Question;
+use crate::harness::sample::{NANOSECONDS, Sample};
 use crate::peers::rwlocks;
-use crate::row::Question;
 use crate::rwlock::mix;
-use crate::sample::{NANOSECONDS, Sample};
 
 pub fn questions() -> Vec<Question> {
     let question = |threads| {

@@ -8,10 +8,11 @@ use crossbeam_utils::CachePadded;
 
 use crate::common::lock::{Bare, Lock};
 use crate::common::work;
-use crate::peers::{mutexes, peers};
+use crate::harness::peers;
+use crate::harness::row::Question;
+use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
+use crate::peers::mutexes;
 use crate::pictures::SECTION_LENGTHS;
-use crate::row::Question;
-use crate::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::slice::{self, Slice};
 
 const THREADS: [usize; 5] = [2, 4, 8, 16, 32];

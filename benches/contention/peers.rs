@@ -1,20 +1,9 @@
 //! Who is compared, for each primitive. Ours comes first.
 
-/// One [`Measure`](crate::row::Measure) for each peer, with its name.
-macro_rules! peers {
-    ($Peer:ident in [$($peer:ty),+ $(,)?] $measure:expr) => {
-        vec![$({
-            type $Peer = $peer;
-            let measure: $crate::row::Measure = Box::new($measure);
-            (<$Peer>::NAME, measure)
-        }),+]
-    };
-}
-
-/// [`peers!`] for the mutexes.
+/// [`peers!`](crate::harness::peers) for the mutexes.
 macro_rules! mutexes {
     ($Peer:ident => $measure:expr) => {
-        $crate::peers::peers!($Peer in [
+        $crate::harness::peers!($Peer in [
             anteroom::Mutex<u64>,
             std::sync::Mutex<u64>,
             parking_lot::Mutex<u64>,
@@ -24,10 +13,10 @@ macro_rules! mutexes {
     };
 }
 
-/// [`peers!`] for the reader-writer locks.
+/// [`peers!`](crate::harness::peers) for the reader-writer locks.
 macro_rules! rwlocks {
     ($Peer:ident => $measure:expr) => {
-        $crate::peers::peers!($Peer in [
+        $crate::harness::peers!($Peer in [
             anteroom::RwLock<u64>,
             std::sync::RwLock<u64>,
             parking_lot::RwLock<u64>,
@@ -37,10 +26,10 @@ macro_rules! rwlocks {
     };
 }
 
-/// [`peers!`] for the condition variables.
+/// [`peers!`](crate::harness::peers) for the condition variables.
 macro_rules! monitors {
     ($Peer:ident => $measure:expr) => {
-        $crate::peers::peers!($Peer in [
+        $crate::harness::peers!($Peer in [
             $crate::common::monitor::Anteroom,
             $crate::common::monitor::Std,
             $crate::common::monitor::ParkingLot,
@@ -49,10 +38,10 @@ macro_rules! monitors {
     };
 }
 
-/// [`peers!`] for the semaphores.
+/// [`peers!`](crate::harness::peers) for the semaphores.
 macro_rules! semaphores {
     ($Peer:ident => $measure:expr) => {
-        $crate::peers::peers!($Peer in [
+        $crate::harness::peers!($Peer in [
             anteroom::Semaphore,
             $crate::common::permits::Posix,
             $crate::common::permits::MutexAndCondvar,
@@ -60,4 +49,4 @@ macro_rules! semaphores {
     };
 }
 
-pub(crate) use {monitors, mutexes, peers, rwlocks, semaphores};
+pub(crate) use {monitors, mutexes, rwlocks, semaphores};

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use crate::common::read_write::ReadWrite;
+use crate::harness::row::Question;
+use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::rwlocks;
 use crate::pictures::WRITES;
-use crate::row::Question;
-use crate::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::slice::{self, Slice};
 
 /// Threads, and how many of a thread's operations there are to one write.

@@ -7,9 +7,9 @@ use crossbeam_utils::CachePadded;
 
 use crate::common::permits::Permits;
 use crate::common::work;
+use crate::harness::row::Question;
+use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::semaphores;
-use crate::row::Question;
-use crate::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::slice::{self, Slice};
 
 pub fn questions() -> Vec<Question> {

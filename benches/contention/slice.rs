@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::CachePadded;
 
 use crate::common::usage;
+pub use crate::harness::slice::Slice;
 
 /// The threads run, but nothing counts yet.
 const WARM_UP: u8 = 0;
@@ -15,18 +16,6 @@ const WARM_UP: u8 = 0;
 const MEASURE: u8 = 1;
 /// Every thread ends as soon as it is through with what it is doing.
 const STOP: u8 = 2;
-
-/// What was counted.
-pub struct Slice {
-    /// What each thread did while the clock ran.
-    pub counts: Vec<u64>,
-    /// What each thread did, while the threads warmed up too.
-    pub totals: Vec<u64>,
-    /// How long the clock ran.
-    elapsed: Duration,
-    /// The processor time that the process used meanwhile.
-    cpu: Duration,
-}
 
 /// Starts so many threads, lets them run a little, and then counts for so long.
 ///
@@ -79,37 +68,4 @@ fn repeat_during(wanted: u8, phase: &AtomicU8, operation: &mut impl FnMut()) -> 
         count += 1;
     }
     count
-}
-
-impl Slice {
-    /// What all threads did while the clock ran.
-    fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// What all threads did, while they warmed up too.
-    pub fn total(&self) -> u64 {
-        self.totals.iter().sum()
-    }
-
-    /// Millions a second, of all threads.
-    pub fn rate(&self) -> f64 {
-        self.rate_without(0)
-    }
-
-    /// Millions a second, of all but the first so many threads.
-    pub fn rate_without(&self, first: usize) -> f64 {
-        let count: u64 = self.counts[first..].iter().sum();
-        count as f64 / self.elapsed.as_secs_f64() / 1e6
-    }
-
-    /// How long one operation takes the thread that does it.
-    pub fn nanoseconds(&self) -> f64 {
-        self.counts.len() as f64 * 1e3 / self.rate()
-    }
-
-    /// Processor seconds for a million.
-    pub fn cpu(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / self.count() as f64
-    }
 }

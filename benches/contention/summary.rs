@@ -1,6 +1,6 @@
 //! What many rows say together.
 
-use crate::row::Row;
+use crate::harness::row::Row;
 use crate::rwlock::{ONE_READER, TWO_READERS};
 
 /// A line or more for the rows that belong together, where they were measured.

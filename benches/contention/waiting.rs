@@ -8,9 +8,9 @@ use crate::common::monitor::Monitor;
 use crate::common::permits::Permits;
 use crate::common::read_write::ReadWrite;
 use crate::common::usage;
+use crate::harness::row::Question;
+use crate::harness::sample::{Aspect, Sample};
 use crate::peers::{monitors, mutexes, rwlocks, semaphores};
-use crate::row::Question;
-use crate::sample::{Aspect, Sample};
 
 /// How many wait.
 const WAITERS: usize = 100;

@@ -7,12 +7,12 @@ use crossbeam_utils::CachePadded;
 use crate::common::lock::Lock;
 use crate::common::read_write::ReadWrite;
 use crate::common::work;
+use crate::harness::row::Question;
+use crate::harness::sample::{Aspect, Sample, THROUGHPUT};
+use crate::harness::wait_times::WaitTimes;
 use crate::mutex::{self, Cell};
 use crate::peers::{mutexes, rwlocks};
-use crate::row::Question;
-use crate::sample::{Aspect, Sample, THROUGHPUT};
 use crate::slice;
-use crate::wait_times::WaitTimes;
 
 /// Rounds enough for a median, though each takes long.
 const ROUNDS: usize = 5;

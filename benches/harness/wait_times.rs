@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::sample::Sample;
-use crate::slice::Slice;
+use super::sample::Sample;
+use super::slice::Slice;
 
 /// The longest wait that is told from a longer one: a minute, in nanoseconds.
 const LONGEST: u64 = 60_000_000_000;

@@ -4,20 +4,33 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::chart::Chart;
+use super::sample::{Aspect, Sample};
+use super::wait_times;
 use crate::common::lock::{Bare, Lock};
 use crate::common::side_by_side::{median, others_busy};
-use crate::pictures::Chart;
-use crate::sample::{Aspect, Sample};
-use crate::wait_times;
 
 /// Measures one peer for so long.
 pub type Measure = Box<dyn Fn(Duration) -> Sample>;
+
+/// Who is compared: each one's name, and how to measure it. Ours comes first.
+pub type Peers = Vec<(&'static str, Measure)>;
+
+/// What ours should reach in the first aspect.
+pub enum Wanted {
+    /// So many times better than the peer of this name.
+    Times(f64, &'static str),
+    /// No more than this.
+    AtMost(f64),
+}
 
 /// A question, and how to answer it.
 pub struct Question {
     pub name: String,
     pub aspects: &'static [Aspect],
-    pub peers: Vec<(&'static str, Measure)>,
+    pub peers: Peers,
+    /// What ours should reach.
+    pub wanted: Vec<Wanted>,
     /// How many slices of time one measurement takes.
     pub slices: u32,
     /// At most so many rounds.
@@ -30,15 +43,12 @@ pub struct Question {
 
 impl Question {
     /// A question with one measurement a slice and as many rounds as the options say.
-    pub fn new(
-        name: impl Into<String>,
-        aspects: &'static [Aspect],
-        peers: Vec<(&'static str, Measure)>,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, aspects: &'static [Aspect], peers: Peers) -> Self {
         Self {
             name: name.into(),
             aspects,
             peers,
+            wanted: Vec::new(),
             slices: 1,
             rounds: usize::MAX,
             in_matrix: false,
@@ -59,6 +69,12 @@ impl Question {
     /// No more rounds than these.
     pub fn rounds(self, rounds: usize) -> Self {
         Self { rounds, ..self }
+    }
+
+    /// With one more thing that ours should reach.
+    pub fn wanted(mut self, wanted: Wanted) -> Self {
+        self.wanted.push(wanted);
+        self
     }
 
     /// Shown in a picture.

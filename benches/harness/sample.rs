@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::slice::Slice;
+use super::slice::Slice;
 
 /// What one measurement of one peer has found.
 pub struct Sample {
@@ -23,6 +23,12 @@ impl Sample {
     /// The time that one operation takes.
     pub fn time(slice: &Slice) -> Self {
         Self::of(slice, vec![slice.nanoseconds()])
+    }
+
+    /// The processor time that one operation takes, in nanoseconds: of one that never waits, so what others do does not
+    /// count.
+    pub fn cpu(slice: &Slice) -> Self {
+        Self::of(slice, vec![slice.cpu() * 1e3])
     }
 
     /// Figures that were found in a slice.

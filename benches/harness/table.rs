@@ -1,6 +1,6 @@
 //! The table: a line for each aspect of a row, aligned for the terminal, and in markdown.
 
-use crate::row::Row;
+use super::row::Row;
 
 /// Wide enough for the longest name.
 const NAME_WIDTH: usize = 57;
@@ -18,7 +18,7 @@ pub const LEGEND: &str = "\
 Medians of the rounds. best peer: the one that does best against us. ratio: how many times better\n\
 we are than it (above 1: we are). cpu: our processor time for an operation divided by its;\n\
 cpu/least: divided by that of the peer that needs least. others: how many processors other\n\
-processes kept busy meanwhile. std has no semaphore: that is a Mutex and a Condvar.";
+processes kept busy meanwhile.";
 
 /// The cells of the heading.
 fn heading(row: &Row) -> Vec<String> {

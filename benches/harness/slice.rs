@@ -1,0 +1,48 @@
+//! What one measurement has counted.
+
+use std::time::Duration;
+
+/// What threads or processes did again and again while a clock ran.
+pub struct Slice {
+    /// What each did while the clock ran.
+    pub counts: Vec<u64>,
+    /// What each did, while they warmed up too.
+    pub totals: Vec<u64>,
+    /// How long the clock ran.
+    pub elapsed: Duration,
+    /// The processor time that they used meanwhile.
+    pub cpu: Duration,
+}
+
+impl Slice {
+    /// What all did while the clock ran.
+    fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// What all did, while they warmed up too.
+    pub fn total(&self) -> u64 {
+        self.totals.iter().sum()
+    }
+
+    /// Millions a second, of all.
+    pub fn rate(&self) -> f64 {
+        self.rate_without(0)
+    }
+
+    /// Millions a second, of all but the first so many.
+    pub fn rate_without(&self, first: usize) -> f64 {
+        let count: u64 = self.counts[first..].iter().sum();
+        count as f64 / self.elapsed.as_secs_f64() / 1e6
+    }
+
+    /// How long one operation takes the one who does it.
+    pub fn nanoseconds(&self) -> f64 {
+        self.counts.len() as f64 * 1e3 / self.rate()
+    }
+
+    /// Processor seconds for a million.
+    pub fn cpu(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.count() as f64
+    }
+}
