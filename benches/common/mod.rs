@@ -12,6 +12,7 @@ pub mod lock;
 pub mod monitor;
 pub mod permits;
 pub mod read_write;
+pub mod shared;
 pub mod side_by_side;
 pub mod usage;
 

@@ -1,0 +1,8 @@
+//! What processes share, ours and the kernel's: each kind behind a trait. Whoever makes one forks the processes that
+//! use it.
+
+pub mod lock;
+pub mod memory;
+pub mod queue;
+pub mod stream;
+pub mod system_v;

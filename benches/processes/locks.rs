@@ -1,0 +1,102 @@
+//! Critical sections that a mutex, or a semaphore of one permit, lets through: alone, and for two processes.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use anteroom::shared::{Mutex, Shared};
+
+use crate::common::shared::lock::{Posix, Pthread, SharedLock, SystemV};
+use crate::common::work;
+use crate::harness::peers;
+use crate::harness::row::{Peers, Question, Wanted};
+use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
+use crate::slice::{self, Line, Slice};
+
+/// Steps of [`work`] in the section, and between two sections of a process.
+const SECTIONS_AND_GAPS: [(u32, u32); 4] = [(0, 0), (50, 500), (5_000, 0), (5_000, 5_000)];
+
+/// Alone, so many times are counted at once: a store for each would be a good part of what it takes.
+const BATCH: u64 = 100;
+
+/// Ours, glibc's robust mutex, and glibc's that is not.
+macro_rules! mutexes {
+    ($Peer:ident => $measure:expr) => {
+        peers!($Peer in [Shared<Mutex<()>>, Pthread<true>, Pthread<false>] $measure)
+    };
+}
+
+/// Those that give back what the dead held.
+macro_rules! semaphores {
+    ($Peer:ident => $measure:expr) => {
+        peers!($Peer in [Posix, SystemV<true>] $measure)
+    };
+}
+
+pub fn questions() -> Vec<Question> {
+    let mut questions = vec![
+        Question::new(
+            "mutex alone",
+            &[NANOSECONDS],
+            mutexes!(Peer => alone::<Peer>),
+        )
+        .wanted(Wanted::Times(2.0, "robust")),
+        Question::new(
+            "semaphore alone",
+            &[NANOSECONDS],
+            semaphores!(Peer => alone::<Peer>),
+        )
+        .wanted(Wanted::Times(1.0, "sem_t")),
+    ];
+    for (section, gap) in SECTIONS_AND_GAPS {
+        let peers = mutexes!(Peer => move |length| contended::<Peer>(section, gap, length));
+        questions.push(question("mutex", section, gap, peers));
+    }
+    for (section, gap) in SECTIONS_AND_GAPS {
+        let peers = semaphores!(Peer => move |length| contended::<Peer>(section, gap, length));
+        questions.push(question("semaphore 2/1", section, gap, peers));
+    }
+    questions
+}
+
+fn question(primitive: &str, section: u32, gap: u32, peers: Peers) -> Question {
+    let name = format!("{primitive}, 2 processes, section {section}, gap {gap}");
+    Question::new(name, &[THROUGHPUT], peers).slices(4)
+}
+
+fn alone<L: SharedLock>(length: Duration) -> Sample {
+    let lock = &L::new();
+    let slice = slice::measure(1, length, |_| {
+        move || {
+            for _ in 0..BATCH {
+                black_box(lock).with(|| ());
+            }
+            BATCH
+        }
+    });
+    Sample::cpu(&slice)
+}
+
+fn contended<L: SharedLock>(section: u32, gap: u32, length: Duration) -> Sample {
+    Sample::rate(&contend::<L>(2, section, gap, length))
+}
+
+/// Every process asks for the lock again and again.
+fn contend<L: SharedLock>(processes: usize, section: u32, gap: u32, length: Duration) -> Slice {
+    let lock = &L::new();
+    let inside = &Shared::anonymous(Line::ZERO).expect("no shared memory");
+    let slice = slice::measure(processes, length, |_| {
+        move || {
+            lock.with(|| {
+                inside.add(1);
+                work(section);
+            });
+            work(gap);
+            1
+        }
+    });
+    // Each may have been killed before it had counted its last.
+    let uncounted = inside.get().wrapping_sub(slice.total());
+    let most = processes as u64;
+    assert!(uncounted <= most, "two processes were in the lock at once");
+    slice
+}
