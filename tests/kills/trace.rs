@@ -45,40 +45,55 @@ impl Traced {
             stop();
         });
         let traced = Traced(child);
-        assert_eq!(traced.wait(), Some(libc::SIGSTOP), "before the operation");
+        let stopped = traced.wait(usize::MAX);
+        assert_eq!(stopped, Some(libc::SIGSTOP), "before the operation");
         traced
     }
 
-    /// Waits until it stops, and returns the signal with which it does; or nothing if it sleeps.
-    fn wait(&self) -> Option<i32> {
-        let mut looks = 0;
-        loop {
+    /// Waits until it stops, and returns the signal with which it does; or nothing if it sleeps, and for more than `looks`.
+    fn wait(&self, looks: usize) -> Option<i32> {
+        // A look at `/proc` takes longer than most steps.
+        const SELDOM: usize = 64;
+        let (mut polls, mut asleep) = (0_usize, 0);
+        let mut stopped = None;
+        crate::processes::until("stopped", || {
             let mut status = 0;
             // SAFETY: our own child.
             let pid = unsafe { libc::waitpid(self.0.pid(), &raw mut status, libc::WNOHANG) };
             if pid != 0 {
                 assert!(libc::WIFSTOPPED(status), "it ended by itself: {status:x}");
-                return Some(libc::WSTOPSIG(status));
+                stopped = Some(libc::WSTOPSIG(status));
             }
-            looks = if is_asleep(self.0.pid()) {
-                looks + 1
-            } else {
-                0
-            };
-            if looks > 200 {
-                return None;
+            polls += 1;
+            if polls.is_multiple_of(SELDOM) && is_asleep(self.0.pid()) {
+                asleep += 1;
             }
-            std::thread::yield_now();
-        }
+            stopped.is_some() || asleep > looks
+        });
+        stopped
     }
 
     fn step(&self) -> State {
         ask(libc::PTRACE_SINGLESTEP, self.0.pid());
-        self.state()
+        self.state(20)
     }
 
-    fn state(&self) -> State {
-        match self.wait() {
+    /// Lets it run until it sleeps, and stops it there. Or until it is done, and says so by false.
+    fn goes_to_sleep(&self) -> bool {
+        ask(libc::PTRACE_CONT, self.0.pid());
+        match self.wait(20) {
+            Some(signal) => assert_eq!(signal, libc::SIGSTOP),
+            None => {
+                self.0.signal(libc::SIGSTOP);
+                assert_eq!(self.wait(usize::MAX), Some(libc::SIGSTOP), "asleep");
+                return true;
+            }
+        }
+        false
+    }
+
+    fn state(&self, looks: usize) -> State {
+        match self.wait(looks) {
             Some(libc::SIGTRAP) => State::Running,
             Some(libc::SIGSTOP) => State::Done,
             Some(signal) => panic!("it got signal {signal}"),
@@ -106,10 +121,19 @@ pub(crate) fn is_permitted() -> bool {
     child.wait() == crate::processes::End::Exited(0)
 }
 
+/// Where the doomed process is killed.
+#[derive(Clone, Copy)]
+enum At {
+    /// After so many instructions of the operation. (Where it has to sleep, it is woken, once.)
+    Instruction(usize),
+    /// The same, but counted from where it sleeps, if it does.
+    AfterSleeping(usize),
+    Asleep,
+}
+
 impl<T: Shareable> Scenario<T> {
-    /// Kills the doomed process after `steps` instructions of the operation, or where it sleeps, or not at all. Returns how many it has
-    /// made, if it came to the end.
-    fn run(&self, steps: usize, asleep: bool) -> Option<usize> {
+    /// Returns how many instructions it has made, if it came to the end.
+    fn run(&self, at: At) -> Option<usize> {
         let it = Shared::anonymous((self.new)()).unwrap();
         (self.hold)(&it);
         let doomed = Traced::fork(|| (self.before)(&it), || (self.operation)(&it));
@@ -119,29 +143,35 @@ impl<T: Shareable> Scenario<T> {
             .map(|other| Child::fork(|| other(&it)))
             .collect();
         others.iter().for_each(Child::until_asleep_or_done);
-        let (mut held, mut made) = (true, 0);
-        let done = loop {
-            if made == steps {
-                break false;
+        let mut held = true;
+        let mut let_go = || {
+            if std::mem::take(&mut held) {
+                (self.let_go)(&it);
             }
+        };
+        let (mut made, mut done) = (0, false);
+        let steps = match at {
+            At::Instruction(steps) => steps,
+            At::AfterSleeping(steps) => {
+                done = !doomed.goes_to_sleep();
+                steps
+            }
+            At::Asleep => {
+                done = !doomed.goes_to_sleep();
+                0
+            }
+        };
+        while !done && made < steps {
             made += 1;
             let mut state = doomed.step();
             if state == State::Asleep {
-                if asleep {
-                    break false;
-                }
-                assert!(std::mem::replace(&mut held, false), "it sleeps for ever");
-                (self.let_go)(&it);
-                state = doomed.state();
+                let_go();
+                state = doomed.state(usize::MAX);
             }
-            if state == State::Done {
-                break true;
-            }
-        };
-        doomed.0.kill();
-        if held {
-            (self.let_go)(&it);
+            done = state == State::Done;
         }
+        doomed.0.kill();
+        let_go();
         others.into_iter().for_each(Child::succeed);
         (self.check)(&it);
         done.then_some(made)
@@ -149,24 +179,25 @@ impl<T: Shareable> Scenario<T> {
 
     /// Kills it after every instruction, or after some that are drawn.
     pub(crate) fn kill_everywhere(&self, all: bool) {
-        /// How many are drawn.
+        /// How many are drawn, and of how many: before it sleeps for the first time most of them only spin.
         const SAMPLE: usize = 8;
-        let name = self.name;
-        let length = self.run(usize::MAX, false).expect("it comes to the end");
-        let mut random = fastrand::Rng::new();
-        let drawn = |_| random.usize(..length);
-        let steps: Vec<usize> = match all {
-            true => (0..length).collect(),
-            false => (0..SAMPLE).map(drawn).collect(),
-        };
-        for &steps in &steps {
-            // On another way through the operation it may be done sooner.
-            self.run(steps, false);
+        const FIRST: usize = 1000;
+        let mut kills = 1;
+        self.run(At::Asleep);
+        if all {
+            let mut steps = 0;
+            while self.run(At::Instruction(steps)).is_none() {
+                steps += 1;
+            }
+            kills += steps;
+        } else {
+            let mut random = fastrand::Rng::new();
+            for _ in 0..SAMPLE {
+                self.run(At::Instruction(random.usize(..FIRST)));
+                self.run(At::AfterSleeping(random.usize(..FIRST)));
+            }
+            kills += 2 * SAMPLE;
         }
-        self.run(usize::MAX, true);
-        println!(
-            "{name}: {length} instructions, killed after {}",
-            steps.len()
-        );
+        println!("{}: killed {kills} times", self.name);
     }
 }
