@@ -6,8 +6,8 @@ use loom::thread::JoinHandle;
 use std::time::Duration;
 
 models! {
-    a_fair_unlock_hands_over_to_one_that_was_moved: 2,
-    a_fair_unlock_hands_over_to_one_that_was_moved: 1 bare,
+    a_fair_unlock_hands_over_to_one_that_was_moved: 0,
+    a_fair_unlock_hands_over_to_one_that_was_moved: 0 bare,
     nobody_is_moved_to_the_mutex_of_others: 2,
 }
 

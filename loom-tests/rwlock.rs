@@ -36,18 +36,21 @@ models! {
     a_downgrade_lets_in_more_than_a_batch: 1 impatient,
     a_reader_joins_an_upgradable_one_while_a_writer_is_awake: 1,
     a_downgrade_beside_two_writers_of_whom_one_is_awake: 1,
+    a_downgrade_beside_two_writers_of_whom_one_is_awake: 0 impatient,
     a_downgrade_to_upgradable_lets_readers_in: 2,
-    a_reader_behind_a_writer_joins_an_upgradable_one: 2,
+    a_reader_behind_a_writer_joins_an_upgradable_one: 1,
+    a_reader_behind_a_writer_joins_an_upgradable_one: 1 impatient,
     an_upgradable_downgrade_lets_a_writer_come: 1,
     a_recursive_reader_passes_a_waiting_writer: any,
     a_writer_admits_all_readers: 3,
     a_writer_admits_all_readers: 1 bare,
-    a_writer_behind_more_readers_than_a_batch_is_woken: 1 impatient,
+    a_writer_behind_more_readers_than_a_batch_is_woken: 0 impatient,
     readers_join_an_upgradable_one_that_was_woken: 2,
     readers_join_an_upgradable_one_that_was_woken: 2 impatient,
     readers_join_an_upgradable_one_that_was_woken: 1 bare impatient,
     a_fair_unlock_hands_over: 3,
     a_fair_unlock_hands_over: 1 bare,
+    a_fair_unlock_lets_in_a_reader_and_a_writer: 0,
     a_bumping_reader_lets_a_writer_in: 2,
     the_next_writer_may_free_the_lock: 4,
     a_writer_may_free_the_lock_after_readers: 3,
@@ -199,7 +202,12 @@ fn a_downgrade_lets_readers_in_but_no_writer() {
 }
 
 fn a_downgrade_lets_in_more_than_a_batch() {
-    beside(write_and_stay, &[read_once, read_once], 1);
+    fn write_and_stay(lock: &Lock) {
+        let data = lock.write();
+        loom::thread::yield_now();
+        drop(RwLockWriteGuard::downgrade(data));
+    }
+    beside(write_and_stay, &[read_once, read_once], 0);
 }
 
 /// Readers are not left to the writer that was woken, for it must wait.
@@ -236,6 +244,7 @@ fn a_reader_behind_a_writer_joins_an_upgradable_one() {
     let data = lock.write();
     let writer = lock.spawn(write);
     let reader = lock.spawn(read_once);
+    loom::thread::yield_now();
     let seen = RwLockWriteGuard::downgrade_to_upgradable(data);
     reader.join().unwrap();
     drop(seen);
@@ -281,7 +290,13 @@ fn a_writer_admits_all_readers() {
 }
 
 fn a_writer_behind_more_readers_than_a_batch_is_woken() {
-    beside(write, &[read_once, read_once, write], 2);
+    fn write_at_leisure(lock: &Lock) {
+        let mut data = lock.write();
+        // All three sleep now, or are about to.
+        loom::thread::yield_now();
+        *data += 1;
+    }
+    beside(write_at_leisure, &[read_once, read_once, write], 2);
 }
 
 /// Whoever releases while a thread is awake looks after nobody. A review found that readers then slept for as long as the
@@ -308,6 +323,16 @@ fn a_fair_unlock_hands_over() {
         RwLockWriteGuard::unlock_fair(data);
     }
     beside(write_fairly, &[write_fairly, read_once], 2);
+}
+
+/// The reader is told that it is inside.
+fn a_fair_unlock_lets_in_a_reader_and_a_writer() {
+    fn write_fairly(lock: &Lock) {
+        let data = lock.write();
+        loom::thread::yield_now();
+        RwLockWriteGuard::unlock_fair(data);
+    }
+    beside(write_fairly, &[read_once, write], 1);
 }
 
 /// parking_lot 471: with more than one reader, nothing happened.
