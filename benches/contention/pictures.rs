@@ -1,8 +1,8 @@
 //! The pictures: figures along a row of sizes, and how waits are distributed.
 
-use std::error::Error;
 use std::path::Path;
 
+use crate::harness::Drawn;
 use crate::harness::chart::{self, Chart, Line, draw_lines};
 use crate::harness::row::Row;
 use crate::waits::polite_beside;
@@ -60,7 +60,7 @@ const CHARTS: [&Chart; 7] = [
 ];
 
 /// Draws all for which there are rows.
-pub fn draw(rows: &[Row], folder: &Path) -> Result<(), Box<dyn Error>> {
+pub fn draw(rows: &[Row], folder: &Path) -> Drawn {
     chart::draw(&CHARTS, rows, folder)?;
     for hogs in [2, 8] {
         let name = polite_beside(hogs);

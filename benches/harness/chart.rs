@@ -1,10 +1,10 @@
 //! Pictures as SVG: lines, both axes logarithmic.
 
-use std::error::Error;
 use std::path::Path;
 
 use plotters::prelude::*;
 
+use super::Drawn;
 use super::row::Row;
 
 /// A picture of the rows that are [drawn](crate::harness::row::Question::drawn) in it: their first figures,
@@ -30,7 +30,7 @@ const COLOURS: [RGBColor; 6] = [
 pub type Line = (&'static str, Vec<(f64, f64)>);
 
 /// Draws the charts for which there are at least two points.
-pub fn draw(charts: &[&Chart], rows: &[Row], folder: &Path) -> Result<(), Box<dyn Error>> {
+pub fn draw(charts: &[&Chart], rows: &[Row], folder: &Path) -> Drawn {
     for chart in charts {
         let rows: Vec<_> = rows.iter().filter(|row| row.is_in(chart)).collect();
         if let [first, _, ..] = rows[..] {
@@ -57,12 +57,7 @@ fn along(rows: &[&Row]) -> Vec<Line> {
 }
 
 /// One picture.
-pub fn draw_lines(
-    path: &Path,
-    title: &str,
-    (x, y): (&str, &str),
-    lines: &[Line],
-) -> Result<(), Box<dyn Error>> {
+pub fn draw_lines(path: &Path, title: &str, (x, y): (&str, &str), lines: &[Line]) -> Drawn {
     let points = || lines.iter().flat_map(|(_, points)| points);
     let (left, right) = bounds(points().map(|point| point.0));
     let (bottom, top) = decades(bounds(points().map(|point| point.1)));

@@ -77,6 +77,9 @@ pub fn is_wanted() -> bool {
     wanted
 }
 
+/// Whether a picture could be drawn.
+pub type Drawn = Result<(), Box<dyn Error>>;
+
 /// What a benchmark says of its rows.
 pub struct Report {
     /// How to read the table.
@@ -84,7 +87,7 @@ pub struct Report {
     /// What many rows say together.
     pub summary: fn(&[Row]) -> String,
     /// Draws the pictures into a folder.
-    pub draw: fn(&[Row], &Path) -> Result<(), Box<dyn Error>>,
+    pub draw: fn(&[Row], &Path) -> Drawn,
 }
 
 /// Puts the questions, or lists them, as the options say.

@@ -83,7 +83,7 @@ fn contended<L: SharedLock>(section: u32, gap: u32, length: Duration) -> Sample 
 /// Every process asks for the lock again and again.
 fn contend<L: SharedLock>(processes: usize, section: u32, gap: u32, length: Duration) -> Slice {
     let lock = &L::new();
-    let inside = &Shared::anonymous(Line::ZERO).expect("no shared memory");
+    let inside = &Shared::anonymous(Line::zero()).expect("no shared memory");
     let slice = slice::measure(processes, length, |_| {
         move || {
             lock.with(|| {

@@ -1,8 +1,8 @@
 //! The pictures: throughput along sizes.
 
-use std::error::Error;
 use std::path::Path;
 
+use crate::harness::Drawn;
 use crate::harness::chart::{self, Chart};
 use crate::harness::row::Row;
 
@@ -25,6 +25,6 @@ pub const FIFOS: Chart = Chart {
 };
 
 /// Draws all for which there are rows.
-pub fn draw(rows: &[Row], folder: &Path) -> Result<(), Box<dyn Error>> {
+pub fn draw(rows: &[Row], folder: &Path) -> Drawn {
     chart::draw(&[&MESSAGES, &PIPES, &FIFOS], rows, folder)
 }

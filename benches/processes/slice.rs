@@ -21,10 +21,12 @@ anteroom::shareable! {
 }
 
 impl Line {
-    pub const ZERO: Self = Line {
-        number: AtomicU64::new(0),
-        unused: [0; 15],
-    };
+    pub const fn zero() -> Self {
+        Line {
+            number: AtomicU64::new(0),
+            unused: [0; 15],
+        }
+    }
 
     pub fn get(&self) -> u64 {
         self.number.load(Relaxed)
@@ -45,7 +47,7 @@ pub fn measure<F: FnMut() -> u64>(
     length: Duration,
     process: impl Fn(usize) -> F,
 ) -> Slice {
-    let counts = &Shared::anonymous([Line::ZERO; MOST]).expect("no shared memory");
+    let counts = &Shared::anonymous([const { Line::zero() }; MOST]).expect("no shared memory");
     let counts = &counts[..processes];
     let ready = &Shared::anonymous(AtomicU64::new(0)).expect("no shared memory");
     let children = Children::fork(processes, |index| {
