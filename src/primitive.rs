@@ -37,6 +37,13 @@ pub(crate) mod mortal {
 #[cfg(all(anteroom_models, not(shuttle)))]
 pub(crate) use modeled::mortal;
 
+/// Numbers in memory that processes share, which a lock guards. They are atomic for the sake of those who break the rules, and
+/// not modelled.
+#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+pub(crate) mod guarded {
+    pub(crate) use std::sync::atomic::AtomicU32;
+}
+
 /// A word of a robust list, as the kernel reads and writes it: bits of its interface.
 #[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
 pub(crate) mod robust_word {

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`SharedMemory`], [`Shared<T>`] | `shm_open`, `mmap` | its mapping goes; the name and the memory stay |
 //! | [`Mutex<T>`] | a robust `pthread_mutex_t` | whoever locks it next is told, and repairs the data or poisons it |
+//! | [`MessageQueue`] | `mq_open(3)`, `msgget(2)` | what it was sending is in the queue or not, what it was receiving is gone with it or not |
 //!
 //! # What is guaranteed
 //! A thread that ends while it holds something, or in the middle of any call, be it by `SIGKILL`, by `exec` or by its own end, counts as
@@ -16,6 +17,8 @@
 //! | about to release a mutex | as above: the next owner may be told of a death though the data is complete |
 //! | asleep, waiting for a lock | the others do not notice |
 //! | woken, but not yet running | another one is woken in its place |
+//! | sending a message | it is in the queue, whole, or not at all |
+//! | receiving a message | it is in the queue still, or was received, and is gone |
 //! | creating memory by name | the name exists, with everything in it, or not at all |
 //!
 //! Nobody hangs, no lock has two owners, and nothing polls: the kernel wakes who has to know. (Each thread has a list of what it holds
@@ -53,6 +56,7 @@ mod lock_error;
 mod me;
 #[cfg(not(loom))]
 mod memory;
+mod message_queue;
 #[cfg(not(loom))]
 mod mutex;
 #[cfg(loom)]
@@ -65,6 +69,7 @@ mod robust;
 #[cfg(not(loom))]
 mod shareable;
 
+pub use message_queue::{Message, Selector};
 #[cfg(not(loom))]
 #[doc(hidden)]
 pub use shareable::{fingerprint, mix, mix_number};
@@ -73,6 +78,7 @@ pub use {
     error::OpenError,
     lock_error::{LockError, TryLockError},
     memory::{Shared, SharedMemory},
+    message_queue::{MessageQueue, ReceiveError, SendError},
     mutex::{LockResult, Mutex, MutexGuard, OwnerDied, TryLockResult},
     shareable::Shareable,
 };

@@ -3,9 +3,10 @@
 
 mod gate;
 mod mutex;
+mod queue;
 
 /// Of all files in here.
-pub const MODELS: &[&[crate::Model]] = &[mutex::MODELS, gate::MODELS];
+pub const MODELS: &[&[crate::Model]] = &[mutex::MODELS, gate::MODELS, queue::MODELS];
 
 use crate::primitive::modeled::mortal::{holds_nothing, mortal, nobody_sleeps};
 use std::sync::Arc;

@@ -213,6 +213,10 @@ pub(crate) mod spin {
             Spin
         }
 
+        pub(crate) fn unyielding() -> Self {
+            Spin
+        }
+
         pub(crate) fn hot() -> Self {
             Spin
         }

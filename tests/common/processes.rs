@@ -49,6 +49,11 @@ impl Child {
         assert_eq!(sent, 0);
     }
 
+    /// Whether it has ended, though nobody has waited for that.
+    pub(crate) fn has_ended(&self) -> bool {
+        state(self.pid).is_none_or(|state| state == 'Z')
+    }
+
     /// Kills it and waits until it is dead.
     pub(crate) fn kill(self) {
         self.signal(libc::SIGKILL);
@@ -102,7 +107,7 @@ pub(crate) fn is_asleep(pid: libc::pid_t) -> bool {
 }
 
 /// The letter that stands in `/proc` after its name.
-fn state(pid: libc::pid_t) -> Option<char> {
+pub(crate) fn state(pid: libc::pid_t) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()
 }

@@ -1,0 +1,279 @@
+//! The message queue: senders and receivers, who are killed.
+//!
+//! A message of type *n* says *n*, in a slot of its own: whoever receives it checks that it is whole.
+
+use super::{mortal_process, process, share};
+use crate::deadline::Deadline;
+use crate::models;
+use crate::shared::Selector;
+use crate::shared::message_queue::raw::{Head, Queue};
+use crate::shared::message_queue::slots::{Memory, Slots};
+use std::time::Duration;
+
+models! {
+    what_is_sent_is_received: 3,
+    a_full_queue_holds_its_sender: 2,
+    two_receivers_share_two_messages: 2,
+    who_picks_is_woken_beside_who_does_not: 2,
+    a_timed_receiver_leaves_no_trace: 2,
+    a_killed_sender_has_sent_it_or_not: 2 mortal,
+    a_killed_receiver_has_received_it_or_not: 2 mortal,
+    a_killed_receiver_makes_room: 1 mortal,
+    a_killed_sender_leaves_no_receiver_asleep: 1 mortal,
+    a_killed_receiver_takes_no_wake_up_with_it: 1 mortal,
+    a_killed_sender_takes_no_wake_up_with_it: 1 mortal,
+    who_picks_passes_on_the_wake_up_of_the_dead: 1 mortal,
+}
+
+struct Shared {
+    head: Head,
+    slots: Slots,
+}
+
+impl Shared {
+    fn with_slots(count: u32) -> Self {
+        Shared {
+            head: Head::new(),
+            slots: Slots::new(Memory::new(count), count, 8),
+        }
+    }
+
+    fn queue(&self) -> Queue<'_> {
+        Queue {
+            head: &self.head,
+            slots: &self.slots,
+        }
+    }
+
+    fn send(&self, kind: i64) {
+        let sent = self
+            .queue()
+            .send(kind, &kind.to_le_bytes(), Deadline::NEVER);
+        sent.unwrap().expect("there is no deadline");
+    }
+
+    fn try_send(&self, kind: i64) -> bool {
+        let sent = self.queue().try_send(kind, &kind.to_le_bytes());
+        sent.unwrap().is_some()
+    }
+
+    fn receive(&self, selector: Selector) -> i64 {
+        self.receive_before(selector, Deadline::NEVER)
+            .expect("there is no deadline")
+    }
+
+    fn receive_before(&self, selector: Selector, deadline: Deadline) -> Option<i64> {
+        let mut buffer = [0; 8];
+        let message = self.queue().receive(selector, &mut buffer, deadline);
+        let message = message.unwrap()?;
+        assert_eq!(message.length, 8);
+        assert_eq!(i64::from_le_bytes(buffer), message.kind, "it is whole");
+        Some(message.kind)
+    }
+
+    fn receive_any(&self) -> i64 {
+        self.receive(Selector::Any)
+    }
+
+    /// Receives all that there are, when all others have ended.
+    fn rest(&self) -> Vec<i64> {
+        let mut kinds = Vec::new();
+        let mut buffer = [0; 8];
+        let queue = self.queue();
+        while let Some(message) = queue.try_receive(Selector::Any, &mut buffer).unwrap() {
+            assert_eq!(i64::from_le_bytes(buffer), message.kind, "it is whole");
+            kinds.push(message.kind);
+        }
+        assert_eq!(queue.len(), 0);
+        kinds
+    }
+}
+
+fn what_is_sent_is_received() {
+    let queue = share(Shared::with_slots(2));
+    let sender = process(&queue, |queue| {
+        queue.send(2);
+        queue.send(1);
+    });
+    assert_eq!(queue.receive_any(), 2);
+    assert_eq!(queue.receive_any(), 1);
+    sender.join().unwrap();
+    assert_eq!(queue.rest(), []);
+}
+
+fn a_full_queue_holds_its_sender() {
+    let queue = share(Shared::with_slots(1));
+    let sender = process(&queue, |queue| {
+        queue.send(1);
+        queue.send(2);
+    });
+    assert_eq!(queue.receive_any(), 1);
+    assert_eq!(queue.receive_any(), 2);
+    sender.join().unwrap();
+}
+
+fn two_receivers_share_two_messages() {
+    let queue = share(Shared::with_slots(2));
+    let receivers = [0, 1].map(|_| {
+        process(&queue, |queue| {
+            queue.receive_any();
+        })
+    });
+    queue.send(1);
+    queue.send(2);
+    receivers.into_iter().for_each(|it| it.join().unwrap());
+    assert_eq!(queue.rest(), []);
+}
+
+fn who_picks_is_woken_beside_who_does_not() {
+    let queue = share(Shared::with_slots(2));
+    let picky = process(&queue, |queue| {
+        assert_eq!(queue.receive(Selector::Kind(2)), 2);
+    });
+    let other = process(&queue, |queue| {
+        assert_eq!(queue.receive(Selector::Kind(1)), 1);
+    });
+    queue.send(1);
+    queue.send(2);
+    picky.join().unwrap();
+    other.join().unwrap();
+    assert_eq!(queue.rest(), []);
+}
+
+fn a_timed_receiver_leaves_no_trace() {
+    let queue = share(Shared::with_slots(1));
+    let timed = process(&queue, |queue| {
+        let deadline = Deadline::after(Duration::ZERO);
+        if queue.receive_before(Selector::Any, deadline).is_some() {
+            queue.send(1);
+        }
+    });
+    queue.send(1);
+    assert_eq!(queue.receive_any(), 1);
+    timed.join().unwrap();
+}
+
+/// A live receiver is there, and gets what was sent, once; also what somebody else sends.
+fn a_killed_sender_has_sent_it_or_not() {
+    let queue = share(Shared::with_slots(2));
+    let doomed = mortal_process(&queue, |queue| queue.send(1));
+    queue.send(2);
+    let first = queue.receive_any();
+    let lived = doomed.join().unwrap();
+    let mut all = queue.rest();
+    all.push(first);
+    all.sort_unstable();
+    match lived {
+        true => assert_eq!(all, [1, 2]),
+        false => assert!(all == [1, 2] || all == [2]),
+    }
+}
+
+/// What is left besides the one that the dead may have received is received once.
+fn a_killed_receiver_has_received_it_or_not() {
+    let queue = share(Shared::with_slots(2));
+    queue.send(1);
+    queue.send(2);
+    let doomed = mortal_process(&queue, |queue| {
+        queue.receive_any();
+    });
+    let first = queue.receive_any();
+    let lived = doomed.join().unwrap();
+    let rest = queue.rest();
+    match lived {
+        true => assert_eq!(rest, []),
+        false if first == 2 => assert_eq!(rest, []),
+        false => assert!(rest.is_empty() || rest == [2]),
+    }
+}
+
+/// A sender waits for room, which the dead has made or not.
+fn a_killed_receiver_makes_room() {
+    let queue = share(Shared::with_slots(1));
+    queue.send(1);
+    let doomed = mortal_process(&queue, |queue| {
+        queue.receive_any();
+    });
+    let sender = process(&queue, |queue| queue.send(2));
+    let lived = doomed.join().unwrap();
+    if !lived {
+        // Unless the dead has received the first one, this is it, and makes room.
+        let first = queue.receive_any();
+        sender.join().unwrap();
+        assert_eq!(queue.rest(), if first == 1 { vec![2] } else { vec![] });
+    } else {
+        sender.join().unwrap();
+        assert_eq!(queue.rest(), [2]);
+    }
+}
+
+/// Nobody sends another one: the receiver gets it if it was sent, and else has to be told to go.
+fn a_killed_sender_leaves_no_receiver_asleep() {
+    let queue = share(Shared::with_slots(1));
+    let doomed = mortal_process(&queue, |queue| queue.send(1));
+    let receiver = process(&queue, |queue| {
+        queue.receive_any();
+    });
+    if !doomed.join().unwrap() {
+        // If it was sent, there is no room for another until it is received.
+        let is_another_sent = queue.try_send(2);
+        receiver.join().unwrap();
+        let rest = queue.rest();
+        assert!(rest.is_empty() || is_another_sent && rest == [2]);
+    } else {
+        receiver.join().unwrap();
+        assert_eq!(queue.rest(), []);
+    }
+}
+
+/// Two wait; one of them is killed, before or after it was woken.
+fn a_killed_receiver_takes_no_wake_up_with_it() {
+    let queue = share(Shared::with_slots(2));
+    let doomed = mortal_process(&queue, |queue| {
+        queue.receive_any();
+    });
+    let other = process(&queue, |queue| {
+        queue.receive_any();
+    });
+    queue.send(1);
+    queue.send(2);
+    other.join().unwrap();
+    let lived = doomed.join().unwrap();
+    let rest = queue.rest();
+    assert!(rest.is_empty() || !lived && rest.len() == 1);
+}
+
+/// As above, on the other side.
+fn a_killed_sender_takes_no_wake_up_with_it() {
+    let queue = share(Shared::with_slots(1));
+    queue.send(3);
+    let doomed = mortal_process(&queue, |queue| queue.send(1));
+    let other = process(&queue, |queue| queue.send(2));
+    assert_eq!(queue.receive_any(), 3);
+    let first = queue.receive_any();
+    other.join().unwrap();
+    let lived = doomed.join().unwrap();
+    let mut all = queue.rest();
+    all.push(first);
+    assert!(all.contains(&2) && (all.contains(&1) || !lived));
+}
+
+/// The kernel wakes one for the dead sender, who may be somebody who wants another message.
+fn who_picks_passes_on_the_wake_up_of_the_dead() {
+    let queue = share(Shared::with_slots(1));
+    let picky = process(&queue, |queue| {
+        assert_eq!(queue.receive(Selector::Kind(2)), 2);
+    });
+    let other = process(&queue, |queue| {
+        assert_eq!(queue.receive(Selector::Except(2)), 1);
+    });
+    let doomed = mortal_process(&queue, |queue| queue.send(1));
+    if !doomed.join().unwrap() {
+        queue.try_send(1);
+    }
+    other.join().unwrap();
+    queue.rest();
+    queue.send(2);
+    picky.join().unwrap();
+    assert_eq!(queue.rest(), []);
+}

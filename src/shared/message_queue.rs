@@ -1,0 +1,21 @@
+//! Messages between processes: types, no algorithm.
+
+mod end;
+mod order;
+pub(crate) mod raw;
+mod selector;
+pub(crate) mod slots;
+
+#[cfg(not(loom))]
+mod error;
+#[cfg(not(loom))]
+mod layout;
+#[cfg(not(loom))]
+mod queue;
+
+pub use selector::{Message, Selector};
+#[cfg(not(loom))]
+pub use {
+    error::{ReceiveError, SendError},
+    queue::MessageQueue,
+};

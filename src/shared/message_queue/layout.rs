@@ -1,0 +1,89 @@
+//! Where in its memory a queue has what, and how much memory that is.
+
+use super::raw::Head;
+use super::slots::Memory;
+use crate::primitive::Ordering::Relaxed;
+use crate::primitive::mortal::AtomicU64;
+use crate::shared::error::OpenError;
+use crate::shared::region::{Payload, Region};
+use crate::shared::shareable::fingerprint;
+use std::ptr::NonNull;
+
+/// What stands before the slots. Who opens the queue checks the first two, and does not look at them again.
+#[repr(C)]
+pub(super) struct Front {
+    capacity: AtomicU64,
+    message_size: AtomicU64,
+    pub(super) head: Head,
+}
+
+pub(super) const PAYLOAD: Payload = Payload {
+    fingerprint: fingerprint("MessageQueue 1"),
+    align: align_of::<Front>(),
+    size: None,
+};
+
+/// How many messages, of how many bytes, and how much memory that is.
+pub(super) struct Layout {
+    pub(super) capacity: u32,
+    pub(super) message_size: u32,
+    /// From one slot to the next.
+    pub(super) stride: usize,
+    /// Of all.
+    pub(super) size: usize,
+}
+
+impl Layout {
+    fn of(capacity: usize, message_size: usize) -> Option<Self> {
+        let stride = Memory::stride(message_size)?;
+        let size = stride
+            .checked_mul(capacity)?
+            .checked_add(size_of::<Front>())?;
+        Some(Layout {
+            capacity: u32::try_from(capacity).ok().filter(|count| *count > 0)?,
+            message_size: message_size.try_into().ok()?,
+            stride,
+            size,
+        })
+    }
+
+    pub(super) fn new(capacity: usize, message_size: usize) -> Result<Self, OpenError> {
+        Self::of(capacity, message_size).ok_or(OpenError::SizeOutOfRange)
+    }
+
+    /// As it says of itself, if that can be.
+    pub(super) fn found_in(region: &Region) -> Result<Self, OpenError> {
+        let too_small = region.size() < size_of::<Front>();
+        let front = (!too_small)
+            .then(|| front(region))
+            .ok_or(OpenError::NotShared)?;
+        // ORDERING: Relaxed, here and below; it was written before the region had its name.
+        let capacity = front.capacity.load(Relaxed).try_into();
+        let message_size = front.message_size.load(Relaxed).try_into();
+        let (Ok(capacity), Ok(message_size)) = (capacity, message_size) else {
+            return Err(OpenError::NotShared);
+        };
+        Self::of(capacity, message_size)
+            .filter(|layout| layout.size == region.size())
+            .ok_or(OpenError::NotShared)
+    }
+
+    pub(super) fn fill(&self) -> impl Fn(NonNull<u8>) {
+        let (capacity, message_size) = (self.capacity.into(), self.message_size.into());
+        move |at| {
+            let front = Front {
+                capacity: AtomicU64::new(capacity),
+                message_size: AtomicU64::new(message_size),
+                head: Head::new(),
+            };
+            // SAFETY: the region is large enough for what stands in front. (The slots are all zero: free.)
+            unsafe { at.cast().write(front) };
+        }
+    }
+}
+
+/// It is as large as that, at least.
+pub(super) fn front(region: &Region) -> &Front {
+    // SAFETY: mapped as long as the region, whose payload is aligned as it must be. Any bits are one.
+    unsafe { region.payload().cast().as_ref() }
+}

@@ -1,0 +1,326 @@
+//! A message queue, as its users have it.
+
+use super::error::{ReceiveError, SendError};
+use super::layout::{Front, Layout, PAYLOAD, front};
+use super::raw::Queue;
+use super::selector::{KINDS, Message, Selector};
+use super::slots::{Memory, Nonsense, Slots};
+use crate::deadline::Deadline;
+use crate::shared::error::OpenError;
+use crate::shared::memory::OWNER_ONLY;
+use crate::shared::region::{self, Region};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// A queue of messages between processes, by name or with the children of a fork.
+///
+/// It takes so many messages of so many bytes each, as was decided when it was created; with that many it is full, and
+/// senders wait. A message has a type, a positive number. A receiver takes the first message, or the first that a
+/// [`Selector`] picks, as System V's `msgrcv` does; messages of one sender and one type come in the order in which they were
+/// sent. A queue with a name lives until [`unlink`](Self::unlink), with the messages in it, however many processes come and go.
+///
+/// **Deaths.** A process may be killed at any instruction. A message that is being sent is then in the queue, whole, or not at all;
+/// one that is being received is still there, or was received by the dead, and is gone with it. Nothing else is lost or comes
+/// twice, nobody waits for the dead, and nothing needs to be repaired.
+///
+/// **Fairness.** None: whoever comes at the right time is served. Of those who wait for [any](Selector::Any) message, or for
+/// room, one at a time is woken; those who pick are all woken by each message.
+///
+/// **Memory ordering.** Receiving acquires what sending released.
+///
+/// Nothing here is a system call while nobody needs to sleep or to be woken. All calls, those that only try too, wait
+/// for whoever is in the middle of another: it may be stopped there, but not for ever.
+///
+/// # Examples
+/// ```
+/// use anteroom::shared::{MessageQueue, Selector};
+///
+/// # let name = format!("anteroom-doc-queue-{}", std::process::id());
+/// let orders = MessageQueue::create(&name, 100, 64)?;
+/// orders.send(2, b"bread")?;
+/// orders.send(1, b"fire!")?;
+///
+/// // Another process:
+/// let orders = MessageQueue::open(&name)?;
+/// let mut buffer = [0; 64];
+/// let urgent = orders.receive(Selector::UpTo(5), &mut buffer)?;
+/// assert_eq!((urgent.kind, &buffer[..urgent.length]), (1, &b"fire!"[..]));
+///
+/// MessageQueue::unlink(&name)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MessageQueue {
+    slots: Slots,
+    region: Region,
+}
+
+// SAFETY: it refers to shared memory, which belongs to no thread, and in which a lock guards what is not atomic.
+unsafe impl Send for MessageQueue {}
+// SAFETY: as above.
+unsafe impl Sync for MessageQueue {}
+
+impl MessageQueue {
+    fn of(region: Region, layout: &Layout) -> Self {
+        // SAFETY: the region has the size that the layout says.
+        let first = unsafe { region.payload().add(size_of::<Front>()) };
+        // SAFETY: as above, and it is mapped as long as this lives.
+        let memory = unsafe { Memory::new(first, layout.stride) };
+        let slots = Slots::new(memory, layout.capacity, layout.message_size as usize);
+        MessageQueue { slots, region }
+    }
+
+    /// Creates a queue with this name, for so many messages of at most so many bytes, and for processes of the same user.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](OpenError::AlreadyExists), [`SizeOutOfRange`](OpenError::SizeOutOfRange), one of those of names, or the
+    /// system's.
+    pub fn create(name: &str, capacity: usize, message_size: usize) -> Result<Self, OpenError> {
+        Self::create_with_mode(name, OWNER_ONLY, capacity, message_size)
+    }
+
+    /// As [`create`](Self::create), with the permissions of a file (`0o660`: also for the group), less the process's umask.
+    ///
+    /// # Errors
+    /// As `create`'s.
+    pub fn create_with_mode(
+        name: &str,
+        mode: u32,
+        capacity: usize,
+        message_size: usize,
+    ) -> Result<Self, OpenError> {
+        let layout = Layout::new(capacity, message_size)?;
+        let region = Region::create(name, mode, PAYLOAD, layout.size, layout.fill())?;
+        Ok(Self::of(region, &layout))
+    }
+
+    /// Opens what somebody has created, with its messages.
+    ///
+    /// # Errors
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the one that says what is there
+    /// if it is not a queue, one of those of names, or the system's.
+    pub fn open(name: &str) -> Result<Self, OpenError> {
+        let region = Region::open(name, PAYLOAD)?;
+        let layout = Layout::found_in(&region)?;
+        Ok(Self::of(region, &layout))
+    }
+
+    /// Opens what has the name, as large as it is, or creates it if nothing has.
+    ///
+    /// # Errors
+    /// As those of [`create`](Self::create) and [`open`](Self::open).
+    pub fn open_or_create(
+        name: &str,
+        capacity: usize,
+        message_size: usize,
+    ) -> Result<Self, OpenError> {
+        let wanted = Layout::new(capacity, message_size)?;
+        let region = Region::open_or_create(name, OWNER_ONLY, PAYLOAD, wanted.size, wanted.fill())?;
+        let layout = Layout::found_in(&region)?;
+        Ok(Self::of(region, &layout))
+    }
+
+    /// Creates it without a name: for this process, and the children that it forks from now on.
+    ///
+    /// # Errors
+    /// [`SizeOutOfRange`](OpenError::SizeOutOfRange), or the system's.
+    pub fn anonymous(capacity: usize, message_size: usize) -> Result<Self, OpenError> {
+        let layout = Layout::new(capacity, message_size)?;
+        let region = Region::anonymous(PAYLOAD, layout.size, layout.fill())?;
+        Ok(Self::of(region, &layout))
+    }
+
+    /// Removes the name, whatever has it. Who has opened it keeps it.
+    ///
+    /// # Errors
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), one of those of names, or the
+    /// system's.
+    pub fn unlink(name: &str) -> Result<(), OpenError> {
+        region::remove(name)
+    }
+
+    /// How many messages it takes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.slots.count() as usize
+    }
+
+    /// The most bytes that a message may have.
+    #[must_use]
+    pub fn message_size(&self) -> usize {
+        self.slots.room()
+    }
+
+    /// How many messages there are now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue().len() as usize
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn queue(&self) -> Queue<'_> {
+        let (head, slots) = (&front(&self.region).head, &self.slots);
+        Queue { head, slots }
+    }
+
+    /// Sends a message of this type, when there is room for it.
+    ///
+    /// # Errors
+    /// [`KindNotPositive`](SendError::KindNotPositive), [`TooLarge`](SendError::TooLarge), or
+    /// [`Damaged`](SendError::Damaged).
+    pub fn send(&self, kind: i64, bytes: &[u8]) -> Result<(), SendError> {
+        self.send_before(kind, bytes, Deadline::NEVER)
+    }
+
+    /// Sends it if there is room now.
+    ///
+    /// # Errors
+    /// [`Full`](SendError::Full) if there is none, or as [`send`](Self::send)'s.
+    pub fn try_send(&self, kind: i64, bytes: &[u8]) -> Result<(), SendError> {
+        self.check(kind, bytes)?;
+        self.queue().try_send(kind, bytes)?.ok_or(SendError::Full)
+    }
+
+    /// Sends it if there is room within this time. Zero is a try, and too long for an `Instant` is for ever.
+    ///
+    /// # Errors
+    /// [`TimedOut`](SendError::TimedOut) if there was none, or as [`send`](Self::send)'s.
+    pub fn try_send_for(
+        &self,
+        kind: i64,
+        bytes: &[u8],
+        timeout: Duration,
+    ) -> Result<(), SendError> {
+        self.send_before(kind, bytes, Deadline::after(timeout))
+    }
+
+    /// As [`try_send_for`](Self::try_send_for), until a point in time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_send_until(
+        &self,
+        kind: i64,
+        bytes: &[u8],
+        deadline: Instant,
+    ) -> Result<(), SendError> {
+        self.send_before(kind, bytes, Deadline::at(deadline))
+    }
+
+    fn send_before(&self, kind: i64, bytes: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        self.check(kind, bytes)?;
+        let sent = self.queue().send(kind, bytes, deadline)?;
+        sent.ok_or(SendError::TimedOut)
+    }
+
+    fn check(&self, kind: i64, bytes: &[u8]) -> Result<(), SendError> {
+        let most = self.message_size();
+        if !KINDS.contains(&kind) {
+            return Err(SendError::KindNotPositive);
+        }
+        if bytes.len() > most {
+            return Err(SendError::TooLarge { most });
+        }
+        Ok(())
+    }
+
+    /// Receives the message that is selected, when there is one, into the beginning of the buffer.
+    ///
+    /// # Errors
+    /// [`KindNotPositive`](ReceiveError::KindNotPositive), [`BufferTooSmall`](ReceiveError::BufferTooSmall), or
+    /// [`Damaged`](ReceiveError::Damaged).
+    pub fn receive(&self, selector: Selector, buffer: &mut [u8]) -> Result<Message, ReceiveError> {
+        self.receive_before(selector, buffer, Deadline::NEVER)
+    }
+
+    /// Receives it if there is one now.
+    ///
+    /// # Errors
+    /// [`Empty`](ReceiveError::Empty) if there is none, or as [`receive`](Self::receive)'s.
+    pub fn try_receive(
+        &self,
+        selector: Selector,
+        buffer: &mut [u8],
+    ) -> Result<Message, ReceiveError> {
+        check(selector)?;
+        let received = self.queue().try_receive(selector, buffer)?;
+        fits(received.ok_or(ReceiveError::Empty)?, buffer)
+    }
+
+    /// Receives it if there is one within this time. Zero is a try, and too long for an `Instant` is for ever.
+    ///
+    /// # Errors
+    /// [`TimedOut`](ReceiveError::TimedOut) if there was none, or as [`receive`](Self::receive)'s.
+    pub fn try_receive_for(
+        &self,
+        selector: Selector,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<Message, ReceiveError> {
+        self.receive_before(selector, buffer, Deadline::after(timeout))
+    }
+
+    /// As [`try_receive_for`](Self::try_receive_for), until a point in time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_receive_until(
+        &self,
+        selector: Selector,
+        buffer: &mut [u8],
+        deadline: Instant,
+    ) -> Result<Message, ReceiveError> {
+        self.receive_before(selector, buffer, Deadline::at(deadline))
+    }
+
+    fn receive_before(
+        &self,
+        selector: Selector,
+        buffer: &mut [u8],
+        deadline: Deadline,
+    ) -> Result<Message, ReceiveError> {
+        check(selector)?;
+        let received = self.queue().receive(selector, buffer, deadline)?;
+        fits(received.ok_or(ReceiveError::TimedOut)?, buffer)
+    }
+}
+
+fn check(selector: Selector) -> Result<(), ReceiveError> {
+    match selector.is_valid() {
+        true => Ok(()),
+        false => Err(ReceiveError::KindNotPositive),
+    }
+}
+
+/// A message that does not fit was not received.
+fn fits(message: Message, buffer: &[u8]) -> Result<Message, ReceiveError> {
+    match message.length {
+        needed if needed > buffer.len() => Err(ReceiveError::BufferTooSmall { needed }),
+        _ => Ok(message),
+    }
+}
+
+impl From<Nonsense> for SendError {
+    fn from(_: Nonsense) -> Self {
+        Self::Damaged
+    }
+}
+
+impl From<Nonsense> for ReceiveError {
+    fn from(_: Nonsense) -> Self {
+        Self::Damaged
+    }
+}
+
+impl fmt::Debug for MessageQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageQueue")
+            .field("capacity", &self.capacity())
+            .field("message_size", &self.message_size())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,56 @@
+//! Which message a receiver wants: System V's rules.
+
+use std::ops::RangeInclusive;
+
+/// Which message to receive, of those that are there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Selector {
+    /// The first.
+    Any,
+    /// The first of this type.
+    Kind(i64),
+    /// The first of any other type.
+    Except(i64),
+    /// The first of the lowest type there is, if that is not above this one.
+    UpTo(i64),
+}
+
+/// What was received, into the receiver's buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Its type.
+    pub kind: i64,
+    /// How many bytes it has.
+    pub length: usize,
+}
+
+/// Those that a message may have.
+pub(super) const KINDS: RangeInclusive<i64> = 1..=i64::MAX;
+
+impl Selector {
+    /// Whether a message may ever be the one.
+    #[cfg(not(loom))]
+    pub(super) fn is_valid(self) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Kind(kind) | Self::Except(kind) | Self::UpTo(kind) => KINDS.contains(&kind),
+        }
+    }
+
+    /// Whether this one is better than the best of those before it.
+    #[inline]
+    pub(super) fn prefers(self, kind: i64, best: Option<i64>) -> bool {
+        match self {
+            Self::Any => best.is_none(),
+            Self::Kind(wanted) => best.is_none() && kind == wanted,
+            Self::Except(unwanted) => best.is_none() && kind != unwanted,
+            Self::UpTo(bound) => kind <= bound && best.is_none_or(|best| kind < best),
+        }
+    }
+
+    /// Whether no other message can be better.
+    #[inline]
+    pub(super) fn is_content(self, kind: i64) -> bool {
+        !matches!(self, Self::UpTo(_)) || kind == *KINDS.start()
+    }
+}

@@ -1,0 +1,242 @@
+//! Where a queue's messages stand. Nothing that is read here is trusted: places and lengths are checked.
+
+use super::selector::{KINDS, Message};
+use crate::primitive::Ordering::Relaxed;
+use crate::primitive::guarded;
+use crate::primitive::mortal::AtomicU64;
+pub(crate) use memory::Memory;
+
+/// Room for a message, or one. It is read and written by whoever holds the queue's lock.
+#[repr(C)]
+pub(crate) struct Slot {
+    /// The number of the message: a later one has a greater. 0: there is none, whatever else stands here.
+    pub(super) number: AtomicU64,
+    kind: AtomicU64,
+    length: Guarded,
+    /// The places of its neighbours among the messages; of a free slot, the next free one.
+    pub(super) previous: Guarded,
+    pub(super) next: Guarded,
+    _reserved: u32,
+}
+
+impl Slot {
+    #[cfg(loom)]
+    fn new() -> Self {
+        Slot {
+            number: AtomicU64::new(0),
+            kind: AtomicU64::new(0),
+            length: Guarded::new(),
+            previous: Guarded::new(),
+            next: Guarded::new(),
+            _reserved: 0,
+        }
+    }
+
+    /// Whether there is a message.
+    #[inline]
+    pub(super) fn is_taken(&self) -> bool {
+        // ORDERING: Relaxed; written by holders of the lock.
+        self.number.load(Relaxed) != 0
+    }
+}
+
+/// A number that is read and written by whoever holds the queue's lock. What the dead have left in it does not count.
+#[repr(transparent)]
+pub(crate) struct Guarded(guarded::AtomicU32);
+
+impl Guarded {
+    pub(super) fn new() -> Self {
+        Guarded(guarded::AtomicU32::new(0))
+    }
+
+    #[inline]
+    pub(super) fn get(&self) -> u32 {
+        // ORDERING: Relaxed, as below; the lock orders the accesses.
+        self.0.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn set(&self, value: u32) {
+        // ORDERING: as above.
+        self.0.store(value, Relaxed);
+    }
+}
+
+/// What stands in the memory cannot be: somebody has written there who should not.
+#[derive(Debug)]
+pub(crate) struct Nonsense;
+
+/// Where nothing is. Places count from one, so that zero bytes mean nowhere.
+pub(super) const NOWHERE: u32 = 0;
+
+/// All of a queue, as this process found them when it opened it.
+pub(crate) struct Slots {
+    memory: Memory,
+    count: u32,
+    room: usize,
+}
+
+impl Slots {
+    /// So many, each with room for so many bytes.
+    pub(crate) fn new(memory: Memory, count: u32, room: usize) -> Self {
+        Slots {
+            memory,
+            count,
+            room,
+        }
+    }
+
+    /// How many there are, which is also the last place.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The most bytes that a message may have.
+    #[cfg(not(loom))]
+    pub(super) fn room(&self) -> usize {
+        self.room
+    }
+
+    #[inline]
+    pub(super) fn at(&self, place: u32) -> Result<&Slot, Nonsense> {
+        let index = place.wrapping_sub(1);
+        match index < self.count {
+            true => Ok(self.memory.slot(index)),
+            false => Err(Nonsense),
+        }
+    }
+
+    /// Writes a message there, but for its number. It is not longer than there is room.
+    #[inline]
+    pub(super) fn write(&self, place: u32, kind: i64, bytes: &[u8]) -> Result<(), Nonsense> {
+        let slot = self.at(place)?;
+        assert!(bytes.len() <= self.room);
+        // ORDERING: Relaxed; whoever reads it holds the lock, and it does not count before the number is written.
+        slot.kind.store(kind.cast_unsigned(), Relaxed);
+        slot.length.set(bytes.len() as u32);
+        self.memory.write(place - 1, bytes);
+        Ok(())
+    }
+
+    /// What the message there says of itself.
+    #[inline]
+    pub(super) fn message(&self, place: u32) -> Result<Message, Nonsense> {
+        let slot = self.at(place)?;
+        // ORDERING: Relaxed; as in `write`.
+        let kind = slot.kind.load(Relaxed).cast_signed();
+        let length = slot.length.get() as usize;
+        match KINDS.contains(&kind) && length <= self.room {
+            true => Ok(Message { kind, length }),
+            false => Err(Nonsense),
+        }
+    }
+
+    /// Reads the first bytes of the message there, as many as it has.
+    #[inline]
+    pub(super) fn read(&self, place: u32, bytes: &mut [u8]) {
+        assert!(place.wrapping_sub(1) < self.count && bytes.len() <= self.room);
+        self.memory.read(place - 1, bytes);
+    }
+}
+
+#[cfg(not(loom))]
+mod memory {
+    use super::Slot;
+    use std::ptr::NonNull;
+
+    /// A cache line: no two slots share one.
+    const LINE: usize = 64;
+
+    /// Slots one after the other, each followed by its message's bytes.
+    pub(crate) struct Memory {
+        first: NonNull<u8>,
+        stride: usize,
+    }
+
+    impl Memory {
+        /// From one slot to the next, if there is memory for so much.
+        pub(crate) fn stride(room: usize) -> Option<usize> {
+            size_of::<Slot>()
+                .checked_add(room)?
+                .checked_next_multiple_of(LINE)
+        }
+
+        /// # Safety
+        /// There are as many slots as will be asked for, as long as this is used, at a distance that is
+        /// [`stride`](Self::stride)'s, and aligned as a slot.
+        pub(crate) unsafe fn new(first: NonNull<u8>, stride: usize) -> Self {
+            Memory { first, stride }
+        }
+
+        fn start(&self, index: u32) -> NonNull<u8> {
+            // SAFETY: there is a slot, as `new` was promised, and all who ask have checked the index.
+            unsafe { self.first.add(index as usize * self.stride) }
+        }
+
+        #[inline]
+        pub(super) fn slot(&self, index: u32) -> &Slot {
+            // SAFETY: there is one. It is atomic numbers, of which any are a slot.
+            unsafe { self.start(index).cast().as_ref() }
+        }
+
+        fn bytes(&self, index: u32) -> NonNull<u8> {
+            // SAFETY: they follow the slot.
+            unsafe { self.start(index).add(size_of::<Slot>()) }
+        }
+
+        #[inline]
+        pub(super) fn write(&self, index: u32, bytes: &[u8]) {
+            // SAFETY: the caller has checked that there is room, and nobody else reads or writes there.
+            unsafe {
+                NonNull::from(bytes)
+                    .cast()
+                    .copy_to_nonoverlapping(self.bytes(index), bytes.len())
+            };
+        }
+
+        #[inline]
+        pub(super) fn read(&self, index: u32, bytes: &mut [u8]) {
+            // SAFETY: as above.
+            unsafe {
+                self.bytes(index)
+                    .copy_to_nonoverlapping(NonNull::from(&mut *bytes).cast(), bytes.len())
+            };
+        }
+    }
+}
+
+#[cfg(loom)]
+mod memory {
+    use super::Slot;
+    use crate::primitive::Ordering::Relaxed;
+    use crate::primitive::mortal::AtomicU64;
+
+    /// Slots whose messages have at most eight bytes, which are written in one step.
+    pub(crate) struct Memory(Vec<(Slot, AtomicU64)>);
+
+    impl Memory {
+        pub(crate) fn new(count: u32) -> Self {
+            let slot = |_| (Slot::new(), AtomicU64::new(0));
+            Memory((0..count).map(slot).collect())
+        }
+
+        pub(super) fn slot(&self, index: u32) -> &Slot {
+            &self.0[index as usize].0
+        }
+
+        pub(super) fn write(&self, index: u32, bytes: &[u8]) {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            // ORDERING: Relaxed; bytes.
+            self.0[index as usize]
+                .1
+                .store(u64::from_le_bytes(word), Relaxed);
+        }
+
+        pub(super) fn read(&self, index: u32, bytes: &mut [u8]) {
+            // ORDERING: as above.
+            let word = self.0[index as usize].1.load(Relaxed).to_le_bytes();
+            bytes.copy_from_slice(&word[..bytes.len()]);
+        }
+    }
+}
