@@ -65,6 +65,11 @@ pub struct Condvar {
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
+    #[cfg(all(target_os = "linux", not(loom)))]
+    pub(crate) fn new(timed_out: bool) -> Self {
+        WaitTimeoutResult(timed_out)
+    }
+
     /// True if the time was up and nobody had notified this waiter; for the `wait_while` forms, true if the
     /// condition still held then.
     pub fn timed_out(self) -> bool {

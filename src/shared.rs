@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`SharedMemory`], [`Shared<T>`] | `shm_open`, `mmap` | its mapping goes; the name and the memory stay |
 //! | [`Mutex<T>`] | a robust `pthread_mutex_t` | whoever locks it next is told, and repairs the data or poisons it |
+//! | [`Condvar`] | a process-shared `pthread_cond_t` | nobody waits for it; who sleeps or notifies as it dies passes the notification on |
 //! | [`MessageQueue`] | `mq_open(3)`, `msgget(2)` | what it was sending is in the queue or not, what it was receiving is gone with it or not |
 //!
 //! # What is guaranteed
@@ -17,6 +18,8 @@
 //! | about to release a mutex | as above: the next owner may be told of a death though the data is complete |
 //! | asleep, waiting for a lock | the others do not notice |
 //! | woken, but not yet running | another one is woken in its place |
+//! | notifying one or all | nobody is notified, or whoever was to be |
+//! | woken by a notification, and waiting for the mutex again | it was notified; nobody else is in its place |
 //! | sending a message | it is in the queue, whole, or not at all |
 //! | receiving a message | it is in the queue still, or was received, and is gone |
 //! | creating memory by name | the name exists, with everything in it, or not at all |
@@ -40,6 +43,7 @@
 //! It needs Linux 5.16 (`futex_waitv`), and 6.2 or a stable kernel of 2022 or later for the promise about those who were woken
 //! ("futex: Resend potentially swallowed owner death notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 
+mod condvar;
 #[cfg(not(loom))]
 mod error;
 mod gate;
@@ -75,6 +79,7 @@ pub use message_queue::{Message, Selector};
 pub use shareable::{fingerprint, mix, mix_number};
 #[cfg(not(loom))]
 pub use {
+    condvar::Condvar,
     error::OpenError,
     lock_error::{LockError, TryLockError},
     memory::{Shared, SharedMemory},

@@ -1,12 +1,14 @@
 //! Models of what processes share: threads stand for processes, and are killed at any step
 //! (`src/primitive/modeled/mortal.rs`). They are compiled into the crate, whose innards they look at.
 
+mod condvar;
 mod gate;
 mod mutex;
 mod queue;
 
 /// Of all files in here.
-pub const MODELS: &[&[crate::Model]] = &[mutex::MODELS, gate::MODELS, queue::MODELS];
+pub const MODELS: &[&[crate::Model]] =
+    &[mutex::MODELS, gate::MODELS, queue::MODELS, condvar::MODELS];
 
 use crate::primitive::modeled::mortal::{holds_nothing, mortal, nobody_sleeps};
 use std::sync::Arc;

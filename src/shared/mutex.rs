@@ -116,7 +116,7 @@ impl<T> Mutex<T> {
 
     /// This thread has just locked it.
     #[inline]
-    fn guard(&self, me: Me, locked: Locked) -> LockResult<'_, T> {
+    pub(super) fn guard(&self, me: Me, locked: Locked) -> LockResult<'_, T> {
         let (mutex, owner) = (self, me);
         let guard = MutexGuard { mutex, owner };
         // ORDERING: Relaxed; written by owners only.
@@ -136,6 +136,11 @@ impl<T> Mutex<T> {
     /// This thread holds it, and has forgotten its guard.
     pub unsafe fn force_unlock(&self) {
         self.raw.unlock(Me::get());
+    }
+
+    /// Without data.
+    pub(super) fn raw(&self) -> &RawMutex {
+        &self.raw
     }
 
     /// The data, which this process has for itself.
@@ -164,6 +169,14 @@ impl<T> MutexGuard<'_, T> {
     fn owner(&self) -> Option<Me> {
         let me = Me::get();
         (me.id() == self.owner.id()).then_some(me)
+    }
+}
+
+impl<'a, T> MutexGuard<'a, T> {
+    /// The mutex, which stays locked, and the calling thread, if it is the owner.
+    pub(super) fn forget(self) -> (&'a Mutex<T>, Option<Me>) {
+        let this = ManuallyDrop::new(self);
+        (this.mutex, this.owner())
     }
 }
 

@@ -1,0 +1,190 @@
+//! The condition variable: waiters and notifiers, who are killed.
+
+use super::{mortal_process, process, share};
+use crate::deadline::Deadline;
+use crate::models;
+use crate::primitive::Ordering::Relaxed;
+use crate::primitive::mortal::AtomicU32;
+use crate::shared::condvar::raw::RawCondvar;
+use crate::shared::me::Me;
+use crate::shared::mutex::raw::RawMutex;
+use std::time::Duration;
+
+models! {
+    a_waiter_is_notified: any,
+    one_notification_each: 2,
+    two_waiters_are_notified_at_once: 2,
+    a_timed_waiter_leaves_no_trace: 2,
+    a_killed_notifier_keeps_nobody_waiting: 3 mortal,
+    a_killed_notifier_of_all_keeps_nobody_waiting: 2 mortal,
+    a_killed_waiter_is_no_hindrance: 2 mortal,
+    a_killed_sleeper_passes_its_notification_on: 2 mortal,
+}
+
+/// A number, for whose changes one waits.
+struct Board {
+    mutex: RawMutex,
+    changed: RawCondvar,
+    number: AtomicU32,
+}
+
+impl Board {
+    fn new() -> Self {
+        Board {
+            mutex: RawMutex::new(),
+            changed: RawCondvar::new(),
+            number: AtomicU32::new(0),
+        }
+    }
+
+    fn locked<R>(&self, then: impl FnOnce() -> R) -> R {
+        let me = Me::get();
+        self.mutex.lock(me, Deadline::NEVER).expect("no deadline");
+        let result = then();
+        self.mutex.unlock(me);
+        result
+    }
+
+    // ORDERING: Relaxed, in all that follow; the mutex orders it.
+    fn number(&self) -> u32 {
+        self.number.load(Relaxed)
+    }
+
+    fn add_one(&self) {
+        // ORDERING: as above.
+        self.locked(|| self.number.store(self.number() + 1, Relaxed));
+    }
+
+    /// Waits while there is nothing, and takes one.
+    fn take(&self) {
+        self.take_before(Deadline::NEVER);
+    }
+
+    fn take_before(&self, deadline: Deadline) -> bool {
+        self.locked(|| {
+            let mut timed_out = false;
+            while self.number() == 0 {
+                if timed_out {
+                    return false;
+                }
+                (_, timed_out) = self.changed.wait(Me::get(), &self.mutex, deadline);
+            }
+            // ORDERING: as above.
+            self.number.store(self.number() - 1, Relaxed);
+            true
+        })
+    }
+
+    /// Waits while there is nothing.
+    fn see(&self) {
+        self.locked(|| {
+            while self.number() == 0 {
+                self.changed.wait(Me::get(), &self.mutex, Deadline::NEVER);
+            }
+        });
+    }
+
+    fn notify_one(&self) {
+        self.changed.notify_one(Me::get());
+    }
+
+    fn notify_all(&self) {
+        self.changed.notify_all(Me::get());
+    }
+}
+
+fn a_waiter_is_notified() {
+    let board = share(Board::new());
+    let waiter = process(&board, Board::take);
+    board.add_one();
+    board.notify_one();
+    waiter.join().unwrap();
+}
+
+fn one_notification_each() {
+    let board = share(Board::new());
+    let waiters = [process(&board, Board::take), process(&board, Board::take)];
+    for _ in 0..2 {
+        board.add_one();
+        board.notify_one();
+    }
+    waiters.into_iter().for_each(|it| it.join().unwrap());
+}
+
+fn two_waiters_are_notified_at_once() {
+    let board = share(Board::new());
+    let waiters = [process(&board, Board::see), process(&board, Board::see)];
+    board.add_one();
+    board.notify_all();
+    waiters.into_iter().for_each(|it| it.join().unwrap());
+}
+
+fn a_timed_waiter_leaves_no_trace() {
+    let board = share(Board::new());
+    let timed = process(&board, |board| {
+        if board.take_before(Deadline::after(Duration::ZERO)) {
+            board.add_one();
+            board.notify_one();
+        }
+    });
+    let waiter = process(&board, Board::take);
+    board.add_one();
+    board.notify_one();
+    timed.join().unwrap();
+    waiter.join().unwrap();
+}
+
+/// It is killed after it has changed the number, at any step of the notification.
+fn a_killed_notifier_keeps_nobody_waiting() {
+    let board = share(Board::new());
+    let waiter = process(&board, Board::take);
+    board.add_one();
+    let notifier = mortal_process(&board, Board::notify_one);
+    if !notifier.join().unwrap() {
+        // For the case that it had not begun.
+        board.notify_one();
+    }
+    waiter.join().unwrap();
+}
+
+/// As above, with two who wait; what it has begun for one, it has begun for both.
+fn a_killed_notifier_of_all_keeps_nobody_waiting() {
+    let board = share(Board::new());
+    let waiters = [process(&board, Board::see), process(&board, Board::see)];
+    board.add_one();
+    let notifier = mortal_process(&board, Board::notify_all);
+    if !notifier.join().unwrap() && !board.changed.has_notified() {
+        board.notify_all();
+    }
+    waiters.into_iter().for_each(|it| it.join().unwrap());
+}
+
+/// It is killed anywhere in its wait: others wait and notify as ever.
+fn a_killed_waiter_is_no_hindrance() {
+    let board = share(Board::new());
+    let doomed = mortal_process(&board, Board::see);
+    let waiter = process(&board, Board::see);
+    board.add_one();
+    board.notify_all();
+    waiter.join().unwrap();
+    doomed.join().unwrap();
+}
+
+/// It is killed asleep, or as it is woken, or as it tells the other one. Or it lives, and is not the one who is woken.
+fn a_killed_sleeper_passes_its_notification_on() {
+    let board = share(Board::new());
+    let doomed = mortal_process(&board, |board| {
+        let nothing = || board.number() == 0;
+        if let Some(seen) = board.locked(|| nothing().then(|| board.changed.approach())) {
+            board.changed.sleep(Me::get(), seen, Deadline::NEVER);
+            board.notify_one();
+        }
+    });
+    let waiter = process(&board, Board::take);
+    board.add_one();
+    board.notify_one();
+    waiter.join().unwrap();
+    board.add_one();
+    board.notify_one();
+    doomed.join().unwrap();
+}

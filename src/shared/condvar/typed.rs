@@ -1,0 +1,190 @@
+//! The condition variable, as its users have it.
+
+use super::raw::RawCondvar;
+use crate::condvar::WaitTimeoutResult;
+use crate::deadline::Deadline;
+use crate::shared::me::Me;
+use crate::shared::mutex::{LockResult, MutexGuard};
+use crate::shared::shareable::{Shareable, fingerprint};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// A place to sleep until another process says that something has changed, with a [`Mutex`](super::Mutex) released meanwhile.
+///
+/// It belongs into the memory in which the mutex is. Forty bytes of zeros are one for which nobody waits.
+///
+/// **Waking up for nothing** is possible: ask again whether what you wait for has come, or let
+/// [`wait_while`](Self::wait_while) do that. A `notify_one` may wake more than one.
+///
+/// **Deaths.** A notifier that is killed has notified somebody or not; it keeps nobody waiting, and never waits itself. If a waiter is
+/// killed asleep, or as it is woken, another is woken in its place. If it is killed after that, while it takes the mutex again,
+/// it has been notified, as if it had died just after its wait. So where waiters may be killed, and each notification counts, let
+/// `notify_all` tell everybody. If somebody died while holding the mutex, a wait ends with what locking it would have given.
+///
+/// **Fairness.** None: any waiter may be the one.
+///
+/// **Memory ordering.** The mutex orders memory: change what is waited for while holding it. Notify with the mutex held or after
+/// releasing it; notifications order nothing.
+///
+/// # Panics
+/// Waiting with a guard that was inherited over a fork.
+///
+/// # Examples
+/// ```
+/// use anteroom::shared::{Condvar, Mutex, Shared};
+///
+/// anteroom::shareable! {
+///     struct Board {
+///         ready: Mutex<u32>,
+///         changed: Condvar,
+///     }
+/// }
+///
+/// let board = Shared::anonymous(Board {
+///     ready: Mutex::new(0),
+///     changed: Condvar::new(),
+/// })?;
+/// std::thread::scope(|s| {
+///     // Or another process, which has opened the same memory.
+///     s.spawn(|| {
+///         *board.ready.lock().unwrap() = 1;
+///         board.changed.notify_one();
+///     });
+///     let ready = board.ready.lock().unwrap();
+///     let ready = board.changed.wait_while(ready, |ready| *ready == 0).unwrap();
+///     assert_eq!(*ready, 1);
+/// });
+/// # Ok::<(), anteroom::shared::OpenError>(())
+/// ```
+#[repr(C)]
+pub struct Condvar {
+    raw: RawCondvar,
+}
+
+// SAFETY: numbers, of which any are a state: at worst one in which a waiter wakes up for nothing, or a notifier wakes nobody.
+unsafe impl Shareable for Condvar {
+    const FINGERPRINT: u64 = fingerprint("Condvar 1");
+}
+
+impl Condvar {
+    /// With nobody waiting.
+    pub const fn new() -> Self {
+        Condvar {
+            raw: RawCondvar::new(),
+        }
+    }
+
+    /// Releases the mutex, sleeps until notified, or for no time at all, and takes the mutex again.
+    ///
+    /// # Errors
+    /// As [`Mutex::lock`](super::Mutex::lock)'s.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<'a, T> {
+        self.wait_before(guard, Deadline::NEVER).0
+    }
+
+    /// As [`wait`](Self::wait), for at most `timeout` and the time to take the mutex again. Too long for an `Instant` is for ever.
+    pub fn wait_for<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        timeout: Duration,
+    ) -> (LockResult<'a, T>, WaitTimeoutResult) {
+        self.wait_before(guard, Deadline::after(timeout))
+    }
+
+    /// As [`wait_for`](Self::wait_for), until a point in time.
+    pub fn wait_until<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        deadline: Instant,
+    ) -> (LockResult<'a, T>, WaitTimeoutResult) {
+        self.wait_before(guard, Deadline::at(deadline))
+    }
+
+    /// Waits as long as `condition` says to. It is asked with the mutex held, before sleeping and after.
+    ///
+    /// # Errors
+    /// As [`Mutex::lock`](super::Mutex::lock)'s: then the condition is not asked.
+    pub fn wait_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        condition: impl FnMut(&mut T) -> bool,
+    ) -> LockResult<'a, T> {
+        self.wait_while_before(guard, condition, Deadline::NEVER).0
+    }
+
+    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out if the condition still held then.
+    pub fn wait_while_for<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        condition: impl FnMut(&mut T) -> bool,
+        timeout: Duration,
+    ) -> (LockResult<'a, T>, WaitTimeoutResult) {
+        self.wait_while_before(guard, condition, Deadline::after(timeout))
+    }
+
+    /// As [`wait_while_for`](Self::wait_while_for), until a point in time.
+    pub fn wait_while_until<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        condition: impl FnMut(&mut T) -> bool,
+        deadline: Instant,
+    ) -> (LockResult<'a, T>, WaitTimeoutResult) {
+        self.wait_while_before(guard, condition, Deadline::at(deadline))
+    }
+
+    fn wait_while_before<'a, T>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        mut condition: impl FnMut(&mut T) -> bool,
+        deadline: Deadline,
+    ) -> (LockResult<'a, T>, WaitTimeoutResult) {
+        let mut timed_out = false;
+        while condition(&mut guard) {
+            if timed_out {
+                return (Ok(guard), WaitTimeoutResult::new(true));
+            }
+            let (locked, result) = self.wait_before(guard, deadline);
+            timed_out = result.timed_out();
+            guard = match locked {
+                Ok(guard) => guard,
+                died => return (died, result),
+            };
+        }
+        (Ok(guard), WaitTimeoutResult::new(false))
+    }
+
+    fn wait_before<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        deadline: Deadline,
+    ) -> (LockResult<'a, T>, WaitTimeoutResult) {
+        let (mutex, owner) = guard.forget();
+        let me = owner.expect("shared::Condvar::wait: a child does not hold its parent's mutex");
+        let (locked, timed_out) = self.raw.wait(me, mutex.raw(), deadline);
+        (mutex.guard(me, locked), WaitTimeoutResult::new(timed_out))
+    }
+
+    /// Wakes one who waits, if there is one. With nobody waiting it is one load.
+    #[inline]
+    pub fn notify_one(&self) {
+        self.raw.notify_one(Me::get());
+    }
+
+    /// Wakes all who wait.
+    #[inline]
+    pub fn notify_all(&self) {
+        self.raw.notify_all(Me::get());
+    }
+}
+
+impl Default for Condvar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Condvar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condvar").finish_non_exhaustive()
+    }
+}
