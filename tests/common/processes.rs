@@ -2,6 +2,7 @@
 
 use anteroom::shared::{Shareable, Shared};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ pub(crate) struct Child {
 impl Child {
     /// Forks a child that runs `life` and exits: with 0, or 101 if that panics.
     pub(crate) fn fork(life: impl FnOnce()) -> Self {
+        say_panics_without_locks();
         // SAFETY: the child runs `life` and ends, and glibc lets it allocate.
         match unsafe { libc::fork() } {
             -1 => panic!("fork: {}", std::io::Error::last_os_error()),
@@ -28,8 +30,6 @@ impl Child {
                 // If the test itself is killed, so is the child.
                 // SAFETY: an option of this process.
                 unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-                // Without a backtrace: whoever was printing one when this was forked holds its lock for ever.
-                std::panic::set_hook(Box::new(|panic| eprintln!("in a child: {panic}")));
                 let end = catch_unwind(AssertUnwindSafe(life));
                 // SAFETY: ends this process, without its parent's destructors.
                 unsafe { libc::_exit(if end.is_ok() { 0 } else { 101 }) }
@@ -99,6 +99,19 @@ impl Drop for Child {
             self.reap(0);
         }
     }
+}
+
+/// A child has only the thread that forked it. What another one had locked just then, to print its backtrace, say, stays
+/// locked there for ever.
+fn say_panics_without_locks() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            let text = format!("process {}: {panic}\n", std::process::id());
+            // SAFETY: as many bytes as there are.
+            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        }));
+    });
 }
 
 /// Whether the process sleeps in the kernel.
