@@ -11,10 +11,10 @@ mod mutex;
 #[path = "../common/processes.rs"]
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
+mod queue;
 mod storm;
 mod trace;
 
-use anteroom::shared::Shareable;
 use trace::Scenario;
 
 /// Whether everything is to be tried.
@@ -22,7 +22,7 @@ fn all() -> bool {
     std::env::var("ANTEROOM_KILLS").is_ok_and(|kills| kills == "all")
 }
 
-fn kill_everywhere<T: Shareable>(scenarios: &[Scenario<T>]) {
+fn kill_everywhere<T>(scenarios: &[Scenario<T>]) {
     if !trace::is_permitted() {
         return eprintln!("ptrace is not permitted here: only the storms are run");
     }

@@ -1,8 +1,8 @@
 //! The mutex. Its data are two numbers, which should be equal whenever nobody holds it.
 
-use crate::processes::{Child, until_asleep};
+use crate::processes::{Child, shared, until_asleep};
 use crate::storm::{self, Storm};
-use crate::trace::Scenario;
+use crate::trace::{Common, Scenario};
 use anteroom::shared::{LockError, Mutex, MutexGuard, TryLockError};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -25,12 +25,12 @@ anteroom::shareable! {
     }
 }
 
-fn new() -> Board {
-    Board {
+fn new() -> Common<Board> {
+    Box::new(shared(Board {
         mutex: Mutex::new(Pair { one: 0, other: 0 }),
         deaths: AtomicU64::new(0),
         owners: AtomicU64::new(0),
-    }
+    }))
 }
 
 fn lock(board: &Board) -> MutexGuard<'_, Pair> {
@@ -180,7 +180,7 @@ fn a_storm_of_kills() {
 /// From the death of the owner until somebody who slept has the mutex.
 #[test]
 fn recovery_takes_no_time_worth_mentioning() {
-    let board = crate::processes::shared(new());
+    let board = new();
     let mut times = storm::Times::new();
     for _ in 0..if crate::all() { 2000 } else { 20 } {
         let owner = Child::fork(|| {

@@ -1,23 +1,28 @@
 //! Processes that do the same again and again, while one after the other is killed at random times.
 
 use crate::processes::{Child, shared};
-use anteroom::shared::{Shareable, Shared};
+use crate::trace::Common;
 use hdrhistogram::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-pub(crate) struct Storm<T> {
-    pub(crate) new: fn() -> T,
+pub(crate) struct Storm<T: 'static> {
+    pub(crate) new: fn() -> Common<T>,
     /// What each process does until it is killed.
     pub(crate) life: fn(&T),
     pub(crate) processes: usize,
 }
 
+/// How many processes are killed in a storm.
+pub(crate) fn kills() -> usize {
+    if crate::all() { 50_000 } else { 300 }
+}
+
 /// Kills and replaces processes, and returns what they shared when all are dead. Each must have come round at least once between
 /// its birth and its death, or be quick about it: else somebody hangs.
-pub(crate) fn rage<T: Shareable>(storm: Storm<T>) -> Shared<T> {
-    let kills = if crate::all() { 50_000 } else { 300 };
-    let it = shared((storm.new)());
+pub(crate) fn rage<T>(storm: Storm<T>) -> Common<T> {
+    let kills = kills();
+    let it = (storm.new)();
     let rounds = shared([const { AtomicU64::new(0) }; 32]);
     let fork = |place: usize| {
         Child::fork(|| {

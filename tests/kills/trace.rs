@@ -1,15 +1,30 @@
 //! A child that is run one machine instruction at a time, and killed after any of them.
 
 use crate::processes::{Child, is_asleep};
-use anteroom::shared::Shareable;
-use anteroom::shared::Shared;
+use std::ops::Deref;
 use std::ptr;
+
+/// What the processes of a scenario share: memory with a `T` in it, or a `T` that has its own.
+pub(crate) type Common<T> = Box<dyn Deref<Target = T>>;
+
+/// A `T` that shares by itself what is in it.
+pub(crate) fn own<T: 'static>(it: T) -> Common<T> {
+    struct Own<T>(T);
+    impl<T> Deref for Own<T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            &self.0
+        }
+    }
+    Box::new(Own(it))
+}
 
 /// What happens around the operation in which a process is killed.
 pub(crate) struct Scenario<T: 'static> {
     pub(crate) name: &'static str,
     /// What they share, as it is in the beginning.
-    pub(crate) new: fn() -> T,
+    pub(crate) new: fn() -> Common<T>,
     /// What the doomed process does before the operation.
     pub(crate) before: fn(&T),
     /// The operation, which is run in steps.
@@ -131,10 +146,10 @@ enum At {
     Asleep,
 }
 
-impl<T: Shareable> Scenario<T> {
+impl<T> Scenario<T> {
     /// Returns how many instructions it has made, if it came to the end.
     fn run(&self, at: At) -> Option<usize> {
-        let it = Shared::anonymous((self.new)()).unwrap();
+        let it = (self.new)();
         (self.hold)(&it);
         let doomed = Traced::fork(|| (self.before)(&it), || (self.operation)(&it));
         let others: Vec<_> = self
