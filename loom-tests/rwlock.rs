@@ -36,7 +36,7 @@ models! {
     a_downgrade_lets_in_more_than_a_batch: 1 impatient,
     a_reader_joins_an_upgradable_one_while_a_writer_is_awake: 1,
     a_downgrade_beside_two_writers_of_whom_one_is_awake: 1,
-    a_downgrade_beside_two_writers_of_whom_one_is_awake: 0 impatient,
+    a_downgrade_beside_two_writers_of_whom_one_is_awake: 1 impatient,
     a_downgrade_to_upgradable_lets_readers_in: 2,
     a_reader_behind_a_writer_joins_an_upgradable_one: 1,
     a_reader_behind_a_writer_joins_an_upgradable_one: 1 impatient,
