@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Args)]
 pub struct Options {
-    /// Only shows the bugs, after a look whether each still fits the code
+    /// Only shows the bugs, after a look whether each still fits the code, and whether its models exist
     #[arg(long)]
     list: bool,
     /// Only bugs whose name or file matches this
@@ -68,7 +68,6 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     let workshop = Workshop::of(mutants, files, source::root().join("target/planted"))?;
     let mut trial = Trial {
-        models: workshop.models()?,
         workshop,
         unbroken: HashMap::new(),
     };
@@ -86,7 +85,27 @@ fn read() -> Result<Vec<Bug>> {
     let Bugs { bug: bugs } = toml::from_str(&text)?;
     let names: BTreeSet<_> = bugs.iter().map(|bug| &bug.name).collect();
     ensure!(names.len() == bugs.len(), "two planted bugs have one name");
+    let known = models()?;
+    for model in bugs.iter().flat_map(|bug| &bug.models) {
+        ensure!(known.contains(model), "no model is called {model}");
+    }
     Ok(bugs)
+}
+
+/// What the models are called, by the lists at the heads of their files: a line there is `name: bound how`.
+fn models() -> Result<BTreeSet<String>> {
+    let line = Regex::new(r"(?m)^    (\w+): \w+((?: \w+)*),$")?;
+    let mut models = BTreeSet::new();
+    for (file, text) in source::below("loom-tests")? {
+        let module = file
+            .trim_start_matches("loom-tests/")
+            .trim_end_matches(".rs");
+        models.extend(line.captures_iter(&text).map(|line| {
+            let how = line[2].replace(' ', "_");
+            format!("{}::{}{how}", module.replace('/', "::"), &line[1])
+        }));
+    }
+    Ok(models)
 }
 
 impl Bug {
@@ -137,7 +156,6 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Tries models on bugs.
 struct Trial {
     workshop: Workshop,
-    models: Vec<String>,
     /// What a model does while nothing is broken.
     unbroken: HashMap<String, Record>,
 }
@@ -165,10 +183,6 @@ impl Trial {
 
     fn end(&mut self, id: usize, model: &str) -> Result<(End, Duration)> {
         if !self.unbroken.contains_key(model) {
-            ensure!(
-                self.models.iter().any(|it| it == model),
-                "no model is called {model}"
-            );
             let record = self.workshop.record(model, PATIENCE)?;
             ensure!(
                 record.ended,
