@@ -24,7 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn produce() -> Result<(), Box<dyn Error>> {
     let name = format!("anteroom-message-queue-{}", std::process::id());
     let queue = MessageQueue::create(&name, 4, 64)?;
-    let consumer = |role: &str| Command::new(env::current_exe()?).args([&name, role]).spawn();
+    let consumer = |role: &str| {
+        Command::new(env::current_exe()?)
+            .args([&name, role])
+            .spawn()
+    };
     let consumers = [consumer("urgent")?, consumer("ordinary")?];
 
     // Only four have room: the producer waits for the consumers.

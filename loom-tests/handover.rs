@@ -36,7 +36,7 @@ fn hands_over(owner: fn(&Locks, &dyn Fn(), &dyn Fn()), other: fn(&Locks)) {
     let locks = Common::new(Locks::default());
     let (thread, asleep) = (Cell::new(None), Cell::new(false));
     let wait = || {
-        thread.set(Some(locks.spawn(move |locks| other(locks))));
+        thread.set(Some(locks.spawn(other)));
         loom::thread::yield_now();
         asleep.set(sleepers() > 0);
     };

@@ -2,7 +2,7 @@
 //! or written by one, each after the other.
 
 use crate::model::{Common, models};
-use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, sleepers};
+use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 models! {

@@ -63,9 +63,6 @@ pub(crate) fn in_program_order() {
     // ORDERING: all accesses, of this thread only.
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
-/// Loom keeps a thread's accesses in order.
-#[cfg(all(anteroom_models, not(shuttle)))]
-pub(crate) fn in_program_order() {}
 
 /// Writes a `const fn`, which in a model is not `const`.
 macro_rules! const_fn {

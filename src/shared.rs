@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | [`SharedMemory`], [`Shared<T>`] | `shm_open`, `mmap` | its mapping goes; the name and the memory stay |
 //! | [`Mutex<T>`] | a robust `pthread_mutex_t` | whoever locks it next is told, and repairs the data or poisons it |
-//! | [`Condvar`] | a process-shared `pthread_cond_t` | nobody waits for it; who sleeps or notifies as it dies passes the notification on |
-//! | [`MessageQueue`] | `mq_open(3)`, `msgget(2)` | what it was sending is in the queue or not, what it was receiving is gone with it or not |
+//! | [`Condvar`] | a process-shared `pthread_cond_t` | a notification that a killed waiter got goes to another one |
+//! | [`MessageQueue`] | `mq_open`, `msgget` | each message was sent whole, or not; received, or not |
 //!
 //! # What is guaranteed
 //! A thread that ends while it holds something, or in the middle of any call, be it by `SIGKILL`, by `exec` or by its own end, counts as
@@ -22,6 +22,9 @@
 //! | woken by a notification, and waiting for the mutex again | it was notified; nobody else is in its place |
 //! | sending a message | it is in the queue, whole, or not at all |
 //! | receiving a message | it is in the queue still, or was received, and is gone |
+//! | sending a message | it is in the queue, whole, or not at all |
+//! | receiving a message | it is in the queue still, or gone with the dead |
+//! | notifying | some of those who wait have been woken, or none: they look for themselves |
 //! | creating memory by name | the name exists, with everything in it, or not at all |
 //!
 //! Nobody hangs, no lock has two owners, and nothing polls: the kernel wakes who has to know. (Each thread has a list of what it holds

@@ -11,8 +11,10 @@
 //!
 //! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc's lists.
 
+use crate::primitive::const_fn;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
-use crate::primitive::{Ordering::Relaxed, const_fn, in_program_order};
+#[cfg(not(loom))]
+use crate::primitive::{Ordering::Relaxed, in_program_order};
 
 use super::me::Me;
 #[cfg(loom)]

@@ -126,8 +126,9 @@ fn ask(request: libc::c_uint, pid: libc::pid_t) {
 
 /// Not `raise`, of which a thread cannot be sure to be its only one.
 fn stop() {
+    let this = std::process::id().cast_signed();
     // SAFETY: sends this process a signal.
-    unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
+    unsafe { libc::kill(this, libc::SIGSTOP) };
 }
 
 /// Whether this machine lets us trace our children.

@@ -115,6 +115,7 @@ macro_rules! atomics {
                 self.0.swap(value, order)
             }
 
+            #[allow(dead_code, reason = "one list for all widths")]
             pub(crate) fn compare_exchange(
                 &self,
                 current: $value,

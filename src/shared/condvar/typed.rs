@@ -9,7 +9,7 @@ use crate::shared::shareable::{Shareable, fingerprint};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A place to sleep until another process says that something has changed, with a [`Mutex`](super::Mutex) released meanwhile.
+/// A place to sleep until another process says that something has changed, with a [`Mutex`](super::super::Mutex) released meanwhile.
 ///
 /// It belongs into the memory in which the mutex is. Forty bytes of zeros are one for which nobody waits.
 ///
@@ -77,7 +77,7 @@ impl Condvar {
     /// Releases the mutex, sleeps until notified, or for no time at all, and takes the mutex again.
     ///
     /// # Errors
-    /// As [`Mutex::lock`](super::Mutex::lock)'s.
+    /// As [`Mutex::lock`](super::super::Mutex::lock)'s.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<'a, T> {
         self.wait_before(guard, Deadline::NEVER).0
     }
@@ -103,7 +103,7 @@ impl Condvar {
     /// Waits as long as `condition` says to. It is asked with the mutex held, before sleeping and after.
     ///
     /// # Errors
-    /// As [`Mutex::lock`](super::Mutex::lock)'s: then the condition is not asked.
+    /// As [`Mutex::lock`](super::super::Mutex::lock)'s: then the condition is not asked.
     pub fn wait_while<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,

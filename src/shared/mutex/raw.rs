@@ -175,6 +175,7 @@ impl RawMutex {
     }
 
     /// A word for whatever the mutex is part of, which only its owner writes.
+    #[cfg(not(loom))]
     #[inline]
     pub(crate) fn note(&self) -> &AtomicU32 {
         &self.entry.own[0]
