@@ -92,6 +92,20 @@ pub(crate) fn full() {
     crate::primitive::modeled::fence_seq_cst();
 }
 
+/// [`full`], right after a successful exchange or compare-exchange of any ordering, which on x86-64 is a full fence by itself.
+#[cfg(any(
+    all(target_os = "linux", not(loom)),
+    all(anteroom_models, not(shuttle))
+))]
+#[inline(always)]
+pub(crate) fn after_exchange() {
+    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    // ORDERING: the exchange's, which the compiler is not to undo.
+    std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+    #[cfg(any(not(target_arch = "x86_64"), loom, miri))]
+    full();
+}
+
 /// Stores with Release, and orders that before a sequentially consistent load that follows: one exchange, which is
 /// cheaper than a store and a fence.
 #[inline(always)]

@@ -48,6 +48,11 @@
 
 mod condvar;
 #[cfg(not(loom))]
+mod bells;
+#[cfg(loom)]
+#[path = "shared/modeled_bells.rs"]
+mod bells;
+#[cfg(not(loom))]
 mod error;
 mod gate;
 #[cfg(not(loom))]
@@ -71,7 +76,10 @@ mod mutex {
     pub(crate) mod raw;
 }
 #[cfg(not(loom))]
+mod pipe;
+#[cfg(not(loom))]
 mod region;
+mod ring;
 mod robust;
 #[cfg(not(loom))]
 mod shareable;
@@ -88,6 +96,7 @@ pub use {
     memory::{Shared, SharedMemory},
     message_queue::{MessageQueue, ReceiveError, SendError},
     mutex::{LockResult, Mutex, MutexGuard, OwnerDied, TryLockResult},
+    pipe::{PipeReader, PipeWriter, pipe},
     shareable::Shareable,
 };
 

@@ -5,10 +5,16 @@ mod condvar;
 mod gate;
 mod mutex;
 mod queue;
+mod ring;
 
 /// Of all files in here.
-pub const MODELS: &[&[crate::Model]] =
-    &[mutex::MODELS, gate::MODELS, queue::MODELS, condvar::MODELS];
+pub const MODELS: &[&[crate::Model]] = &[
+    mutex::MODELS,
+    gate::MODELS,
+    queue::MODELS,
+    condvar::MODELS,
+    ring::MODELS,
+];
 
 use crate::primitive::modeled::mortal::{holds_nothing, mortal, nobody_sleeps};
 use std::sync::Arc;

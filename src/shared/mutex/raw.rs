@@ -161,6 +161,12 @@ impl RawMutex {
         Entry::settle(me);
     }
 
+    /// Whether somebody holds it. If not, what its last owner wrote is seen.
+    pub(crate) fn is_held(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release of the last owner, or of the kernel on its behalf.
+        self.entry.word.load(Acquire) & OWNER != 0
+    }
+
     #[cold]
     fn wake(&self) {
         if kernel::wake(&self.entry.word, 1) == 0 {

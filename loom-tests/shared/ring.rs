@@ -1,0 +1,253 @@
+//! The ring, and the bells of those who write and read: who sleeps there, who is killed, and who is left.
+
+use super::{mortal_process, process, share};
+use crate::deadline::Deadline;
+use crate::models;
+use crate::shared::bells::Bells;
+use crate::shared::ring::{Amount, Ring, Stop};
+use loom::cell::UnsafeCell;
+use loom::thread::JoinHandle;
+use std::time::Duration;
+
+models! {
+    a_reader_gets_what_a_writer_writes: 3,
+    a_writer_waits_for_room: 3,
+    two_writers_beside_a_reader: 2,
+    two_readers_beside_a_writer: 2,
+    bytes_that_belong_together_stay_together: 2,
+    the_last_writer_leaves: 3,
+    the_last_reader_leaves: 3,
+    a_timed_reader_leaves_no_trace: 2,
+    a_killed_writer_leaves_no_reader_asleep: 2 mortal,
+    a_killed_reader_leaves_no_writer_asleep: 2 mortal,
+    a_killed_reader_leaves_no_reader_asleep: 2 mortal,
+    the_last_writer_is_killed: 2 mortal,
+    the_last_reader_is_killed: 2 mortal,
+}
+
+/// A pipe, with so many of each side as the model says.
+struct Pipe {
+    ring: Ring,
+    bytes: Vec<UnsafeCell<u8>>,
+    readers: Bells,
+    writers: Bells,
+}
+
+const FOREVER: Deadline = Deadline::NEVER;
+
+impl Pipe {
+    fn new(capacity: usize, readers: u32, writers: u32) -> Self {
+        let (readers, writers) = Bells::of(readers, writers);
+        Pipe {
+            ring: Ring::new(),
+            bytes: (0..capacity).map(|_| UnsafeCell::new(0)).collect(),
+            readers,
+            writers,
+        }
+    }
+
+    fn capacity(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn byte(&self, place: u64) -> &UnsafeCell<u8> {
+        &self.bytes[(place % self.capacity()) as usize]
+    }
+
+    fn write_before(&self, bytes: &[u8], deadline: Deadline) -> Result<u64, Stop> {
+        let most = bytes.len() as u64;
+        let amount = Amount { least: most, most };
+        let hand = self.ring.writer(self.capacity(), &self.writers);
+        hand.pass(amount, deadline, |place, count| {
+            assert_eq!(count, most);
+            for (place, byte) in (place..).zip(bytes) {
+                // SAFETY: loom checks it.
+                self.byte(place).with_mut(|at| unsafe { *at = *byte });
+            }
+        })
+    }
+
+    /// Reads one byte; nothing at the end of the file.
+    fn read_before(&self, deadline: Deadline) -> Result<u8, Stop> {
+        let mut read = 0;
+        let amount = Amount { least: 1, most: 1 };
+        let hand = self.ring.reader(self.capacity(), &self.readers);
+        hand.pass(amount, deadline, |place, _| {
+            // SAFETY: loom checks it.
+            read = self.byte(place).with(|at| unsafe { *at });
+        })?;
+        Ok(read)
+    }
+
+    fn write(&self, byte: u8) {
+        assert_eq!(self.write_before(&[byte], FOREVER), Ok(1));
+    }
+
+    fn read(&self) -> u8 {
+        self.read_before(FOREVER).expect("a writer is left")
+    }
+
+    fn reader_leaves(&self) {
+        self.readers.close();
+        self.ring.reader_left();
+    }
+
+    fn has_room(&self) -> bool {
+        self.write_before(&[0], Deadline::after(Duration::ZERO))
+            .is_ok()
+    }
+}
+
+fn a_reader_gets_what_a_writer_writes() {
+    let pipe = share(Pipe::new(2, 1, 1));
+    let writer = process(&pipe, |pipe| pipe.write(7));
+    assert_eq!(pipe.read(), 7);
+    writer.join().unwrap();
+}
+
+fn a_writer_waits_for_room() {
+    let pipe = share(Pipe::new(1, 1, 1));
+    pipe.write(1);
+    let writer = process(&pipe, |pipe| pipe.write(2));
+    assert_eq!(pipe.read(), 1);
+    assert_eq!(pipe.read(), 2);
+    writer.join().unwrap();
+}
+
+fn two_writers_beside_a_reader() {
+    let pipe = share(Pipe::new(1, 1, 2));
+    let writers = [1, 2].map(|byte| process(&pipe, move |pipe| pipe.write(byte)));
+    assert_eq!(pipe.read() + pipe.read(), 3);
+    writers.into_iter().for_each(|it| it.join().unwrap());
+}
+
+fn two_readers_beside_a_writer() {
+    let pipe = share(Pipe::new(1, 2, 1));
+    let readers = [(), ()].map(|()| process(&pipe, |pipe| assert!([1, 2].contains(&pipe.read()))));
+    pipe.write(1);
+    pipe.write(2);
+    readers.into_iter().for_each(|it| it.join().unwrap());
+}
+
+fn bytes_that_belong_together_stay_together() {
+    let pipe = share(Pipe::new(2, 1, 2));
+    let writers = [[1, 2], [3, 4]].map(|bytes| {
+        process(&pipe, move |pipe| {
+            assert_eq!(pipe.write_before(&bytes, FOREVER), Ok(2))
+        })
+    });
+    for _ in 0..2 {
+        let first = pipe.read();
+        assert!([1, 3].contains(&first));
+        assert_eq!(pipe.read(), first + 1);
+    }
+    writers.into_iter().for_each(|it| it.join().unwrap());
+}
+
+fn the_last_writer_leaves() {
+    let pipe = share(Pipe::new(2, 1, 1));
+    let writer = process(&pipe, |pipe| {
+        pipe.write(7);
+        pipe.writers.close();
+    });
+    assert_eq!(pipe.read(), 7);
+    assert_eq!(pipe.read_before(FOREVER), Err(Stop::Alone));
+    writer.join().unwrap();
+}
+
+/// A writer that waits is told, and so is one that finds room.
+fn the_last_reader_leaves() {
+    let pipe = share(Pipe::new(1, 1, 1));
+    let reader = process(&pipe, |pipe| {
+        assert_eq!(pipe.read(), 1);
+        pipe.reader_leaves();
+    });
+    pipe.write(1);
+    let second = pipe.write_before(&[2], FOREVER);
+    assert!([Ok(1), Err(Stop::Alone)].contains(&second));
+    reader.join().unwrap();
+    for _ in 0..2 {
+        assert_eq!(pipe.write_before(&[3], FOREVER), Err(Stop::Alone));
+    }
+}
+
+fn a_timed_reader_leaves_no_trace() {
+    let pipe = share(Pipe::new(2, 2, 1));
+    let timed = process(&pipe, |pipe| {
+        match pipe.read_before(Deadline::after(Duration::ZERO)) {
+            Ok(byte) => pipe.write(byte),
+            Err(stop) => assert_eq!(stop, Stop::TimedOut),
+        }
+    });
+    let reader = process(&pipe, |pipe| assert_eq!(pipe.read(), 7));
+    pipe.write(7);
+    timed.join().unwrap();
+    reader.join().unwrap();
+}
+
+/// Joins a writer of one byte that may have been killed. If it has written nothing, somebody else does so. Who is left writes
+/// nothing unless nobody has: a reader that sleeps beside what the dead has written sleeps for ever.
+fn make_up_for(pipe: &Pipe, doomed: JoinHandle<bool>) {
+    doomed.join().unwrap();
+    if pipe.ring.written() == 0 {
+        pipe.write(7);
+    }
+}
+
+fn a_killed_writer_leaves_no_reader_asleep() {
+    let pipe = share(Pipe::new(2, 1, 2));
+    let reader = process(&pipe, |pipe| assert_eq!(pipe.read(), 7));
+    let doomed = mortal_process(&pipe, |pipe| pipe.write(7));
+    make_up_for(&pipe, doomed);
+    reader.join().unwrap();
+}
+
+fn a_killed_reader_leaves_no_writer_asleep() {
+    let pipe = share(Pipe::new(1, 2, 1));
+    pipe.write(1);
+    let writer = process(&pipe, |pipe| pipe.write(2));
+    let doomed = mortal_process(&pipe, |pipe| _ = pipe.read());
+    doomed.join().unwrap();
+    if pipe.ring.read() == 0 {
+        assert_eq!(pipe.read(), 1);
+    }
+    writer.join().unwrap();
+}
+
+/// Two readers wait for two bytes; one of them is killed, maybe with a byte.
+fn a_killed_reader_leaves_no_reader_asleep() {
+    let pipe = share(Pipe::new(2, 2, 1));
+    let doomed = mortal_process(&pipe, |pipe| _ = pipe.read());
+    let reader = process(&pipe, |pipe| _ = pipe.read());
+    assert_eq!(pipe.write_before(&[1, 2], FOREVER), Ok(2));
+    reader.join().unwrap();
+    doomed.join().unwrap();
+}
+
+fn the_last_writer_is_killed() {
+    let pipe = share(Pipe::new(2, 1, 1));
+    let reader = process(&pipe, |pipe| match pipe.read_before(FOREVER) {
+        Ok(byte) => assert_eq!((byte, pipe.read_before(FOREVER)), (7, Err(Stop::Alone))),
+        Err(stop) => assert_eq!((stop, pipe.ring.written()), (Stop::Alone, 0)),
+    });
+    let doomed = mortal_process(&pipe, |pipe| pipe.write(7));
+    doomed.join().unwrap();
+    pipe.writers.close();
+    reader.join().unwrap();
+}
+
+fn the_last_reader_is_killed() {
+    let pipe = share(Pipe::new(1, 1, 1));
+    pipe.write(1);
+    let writer = process(&pipe, |pipe| {
+        let mut written = 0;
+        while pipe.write_before(&[2], FOREVER).is_ok() {
+            written += 1;
+        }
+        assert!(written <= 2, "it reads once");
+    });
+    let doomed = mortal_process(&pipe, |pipe| _ = pipe.read());
+    doomed.join().unwrap();
+    pipe.readers.close();
+    writer.join().unwrap();
+}

@@ -1,0 +1,81 @@
+//! Bells in a model: words of the modelled kernel, on which sleepers wait. As the kernel's, but whoever dies or leaves has
+//! to be [closed](Bells::close) by whoever saw that.
+
+use super::kernel;
+use super::ring::Heard;
+use crate::deadline::Deadline;
+use crate::primitive::Ordering::{Acquire, Relaxed};
+use crate::primitive::mortal::AtomicU32;
+use std::sync::Arc;
+use std::sync::atomic;
+
+struct Bell {
+    rung: AtomicU32,
+    is_hung_up: AtomicU32,
+    /// How many could ring it. Not a part of the model's state: who closes changes it together with `is_hung_up`.
+    ringers: atomic::AtomicU32,
+}
+
+impl Bell {
+    fn new(ringers: u32) -> Arc<Self> {
+        Arc::new(Bell {
+            rung: AtomicU32::new(0),
+            is_hung_up: AtomicU32::new(0),
+            ringers: atomic::AtomicU32::new(ringers),
+        })
+    }
+}
+
+/// What those on a side hold.
+#[derive(Clone)]
+pub(super) struct Bells {
+    own: Arc<Bell>,
+    other: Arc<Bell>,
+}
+
+impl Bells {
+    /// Those of readers and of writers, so many.
+    pub(super) fn of(readers: u32, writers: u32) -> (Self, Self) {
+        let (news, room) = (Bell::new(writers), Bell::new(readers));
+        let reader = Bells {
+            own: news.clone(),
+            other: room.clone(),
+        };
+        let writer = Bells {
+            own: room,
+            other: news,
+        };
+        (reader, writer)
+    }
+
+    /// One of this side is gone.
+    pub(super) fn close(&self) {
+        // ORDERING: Relaxed; threads of a model run one at a time, and there is no step between this and the next line.
+        if self.other.ringers.fetch_sub(1, atomic::Ordering::Relaxed) == 1 {
+            kernel::add_one_and_wake(&self.other.is_hung_up, usize::MAX);
+        }
+    }
+
+    pub(super) fn ring(&self) {
+        kernel::add_one_and_wake(&self.other.rung, usize::MAX);
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        // ORDERING: Acquire; the kernel closes what the dead had open after their last store.
+        self.own.is_hung_up.load(Acquire) != 0
+    }
+
+    pub(super) fn wait(&self, deadline: Deadline) -> Heard {
+        let (rung, is_hung_up) = (&self.own.rung, &self.own.is_hung_up);
+        let woken = kernel::wait(&[(rung, 0), (is_hung_up, 0)], deadline);
+        // As poll(2) says both at once.
+        let is_alone = self.is_alone();
+        // ORDERING: Relaxed; a sleeper looks at the ring again, whatever it sees here.
+        rung.swap(0, Relaxed);
+        match (is_alone, woken) {
+            (true, _) => Heard::Nobody,
+            (false, true) => Heard::Bell,
+            (false, false) => Heard::Deadline,
+        }
+    }
+}

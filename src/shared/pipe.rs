@@ -1,0 +1,365 @@
+//! A pipe between processes: types, over the [ring](super::ring).
+
+use super::bells::Bells;
+use super::error::OpenError;
+use super::region::{Payload, Region};
+use super::ring::{Amount, Ring, Stop};
+use super::shareable::fingerprint;
+use crate::deadline::Deadline;
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// As many bytes as are never torn apart, as POSIX promises of `PIPE_BUF`.
+const ATOMIC: usize = 4096;
+
+/// As many bytes as are copied in one turn, so that the other side can copy the ones before meanwhile.
+const PIECE: usize = 16 * 1024;
+
+/// Creates a pipe of so many bytes, for this process and the children that it forks.
+///
+/// As with `pipe(2)`, after a fork both processes have both ends, and each drops the one that it does not use: a reader that
+/// keeps a writing end never sees the end of the file.
+///
+/// # Errors
+/// [`InvalidInput`](ErrorKind::InvalidInput) if the capacity is 0, or more than an address space holds; or the system's, which
+/// lets a process have so many descriptors only: an end takes three.
+///
+/// # Examples
+/// ```
+/// use std::io::{Read, Write};
+///
+/// let (mut reader, mut writer) = anteroom::shared::pipe(1)?;
+/// std::thread::spawn(move || writer.write_all(b"one byte after the other"));
+/// let mut text = String::new();
+/// reader.read_to_string(&mut text)?;
+/// assert_eq!(text, "one byte after the other");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn pipe(capacity: usize) -> io::Result<(PipeReader, PipeWriter)> {
+    let payload = Payload {
+        fingerprint: fingerprint("pipe"),
+        align: align_of::<Ring>(),
+        size: None,
+    };
+    let size = size_of::<Ring>()
+        .checked_add(capacity)
+        .filter(|_| capacity > 0)
+        .ok_or(OpenError::SizeOutOfRange)?;
+    let region = Region::anonymous(payload, size, Memory::make_ring(0))?;
+    let memory = Arc::new(Memory::new(region, 0));
+    let (readers, writers) = Bells::pair()?;
+    Ok((
+        PipeReader::new(readers, memory.clone()),
+        PipeWriter::new(writers, memory),
+    ))
+}
+
+/// A ring and its bytes, behind whatever else the region has.
+pub(super) struct Memory {
+    region: Region,
+    /// From the start of its payload.
+    ring: usize,
+}
+
+impl Memory {
+    /// So many bytes of the payload come before the ring, and what comes after it are the bytes.
+    pub(super) fn new(region: Region, ring: usize) -> Self {
+        assert!(region.size() > ring + size_of::<Ring>(), "no bytes");
+        Memory { region, ring }
+    }
+
+    /// For a new region.
+    pub(super) fn make_ring(before: usize) -> impl Fn(NonNull<u8>) {
+        // SAFETY: the payload is aligned as a ring, as `before` is, and large enough.
+        move |payload| unsafe { payload.byte_add(before).cast().write(Ring::new()) }
+    }
+
+    #[inline]
+    pub(super) fn payload(&self) -> NonNull<u8> {
+        self.region.payload()
+    }
+
+    #[inline]
+    pub(super) fn ring(&self) -> &Ring {
+        // SAFETY: within the region, which is mapped as long as this is borrowed; a ring is numbers.
+        unsafe { self.payload().byte_add(self.ring).cast().as_ref() }
+    }
+
+    /// How many bytes the ring has.
+    #[inline]
+    fn capacity(&self) -> usize {
+        self.region.size() - self.ring - size_of::<Ring>()
+    }
+
+    /// Where the bytes are from this place on, in two parts: how many, and where.
+    #[inline]
+    fn parts(&self, place: u64, count: usize) -> [(NonNull<u8>, usize); 2] {
+        let (capacity, offset) = (self.capacity(), self.ring + size_of::<Ring>());
+        let start = (place % capacity as u64) as usize;
+        let first = count.min(capacity - start);
+        // SAFETY: within the region, as is what comes after it.
+        let bytes = unsafe { self.payload().byte_add(offset) };
+        // SAFETY: the start is within the bytes.
+        let from_start = unsafe { bytes.byte_add(start) };
+        [(from_start, first), (bytes, count - first)]
+    }
+}
+
+/// One side of a pipe, open in this process. Dropped in this order.
+struct End {
+    bells: Bells,
+    memory: Goodbye,
+}
+
+/// What is left to be done when the descriptors are closed.
+struct Goodbye {
+    memory: Arc<Memory>,
+    is_reader: bool,
+}
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        if self.is_reader {
+            self.memory.ring().reader_left();
+        }
+    }
+}
+
+impl End {
+    fn new(bells: Bells, memory: Arc<Memory>, is_reader: bool) -> Arc<Self> {
+        let memory = Goodbye { memory, is_reader };
+        Arc::new(End { bells, memory })
+    }
+
+    #[inline]
+    fn memory(&self) -> &Memory {
+        &self.memory.memory
+    }
+}
+
+/// How long a call waits, and what it says when that is over.
+#[derive(Clone, Copy)]
+enum Patience {
+    Forever,
+    Until(Deadline),
+    None,
+}
+
+impl Patience {
+    #[inline]
+    fn deadline(self) -> Deadline {
+        match self {
+            Patience::Forever => Deadline::NEVER,
+            Patience::Until(deadline) => deadline,
+            Patience::None => Deadline::after(Duration::ZERO),
+        }
+    }
+
+    #[cold]
+    fn error(self, stop: Stop) -> io::Error {
+        let (kind, text) = match (stop, self) {
+            (Stop::Alone, _) => (ErrorKind::BrokenPipe, "nobody reads from the pipe"),
+            (Stop::Damaged, _) => (ErrorKind::InvalidData, "the pipe's memory is damaged"),
+            (Stop::TimedOut, Patience::None) => (ErrorKind::WouldBlock, "the call would wait"),
+            (Stop::TimedOut, _) => (ErrorKind::TimedOut, "the call has waited for too long"),
+        };
+        io::Error::new(kind, text)
+    }
+}
+
+/// The end of a [`pipe`] or a [`Fifo`](super::Fifo) from which bytes are read.
+///
+/// Reading waits until there is a byte, and returns 0, which is the *end of the file*, when the pipe is empty and no writer is
+/// left: all have dropped their ends, or have exited, or were killed. (A FIFO may have new writers later, and
+/// then has bytes again.) Any number of threads and processes may read; each byte goes to one of them.
+///
+/// **Deaths.** A reader that is killed while it reads has taken either all the bytes of that call with it or none; the others go
+/// on. What a killed writer had written completely is read; what it was writing never was written.
+///
+/// **Signals** do not end a call.
+///
+/// A clone is the same end: it is closed when its last clone is dropped.
+#[derive(Clone)]
+pub struct PipeReader(Arc<End>);
+
+impl PipeReader {
+    pub(super) fn new(bells: Bells, memory: Arc<Memory>) -> Self {
+        PipeReader(End::new(bells, memory, true))
+    }
+
+    /// Reads what is there, without waiting.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if the pipe is empty, and it is not the end;
+    /// [`InvalidData`](ErrorKind::InvalidData) if its memory is damaged.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_with(buffer, Patience::None)
+    }
+
+    /// Reads as soon as there is something, if that is within this time.
+    ///
+    /// # Errors
+    /// [`TimedOut`](ErrorKind::TimedOut) if it was not; else as [`try_read`](Self::try_read)'s.
+    pub fn try_read_for(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        self.read_with(buffer, Patience::Until(Deadline::after(timeout)))
+    }
+
+    #[inline]
+    fn read_with(&self, buffer: &mut [u8], patience: Patience) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let memory = self.0.memory();
+        let amount = Amount {
+            least: 1,
+            most: buffer.len().min(PIECE) as u64,
+        };
+        let hand = memory
+            .ring()
+            .reader(memory.capacity() as u64, &self.0.bells);
+        let passed = hand.pass(amount, patience.deadline(), |place, count| {
+            let [(one, first), (two, rest)] = memory.parts(place, count as usize);
+            let (start, end) = buffer.split_at_mut(first);
+            // SAFETY: it is a reader's turn, so nobody writes there; `parts` says that they are in the ring.
+            unsafe { one.copy_to_nonoverlapping(NonNull::from(start).cast(), first) };
+            // SAFETY: as above; they are no more than the buffer takes.
+            unsafe { two.copy_to_nonoverlapping(NonNull::from(end).cast(), rest) };
+        });
+        match passed {
+            Ok(count) => Ok(count as usize),
+            Err(Stop::Alone) => Ok(0),
+            Err(stop) => Err(patience.error(stop)),
+        }
+    }
+}
+
+impl Read for &PipeReader {
+    #[inline]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_with(buffer, Patience::Forever)
+    }
+}
+
+impl Read for PipeReader {
+    #[inline]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buffer)
+    }
+}
+
+/// The end of a [`pipe`] or a [`Fifo`](super::Fifo) to which bytes are written.
+///
+/// Writing waits until there is room. Up to 4096 bytes (or the capacity, if that is less) are written as a whole, in one piece that no other
+/// writer's bytes come between; more go in pieces, so [`write`](Write::write) may return less than it was given.
+///
+/// Any number of threads and processes may write. If no reader is left, writing is an error,
+/// [`BrokenPipe`](ErrorKind::BrokenPipe), and never a `SIGPIPE`. If the last one was killed, rather than that it dropped its end, and was not
+/// waiting for bytes just then, then up to 4096 bytes may be written before a writer notices. [`flush`](Write::flush) always does.
+///
+/// **Deaths.** What a writer was writing when it was killed is not written, but for the pieces before. It leaves nothing half done.
+///
+/// **Signals** do not end a call.
+///
+/// A clone is the same end: it is closed when its last clone is dropped.
+#[derive(Clone)]
+pub struct PipeWriter(Arc<End>);
+
+impl PipeWriter {
+    pub(super) fn new(bells: Bells, memory: Arc<Memory>) -> Self {
+        PipeWriter(End::new(bells, memory, false))
+    }
+
+    /// Writes what there is room for, without waiting: up to 4096 bytes (or the capacity) all or nothing.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room; [`BrokenPipe`](ErrorKind::BrokenPipe) if no reader is left;
+    /// [`InvalidData`](ErrorKind::InvalidData) if the pipe's memory is damaged.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_with(bytes, Patience::None)
+    }
+
+    /// Writes as soon as there is room, if that is within this time.
+    ///
+    /// # Errors
+    /// [`TimedOut`](ErrorKind::TimedOut) if it was not; else as [`try_write`](Self::try_write)'s.
+    pub fn try_write_for(&self, bytes: &[u8], timeout: Duration) -> io::Result<usize> {
+        self.write_with(bytes, Patience::Until(Deadline::after(timeout)))
+    }
+
+    #[inline]
+    fn write_with(&self, bytes: &[u8], patience: Patience) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let memory = self.0.memory();
+        let atomic = ATOMIC.min(memory.capacity());
+        let amount = Amount {
+            least: match patience {
+                // Whoever is going to wait for more anyway waits for what is worth a turn.
+                Patience::Forever => bytes.len().min(atomic) as u64,
+                _ if bytes.len() <= atomic => bytes.len() as u64,
+                _ => 1,
+            },
+            most: bytes.len().min(PIECE) as u64,
+        };
+        let hand = memory
+            .ring()
+            .writer(memory.capacity() as u64, &self.0.bells);
+        let passed = hand.pass(amount, patience.deadline(), |place, count| {
+            let [(one, first), (two, rest)] = memory.parts(place, count as usize);
+            let (start, end) = bytes.split_at(first);
+            // SAFETY: it is a writer's turn, so nobody else writes or reads there; `parts` says that they are in the ring.
+            unsafe { one.copy_from_nonoverlapping(NonNull::from(start).cast(), first) };
+            // SAFETY: as above; they are no more than there are.
+            unsafe { two.copy_from_nonoverlapping(NonNull::from(end).cast(), rest) };
+        });
+        match passed {
+            Ok(count) => Ok(count as usize),
+            Err(stop) => Err(patience.error(stop)),
+        }
+    }
+}
+
+impl Write for &PipeWriter {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_with(bytes, Patience::Forever)
+    }
+
+    /// Asks whether anybody is left to read what was written.
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.bells.is_alone() {
+            true => Err(Patience::Forever.error(Stop::Alone)),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Write for PipeWriter {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self).flush()
+    }
+}
+
+macro_rules! debug {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let capacity = self.0.memory().capacity();
+                f.debug_struct(stringify!($name))
+                    .field("capacity", &capacity)
+                    .finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+debug!(PipeReader, PipeWriter);

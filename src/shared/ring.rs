@@ -1,0 +1,395 @@
+//! A ring of bytes between processes: those who write and those who read take turns at its two ends.
+//!
+//! Each side has a *place*: how many bytes it has written, or read, since the beginning; it never comes round. The bytes
+//! between the two places are to be read, and as many more as the capacity allows may be written. So both sides do the same: a
+//! writer is a reader of room, ahead of the readers by the capacity. One who *passes* bytes
+//! 1. takes the turn of its side, a robust mutex that nobody holds while it sleeps;
+//! 2. looks whether somebody on the other side *waits* for what it is about to do, and if so rings;
+//! 3. copies bytes, to or from the ring;
+//! 4. stores its side's new place, and gives the turn back.
+//!
+//! **Deaths.** Who is killed before the fourth step has passed nothing, and after it all: no bytes are torn, and nobody has to
+//! repair anything.
+//!
+//! **Sleeping.** A thread must notice both that there is something for it and that nobody is left who could ever bring it. Only
+//! the kernel knows the latter, of descriptors, and it does not let a thread wait for a descriptor and for a word in memory at
+//! once. So both sides sleep on descriptors ([`bells`](super::bells)). One of each side does: the one that has the *sleeper's*
+//! mutex, for which the others wait.
+//!
+//! **Ringing comes before the place is stored.** If it came after, whoever is killed in between would leave a sleeper with bytes that
+//! it does not know of, and if another writer lives and writes nothing, for ever. As it is, the sleeper may be woken too
+//! early, or find nobody who would wake it though somebody is about to store. So before it sleeps it
+//! 1. says that it waits; a fence, which pairs with that of whoever takes a turn;
+//! 2. looks whether somebody on the other side has the turn. That one may have looked before. It will be done soon, or is dead, which
+//!    its mutex tells: wait for that, and begin again;
+//! 3. looks whether there is something for it;
+//! 4. looks whether it still says that it waits. If not, somebody rang, took the word back, and was killed before it stored: begin
+//!    again. (A model found this: `a_killed_writer_leaves_no_reader_asleep`.)
+//!
+//! Whoever takes the turn later sees the word, and rings.
+//!
+//! **Leaving.** A sleeper is told by the kernel at once that it is alone. But a writer that finds room does not ask the kernel, which would
+//! cost more than the write. It asks when a reader waits, when a reader has said that it leaves, and else every [`ASK`] bytes.
+
+use super::bells::Bells;
+use super::me::Me;
+use super::mutex::raw::RawMutex;
+use crate::deadline::Deadline;
+use crate::fence;
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::const_fn;
+use crate::primitive::mortal::{AtomicU32, AtomicU64};
+use crate::spin::Spin;
+
+/// Keeps what different sides write off each other's cache lines, and off their neighbours, which processors fetch along.
+#[repr(C, align(128))]
+struct Apart<T>(T);
+
+/// Those who write, or those who read. All zeros are one that has done nothing yet.
+#[repr(C)]
+struct Side {
+    turn: Apart<Turn>,
+    place: Apart<AtomicU64>,
+    /// What the other side is to know: [`WAITING`], [`LEFT`].
+    calls: Apart<AtomicU32>,
+    sleeper: RawMutex,
+}
+
+#[repr(C)]
+struct Turn {
+    mutex: RawMutex,
+    /// The other side's place, as this one last saw it.
+    seen: AtomicU64,
+}
+
+/// One of this side is asleep, or about to be.
+const WAITING: u32 = 1;
+/// One of this side has gone, and may have been the last. A hint: who is killed does not say so.
+const LEFT: u32 = 2;
+
+/// How many bytes are written at most after the last reader was killed.
+const ASK: u64 = 4096;
+
+#[repr(C)]
+pub(super) struct Ring {
+    readers: Side,
+    writers: Side,
+}
+
+/// Why nothing was passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stop {
+    /// Nobody has the other side open.
+    Alone,
+    /// The deadline passed.
+    TimedOut,
+    /// The places contradict each other.
+    Damaged,
+}
+
+/// What a sleeper wakes up with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Heard {
+    /// Its bell, or nothing: it is to look again.
+    Bell,
+    /// That nobody is left who could ring it.
+    Nobody,
+    /// That the deadline passed.
+    Deadline,
+}
+
+/// How many bytes are to be passed at once.
+#[derive(Clone, Copy)]
+pub(super) struct Amount {
+    /// One, or more if they must not come in pieces.
+    pub(super) least: u64,
+    pub(super) most: u64,
+}
+
+/// One thread, on one side.
+pub(super) struct Hand<'a> {
+    me: Me,
+    own: &'a Side,
+    other: &'a Side,
+    bells: &'a Bells,
+    capacity: u64,
+    /// How far this side may be ahead of the other: the capacity for writers, nothing for readers.
+    lead: u64,
+}
+
+impl Side {
+    const_fn! {
+        const fn new() -> Self {
+            Side {
+                turn: Apart(Turn {
+                    mutex: RawMutex::new(),
+                    seen: AtomicU64::new(0),
+                }),
+                place: Apart(AtomicU64::new(0)),
+                calls: Apart(AtomicU32::new(0)),
+                sleeper: RawMutex::new(),
+            }
+        }
+    }
+}
+
+impl Ring {
+    const_fn! {
+        /// Empty.
+        pub(super) const fn new() -> Self {
+            Ring { readers: Side::new(), writers: Side::new() }
+        }
+    }
+
+    /// For the calling thread. The capacity is this process's own knowledge, and not read from the memory.
+    #[inline]
+    pub(super) fn reader<'a>(&'a self, capacity: u64, bells: &'a Bells) -> Hand<'a> {
+        Hand {
+            me: Me::get(),
+            own: &self.readers,
+            other: &self.writers,
+            bells,
+            capacity,
+            lead: 0,
+        }
+    }
+
+    /// As [`reader`](Self::reader).
+    #[inline]
+    pub(super) fn writer<'a>(&'a self, capacity: u64, bells: &'a Bells) -> Hand<'a> {
+        Hand {
+            me: Me::get(),
+            own: &self.writers,
+            other: &self.readers,
+            bells,
+            capacity,
+            lead: capacity,
+        }
+    }
+
+    /// A reader has closed its descriptors, and may have been the last.
+    pub(super) fn reader_left(&self) {
+        // ORDERING: Relaxed; a hint. It comes after the closing, which a writer who sees it will see, since both are the kernel's.
+        self.readers.calls.0.fetch_or(LEFT, Relaxed);
+    }
+
+    /// How many bytes have been written. For models.
+    #[cfg(loom)]
+    pub(super) fn written(&self) -> u64 {
+        // ORDERING: Relaxed; whoever asks has waited for those who write.
+        self.writers.place.0.load(Relaxed)
+    }
+
+    /// How many bytes have been read. For models.
+    #[cfg(loom)]
+    pub(super) fn read(&self) -> u64 {
+        // ORDERING: as above.
+        self.readers.place.0.load(Relaxed)
+    }
+
+    /// Forgets the bytes that nobody has read. Nobody has either side open.
+    #[cfg(not(loom))]
+    pub(super) fn discard(&self) {
+        // ORDERING: Relaxed; whoever opens the ring next does so after this, under a lock.
+        let place = self.writers.place.0.load(Relaxed);
+        // ORDERING: as above.
+        self.readers.place.0.store(place, Relaxed);
+    }
+}
+
+impl Hand<'_> {
+    /// Passes so many bytes: `copy` gets how many have been passed before, and how many it is to copy now. Waits until there are
+    /// enough, or the deadline passes.
+    #[inline]
+    pub(super) fn pass(
+        &self,
+        amount: Amount,
+        deadline: Deadline,
+        mut copy: impl FnMut(u64, u64),
+    ) -> Result<u64, Stop> {
+        match self.attempt(amount, deadline, &mut copy)? {
+            Some(count) => Ok(count),
+            None => self.wait(amount, deadline, &mut copy),
+        }
+    }
+
+    /// Passes something if there is enough now.
+    #[inline]
+    fn attempt(
+        &self,
+        amount: Amount,
+        deadline: Deadline,
+        copy: &mut impl FnMut(u64, u64),
+    ) -> Result<Option<u64>, Stop> {
+        // It does not matter whether the last one died: there is nothing to repair.
+        let turn = &self.own.turn.0;
+        turn.mutex.lock(self.me, deadline).ok_or(Stop::TimedOut)?;
+        let passed = self.attempt_in_turn(amount, copy);
+        turn.mutex.unlock(self.me);
+        passed
+    }
+
+    #[inline]
+    fn attempt_in_turn(
+        &self,
+        amount: Amount,
+        copy: &mut impl FnMut(u64, u64),
+    ) -> Result<Option<u64>, Stop> {
+        // Orders the mutex's exchange before the look for callers, and pairs with the fence in `sleep`.
+        fence::after_exchange();
+        let (own, seen) = (&self.own.place.0, &self.own.turn.0.seen);
+        // ORDERING: Relaxed, both; written by this side only, in turn.
+        let (place, other) = (own.load(Relaxed), seen.load(Relaxed));
+        let mut ready = self.between(place, other);
+        if ready < amount.least || ready > self.capacity {
+            // ORDERING: Acquire pairs with the Release below: what the other side has copied, it has copied.
+            let other = self.other.place.0.load(Acquire);
+            // ORDERING: as of the load of it.
+            seen.store(other, Relaxed);
+            ready = self.between(place, other);
+        }
+        if ready > self.capacity {
+            return Err(Stop::Damaged);
+        }
+        if ready < amount.least {
+            return Ok(None);
+        }
+        let count = ready.min(amount.most);
+        // ORDERING: Relaxed; after the fence.
+        let is_called = self.other.calls.0.load(Relaxed) != 0;
+        let asks = self.is_writer() && (place ^ place.wrapping_add(count)) >= ASK;
+        if is_called || asks {
+            self.answer()?;
+        }
+        copy(place, count);
+        // ORDERING: Release pairs with the other side's Acquire.
+        own.store(place.wrapping_add(count), Release);
+        Ok(Some(count))
+    }
+
+    /// What this side may pass, if those are the places.
+    #[inline]
+    fn between(&self, own: u64, other: u64) -> u64 {
+        other.wrapping_add(self.lead).wrapping_sub(own)
+    }
+
+    #[inline]
+    fn is_writer(&self) -> bool {
+        self.lead != 0
+    }
+
+    /// Rings if somebody waits. For a writer, asks the kernel whether there is a reader.
+    #[cold]
+    fn answer(&self) -> Result<(), Stop> {
+        let calls = &self.other.calls.0;
+        // ORDERING: Relaxed; the fence before has ordered this look, and what comes of it is for who holds the turn.
+        let call = calls.load(Relaxed);
+        if call & WAITING != 0 {
+            self.bells.ring();
+        }
+        if call != 0 {
+            // Whoever is killed before this has rung, and the next one rings again.
+            // ORDERING: Relaxed; a sleeper that has it taken back finds the turn held, or given back after it.
+            calls.fetch_and(!(WAITING | LEFT), Relaxed);
+        }
+        if self.is_writer() && self.bells.is_alone() {
+            // For the next write. Somebody may have left between the two.
+            // ORDERING: as above.
+            calls.fetch_or(LEFT, Relaxed);
+            return Err(Stop::Alone);
+        }
+        Ok(())
+    }
+
+    /// Whether an attempt may do something; it has to make sure.
+    fn is_ready(&self, least: u64) -> bool {
+        // ORDERING: Relaxed, both; the attempt looks again.
+        let (own, other) = (
+            self.own.place.0.load(Relaxed),
+            self.other.place.0.load(Relaxed),
+        );
+        self.between(own, other) >= least
+    }
+
+    /// Attempts it again and again for a while.
+    fn attempt_awake(
+        &self,
+        amount: Amount,
+        deadline: Deadline,
+        copy: &mut impl FnMut(u64, u64),
+    ) -> Result<Option<u64>, Stop> {
+        let mut spin = Spin::new();
+        loop {
+            if self.is_ready(amount.least) {
+                let passed = self.attempt(amount, deadline, copy)?;
+                if passed.is_some() {
+                    return Ok(passed);
+                }
+            }
+            if deadline.passed() || !spin.again() {
+                return Ok(None);
+            }
+        }
+    }
+
+    #[cold]
+    fn wait(
+        &self,
+        amount: Amount,
+        deadline: Deadline,
+        copy: &mut impl FnMut(u64, u64),
+    ) -> Result<u64, Stop> {
+        if let Some(count) = self.attempt_awake(amount, deadline, copy)? {
+            return Ok(count);
+        }
+        let sleeper = &self.own.sleeper;
+        sleeper.lock(self.me, deadline).ok_or(Stop::TimedOut)?;
+        let passed = self.wait_asleep(amount, deadline, copy);
+        // ORDERING: Relaxed; if nobody sees it, somebody rings for nothing.
+        self.own.calls.0.fetch_and(!WAITING, Relaxed);
+        sleeper.unlock(self.me);
+        passed
+    }
+
+    /// This thread is its side's sleeper.
+    fn wait_asleep(
+        &self,
+        amount: Amount,
+        deadline: Deadline,
+        copy: &mut impl FnMut(u64, u64),
+    ) -> Result<u64, Stop> {
+        loop {
+            let heard = self.sleep(amount.least, deadline)?;
+            if let Some(count) = self.attempt_awake(amount, deadline, copy)? {
+                return Ok(count);
+            }
+            match heard {
+                Heard::Bell => {}
+                Heard::Nobody => return Err(Stop::Alone),
+                Heard::Deadline => return Err(Stop::TimedOut),
+            }
+        }
+    }
+
+    /// Sleeps until there may be something to be passed.
+    fn sleep(&self, least: u64, deadline: Deadline) -> Result<Heard, Stop> {
+        let (calls, turn) = (&self.own.calls.0, &self.other.turn.0.mutex);
+        loop {
+            // ORDERING: Relaxed; the fence orders it before the look at the turn.
+            calls.fetch_or(WAITING, Relaxed);
+            fence::after_exchange();
+            let is_held = turn.is_held();
+            if is_held {
+                turn.lock(self.me, deadline).ok_or(Stop::TimedOut)?;
+                turn.unlock(self.me);
+            }
+            if self.is_ready(least) {
+                return Ok(Heard::Bell);
+            }
+            // ORDERING: Relaxed; who took it back has given back the turn, or died, which `is_held` has seen.
+            if !is_held && calls.load(Relaxed) & WAITING != 0 {
+                return Ok(self.bells.wait(deadline));
+            }
+        }
+    }
+}
