@@ -54,6 +54,8 @@ mod bells;
 mod bells;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+mod fifo;
 mod gate;
 #[cfg(not(loom))]
 mod kernel;
@@ -92,6 +94,7 @@ pub use shareable::{fingerprint, mix, mix_number};
 pub use {
     condvar::Condvar,
     error::OpenError,
+    fifo::Fifo,
     lock_error::{LockError, TryLockError},
     memory::{Shared, SharedMemory},
     message_queue::{MessageQueue, ReceiveError, SendError},

@@ -63,6 +63,8 @@ pub enum OpenError {
     },
     /// More was asked for than an address space holds, or nothing.
     SizeOutOfRange,
+    /// Nobody has opened the other end in time.
+    TimedOut,
     /// The system refused, for another reason.
     System(io::Error),
 }
@@ -95,6 +97,7 @@ impl fmt::Display for OpenError {
                 write!(f, "it has {found} bytes, but should have {expected}")
             }
             Self::SizeOutOfRange => write!(f, "so many bytes cannot be shared"),
+            Self::TimedOut => write!(f, "nobody has opened the other end in time"),
             Self::System(error) => write!(f, "{error}"),
         }
     }
@@ -128,6 +131,7 @@ impl From<OpenError> for io::Error {
             OpenError::NotFound => NotFound,
             OpenError::AlreadyExists => AlreadyExists,
             OpenError::PermissionDenied => PermissionDenied,
+            OpenError::TimedOut => TimedOut,
             OpenError::NameEmpty
             | OpenError::NameTooLong { .. }
             | OpenError::NameHasSlash

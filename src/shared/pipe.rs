@@ -48,7 +48,7 @@ pub fn pipe(capacity: usize) -> io::Result<(PipeReader, PipeWriter)> {
         .checked_add(capacity)
         .filter(|_| capacity > 0)
         .ok_or(OpenError::SizeOutOfRange)?;
-    let region = Region::anonymous(payload, size, Memory::make_ring(0))?;
+    let region = Region::anonymous(payload, size, |payload| Memory::make_ring(payload, 0))?;
     let memory = Arc::new(Memory::new(region, 0));
     let (readers, writers) = Bells::pair()?;
     Ok((
@@ -71,10 +71,12 @@ impl Memory {
         Memory { region, ring }
     }
 
-    /// For a new region.
-    pub(super) fn make_ring(before: usize) -> impl Fn(NonNull<u8>) {
-        // SAFETY: the payload is aligned as a ring, as `before` is, and large enough.
-        move |payload| unsafe { payload.byte_add(before).cast().write(Ring::new()) }
+    /// Makes the ring in a new region, behind so many bytes.
+    pub(super) fn make_ring(payload: NonNull<u8>, before: usize) {
+        // SAFETY: the payload is larger than that.
+        let ring = unsafe { payload.byte_add(before) };
+        // SAFETY: it is aligned as a ring, as `before` is, large enough, and nobody else sees it yet.
+        unsafe { ring.cast().write(Ring::new()) };
     }
 
     #[inline]
@@ -84,8 +86,10 @@ impl Memory {
 
     #[inline]
     pub(super) fn ring(&self) -> &Ring {
-        // SAFETY: within the region, which is mapped as long as this is borrowed; a ring is numbers.
-        unsafe { self.payload().byte_add(self.ring).cast().as_ref() }
+        // SAFETY: within the region, as `new` has checked.
+        let ring = unsafe { self.payload().byte_add(self.ring) };
+        // SAFETY: mapped as long as this is borrowed; it is numbers.
+        unsafe { ring.cast().as_ref() }
     }
 
     /// How many bytes the ring has.
