@@ -46,12 +46,12 @@
 //! It needs Linux 5.16 (`futex_waitv`), and 6.2 or a stable kernel of 2022 or later for the promise about those who were woken
 //! ("futex: Resend potentially swallowed owner death notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 
-mod condvar;
 #[cfg(not(loom))]
 mod bells;
 #[cfg(loom)]
 #[path = "shared/modeled_bells.rs"]
 mod bells;
+mod condvar;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
