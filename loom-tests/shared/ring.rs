@@ -91,11 +91,6 @@ impl Pipe {
         self.readers.close();
         self.ring.reader_left();
     }
-
-    fn has_room(&self) -> bool {
-        self.write_before(&[0], Deadline::after(Duration::ZERO))
-            .is_ok()
-    }
 }
 
 fn a_reader_gets_what_a_writer_writes() {

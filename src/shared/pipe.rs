@@ -299,12 +299,12 @@ impl PipeWriter {
             return Ok(0);
         }
         let memory = self.0.memory();
-        let atomic = ATOMIC.min(memory.capacity());
+        let whole = ATOMIC.min(memory.capacity());
         let amount = Amount {
             least: match patience {
                 // Whoever is going to wait for more anyway waits for what is worth a turn.
-                Patience::Forever => bytes.len().min(atomic) as u64,
-                _ if bytes.len() <= atomic => bytes.len() as u64,
+                Patience::Forever => bytes.len().min(whole) as u64,
+                _ if bytes.len() <= whole => bytes.len() as u64,
                 _ => 1,
             },
             most: bytes.len().min(PIECE) as u64,
