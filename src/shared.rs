@@ -6,6 +6,7 @@
 //! | [`Mutex<T>`] | a robust `pthread_mutex_t` | whoever locks it next is told, and repairs the data or poisons it |
 //! | [`Condvar`] | a process-shared `pthread_cond_t` | a notification that a killed waiter got goes to another one |
 //! | [`MessageQueue`] | `mq_open`, `msgget` | each message was sent whole, or not; received, or not |
+//! | [`pipe`], [`Fifo`] | `pipe`, `mkfifo` | end of file when it was the last writer, a broken pipe when the last reader |
 //!
 //! # What is guaranteed
 //! A thread that ends while it holds something, or in the middle of any call, be it by `SIGKILL`, by `exec` or by its own end, counts as
@@ -24,6 +25,8 @@
 //! | receiving a message | it is in the queue still, or was received, and is gone |
 //! | sending a message | it is in the queue, whole, or not at all |
 //! | receiving a message | it is in the queue still, or gone with the dead |
+//! | writing to a pipe | the others read whole writes of up to 4096 bytes, or nothing of one |
+//! | reading from a pipe | what it had not taken is there still |
 //! | notifying | some of those who wait have been woken, or none: they look for themselves |
 //! | creating memory by name | the name exists, with everything in it, or not at all |
 //!
