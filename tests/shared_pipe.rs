@@ -10,7 +10,15 @@ mod processes;
 use anteroom::shared::{Fifo, OpenError, PipeReader, PipeWriter, pipe};
 use processes::{Child, Name, until_asleep};
 use std::io::{ErrorKind, Read, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// One test at a time: a child has all descriptors of its parent, also those of other tests, whose pipes would not end
+/// before it does.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURNS: Mutex<()> = Mutex::new(());
+    TURNS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Bytes that tell where they stand.
 fn bytes(count: usize) -> Vec<u8> {
@@ -25,6 +33,7 @@ fn sleep_for_ever() {
 
 #[test]
 fn what_is_written_is_read_in_order_through_rings_of_all_sizes() {
+    let _turn = turn();
     // Where there is room for few, they take turns for each.
     for (capacity, count) in [
         (1, 500),
@@ -67,6 +76,7 @@ fn reader_in_a_child(reader: &PipeReader, writer: PipeWriter, expected: &[u8]) -
 
 #[test]
 fn the_end_comes_when_the_last_writer_is_killed() {
+    let _turn = turn();
     let (reader, writer) = pipe(100).unwrap();
     let other = Child::fork(|| {
         (&writer).write_all(b"last words").unwrap();
@@ -81,6 +91,7 @@ fn the_end_comes_when_the_last_writer_is_killed() {
 
 #[test]
 fn writing_fails_when_the_last_reader_is_killed() {
+    let _turn = turn();
     let (reader, mut writer) = pipe(100).unwrap();
     let other = Child::fork(|| {
         let _reader = &reader;
@@ -105,6 +116,7 @@ fn writing_fails_when_the_last_reader_is_killed() {
 
 #[test]
 fn a_writer_that_is_killed_hinders_no_other() {
+    let _turn = turn();
     for _ in 0..30 {
         let (mut reader, writer) = pipe(64).unwrap();
         let doomed = Child::fork(|| {
@@ -135,6 +147,7 @@ fn a_writer_that_is_killed_hinders_no_other() {
 
 #[test]
 fn a_try_does_not_wait() {
+    let _turn = turn();
     let (mut reader, mut writer) = pipe(3).unwrap();
     let empty = reader.try_read(&mut [0]).unwrap_err();
     assert_eq!(empty.kind(), ErrorKind::WouldBlock);
@@ -155,6 +168,7 @@ fn a_try_does_not_wait() {
 
 #[test]
 fn unrelated_processes_meet_at_a_fifo() {
+    let _turn = turn();
     let name = Name::new("fifo");
     Fifo::create(&name, 1000).unwrap();
     let writer = Child::fork(|| {
@@ -179,6 +193,7 @@ fn unrelated_processes_meet_at_a_fifo() {
 
 #[test]
 fn opening_a_fifo_waits_for_the_other_end() {
+    let _turn = turn();
     let name = Name::new("meets");
     Fifo::create(&name, 10).unwrap();
     let alone = Fifo::try_open_reader_for(&name, Duration::from_millis(1));
@@ -199,6 +214,7 @@ fn opening_a_fifo_waits_for_the_other_end() {
 
 #[test]
 fn a_fifo_ends_when_its_writer_is_killed() {
+    let _turn = turn();
     let name = Name::new("killed");
     Fifo::create(&name, 1000).unwrap();
     let writer = Child::fork(|| {
