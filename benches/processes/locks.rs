@@ -3,13 +3,13 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use anteroom::shared::{Mutex, Shared};
+use anteroom::shared::Shared;
 
-use crate::common::shared::lock::{Posix, Pthread, SharedLock, SystemV};
+use crate::common::shared::lock::SharedLock;
 use crate::common::work;
-use crate::harness::peers;
 use crate::harness::row::{Peers, Question, Wanted};
 use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
+use crate::peers::{mutexes, plain_semaphores, semaphores};
 use crate::slice::{self, Line, Slice};
 
 /// Steps of [`work`] in the section, and between two sections of a process.
@@ -18,42 +18,27 @@ const SECTIONS_AND_GAPS: [(u32, u32); 4] = [(0, 0), (50, 500), (5_000, 0), (5_00
 /// Alone, so many times are counted at once: a store for each would be a good part of what it takes.
 const BATCH: u64 = 100;
 
-/// Ours, glibc's robust mutex, and glibc's that is not.
-macro_rules! mutexes {
-    ($Peer:ident => $measure:expr) => {
-        peers!($Peer in [Shared<Mutex<()>>, Pthread<true>, Pthread<false>] $measure)
-    };
-}
-
-/// Those that give back what the dead held.
-macro_rules! semaphores {
-    ($Peer:ident => $measure:expr) => {
-        peers!($Peer in [Posix, SystemV<true>] $measure)
-    };
-}
-
 pub fn questions() -> Vec<Question> {
+    let mutexes_alone = mutexes!(Peer => alone::<Peer>);
+    let semaphores_alone = semaphores!(Peer => alone::<Peer>);
+    let plain_ones_alone = plain_semaphores!(Peer => alone::<Peer>);
     let mut questions = vec![
+        Question::new("mutex alone", &[NANOSECONDS], mutexes_alone)
+            .wanted(Wanted::Times(2.0, "robust")),
+        Question::new("semaphore alone", &[NANOSECONDS], semaphores_alone)
+            .wanted(Wanted::Times(1.0, "sem_t")),
         Question::new(
-            "mutex alone",
+            "semaphore alone, no give-back",
             &[NANOSECONDS],
-            mutexes!(Peer => alone::<Peer>),
-        )
-        .wanted(Wanted::Times(2.0, "robust")),
-        Question::new(
-            "semaphore alone",
-            &[NANOSECONDS],
-            semaphores!(Peer => alone::<Peer>),
+            plain_ones_alone,
         )
         .wanted(Wanted::Times(1.0, "sem_t")),
     ];
     for (section, gap) in SECTIONS_AND_GAPS {
-        let peers = mutexes!(Peer => move |length| contended::<Peer>(section, gap, length));
-        questions.push(question("mutex", section, gap, peers));
-    }
-    for (section, gap) in SECTIONS_AND_GAPS {
-        let peers = semaphores!(Peer => move |length| contended::<Peer>(section, gap, length));
-        questions.push(question("semaphore 2/1", section, gap, peers));
+        let mutexes = mutexes!(Peer => move |length| contended::<Peer>(section, gap, length));
+        questions.push(question("mutex", section, gap, mutexes));
+        let semaphores = semaphores!(Peer => move |length| contended::<Peer>(section, gap, length));
+        questions.push(question("semaphore", section, gap, semaphores));
     }
     questions
 }

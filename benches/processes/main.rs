@@ -9,6 +9,7 @@ mod common;
 mod harness;
 mod locks;
 mod messages;
+mod peers;
 mod pictures;
 mod slice;
 mod streams;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::common::shared::queue::{Posix, Queue};
-use crate::common::shared::system_v;
-use crate::harness::peers;
+use crate::common::shared::queue::Queue;
 use crate::harness::row::{Question, Wanted};
 use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
+use crate::peers::queues;
 use crate::pictures::MESSAGES;
 use crate::slice;
 
@@ -15,12 +14,6 @@ use crate::slice;
 const CAPACITIES: [usize; 4] = [1, 10, 256, MOST];
 /// The most of them.
 pub const MOST: usize = 1024;
-
-macro_rules! queues {
-    ($Peer:ident => $measure:expr) => {
-        peers!($Peer in [Posix, system_v::Queue] $measure)
-    };
-}
 
 pub fn questions() -> Vec<Question> {
     let mut questions = vec![

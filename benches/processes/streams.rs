@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::common::shared::stream::{MkFifo, Pipe, Stream};
 use crate::harness::chart::Chart;
-use crate::harness::peers;
 use crate::harness::row::{Peers, Question, Wanted};
 use crate::harness::sample::{Aspect, Sample};
+use crate::peers::{fifos, pipes};
 use crate::pictures::{FIFOS, PIPES};
 use crate::slice;
 
@@ -52,10 +52,10 @@ pub fn questions() -> Vec<Question> {
                 write,
                 read,
             };
-            let pipes = peers!(Peer in [Pipe] move |length| carry::<Peer>(traffic, length));
+            let pipes = pipes!(Peer => move |length| carry::<Peer>(traffic, length));
             questions.push(question("pipe", Pipe::NAME, &PIPES, traffic, pipes));
             if capacity == LARGE {
-                let fifos = peers!(Peer in [MkFifo] move |length| carry::<Peer>(traffic, length));
+                let fifos = fifos!(Peer => move |length| carry::<Peer>(traffic, length));
                 questions.push(question("FIFO", MkFifo::NAME, &FIFOS, traffic, fifos));
             }
         }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::common::shared::lock::{Posix, Signal, SystemV};
-use crate::harness::peers;
+use crate::common::shared::lock::Signal;
 use crate::harness::row::{Peers, Question};
 use crate::harness::sample::{Aspect, Sample};
+use crate::peers::plain_semaphores;
 use crate::slice;
 
 const MICROSECONDS: Aspect = Aspect {
@@ -15,7 +15,7 @@ const MICROSECONDS: Aspect = Aspect {
 };
 
 pub fn questions() -> Vec<Question> {
-    let semaphores = peers!(Peer in [Posix, SystemV<false>] semaphores::<Peer>);
+    let semaphores = plain_semaphores!(Peer => semaphores::<Peer>);
     vec![question("semaphore", semaphores)]
 }
 

@@ -1,17 +1,16 @@
 //! What a hundred processes cost that only wait.
 
+use std::io::Read;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anteroom::shared::{Mutex, Shared};
-
 use crate::children::Children;
-use crate::common::shared::lock::{Posix, Pthread, SharedLock, SystemV};
-use crate::common::shared::queue::{self, Queue};
-use crate::common::shared::system_v;
-use crate::harness::peers;
+use crate::common::shared::lock::SharedLock;
+use crate::common::shared::queue::Queue;
+use crate::common::shared::stream::Stream;
 use crate::harness::row::{Question, Wanted};
 use crate::harness::sample::{Aspect, Sample};
+use crate::peers::{mutexes, pipes, queues, semaphores};
 
 /// How many wait.
 const WAITERS: usize = 100;
@@ -27,17 +26,11 @@ const CPU: Aspect = Aspect {
 };
 
 pub fn questions() -> Vec<Question> {
-    let mutexes = peers!(Peer in [
-        Shared<Mutex<()>>,
-        Pthread<true>,
-        Pthread<false>,
-    ] locks::<Peer>);
-    let semaphores = peers!(Peer in [Posix, SystemV<true>] locks::<Peer>);
-    let queues = peers!(Peer in [queue::Posix, system_v::Queue] queues::<Peer>);
     let primitives = [
-        ("mutex", mutexes),
-        ("semaphore", semaphores),
-        ("empty queue", queues),
+        ("mutex", mutexes!(Peer => locks::<Peer>)),
+        ("semaphore", semaphores!(Peer => locks::<Peer>)),
+        ("empty queue", queues!(Peer => queues::<Peer>)),
+        ("empty pipe", pipes!(Peer => streams::<Peer>)),
     ];
     let question = |(primitive, peers)| {
         let name = format!("{WAITERS} processes waiting, {primitive}");
@@ -59,6 +52,14 @@ fn queues<Q: Queue>(length: Duration) -> Sample {
         queue.receive();
     };
     waiting(length, receive)
+}
+
+fn streams<S: Stream>(length: Duration) -> Sample {
+    let stream = &S::new(4096);
+    let read = || {
+        let _ = stream.reader().read(&mut [0]);
+    };
+    waiting(length, read)
 }
 
 /// The processor time that processes use in a second which do this.

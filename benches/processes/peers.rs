@@ -1,0 +1,62 @@
+//! Who is compared, for each primitive. Ours comes first.
+
+/// [`peers!`](crate::harness::peers) for the mutexes.
+macro_rules! mutexes {
+    ($Peer:ident => $measure:expr) => {
+        $crate::harness::peers!($Peer in [
+            anteroom::shared::Shared<anteroom::shared::Mutex<()>>,
+            $crate::common::shared::lock::Pthread<true>,
+            $crate::common::shared::lock::Pthread<false>,
+        ] $measure)
+    };
+}
+
+/// [`peers!`](crate::harness::peers) for the semaphores whose permits come back from the dead, and POSIX's, whose do not.
+macro_rules! semaphores {
+    ($Peer:ident => $measure:expr) => {
+        $crate::harness::peers!($Peer in [
+            $crate::common::shared::lock::Posix,
+            $crate::common::shared::lock::SystemV<true>,
+        ] $measure)
+    };
+}
+
+/// [`peers!`](crate::harness::peers) for the semaphores whose permits do not come back.
+macro_rules! plain_semaphores {
+    ($Peer:ident => $measure:expr) => {
+        $crate::harness::peers!($Peer in [
+            $crate::common::shared::lock::Posix,
+            $crate::common::shared::lock::SystemV<false>,
+        ] $measure)
+    };
+}
+
+/// [`peers!`](crate::harness::peers) for the message queues.
+macro_rules! queues {
+    ($Peer:ident => $measure:expr) => {
+        $crate::harness::peers!($Peer in [
+            $crate::common::shared::queue::Posix,
+            $crate::common::shared::system_v::Queue,
+        ] $measure)
+    };
+}
+
+/// [`peers!`](crate::harness::peers) for the pipes between relatives.
+macro_rules! pipes {
+    ($Peer:ident => $measure:expr) => {
+        $crate::harness::peers!($Peer in [
+            $crate::common::shared::stream::Pipe,
+        ] $measure)
+    };
+}
+
+/// [`peers!`](crate::harness::peers) for those by name.
+macro_rules! fifos {
+    ($Peer:ident => $measure:expr) => {
+        $crate::harness::peers!($Peer in [
+            $crate::common::shared::stream::MkFifo,
+        ] $measure)
+    };
+}
+
+pub(crate) use {fifos, mutexes, pipes, plain_semaphores, queues, semaphores};
