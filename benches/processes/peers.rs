@@ -35,6 +35,7 @@ macro_rules! plain_semaphores {
 macro_rules! queues {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [
+            anteroom::shared::MessageQueue,
             $crate::common::shared::queue::Posix,
             $crate::common::shared::system_v::Queue,
         ] $measure)

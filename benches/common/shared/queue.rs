@@ -3,6 +3,8 @@
 use std::ffi::CString;
 use std::io;
 
+use anteroom::shared::{MessageQueue, Selector};
+
 use super::system_v;
 
 /// First in, first out.
@@ -21,6 +23,25 @@ pub trait Queue: Sized {
 
     /// Waits while it is empty.
     fn receive(&self) -> [u8; 64];
+}
+
+impl Queue for MessageQueue {
+    const NAME: &'static str = "anteroom";
+
+    fn new(capacity: usize) -> io::Result<Self> {
+        Ok(Self::anonymous(capacity, 64)?)
+    }
+
+    fn send(&self, message: &[u8; 64]) {
+        self.send(1, message).expect("cannot send");
+    }
+
+    fn receive(&self) -> [u8; 64] {
+        let mut message = [0; 64];
+        let received = self.receive(Selector::Any, &mut message);
+        assert_eq!(received.expect("cannot receive").length, 64);
+        message
+    }
 }
 
 /// POSIX's.
