@@ -47,6 +47,7 @@ macro_rules! pipes {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [
             $crate::common::shared::stream::Pipe,
+            $crate::common::shared::stream::KernelPipe,
         ] $measure)
     };
 }
@@ -55,6 +56,7 @@ macro_rules! pipes {
 macro_rules! fifos {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [
+            $crate::common::shared::stream::NamedPipe,
             $crate::common::shared::stream::MkFifo,
         ] $measure)
     };

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::common::shared::stream::{MkFifo, Pipe, Stream};
+use crate::common::shared::stream::{KernelPipe, MkFifo, Stream};
 use crate::harness::chart::Chart;
 use crate::harness::row::{Peers, Question, Wanted};
 use crate::harness::sample::{Aspect, Sample};
@@ -53,7 +53,7 @@ pub fn questions() -> Vec<Question> {
                 read,
             };
             let pipes = pipes!(Peer => move |length| carry::<Peer>(traffic, length));
-            questions.push(question("pipe", Pipe::NAME, &PIPES, traffic, pipes));
+            questions.push(question("pipe", KernelPipe::NAME, &PIPES, traffic, pipes));
             if capacity == LARGE {
                 let fifos = fifos!(Peer => move |length| carry::<Peer>(traffic, length));
                 questions.push(question("FIFO", MkFifo::NAME, &FIFOS, traffic, fifos));
