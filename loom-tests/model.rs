@@ -104,8 +104,9 @@ fn search(model: &'static Model) {
         fate += 1;
         executions += search_once(&builder, model, fate);
     }
+    // (A mutant may have no more, and is not killed for that.)
     assert!(
-        executions > 1,
+        executions > 1 || std::env::var_os("MUTANT").is_some(),
         "a model with a single execution models nothing"
     );
     SEARCHED.fetch_add(1, Relaxed);

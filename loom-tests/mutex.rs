@@ -98,6 +98,10 @@ fn a_held_mutex_is_locked() {
     add_one(&mutex);
     other.join().unwrap();
     assert!(!mutex.is_locked());
+    assert!(
+        mutex.try_lock_for(A_WHILE).is_some(),
+        "nobody is in the way"
+    );
     rest(mutex, 2);
 }
 

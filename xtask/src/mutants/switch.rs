@@ -5,7 +5,7 @@ use loom::sync::atomic::Ordering::AcqRel;
 use std::fs::File;
 use std::io::Write;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Where to write which sites are reached, in a run without a mutant.
 static RECORD: LazyLock<Option<File>> = LazyLock::new(|| {
@@ -28,20 +28,8 @@ pub(crate) fn active(mutant: usize) -> bool {
     {
         writeln!(record, "{mutant}").expect("the record can be written");
     }
-    let active = *CHOSEN == Some(mutant);
-    if active {
-        // An endless loop with no step of the model in it, of which loom knows nothing.
-        let in_a_row = IN_A_ROW.fetch_add(1, Relaxed);
-        assert!(in_a_row < MOST_IN_A_ROW, "the mutant has no end");
-    } else {
-        IN_A_ROW.store(0, Relaxed);
-    }
-    active
+    *CHOSEN == Some(mutant)
 }
-
-/// How often the chosen site was asked since any other was.
-static IN_A_ROW: AtomicUsize = AtomicUsize::new(0);
-const MOST_IN_A_ROW: usize = 1_000_000;
 
 /// In place of a sequentially consistent fence.
 pub(crate) fn weak_fence() {

@@ -80,9 +80,9 @@ impl Workshop {
         lib.context("no src/lib.rs")?.1 += "\nmod mutant;\n";
         let switch = include_str!("switch.rs");
         let count = format!("\nconst COUNT: usize = {};\n", mutants.len());
-        files.push(("src/mutant.rs".into(), switch.to_string() + &count));
         files.extend(source::below("loom-tests")?);
         let fingerprints = Fingerprints::of(&files)?;
+        files.push(("src/mutant.rs".into(), switch.to_string() + &count));
         for name in ["README.md", "Cargo.lock"] {
             files.push((name.into(), fs::read_to_string(source::root().join(name))?));
         }
