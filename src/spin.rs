@@ -23,7 +23,6 @@
 use crate::primitive::{AtomicUsize, Ordering::Relaxed, thread_locals};
 use std::cell::Cell;
 use std::hint;
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,12 +52,21 @@ const YIELDS: u32 = 2;
 /// How many threads spin beyond their first looks.
 static SPINNING: AtomicUsize = AtomicUsize::new(0);
 
-/// All processors but the one on which the lock's holder runs.
+/// All processors but the one on which the lock's holder runs. They are counted once, or by several threads at once: a `OnceLock`
+/// that another thread was filling during a fork would never be filled in the child.
 fn most_spinning() -> usize {
-    static MOST: OnceLock<usize> = OnceLock::new();
-    *MOST.get_or_init(|| {
-        thread::available_parallelism().map_or(0, |processors| processors.get() - 1)
-    })
+    const UNKNOWN: usize = usize::MAX;
+    static MOST: AtomicUsize = AtomicUsize::new(UNKNOWN);
+    // ORDERING: Relaxed, here and below: a number by itself, the same from whomever.
+    match MOST.load(Relaxed) {
+        UNKNOWN => {
+            let most = thread::available_parallelism().map_or(0, |all| all.get() - 1);
+            // ORDERING: as above.
+            MOST.store(most, Relaxed);
+            most
+        }
+        most => most,
+    }
 }
 
 /// What a thread remembers of its last waits.

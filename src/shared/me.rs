@@ -7,12 +7,12 @@
 
 use super::robust::OFFSET;
 use crate::fence;
-use crate::primitive::Ordering::Relaxed;
+use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::primitive::mortal::AtomicU32;
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
+use std::sync::atomic::AtomicPtr;
 
 /// The head of a thread's robust list, as the kernel reads it.
 #[repr(C)]
@@ -151,17 +151,34 @@ fn register() -> NonNull<RobustList> {
     list
 }
 
-/// A word that is this process's number, or 0 after a fork, in the child: it is in a page which the kernel empties for it.
+/// A word that is this process's number, or 0 after a fork, in the child: it is in a page which the kernel empties for it. Not a
+/// `OnceLock`: if another thread was filling that during a fork, it would never be filled in the child.
 fn page() -> &'static AtomicU32 {
-    static PAGE: OnceLock<&AtomicU32> = OnceLock::new();
-    PAGE.get_or_init(|| {
-        let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-        let size = rustix::param::page_size();
-        // SAFETY: a new mapping of any address takes nothing from anybody.
-        let page = unsafe { mmap_anonymous(ptr::null_mut(), size, access, kind) }.expect("memory");
-        // SAFETY: that mapping, as a whole, which is empty.
-        unsafe { madvise(page, size, Advice::LinuxWipeOnFork) }.expect("Linux 4.14");
-        // SAFETY: never unmapped, and zero, as it is in the child of a fork.
-        unsafe { &*page.cast::<AtomicU32>() }
-    })
+    static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
+    // ORDERING: Acquire, here and below, pairs with the Release of whoever put it there: the mapping comes first.
+    let mut page = PAGE.load(Acquire);
+    if page.is_null() {
+        let new = map_page();
+        // ORDERING: as above.
+        page = match PAGE.compare_exchange(ptr::null_mut(), new, AcqRel, Acquire) {
+            Ok(_) => new,
+            Err(theirs) => {
+                // SAFETY: this thread's own mapping, of which nobody else knows.
+                unsafe { munmap(new.cast(), rustix::param::page_size()) }.expect("mapped");
+                theirs
+            }
+        };
+    }
+    // SAFETY: never unmapped, and zero at first, as it is in the child of a fork.
+    unsafe { &*page }
+}
+
+fn map_page() -> *mut AtomicU32 {
+    let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+    let size = rustix::param::page_size();
+    // SAFETY: a new mapping of any address takes nothing from anybody.
+    let page = unsafe { mmap_anonymous(ptr::null_mut(), size, access, kind) }.expect("memory");
+    // SAFETY: that mapping, as a whole, which is empty.
+    unsafe { madvise(page, size, Advice::LinuxWipeOnFork) }.expect("Linux 4.14");
+    page.cast()
 }
