@@ -2,7 +2,9 @@
 
 use libtest_mimic::{Arguments, Trial};
 use loom::thread::JoinHandle;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 pub(crate) use anteroom::{Model, models};
 
@@ -73,43 +75,59 @@ fn choose(how: &[&str]) {
     anteroom::set_choices(choices);
 }
 
-/// How much farther than usual to search: `cargo loom-deep` allows one more preemption.
-fn deeper() -> usize {
-    usize::from(std::env::var_os("ANTEROOM_DEEP").is_some())
+/// `cargo loom-deep` allows one more preemption, and searches each model for so many seconds, at most.
+fn deep() -> Option<Duration> {
+    let seconds = std::env::var("ANTEROOM_DEEP").ok()?;
+    Some(Duration::from_secs(seconds.parse().expect("seconds")))
 }
 
 static SEARCHED: AtomicUsize = AtomicUsize::new(0);
 static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
+static UNFINISHED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
 /// Explores every execution of the model.
 ///
 /// Loom ends a search early, and calls it a success, when it reaches a limit on time or on permutations, so
-/// there is none here, whatever the environment says: the search ends when it is complete, or fails.
+/// there is none here, whatever the environment says: the search ends when it is complete, or fails. (Only a deep one may end sooner,
+/// and that is counted and said.)
 ///
 /// A mortal thread is killed before its first step, before its second, and so on, each in a search of its own, until it lives
 /// to the end.
 fn search(model: &'static Model) {
+    let end = deep().map(|limit| Instant::now() + limit);
     let mut builder = loom::model::Builder::new();
-    builder.max_duration = None;
     builder.max_permutations = None;
     builder.checkpoint_file = None;
     builder.expect_explicit_explore = false;
     builder.max_branches = 20_000;
-    builder.preemption_bound = model.preemptions.map(|bound| bound + deeper());
+    // So often loom looks at the time.
+    builder.checkpoint_interval = 100;
+    builder.preemption_bound = model
+        .preemptions
+        .map(|bound| bound + usize::from(end.is_some()));
 
     choose(model.how);
-    let mut executions = search_once(&builder, model, 0);
-    let mut fate = 0;
-    while model.how.contains(&"mortal") && anteroom::somebody_died() {
-        fate += 1;
+    let (mut executions, mut fate) = (0, 0);
+    let is_complete = loop {
+        builder.max_duration = end.map(|end| end.saturating_duration_since(Instant::now()));
         executions += search_once(&builder, model, fate);
-    }
+        if end.is_some_and(|end| Instant::now() >= end) {
+            break false;
+        }
+        if !model.how.contains(&"mortal") || !anteroom::somebody_died() {
+            break true;
+        }
+        fate += 1;
+    };
     // (A mutant may have no more, and is not killed for that.)
     assert!(
         executions > 1 || std::env::var_os("MUTANT").is_some(),
         "a model with a single execution models nothing"
     );
-    SEARCHED.fetch_add(1, Relaxed);
+    match is_complete {
+        true => _ = SEARCHED.fetch_add(1, Relaxed),
+        false => UNFINISHED.lock().unwrap().push(model.name),
+    }
     EXECUTIONS.fetch_add(executions, Relaxed);
     if std::env::var_os("ANTEROOM_COUNTS").is_some() {
         eprintln!("{}: {executions} executions", model.name);
@@ -165,5 +183,8 @@ pub(crate) fn main(models: impl Iterator<Item = &'static [Model]>) {
         SEARCHED.load(Relaxed),
         EXECUTIONS.load(Relaxed)
     );
+    for name in UNFINISHED.lock().unwrap().iter() {
+        println!("not to the end: {name}");
+    }
     conclusion.exit();
 }
