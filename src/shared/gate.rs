@@ -23,7 +23,7 @@
 //! Sleepers are woken for nothing at times. The word's 31 bits come round after two thousand million openings: a thread that
 //! is stopped for exactly that long between its look and its sleep would miss one.
 
-use super::kernel;
+use super::kernel::{self, Watched};
 use super::me::Me;
 use super::robust::Entry;
 use crate::deadline::Deadline;
@@ -96,10 +96,10 @@ impl Gate {
     pub(crate) fn sleep(
         &self,
         seen: Seen,
-        looked_at: &[(&AtomicU32, u32)],
+        looked_at: &[(&dyn Watched, u32)],
         deadline: Deadline,
     ) -> bool {
-        let mut words = [(self.word(), seen.word); kernel::MOST_WORDS];
+        let mut words = [(self.word() as &dyn Watched, seen.word); kernel::MOST_WORDS];
         words[1] = (&self.entry.word, 0);
         words[2..][..looked_at.len()].copy_from_slice(looked_at);
         kernel::wait(&words[..2 + looked_at.len()], deadline.min(seen.limit)) || !deadline.passed()

@@ -5,23 +5,43 @@
 
 use crate::deadline::Deadline;
 use crate::fence;
-use crate::primitive::mortal::AtomicU32;
+use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags, WaitFlags, WaitPtr, WaitvFlags, WakeOp, WakeOpCmp};
 use rustix::time::{ClockId, Timespec, clock_gettime};
-use std::ptr;
 use std::time::Instant;
+
+/// What a thread can sleep on: a word of 32 bits.
+pub(super) trait Watched {
+    fn word(&self) -> &AtomicU32;
+}
+
+impl Watched for AtomicU32 {
+    fn word(&self) -> &AtomicU32 {
+        self
+    }
+}
+
+/// Its low half.
+impl Watched for AtomicU64 {
+    fn word(&self) -> &AtomicU32 {
+        let low = usize::from(cfg!(target_endian = "big"));
+        let half = self.as_ptr().cast::<u32>().wrapping_add(low);
+        // SAFETY: within an atomic number, and aligned; nobody but the kernel looks through it.
+        unsafe { AtomicU32::from_ptr(half) }
+    }
+}
 
 /// Sleeps while all words have these values, until somebody wakes one of them. May end for no reason. Returns
 /// false if the deadline passed.
 #[cold]
-pub(super) fn wait(words: &[(&AtomicU32, u32)], deadline: Deadline) -> bool {
+pub(super) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
     let left = deadline
         .instant()
         .map(|deadline| deadline.saturating_duration_since(Instant::now()));
     let left = left.map(|left| Timespec::try_from(left).unwrap_or(LONG));
     let end = match words {
-        [(word, value)] => futex::wait(word, Flags::empty(), *value, left.as_ref()),
+        [(word, value)] => futex::wait(word.word(), Flags::empty(), *value, left.as_ref()),
         words => wait_on_many(words, left),
     };
     match end {
@@ -37,11 +57,14 @@ const LONG: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-fn wait_on_many(words: &[(&AtomicU32, u32)], left: Option<Timespec>) -> Result<(), Errno> {
+fn wait_on_many<W: Watched + ?Sized>(
+    words: &[(&W, u32)],
+    left: Option<Timespec>,
+) -> Result<(), Errno> {
     let mut waits = [futex::Wait::new(); MOST_WORDS];
     for (wait, (word, value)) in waits.iter_mut().zip(words) {
         wait.val = (*value).into();
-        wait.uaddr = WaitPtr::new(ptr::from_ref(*word).cast_mut().cast());
+        wait.uaddr = WaitPtr::new(word.word().as_ptr().cast());
         wait.flags = WaitFlags::SIZE_U32;
     }
     let until = left.map(|left| clock_gettime(ClockId::Monotonic) + left);

@@ -1,6 +1,8 @@
 //! The kernel and the calling thread, in a model: `src/primitive/modeled/mortal.rs` says what they do.
 
-pub(super) use crate::primitive::mortal::{add_one_and_wake, clear_and_wake_all, wait, wake};
+pub(super) use crate::primitive::mortal::{
+    Watched, add_one_and_wake, clear_and_wake_all, wait, wake,
+};
 
 use crate::deadline::Deadline;
 use crate::fence;

@@ -199,8 +199,29 @@ pub(crate) fn nobody_sleeps() -> bool {
     SLEEPERS.lock().unwrap().is_empty()
 }
 
+/// What a thread can sleep on: a word of 32 bits.
+pub(crate) trait Watched {
+    /// As the kernel sees it, under its lock.
+    fn value(&self) -> u32;
+}
+
+impl Watched for AtomicU32 {
+    fn value(&self) -> u32 {
+        // ORDERING: Relaxed; the kernel promises no more than to look under its lock.
+        self.0.load(Relaxed)
+    }
+}
+
+/// Its low half.
+impl Watched for AtomicU64 {
+    fn value(&self) -> u32 {
+        // ORDERING: as above.
+        self.0.load(Relaxed) as u32
+    }
+}
+
 struct Sleeper {
-    words: Vec<*const AtomicU32>,
+    words: Vec<*const ()>,
     woken: Condvar,
 }
 
@@ -210,18 +231,14 @@ unsafe impl Send for Sleeper {}
 unsafe impl Sync for Sleeper {}
 
 /// Sleeps while all words have these values, until one of them is woken. Returns false when the deadline passed.
-pub(crate) fn wait(words: &[(&AtomicU32, u32)], deadline: Deadline) -> bool {
+pub(crate) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
     step();
     let mut sleepers = SLEEPERS.lock().unwrap();
-    // ORDERING: Relaxed; the kernel promises no more than to look under its lock.
-    if words
-        .iter()
-        .any(|(word, value)| word.0.load(Relaxed) != *value)
-    {
+    if words.iter().any(|(word, value)| word.value() != *value) {
         return true;
     }
     let me = Arc::new(Sleeper {
-        words: words.iter().map(|(word, _)| *word as *const _).collect(),
+        words: words.iter().map(|(word, _)| address(*word)).collect(),
         woken: Condvar::new(),
     });
     sleepers.push(me.clone());
@@ -248,6 +265,10 @@ pub(crate) fn wait(words: &[(&AtomicU32, u32)], deadline: Deadline) -> bool {
     true
 }
 
+fn address<W: Watched + ?Sized>(word: &W) -> *const () {
+    std::ptr::from_ref(word).cast()
+}
+
 /// Wakes so many of those who sleep on the word, and returns how many.
 pub(crate) fn wake(word: &AtomicU32, count: usize) -> usize {
     step();
@@ -272,7 +293,8 @@ pub(crate) fn add_one_and_wake(word: &AtomicU32, count: usize) {
     wake_locked(&mut sleepers, word, count);
 }
 
-fn wake_locked(sleepers: &mut Vec<Arc<Sleeper>>, word: *const AtomicU32, count: usize) -> usize {
+fn wake_locked(sleepers: &mut Vec<Arc<Sleeper>>, word: &AtomicU32, count: usize) -> usize {
+    let word = address(word);
     let mut woken = 0;
     sleepers.retain(|sleeper| {
         let is_chosen = woken < count && sleeper.words.contains(&word);
