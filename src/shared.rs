@@ -22,8 +22,6 @@
 //! | notifying one or all | nobody is notified, or whoever was to be |
 //! | woken by a notification, and waiting for the mutex again | it was notified; nobody else is in its place |
 //! | sending a message | it is in the queue, whole, or not at all |
-//! | receiving a message | it is in the queue still, or was received, and is gone |
-//! | sending a message | it is in the queue, whole, or not at all |
 //! | receiving a message | it is in the queue still, or gone with the dead |
 //! | writing to a pipe | the others read whole writes of up to 4096 bytes, or nothing of one |
 //! | reading from a pipe | what it had not taken is there still |
@@ -50,6 +48,8 @@
 //! ("futex: Resend potentially swallowed owner death notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 
 #[cfg(not(loom))]
+mod awake;
+#[cfg(not(loom))]
 mod bells;
 #[cfg(loom)]
 #[path = "shared/modeled_bells.rs"]
@@ -57,6 +57,13 @@ mod bells;
 mod condvar;
 #[cfg(not(loom))]
 mod error;
+/// In a model nobody stays awake.
+#[cfg(loom)]
+mod awake {
+    pub(super) fn wait(ready: impl Fn() -> u64, least: u64, _: crate::deadline::Deadline) -> bool {
+        ready() >= least
+    }
+}
 #[cfg(not(loom))]
 mod fifo;
 mod gate;

@@ -25,24 +25,36 @@ fn take(queue: &MessageQueue) -> i64 {
     message.kind
 }
 
-/// Adversary 34: where a counter is narrower than 64 bits, it is set to where it comes round. (A message's number is not.)
+/// Where things are in the region's file.
+mod at {
+    /// What a queue says of itself: how many slots, of what size.
+    pub(super) const FRONT: u64 = 128;
+    /// Senders, and receivers: first their lock's word.
+    pub(super) const SIDES: [u64; 2] = [256, 640];
+    /// In a side: what it last saw of the other's count, its own count, and, by twos, how often its gate was opened.
+    pub(super) const SEEN: u64 = 40;
+    pub(super) const DONE: u64 = 128;
+    pub(super) const OPENINGS: u64 = 256 + 4;
+    /// How many messages receivers have drawn.
+    pub(super) const DRAWN: u64 = 1024 + 8;
+}
+
+/// Adversary 34: where a counter is narrower than 64 bits, or only half of it is watched, it is set to where it comes round.
 #[test]
 fn its_counters_come_round() {
-    /// Where an end of the queue begins in the region's file: the receivers', and the senders'.
-    const ENDS: [u64; 2] = [192, 320];
-    /// Where, in an end, it counts its openings by twos, and its changes.
-    const COUNTERS: [(u64, u32); 2] = [(4, u32::MAX - 5), (80, u32::MAX - 2)];
+    const OPENINGS: u32 = u32::MAX - 5;
+    const DONE: u64 = (1 << 32) - 3;
     let name = Name::new("queue");
     let queue = MessageQueue::create(&name, 1, 8).unwrap();
     let path = format!("/dev/shm/{}", &*name);
     let mut options = std::fs::File::options();
     let file = options.read(true).write(true).open(path).unwrap();
-    for (counter, value) in COUNTERS {
-        for end in ENDS {
-            file.write_all_at(&value.to_le_bytes(), end + counter)
-                .unwrap();
-        }
+    let set = |bytes: &[u8], place| file.write_all_at(bytes, place).unwrap();
+    for side in at::SIDES {
+        set(&OPENINGS.to_le_bytes(), side + at::OPENINGS);
+        set(&DONE.to_le_bytes(), side + at::DONE);
     }
+    set(&DONE.to_le_bytes(), at::DRAWN);
     for kind in 1..=10 {
         let receiver = Child::fork(|| assert_eq!(take(&queue), kind));
         until_asleep(receiver.pid());
@@ -55,12 +67,13 @@ fn its_counters_come_round() {
         sender.succeed();
         assert_eq!(take(&queue), kind + 1);
     }
-    for (counter, value) in COUNTERS {
-        for end in ENDS {
-            let mut now = [0; 4];
-            file.read_exact_at(&mut now, end + counter).unwrap();
-            assert!(u32::from_le_bytes(now) < value, "it has come round");
-        }
+    for side in at::SIDES {
+        let mut now = [0; 4];
+        file.read_exact_at(&mut now, side + at::OPENINGS).unwrap();
+        assert!(u32::from_le_bytes(now) < OPENINGS, "it has come round");
+        let mut now = [0; 8];
+        file.read_exact_at(&mut now, side + at::DONE).unwrap();
+        assert_eq!(u64::from_le_bytes(now), DONE + 30, "it counts on");
     }
 }
 
@@ -124,10 +137,8 @@ fn a_storm_of_kills_tears_loses_and_doubles_nothing() {
 /// Adversary 33. `ANTEROOM_FUZZ=1000000` tries as many.
 #[test]
 fn random_bytes_in_its_memory_do_no_harm() {
-    /// What is left alone: the region's header, how many slots there are, and of what size.
-    const KNOWN: usize = 64 + 16;
-    /// Where the lock's word is. If it says that somebody holds the lock, nobody comes farther.
-    const LOCK: usize = 128;
+    /// What is left alone: the region's header, and what the queue says of itself.
+    const KNOWN: usize = at::FRONT as usize + 16;
     let rounds = std::env::var("ANTEROOM_FUZZ").map_or(2_000, |it| it.parse().unwrap());
     let name = Name::new("queue");
     let queue = MessageQueue::create(&name, 5, 24).unwrap();
@@ -148,8 +159,26 @@ fn random_bytes_in_its_memory_do_no_harm() {
             .flat_map(|_| number(&mut random).to_le_bytes())
             .collect();
         let is_locked = random.u32(0..16) == 0;
+        let mut set = |place: u64, value: &[u8]| {
+            bytes[place as usize..][..value.len()].copy_from_slice(value);
+        };
+        // If a lock's word says that somebody holds it, nobody comes farther.
         if !is_locked {
-            bytes[LOCK..LOCK + 4].fill(0);
+            at::SIDES.iter().for_each(|side| set(*side, &[0; 4]));
+        }
+        // If the counts contradict each other, neither.
+        if random.u32(0..8) != 0 {
+            let received = random.u64(..);
+            let [sent, drawn, seen] = [(); 3].map(|()| received.wrapping_add(random.u64(0..6)));
+            for (place, count) in [
+                (at::SIDES[0] + at::DONE, sent),
+                (at::SIDES[1] + at::DONE, received),
+                (at::SIDES[0] + at::SEEN, seen),
+                (at::SIDES[1] + at::SEEN, seen),
+                (at::DRAWN, drawn),
+            ] {
+                set(place, &count.to_le_bytes());
+            }
         }
         file.write_all_at(&bytes[KNOWN..], KNOWN as u64).unwrap();
         for _ in 0..8 {

@@ -11,15 +11,15 @@ use crate::shared::message_queue::slots::{Memory, Slots};
 use std::time::Duration;
 
 models! {
-    what_is_sent_is_received: 3,
-    a_full_queue_holds_its_sender: 2,
-    two_receivers_share_two_messages: 2,
+    what_is_sent_is_received: 4,
+    a_full_queue_holds_its_sender: 4,
+    two_receivers_share_two_messages: 3,
     who_picks_is_woken_beside_who_does_not: 2,
-    a_timed_receiver_leaves_no_trace: 2,
-    a_killed_sender_has_sent_it_or_not: 2 mortal,
-    a_killed_receiver_has_received_it_or_not: 2 mortal,
-    a_killed_receiver_makes_room: 1 mortal,
-    a_killed_sender_leaves_no_receiver_asleep: 1 mortal,
+    a_timed_receiver_leaves_no_trace: 3,
+    a_killed_sender_has_sent_it_or_not: 3 mortal,
+    a_killed_receiver_has_received_it_or_not: 3 mortal,
+    a_killed_receiver_makes_room: 2 mortal,
+    a_killed_sender_leaves_no_receiver_asleep: 3 mortal,
     a_killed_receiver_takes_no_wake_up_with_it: 1 mortal,
     a_killed_sender_takes_no_wake_up_with_it: 1 mortal,
     who_picks_passes_on_the_wake_up_of_the_dead: 1 mortal,

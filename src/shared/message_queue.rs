@@ -1,9 +1,9 @@
 //! Messages between processes: types, no algorithm.
 
-mod end;
 mod order;
 pub(crate) mod raw;
 mod selector;
+mod side;
 pub(crate) mod slots;
 
 #[cfg(not(loom))]

@@ -28,8 +28,9 @@ use std::time::{Duration, Instant};
 ///
 /// **Memory ordering.** Receiving acquires what sending released.
 ///
-/// Nothing here is a system call while nobody needs to sleep or to be woken. All calls, those that only try too, wait
-/// for whoever is in the middle of another: it may be stopped there, but not for ever.
+/// Senders do not wait for receivers, nor receivers for senders, while there is room and there are messages. Nothing here is a system
+/// call while nobody needs to sleep or to be woken. But a call, also one that only tries, waits for whoever is in the middle of another
+/// of the same kind: if that one has been stopped there (`SIGSTOP`), until it goes on or is killed.
 ///
 /// # Examples
 /// ```

@@ -1,51 +1,55 @@
-//! The queue: slots, their order, a lock, and two ends. Untyped, and not concerned with where the slots are.
+//! The queue: slots, and two sides that hand each other places. Untyped, and not concerned with where the slots are.
 //!
-//! **A message is there as long as its slot has a number.** The sender writes the message into a free slot, and then its number:
-//! one store, before which there is nothing and after which it is sent. The receiver copies the message, and then writes
-//! zero: one store, before which it is there and after which it is received. All else that is in the queue follows from the
-//! numbers, and is changed before that store: what can go wrong has gone wrong by then. So whoever is killed, wherever,
-//! leaves no half of a message, and none twice.
+//! A *place* is where one message can stand. Senders take the places that are free, in the order in which they became so, put messages
+//! there, and hand them over to the receivers. Receivers take out messages and hand the places back, in whatever order
+//! their types ask for. Each side has a robust lock of its own, so both work at the same time.
 //!
-//! **The lock** is robust. Who gets it from the dead makes the order anew, which is all that they can have left half done.
+//! **Each operation is one store.** What a side hands over it first writes into a ring ([`slots`](super::slots)), and then it
+//! counts: that store is the message's sending, or its receipt. All else that a side changes before follows from the counts and from what was
+//! written before them, or does not count yet. So whoever is killed, wherever, leaves no half of a message, and none twice:
+//! - *a sender* leaves a place half filled that is still the next free one; the next sender fills it;
+//! - *a receiver* leaves the order of the messages half changed. Who gets the lock from it makes that anew: the messages are in all
+//!   places that have not been handed back, and each has a number.
 //!
-//! **Waiting.** Who changes something announces it at the other end, makes the change (that one store), and opens the
-//! gate there: see [`end`](super::end). All of that under the lock, so that whoever looks and then sleeps is either seen at the gate or
-//! sees the change.
+//! **Waiting** is for the other side's count to change: see [`side`](super::side).
 
-use super::end::{End, Wish};
 use super::order::Order;
 use super::selector::{Message, Selector};
-use super::slots::{Guarded, Nonsense, Slots};
+use super::side::{Attempt, Side, Wish};
+use super::slots::{NOWHERE, Nonsense, Slots};
 use crate::deadline::Deadline;
-use crate::primitive::Ordering::Release;
 use crate::shared::me::Me;
-use crate::shared::mutex::raw::{Locked, RawMutex};
+use crate::shared::mutex::raw::Locked;
 
 /// What a queue is besides its slots. All zero: an empty one.
-#[repr(C, align(64))]
+#[repr(C)]
 pub(crate) struct Head {
-    lock: RawMutex,
+    senders: Side,
+    receivers: Side,
     order: Order,
-    /// How many messages there are.
-    count: Guarded,
-    receivers: End,
-    senders: End,
 }
 
 impl Head {
     pub(crate) fn new() -> Self {
         Head {
-            lock: RawMutex::new(),
+            senders: Side::new(),
+            receivers: Side::new(),
             order: Order::new(),
-            count: Guarded::new(),
-            receivers: End::new(),
-            senders: End::new(),
         }
     }
 }
 
 /// Nothing: there is no room, or no such message, or the time is over.
 pub(crate) type Outcome<R> = Result<Option<R>, Nonsense>;
+
+/// A message that is selected.
+#[derive(Clone, Copy)]
+struct Found {
+    place: u32,
+    message: Message,
+    /// Whether it is in the order: else it is the next one after that.
+    is_drawn: bool,
+}
 
 /// A queue, as a process has it.
 #[derive(Clone, Copy)]
@@ -58,27 +62,27 @@ impl Queue<'_> {
     /// Sends a message that has room, if there is a slot for it.
     #[inline]
     pub(crate) fn try_send(self, kind: i64, bytes: &[u8]) -> Outcome<()> {
-        let me = Me::get();
-        self.locked(me, Deadline::NEVER, || self.put(me, kind, bytes))
+        let sent = self.put_locked(Me::get(), kind, bytes, Deadline::NEVER);
+        now(sent)
     }
 
     /// Sends a message that has room, when there is a slot for it.
     #[inline]
     pub(crate) fn send(self, kind: i64, bytes: &[u8], deadline: Deadline) -> Outcome<()> {
+        let Head {
+            senders, receivers, ..
+        } = self.head;
         let me = Me::get();
-        let attempt = || {
-            let put = || self.put(me, kind, bytes);
-            self.locked(me, deadline, put).transpose()
-        };
-        let end = self.head.senders.until(me, Wish::Any, deadline, attempt);
+        let attempt = || self.put_locked(me, kind, bytes, deadline);
+        let end = senders.until(receivers, me, Wish::Any, deadline, attempt);
         end.transpose()
     }
 
     /// Receives a message, if there is such a one. If the buffer is too small for it, it stays.
     #[inline]
     pub(crate) fn try_receive(self, selector: Selector, buffer: &mut [u8]) -> Outcome<Message> {
-        let me = Me::get();
-        self.locked(me, Deadline::NEVER, || self.take(me, selector, buffer))
+        let received = self.take_locked(Me::get(), selector, buffer, Deadline::NEVER);
+        now(received)
     }
 
     /// Receives a message, when there is such a one. If the buffer is too small for it, it stays.
@@ -89,91 +93,225 @@ impl Queue<'_> {
         buffer: &mut [u8],
         deadline: Deadline,
     ) -> Outcome<Message> {
+        let Head {
+            senders, receivers, ..
+        } = self.head;
         let me = Me::get();
-        let attempt = || {
-            let take = || self.take(me, selector, buffer);
-            self.locked(me, deadline, take).transpose()
-        };
+        let attempt = || self.take_locked(me, selector, buffer, deadline);
         let wish = match selector {
             Selector::Any => Wish::Any,
             _ => Wish::Particular,
         };
-        let end = self.head.receivers.until(me, wish, deadline, attempt);
+        let end = receivers.until(senders, me, wish, deadline, attempt);
         end.transpose()
     }
 
     /// How many messages there are.
     pub(crate) fn len(self) -> u32 {
-        let count = || Ok(Some(self.head.count.get().min(self.slots.count())));
-        let counted = self.locked(Me::get(), Deadline::NEVER, count);
-        counted.ok().flatten().expect("it is counted without fail")
+        let Head {
+            senders, receivers, ..
+        } = self.head;
+        let mut received = receivers.done();
+        loop {
+            let sent = senders.done();
+            let still = receivers.done();
+            if still == received {
+                return sent.wrapping_sub(received).min(self.capacity()) as u32;
+            }
+            received = still;
+        }
     }
 
-    /// Does something with the order while holding the lock.
+    fn capacity(self) -> u64 {
+        self.slots.count().into()
+    }
+
+    /// Nothing if the deadline passes before the lock is free.
     #[inline]
-    fn locked<R>(
+    fn put_locked(
         self,
         me: Me,
+        kind: i64,
+        bytes: &[u8],
         deadline: Deadline,
-        mut change: impl FnMut() -> Outcome<R>,
-    ) -> Outcome<R> {
-        let lock = &self.head.lock;
-        let Some(locked) = lock.lock(me, deadline) else {
-            return Ok(None);
-        };
-        if locked == Locked::OwnerDied {
-            self.rebuild();
+    ) -> Option<Attempt<Result<(), Nonsense>>> {
+        let lock = self.head.senders.lock();
+        // Whoever died has left nothing that would have to be repaired.
+        lock.lock(me, deadline)?;
+        let sent = self.put(me, kind, bytes);
+        lock.unlock(me);
+        Some(Attempt::of(sent))
+    }
+
+    #[inline]
+    fn put(self, me: Me, kind: i64, bytes: &[u8]) -> Result<Attempt<()>, Nonsense> {
+        let (
+            Head {
+                senders, receivers, ..
+            },
+            slots,
+        ) = (self.head, self.slots);
+        let (sent, capacity) = (senders.done(), self.capacity());
+        let freed = sent.wrapping_sub(capacity);
+        if senders.ready(receivers, freed, capacity)? == 0 {
+            return Ok(Attempt::Refused(freed));
         }
-        let mut outcome = change();
-        if outcome.is_err() {
-            self.rebuild();
-            outcome = change();
+
+        slots.fetch_ahead(sent);
+        let place = slots.free(sent)?;
+        slots.write(place, sent, kind, bytes)?;
+        slots.set_sent(sent, place);
+        senders.hand_over(me, receivers);
+        Ok(Attempt::Done(()))
+    }
+
+    /// As [`put_locked`](Self::put_locked).
+    #[inline]
+    fn take_locked(
+        self,
+        me: Me,
+        selector: Selector,
+        buffer: &mut [u8],
+        deadline: Deadline,
+    ) -> Option<Attempt<Result<Message, Nonsense>>> {
+        let lock = self.head.receivers.lock();
+        let mut received = match lock.lock(me, deadline)? {
+            Locked::Cleanly => self.take(me, selector, buffer),
+            Locked::OwnerDied => Err(Nonsense),
+        };
+        if received.is_err() {
+            received = self
+                .rebuild()
+                .and_then(|()| self.take(me, selector, buffer));
         }
         lock.unlock(me);
-        outcome
-    }
-
-    fn rebuild(self) {
-        let count = self.head.order.rebuild(self.slots);
-        self.head.count.set(count);
+        Some(Attempt::of(received))
     }
 
     #[inline]
-    fn put(self, me: Me, kind: i64, bytes: &[u8]) -> Outcome<()> {
-        let Head { order, count, .. } = self.head;
-        let Some(place) = order.take_free(self.slots)? else {
-            return Ok(None);
-        };
-        let (slot, number) = (self.slots.at(place)?, order.next_number(self.slots)?);
-        self.slots.write(place, kind, bytes)?;
-        order.append(self.slots, place)?;
-        count.set(count.get().wrapping_add(1));
-        self.head.receivers.announce(me);
-        // Now it is sent.
-        // ORDERING: Release, for whoever finds it after this one's death; else the lock does it.
-        slot.number.store(number, Release);
-        self.head.receivers.open(me);
-        Ok(Some(()))
-    }
-
-    #[inline]
-    fn take(self, me: Me, selector: Selector, buffer: &mut [u8]) -> Outcome<Message> {
-        let Head { order, count, .. } = self.head;
-        let Some((place, message)) = order.find(self.slots, selector)? else {
-            return Ok(None);
+    fn take(
+        self,
+        me: Me,
+        selector: Selector,
+        buffer: &mut [u8],
+    ) -> Result<Attempt<Message>, Nonsense> {
+        let (
+            Head {
+                senders,
+                receivers,
+                order,
+            },
+            slots,
+        ) = (self.head, self.slots);
+        let Some(Found {
+            place,
+            message,
+            is_drawn,
+        }) = self.find(selector)?
+        else {
+            return Ok(Attempt::Refused(order.drawn()));
         };
         let Some(bytes) = buffer.get_mut(..message.length) else {
-            return Ok(Some(message));
+            return Ok(Attempt::Done(message));
         };
-        let slot = self.slots.at(place)?;
-        self.slots.read(place, bytes);
-        order.remove(self.slots, place)?;
-        count.set(count.get().wrapping_sub(1));
-        self.head.senders.announce(me);
-        // Now it is received.
-        // ORDERING: Release, as above: the bytes have been read.
-        slot.number.store(0, Release);
-        self.head.senders.open(me);
-        Ok(Some(message))
+        slots.read(place, bytes);
+        match is_drawn {
+            true => order.remove(slots, place)?,
+            false => order.skip(),
+        }
+        slots.set_free(receivers.done(), place);
+        receivers.hand_over(me, senders);
+        Ok(Attempt::Done(message))
+    }
+
+    /// The message to receive. Those before it are drawn.
+    #[inline]
+    fn find(self, selector: Selector) -> Result<Option<Found>, Nonsense> {
+        let (order, slots) = (&self.head.order, self.slots);
+        let mut best: Option<Found> = None;
+        let mut place = order.first();
+        for _ in 0..=slots.count() {
+            let is_drawn = place != NOWHERE;
+            if !is_drawn {
+                match self.next()? {
+                    Some(next) => place = next,
+                    None => return Ok(best),
+                }
+            }
+            let message = slots.message(place)?;
+            let found = Found {
+                place,
+                message,
+                is_drawn,
+            };
+            let is_best = selector.prefers(message.kind, best.map(|it| it.message.kind));
+            if is_best && selector.is_content(message.kind) {
+                return Ok(Some(found));
+            }
+            if !is_drawn {
+                order.draw(slots, place)?;
+            }
+            if is_best {
+                best = Some(Found {
+                    is_drawn: true,
+                    ..found
+                });
+            }
+            place = slots.at(place)?.next.get();
+        }
+        // There cannot be so many.
+        Err(Nonsense)
+    }
+
+    /// The place of the next message that is not drawn.
+    #[inline]
+    fn next(self) -> Outcome<u32> {
+        let Head {
+            senders,
+            receivers,
+            order,
+        } = self.head;
+        let drawn = order.drawn();
+        match receivers.ready(senders, drawn, self.capacity())? {
+            0 => Ok(None),
+
+            _ => self.slots.sent(drawn).map(Some),
+        }
+    }
+
+    /// Makes the order anew, while holding the receivers' lock.
+    #[cold]
+    fn rebuild(self) -> Result<(), Nonsense> {
+        let Head {
+            senders,
+            receivers,
+            order,
+        } = self.head;
+        let (sent, capacity) = (senders.done(), self.capacity());
+        let free = sent..receivers.done().wrapping_add(capacity);
+        match free.end.wrapping_sub(sent) <= capacity {
+            true => order.rebuild(self.slots, sent, free),
+            false => Err(Nonsense),
+        }
+    }
+}
+
+impl<R> Attempt<Result<R, Nonsense>> {
+    /// That nothing can be done here is an end, too.
+    fn of(tried: Result<Attempt<R>, Nonsense>) -> Self {
+        match tried {
+            Ok(Attempt::Done(result)) => Attempt::Done(Ok(result)),
+            Ok(Attempt::Refused(count)) => Attempt::Refused(count),
+            Err(nonsense) => Attempt::Done(Err(nonsense)),
+        }
+    }
+}
+
+/// What came of an attempt that is the only one.
+#[inline]
+fn now<R>(tried: Option<Attempt<Result<R, Nonsense>>>) -> Outcome<R> {
+    match tried {
+        Some(Attempt::Done(result)) => result.map(Some),
+        _ => Ok(None),
     }
 }

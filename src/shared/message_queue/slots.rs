@@ -1,21 +1,27 @@
 //! Where a queue's messages stand. Nothing that is read here is trusted: places and lengths are checked.
+//!
+//! Beside the messages stand two rings of places, one entry in each slot: which place was the so-manieth to be sent, and which the
+//! so-manieth to be free. So each side finds what the other one hands over, though receivers free the places in any order.
 
 use super::selector::{KINDS, Message};
 use crate::primitive::Ordering::Relaxed;
 use crate::primitive::guarded;
-use crate::primitive::mortal::AtomicU64;
+use crate::primitive::mortal::{AtomicU32, AtomicU64};
 pub(crate) use memory::Memory;
 
-/// Room for a message, or one. It is read and written by whoever holds the queue's lock.
+/// Room for a message, or one, and an entry of each ring.
 #[repr(C)]
 pub(crate) struct Slot {
-    /// The number of the message: a later one has a greater. 0: there is none, whatever else stands here.
-    pub(super) number: AtomicU64,
+    /// How many messages were sent before this one.
+    number: AtomicU64,
     kind: AtomicU64,
     length: Guarded,
-    /// The places of its neighbours among the messages; of a free slot, the next free one.
+    /// The places of its neighbours in the receivers' order.
     pub(super) previous: Guarded,
     pub(super) next: Guarded,
+    /// Entries of the rings: a place, or, if it is zero, this one.
+    sent: AtomicU32,
+    free: AtomicU32,
     _reserved: u32,
 }
 
@@ -28,19 +34,14 @@ impl Slot {
             length: Guarded::new(),
             previous: Guarded::new(),
             next: Guarded::new(),
+            sent: AtomicU32::new(0),
+            free: AtomicU32::new(0),
             _reserved: 0,
         }
     }
-
-    /// Whether there is a message.
-    #[inline]
-    pub(super) fn is_taken(&self) -> bool {
-        // ORDERING: Relaxed; written by holders of the lock.
-        self.number.load(Relaxed) != 0
-    }
 }
 
-/// A number that is read and written by whoever holds the queue's lock. What the dead have left in it does not count.
+/// A number that is read and written by one side at a time. What the dead have left in it does not count.
 #[repr(transparent)]
 pub(crate) struct Guarded(guarded::AtomicU32);
 
@@ -51,7 +52,7 @@ impl Guarded {
 
     #[inline]
     pub(super) fn get(&self) -> u32 {
-        // ORDERING: Relaxed, as below; the lock orders the accesses.
+        // ORDERING: Relaxed, as below; a lock, or a side's count, orders the accesses.
         self.0.load(Relaxed)
     }
 
@@ -63,11 +64,14 @@ impl Guarded {
 }
 
 /// What stands in the memory cannot be: somebody has written there who should not.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Nonsense;
 
 /// Where nothing is. Places count from one, so that zero bytes mean nowhere.
 pub(super) const NOWHERE: u32 = 0;
+
+/// How many slots ahead a sender gets what it will write to. Two and four make a third more messages than none, eight does not.
+const AHEAD: u64 = 4;
 
 /// All of a queue, as this process found them when it opened it.
 pub(crate) struct Slots {
@@ -106,23 +110,97 @@ impl Slots {
         }
     }
 
-    /// Writes a message there, but for its number. It is not longer than there is room.
+    /// The slot with the entries of this index in the rings, and its place.
     #[inline]
-    pub(super) fn write(&self, place: u32, kind: i64, bytes: &[u8]) -> Result<(), Nonsense> {
+    fn entry(&self, index: u64) -> (&Slot, u32) {
+        let index = (index % u64::from(self.count)) as u32;
+        (self.memory.slot(index), index + 1)
+    }
+
+    /// Gets the slot that will probably be written to soon after this one. Else each message would wait for its lines to come from the
+    /// receiver's processor.
+    #[inline]
+    pub(super) fn fetch_ahead(&self, index: u64) {
+        self.memory
+            .fetch(self.entry(index.wrapping_add(AHEAD)).1 - 1);
+    }
+
+    /// Which place has the message before which so many were sent.
+    #[inline]
+    pub(super) fn sent(&self, index: u64) -> Result<u32, Nonsense> {
+        let (slot, own) = self.entry(index);
+        self.ring(&slot.sent, own)
+    }
+
+    /// Which place is free, if so many became so before it.
+    #[inline]
+    pub(super) fn free(&self, index: u64) -> Result<u32, Nonsense> {
+        let (slot, own) = self.entry(index);
+        self.ring(&slot.free, own)
+    }
+
+    #[inline]
+    fn ring(&self, entry: &AtomicU32, own: u32) -> Result<u32, Nonsense> {
+        // ORDERING: Relaxed, here and below; the count of whoever wrote it, which has been acquired, orders it.
+        match entry.load(Relaxed) {
+            NOWHERE => Ok(own),
+            place if place <= self.count => Ok(place),
+            _ => Err(Nonsense),
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_sent(&self, index: u64, place: u32) {
+        let (slot, own) = self.entry(index);
+        self.set_ring(&slot.sent, own, place);
+    }
+
+    #[inline]
+    pub(super) fn set_free(&self, index: u64, place: u32) {
+        let (slot, own) = self.entry(index);
+        self.set_ring(&slot.free, own, place);
+    }
+
+    /// As long as all messages are received in order, that is what is there, and the line stays as it is.
+    #[inline]
+    fn set_ring(&self, entry: &AtomicU32, own: u32, place: u32) {
+        if self.ring(entry, own) != Ok(place) {
+            // ORDERING: as above.
+            entry.store(place, Relaxed);
+        }
+    }
+
+    /// Writes a message there. It is not longer than there is room.
+    #[inline]
+    pub(super) fn write(
+        &self,
+        place: u32,
+        number: u64,
+        kind: i64,
+        bytes: &[u8],
+    ) -> Result<(), Nonsense> {
         let slot = self.at(place)?;
         assert!(bytes.len() <= self.room);
-        // ORDERING: Relaxed; whoever reads it holds the lock, and it does not count before the number is written.
+        // ORDERING: as above, here and below.
+        slot.number.store(number, Relaxed);
+        // ORDERING: as above.
         slot.kind.store(kind.cast_unsigned(), Relaxed);
         slot.length.set(bytes.len() as u32);
         self.memory.write(place - 1, bytes);
         Ok(())
     }
 
+    /// How many messages were sent before the one that stands there.
+    pub(super) fn number(&self, place: u32) -> Result<u64, Nonsense> {
+        // ORDERING: as above.
+        Ok(self.at(place)?.number.load(Relaxed))
+    }
+
     /// What the message there says of itself.
     #[inline]
     pub(super) fn message(&self, place: u32) -> Result<Message, Nonsense> {
         let slot = self.at(place)?;
-        // ORDERING: Relaxed; as in `write`.
+        // ORDERING: Relaxed; as above.
         let kind = slot.kind.load(Relaxed).cast_signed();
         let length = slot.length.get() as usize;
         match KINDS.contains(&kind) && length <= self.room {
@@ -184,6 +262,21 @@ mod memory {
             unsafe { self.start(index).add(size_of::<Slot>()) }
         }
 
+        /// For writing.
+        #[inline]
+        pub(super) fn fetch(&self, index: u32) {
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            // SAFETY: a hint, which changes nothing, and takes any address.
+            unsafe {
+                std::arch::asm!(
+                    "prefetchw [{slot}]",
+                    "prefetchw [{slot} + 64]",
+                    slot = in(reg) self.start(index).as_ptr(),
+                    options(nostack, preserves_flags),
+                );
+            }
+        }
+
         #[inline]
         pub(super) fn write(&self, index: u32, bytes: &[u8]) {
             // SAFETY: the caller has checked that there is room, and nobody else reads or writes there.
@@ -223,6 +316,8 @@ mod memory {
         pub(super) fn slot(&self, index: u32) -> &Slot {
             &self.0[index as usize].0
         }
+
+        pub(super) fn fetch(&self, _: u32) {}
 
         pub(super) fn write(&self, index: u32, bytes: &[u8]) {
             let mut word = [0; 8];
