@@ -25,7 +25,6 @@
 //! | receiving a message | it is in the queue still, or gone with the dead |
 //! | writing to a pipe | the others read whole writes of up to 4096 bytes, or nothing of one |
 //! | reading from a pipe | what it had not taken is there still |
-//! | notifying | some of those who wait have been woken, or none: they look for themselves |
 //! | creating memory by name | the name exists, with everything in it, or not at all |
 //!
 //! Nobody hangs, no lock has two owners, and nothing polls: the kernel wakes who has to know. (Each thread has a list of what it holds
