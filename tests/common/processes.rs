@@ -1,10 +1,12 @@
 //! Child processes of a test: forked, killed, waited for.
 
 use anteroom::shared::{Shareable, Shared};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::time::{Duration, Instant};
 
 /// How a child ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,8 +62,20 @@ impl Child {
         self.wait();
     }
 
-    /// Waits for its end.
+    /// Waits for its end, a minute at most.
     pub(crate) fn wait(mut self) -> End {
+        let pid = Pid::from_raw(self.pid).expect("a number");
+        let end = pidfd_open(pid, PidfdFlags::empty()).expect("our own child");
+        let second = Timespec {
+            tv_sec: 1,
+            tv_nsec: 0,
+        };
+        // Second by second: if all of us are stopped for an hour, that is one.
+        let ends = (0..60).any(|_| {
+            let ends = poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&second));
+            ends == Ok(1)
+        });
+        assert!(ends, "process {} hangs", self.pid);
         self.reap(0).expect("it waits")
     }
 
@@ -125,11 +139,12 @@ pub(crate) fn state(pid: libc::pid_t) -> Option<char> {
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
-/// Waits until something holds that nothing tells of. A minute is for ever.
+/// Waits until something holds that nothing tells of. A minute of work is for ever: on a loaded machine it takes longer.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
+    let work = || clock_gettime(ClockId::ThreadCPUTime).tv_sec;
+    let start = work();
     while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "never {what}");
+        assert!(work() - start < 60, "never {what}");
         std::thread::yield_now();
     }
 }

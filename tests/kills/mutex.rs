@@ -1,8 +1,8 @@
 //! The mutex. Its data are two numbers, which should be equal whenever nobody holds it.
 
-use crate::processes::{Child, shared, until_asleep};
+use crate::processes::{Child, shared};
+use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
-use crate::trace::{Common, Scenario};
 use anteroom::shared::{LockError, Mutex, MutexGuard, TryLockError};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -167,35 +167,27 @@ fn killed_after_every_instruction() {
 /// Everybody changes the pair, again and again.
 #[test]
 fn a_storm_of_kills() {
-    let board = storm::rage(Storm {
+    crate::rage(&Storm {
+        name: "mutex",
         new,
-        life: change,
-        processes: 6,
+        roles: &[change],
+        help: storm::no_help,
+        check: |board, toll| {
+            let mut pair = lock(board);
+            let changes = toll.rounds[0]..=toll.rounds[0] + toll.inside;
+            assert!(
+                changes.contains(&pair.one),
+                "{} not in {changes:?}",
+                pair.one
+            );
+            let deaths = board.deaths.swap(0, SeqCst);
+            assert!(deaths <= toll.inside, "{deaths} of {}", toll.inside);
+            (pair.one, pair.other) = (0, 0);
+        },
     });
-    let pair = lock(&board);
-    assert_eq!(pair.one, pair.other);
-    println!("{} deaths of owners", board.deaths.load(SeqCst));
 }
 
-/// From the death of the owner until somebody who slept has the mutex.
 #[test]
 fn recovery_takes_no_time_worth_mentioning() {
-    let board = new();
-    let mut times = storm::Times::new();
-    for _ in 0..if crate::all() { 2000 } else { 20 } {
-        let owner = Child::fork(|| {
-            hold(&board);
-            loop {
-                std::thread::park();
-            }
-        });
-        until_asleep(owner.pid());
-        let waiter = Child::fork(|| drop(lock(&board)));
-        until_asleep(waiter.pid());
-        times.measure(|| {
-            owner.kill();
-            waiter.succeed();
-        });
-    }
-    times.print("mutex: from the kill until a sleeping waiter had it and ended");
+    storm::measure_recovery("mutex", new, hold, |board| drop(lock(board)));
 }

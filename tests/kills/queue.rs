@@ -1,17 +1,20 @@
-//! The message queue. A message's bytes are all as its type says, so that half of one is found; and in the storm each has a number,
-//! so that one is found that comes twice or not at all.
+//! The message queue. A message's bytes are all as its type says, so that half of one is found; and in the storm each has a number.
 
-use crate::processes::shared;
-use crate::storm::{self, Storm};
-use crate::trace::{Common, Scenario, own};
-use anteroom::shared::{MessageQueue, ReceiveError, Selector, Shared};
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use crate::numbers::{self, Numbers};
+use crate::scenario::{Common, Scenario, own};
+use crate::storm::Storm;
+use anteroom::shared::{MessageQueue, ReceiveError, Selector};
 
 const CAPACITY: usize = 3;
 const BYTES: usize = 48;
 
 fn empty() -> Common<MessageQueue> {
     own(MessageQueue::anonymous(CAPACITY, BYTES).unwrap())
+}
+
+/// It has room for one message: what is stuck there is not pushed on by another.
+fn for_one() -> Common<MessageQueue> {
+    own(MessageQueue::anonymous(1, BYTES).unwrap())
 }
 
 fn send(queue: &MessageQueue, kind: u8) {
@@ -82,8 +85,12 @@ const SCENARIOS: &[Scenario<MessageQueue>] = &[
     SEND,
     Scenario {
         name: "queue: send, one sleeps for it",
+        new: for_one,
         others: &[receive_any],
-        let_go: send_5,
+        // Whoever sleeps here though the dead has sent something sleeps for ever.
+        let_go: |queue| {
+            let _ = queue.try_send(5, &[5; BYTES]);
+        },
         // The one who slept has one of them.
         check: |queue| assert!(rest(queue).len() <= 1),
         ..SEND
@@ -169,82 +176,67 @@ fn killed_after_every_instruction() {
     crate::kill_everywhere(SCENARIOS);
 }
 
-/// How many numbers there are for messages, 64 in a word.
-const WORDS: usize = 16_384;
-
-/// Which numbers are of messages that have been sent, or almost, and not been received, or not quite.
 struct Post {
     queue: MessageQueue,
-    on_the_way: Shared<[AtomicU64; WORDS]>,
+    numbers: Numbers,
 }
 
 impl Post {
-    /// Sends a message with a number that no other has, unless the queue is full.
     fn send(&self) {
-        let (word, bit) = (fastrand::usize(..WORDS), 1_u64 << fastrand::u32(..64));
-        if self.on_the_way[word].fetch_or(bit, SeqCst) & bit != 0 {
-            return;
-        }
-        let number = (word * 64) as u64 + u64::from(bit.trailing_zeros());
-        let bytes = [number, !number, number].map(u64::to_ne_bytes).concat();
-        if self
-            .queue
-            .try_send(1 + (number % 3) as i64, &bytes)
-            .is_err()
-        {
-            self.on_the_way[word].fetch_and(!bit, SeqCst);
-        }
+        let (number, bytes) = self.numbers.depart();
+        self.queue.send(kind(number), &bytes).unwrap();
     }
 
-    /// Receives one, of any type or one of three.
-    fn receive(&self, selector: Selector) {
-        let mut bytes = [0; BYTES];
-        let Ok(message) = self.queue.try_receive(selector, &mut bytes) else {
-            return;
-        };
-        let part = |place: usize| u64::from_ne_bytes(bytes[8 * place..][..8].try_into().unwrap());
-        let number = part(0);
-        assert_eq!(
-            (part(1), part(2), message.length),
-            (!number, number, 24),
-            "torn"
-        );
-        assert_eq!(message.kind, 1 + (number % 3) as i64, "of another type");
-        let (word, bit) = ((number / 64) as usize, 1 << (number % 64));
-        let before = self.on_the_way[word].fetch_and(!bit, SeqCst);
-        assert_ne!(before & bit, 0, "{number} came twice, or from nowhere");
+    fn receive(&self) {
+        // Of a type now and then, which may not be there.
+        if fastrand::bool() {
+            self.try_receive(Selector::Kind(fastrand::i64(1..=3)));
+        }
+        let mut bytes = [0; numbers::BYTES];
+        let message = self.queue.receive(Selector::Any, &mut bytes).unwrap();
+        assert_eq!(message.kind, kind(self.numbers.arrive(bytes)));
     }
 
-    fn live(&self) {
-        match fastrand::u8(..6) {
-            0..3 => self.send(),
-            3 | 4 => self.receive(Selector::Any),
-            _ => self.receive(Selector::Kind(fastrand::i64(1..=3))),
+    /// Receives one without waiting, if there is one.
+    fn try_receive(&self, selector: Selector) -> bool {
+        let mut bytes = [0; numbers::BYTES];
+        let received = self.queue.try_receive(selector, &mut bytes);
+        if let Ok(message) = &received {
+            assert_eq!(message.kind, kind(self.numbers.arrive(bytes)));
         }
+        received.is_ok()
     }
+}
+
+/// The type of the message with this number.
+fn kind(number: u64) -> i64 {
+    1 + (number % 3).cast_signed()
 }
 
 #[test]
 fn a_storm_of_kills() {
-    let post = storm::rage(Storm {
+    crate::rage(&Storm {
+        name: "queue",
         new: || {
             own(Post {
-                queue: MessageQueue::anonymous(50, BYTES).unwrap(),
-                on_the_way: shared([const { AtomicU64::new(0) }; WORDS]),
+                queue: MessageQueue::anonymous(CAPACITY, numbers::BYTES).unwrap(),
+                numbers: Numbers::new(),
             })
         },
-        life: Post::live,
-        processes: 6,
+        roles: &[Post::send, Post::receive],
+        help: |post, role| match role {
+            0 => {
+                assert!(post.queue.try_send(1, b"").is_err(), "there is room");
+                assert!(post.try_receive(Selector::Any));
+            }
+            _ => {
+                assert!(!post.try_receive(Selector::Any), "there are messages");
+                post.send();
+            }
+        },
+        check: |post, toll| {
+            while post.try_receive(Selector::Any) {}
+            post.numbers.check(toll);
+        },
     });
-    while !post.queue.is_empty() {
-        post.receive(Selector::Any);
-    }
-    let left = post
-        .on_the_way
-        .iter()
-        .map(|word| word.load(SeqCst).count_ones() as usize);
-    let left: usize = left.sum();
-    // Whoever was killed had one in its hands at most.
-    assert!(left <= storm::kills() + 6, "{left} messages were lost");
-    println!("queue: {left} messages died with whoever had them in their hands");
 }

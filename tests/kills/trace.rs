@@ -1,57 +1,42 @@
-//! A child that is run one machine instruction at a time, and killed after any of them.
+//! A child that is run one machine instruction at a time, or up to one.
 
-use crate::processes::{Child, is_asleep};
-use std::ops::Deref;
-use std::ptr;
+use crate::processes::{Child, End, state, until};
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use std::{mem, ptr};
 
-/// What the processes of a scenario share: memory with a `T` in it, or a `T` that has its own.
-pub(crate) type Common<T> = Box<dyn Deref<Target = T>>;
+/// The signal with which the child stops before the operation and after it. Others may send it `SIGSTOP`.
+const MARK: libc::c_int = libc::SIGUSR1;
 
-/// A `T` that shares by itself what is in it.
-pub(crate) fn own<T: 'static>(it: T) -> Common<T> {
-    struct Own<T>(T);
-    impl<T> Deref for Own<T> {
-        type Target = T;
+/// A traced child, which stops before its operation and after it.
+pub(crate) struct Traced(Child);
 
-        fn deref(&self) -> &T {
-            &self.0
+/// How far it goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pace {
+    OneInstruction,
+    ToTheBreakpoint,
+}
+
+impl Pace {
+    fn request(self) -> libc::c_uint {
+        match self {
+            Pace::OneInstruction => libc::PTRACE_SINGLESTEP,
+            Pace::ToTheBreakpoint => libc::PTRACE_CONT,
         }
     }
-    Box::new(Own(it))
 }
 
-/// What happens around the operation in which a process is killed.
-pub(crate) struct Scenario<T: 'static> {
-    pub(crate) name: &'static str,
-    /// What they share, as it is in the beginning.
-    pub(crate) new: fn() -> Common<T>,
-    /// What the doomed process does before the operation.
-    pub(crate) before: fn(&T),
-    /// The operation, which is run in steps.
-    pub(crate) operation: fn(&T),
-    /// What others do at the same time, each a process. They are asleep when the operation begins, if they ever sleep, and must
-    /// end, whatever happens to the doomed one.
-    pub(crate) others: &'static [fn(&T)],
-    /// What the test itself does first, and undoes when the doomed process sleeps, or is dead.
-    pub(crate) hold: fn(&T),
-    pub(crate) let_go: fn(&T),
-    /// What must be true when all have ended.
-    pub(crate) check: fn(&T),
-}
-
-/// How a stepped child stands.
+/// How it stands after that.
 #[derive(PartialEq, Eq, Debug)]
-enum State {
+pub(crate) enum State {
     Running,
     Asleep,
     Done,
 }
 
-struct Traced(Child);
-
 impl Traced {
-    /// Forks a child that stops before the operation, and after it.
-    fn fork(before: impl FnOnce(), operation: impl FnOnce()) -> Self {
+    /// Forks a child, and waits until it stops before the operation.
+    pub(crate) fn fork(before: impl FnOnce(), operation: impl FnOnce()) -> Self {
         let child = Child::fork(|| {
             ask(libc::PTRACE_TRACEME, 0);
             before();
@@ -60,61 +45,144 @@ impl Traced {
             stop();
         });
         let traced = Traced(child);
-        let stopped = traced.wait(usize::MAX);
-        assert_eq!(stopped, Some(libc::SIGSTOP), "before the operation");
+        until("at the operation", || traced.has_stopped());
+        assert_eq!(traced.until_stopped(), MARK, "before it stops");
         traced
     }
 
-    /// Waits until it stops, and returns the signal with which it does; or nothing if it sleeps, and for more than `looks`.
-    fn wait(&self, looks: usize) -> Option<i32> {
-        // A look at `/proc` takes longer than most steps.
-        const SELDOM: usize = 64;
-        let (mut polls, mut asleep) = (0_usize, 0);
-        let mut stopped = None;
-        crate::processes::until("stopped", || {
-            let mut status = 0;
-            // SAFETY: our own child.
-            let pid = unsafe { libc::waitpid(self.0.pid(), &raw mut status, libc::WNOHANG) };
-            if pid != 0 {
-                assert!(libc::WIFSTOPPED(status), "it ended by itself: {status:x}");
-                stopped = Some(libc::WSTOPSIG(status));
+    /// Lets it go on. What puts the child to sleep is not over.
+    pub(crate) fn go(&self, pace: Pace) -> State {
+        let may_sleep = pace == Pace::ToTheBreakpoint || self.is_at_system_call();
+        loop {
+            ask(pace.request(), self.0.pid());
+            if may_sleep && self.falls_asleep() {
+                return State::Asleep;
             }
-            polls += 1;
-            if polls.is_multiple_of(SELDOM) && is_asleep(self.0.pid()) {
-                asleep += 1;
+            if let Some(state) = self.stopped() {
+                return state;
             }
-            stopped.is_some() || asleep > looks
-        });
-        stopped
+        }
     }
 
-    fn step(&self) -> State {
-        ask(libc::PTRACE_SINGLESTEP, self.0.pid());
-        self.state(20)
+    /// Waits until that is over which has put it to sleep.
+    pub(crate) fn after_sleeping(&self, pace: Pace) -> State {
+        loop {
+            until("awake", || self.has_stopped());
+            if let Some(state) = self.stopped() {
+                return state;
+            }
+            ask(pace.request(), self.0.pid());
+        }
     }
 
-    /// Lets it run until it sleeps, and stops it there. Or until it is done, and says so by false.
-    fn goes_to_sleep(&self) -> bool {
+    /// How it stands when it has stopped, unless somebody else wanted it to be quiet for a while.
+    fn stopped(&self) -> Option<State> {
+        match self.until_stopped() {
+            libc::SIGTRAP => Some(State::Running),
+            MARK => Some(State::Done),
+            libc::SIGSTOP | libc::SIGCONT => None,
+            signal => panic!("it got signal {signal}"),
+        }
+    }
+
+    /// Sets the processor's breakpoint, its only one.
+    pub(crate) fn break_at(&self, address: u64) {
+        const ENABLE_THE_FIRST: u64 = 1;
+        self.set_debug_register(0, address);
+        self.set_debug_register(7, ENABLE_THE_FIRST);
+    }
+
+    fn set_debug_register(&self, register: usize, value: u64) {
+        let place = mem::offset_of!(libc::user, u_debugreg) + 8 * register;
+        // SAFETY: our own child.
+        let answer = unsafe { libc::ptrace(libc::PTRACE_POKEUSER, self.0.pid(), place, value) };
+        assert_eq!(answer, 0, "ptrace: {}", std::io::Error::last_os_error());
+    }
+
+    /// Where the instruction is that it executes next.
+    pub(crate) fn next_instruction(&self) -> u64 {
+        let place =
+            mem::offset_of!(libc::user, regs) + mem::offset_of!(libc::user_regs_struct, rip);
+        self.peek(libc::PTRACE_PEEKUSER, place as u64)
+    }
+
+    /// Lets it run until it sleeps. Returns false if it does not.
+    pub(crate) fn run_until_asleep(&self) -> bool {
         ask(libc::PTRACE_CONT, self.0.pid());
-        match self.wait(20) {
-            Some(signal) => assert_eq!(signal, libc::SIGSTOP),
-            None => {
-                self.0.signal(libc::SIGSTOP);
-                assert_eq!(self.wait(usize::MAX), Some(libc::SIGSTOP), "asleep");
-                return true;
-            }
-        }
-        false
+        self.falls_asleep()
     }
 
-    fn state(&self, looks: usize) -> State {
-        match self.wait(looks) {
-            Some(libc::SIGTRAP) => State::Running,
-            Some(libc::SIGSTOP) => State::Done,
-            Some(signal) => panic!("it got signal {signal}"),
-            None => State::Asleep,
-        }
+    pub(crate) fn kill(self) {
+        self.0.kill();
     }
+
+    /// Kills it, which is asleep, just after it was woken: meanwhile it gets this thread's processor only when this thread does
+    /// not want it.
+    pub(crate) fn kill_woken_by(self, wake: impl FnOnce()) {
+        let pid = Pid::from_raw(self.0.pid());
+        let (own, its) = [None, pid].map(|it| sched_getaffinity(it).unwrap()).into();
+        let mut here = CpuSet::new();
+        here.set(sched_getcpu());
+        sched_setaffinity(None, &here).unwrap();
+        sched_setaffinity(pid, &here).unwrap();
+        set_policy(self.0.pid(), libc::SCHED_IDLE);
+        wake();
+        self.0.signal(libc::SIGKILL);
+        set_policy(self.0.pid(), libc::SCHED_OTHER);
+        sched_setaffinity(pid, &its).unwrap();
+        sched_setaffinity(None, &own).unwrap();
+        assert_eq!(self.0.wait(), End::Killed(libc::SIGKILL));
+    }
+
+    fn is_at_system_call(&self) -> bool {
+        const SYSCALL: [u8; 2] = [0x0f, 0x05];
+        let code = self.peek(libc::PTRACE_PEEKTEXT, self.next_instruction());
+        code.to_le_bytes().starts_with(&SYSCALL)
+    }
+
+    /// Reads a word of the child.
+    fn peek(&self, request: libc::c_uint, place: u64) -> u64 {
+        let (place, none) = (place as usize, ptr::null_mut::<libc::c_void>());
+        // SAFETY: our own child, whose registers and memory are read only.
+        unsafe { libc::ptrace(request, self.0.pid(), place, none) }.cast_unsigned()
+    }
+
+    /// Whether it sleeps before it stops.
+    fn falls_asleep(&self) -> bool {
+        /// So often it has to look asleep: it is so in passing, too.
+        const LOOKS: usize = 20;
+        let mut looks = 0;
+        until("asleep or stopped", || match state(self.0.pid()) {
+            Some('S') => {
+                looks += 1;
+                looks > LOOKS
+            }
+            state => {
+                looks = 0;
+                is_stopped(state)
+            }
+        });
+        looks > LOOKS
+    }
+
+    /// Whether it has stopped, which is left to be waited for.
+    fn has_stopped(&self) -> bool {
+        is_stopped(state(self.0.pid()))
+    }
+
+    /// Waits until it stops, and returns the signal with which it does.
+    fn until_stopped(&self) -> i32 {
+        let mut status = 0;
+        // SAFETY: our own child, which nobody else waits for.
+        let pid = unsafe { libc::waitpid(self.0.pid(), &raw mut status, 0) };
+        assert_eq!(pid, self.0.pid());
+        assert!(libc::WIFSTOPPED(status), "it ended by itself: {status:x}");
+        libc::WSTOPSIG(status)
+    }
+}
+
+fn is_stopped(state: Option<char>) -> bool {
+    matches!(state, Some('t' | 'T' | 'Z') | None)
 }
 
 fn ask(request: libc::c_uint, pid: libc::pid_t) {
@@ -128,92 +196,23 @@ fn ask(request: libc::c_uint, pid: libc::pid_t) {
 fn stop() {
     let this = std::process::id().cast_signed();
     // SAFETY: sends this process a signal.
-    unsafe { libc::kill(this, libc::SIGSTOP) };
+    unsafe { libc::kill(this, MARK) };
+}
+
+fn set_policy(pid: libc::pid_t, policy: libc::c_int) {
+    let priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: a valid parameter, for our own child.
+    let set = unsafe { libc::sched_setscheduler(pid, policy, &raw const priority) };
+    assert_eq!(
+        set,
+        0,
+        "sched_setscheduler: {}",
+        std::io::Error::last_os_error()
+    );
 }
 
 /// Whether this machine lets us trace our children.
 pub(crate) fn is_permitted() -> bool {
     let child = Child::fork(|| ask(libc::PTRACE_TRACEME, 0));
-    child.wait() == crate::processes::End::Exited(0)
-}
-
-/// Where the doomed process is killed.
-#[derive(Clone, Copy)]
-enum At {
-    /// After so many instructions of the operation. (Where it has to sleep, it is woken, once.)
-    Instruction(usize),
-    /// The same, but counted from where it sleeps, if it does.
-    AfterSleeping(usize),
-    Asleep,
-}
-
-impl<T> Scenario<T> {
-    /// Returns how many instructions it has made, if it came to the end.
-    fn run(&self, at: At) -> Option<usize> {
-        let it = (self.new)();
-        (self.hold)(&it);
-        let doomed = Traced::fork(|| (self.before)(&it), || (self.operation)(&it));
-        let others: Vec<_> = self
-            .others
-            .iter()
-            .map(|other| Child::fork(|| other(&it)))
-            .collect();
-        others.iter().for_each(Child::until_asleep_or_done);
-        let mut held = true;
-        let mut let_go = || {
-            if std::mem::take(&mut held) {
-                (self.let_go)(&it);
-            }
-        };
-        let (mut made, mut done) = (0, false);
-        let steps = match at {
-            At::Instruction(steps) => steps,
-            At::AfterSleeping(steps) => {
-                done = !doomed.goes_to_sleep();
-                steps
-            }
-            At::Asleep => {
-                done = !doomed.goes_to_sleep();
-                0
-            }
-        };
-        while !done && made < steps {
-            made += 1;
-            let mut state = doomed.step();
-            if state == State::Asleep {
-                let_go();
-                state = doomed.state(usize::MAX);
-            }
-            done = state == State::Done;
-        }
-        doomed.0.kill();
-        let_go();
-        others.into_iter().for_each(Child::succeed);
-        (self.check)(&it);
-        done.then_some(made)
-    }
-
-    /// Kills it after every instruction, or after some that are drawn.
-    pub(crate) fn kill_everywhere(&self, all: bool) {
-        /// How many are drawn, and of how many: before it sleeps for the first time most of them only spin.
-        const SAMPLE: usize = 8;
-        const FIRST: usize = 1000;
-        let mut kills = 1;
-        self.run(At::Asleep);
-        if all {
-            let mut steps = 0;
-            while self.run(At::Instruction(steps)).is_none() {
-                steps += 1;
-            }
-            kills += steps;
-        } else {
-            let mut random = fastrand::Rng::new();
-            for _ in 0..SAMPLE {
-                self.run(At::Instruction(random.usize(..FIRST)));
-                self.run(At::AfterSleeping(random.usize(..FIRST)));
-            }
-            kills += 2 * SAMPLE;
-        }
-        println!("{}: killed {kills} times", self.name);
-    }
+    child.wait() == End::Exited(0)
 }
