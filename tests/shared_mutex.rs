@@ -247,3 +247,16 @@ fn a_hundred_mutexes_of_many_threads_come_back() {
         assert!(matches!(mutex.lock(), Err(LockError::OwnerDied(_))));
     }
 }
+
+/// A forgotten guard's lock stays in the list that the kernel, and the next lock, follow.
+#[test]
+fn memory_with_a_forgotten_guard_stays() {
+    Child::fork(|| {
+        let [one, other, forgotten] = [1, 2, 3].map(|it| shared(Mutex::new(it)));
+        std::mem::forget(forgotten.lock());
+        drop(forgotten);
+        let _one = one.lock().unwrap();
+        let _other = other.lock().unwrap();
+    })
+    .succeed();
+}

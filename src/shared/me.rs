@@ -5,12 +5,13 @@
 //! wakes one who sleeps there. The list is the library's own: ours stand between its robust mutexes, in the same layout
 //! ([`Entry`](super::robust::Entry)), and neither notices.
 
-use super::robust::OFFSET;
+use super::robust::{OFFSET, untagged};
 use crate::fence;
 use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::primitive::mortal::AtomicU32;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::cell::Cell;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicPtr;
 
@@ -25,11 +26,30 @@ pub(super) struct RobustList {
     pub(super) pending: Cell<usize>,
 }
 
+/// `ROBUST_LIST_LIMIT`: how many entries of a list the kernel looks at.
+const LONGEST: usize = 2048;
+
 impl RobustList {
     /// Which ends it: the address of its first link.
     #[inline]
     pub(super) fn address(&self) -> usize {
         self.first.as_ptr().expose_provenance()
+    }
+
+    /// Whether it names anything in this memory, as far as the kernel would follow it.
+    pub(super) fn names_any_in(&self, memory: Range<usize>) -> bool {
+        let mut link = untagged(self.first.get());
+        for _ in 0..LONGEST {
+            if link == self.address() {
+                return false;
+            }
+            if memory.contains(&link) {
+                return true;
+            }
+            // SAFETY: the list holds entries that are mapped as long as they are in it, and an entry's link is first.
+            link = untagged(unsafe { *ptr::with_exposed_provenance::<usize>(link) });
+        }
+        true
     }
 }
 

@@ -16,6 +16,9 @@ pub(super) const OWNER_ONLY: u32 = 0o600;
 /// What has a name is a file of that name in `/dev/shm`. It lives until [`unlink`](Self::unlink), however many processes
 /// come and go, and its memory until the last of them has dropped it. Each process has it at an address of its own.
 ///
+/// If a guard of something in it is forgotten (`mem::forget`), the memory must stay mapped. It does if the thread that forgot the guard drops this;
+/// do not drop it on another thread while that one lives.
+///
 /// Where a name's file is cut short behind this crate's back, an access ends the process with `SIGBUS`.
 ///
 /// # Examples

@@ -8,6 +8,7 @@
 //! where the payload is follows from what the caller asked for.
 
 use super::error::OpenError;
+use super::me::Me;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fstat, linkat, open, unlink,
@@ -222,6 +223,11 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        let start = self.start.addr().get();
+        if Me::get().list().names_any_in(start..start + self.mapped) {
+            // A guard was forgotten, so its lock is still in this thread's list. It stays, and so must the memory.
+            return;
+        }
         // SAFETY: mapped as a whole by `map`; whoever borrowed from it is gone.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.mapped) };
         debug_assert!(unmapped.is_ok());

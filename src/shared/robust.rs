@@ -136,7 +136,7 @@ impl Entry {
 /// An address in a list without the lowest bit, with which the C library marks mutexes of another kind.
 #[cfg(not(loom))]
 #[inline]
-fn untagged(address: usize) -> usize {
+pub(super) fn untagged(address: usize) -> usize {
     address & !1
 }
 
