@@ -17,8 +17,9 @@ models! {
     bytes_that_belong_together_stay_together: 2,
     the_last_writer_leaves: 3,
     the_last_reader_leaves: 3,
+    the_last_reader_leaves_a_full_ring: 3,
     a_timed_reader_leaves_no_trace: 2,
-    a_killed_writer_leaves_no_reader_asleep: 2 mortal,
+    a_killed_writer_leaves_no_reader_asleep: 3 mortal,
     a_killed_reader_leaves_no_writer_asleep: 2 mortal,
     a_killed_reader_leaves_no_reader_asleep: 2 mortal,
     the_last_writer_is_killed: 2 mortal,
@@ -150,9 +151,17 @@ fn the_last_writer_leaves() {
     writer.join().unwrap();
 }
 
-/// A writer that waits is told, and so is one that finds room.
+/// A writer that finds room is told, and so is one that waits.
 fn the_last_reader_leaves() {
-    let pipe = share(Pipe::new(1, 1, 1));
+    the_last_reader_leaves_a_ring_of(3);
+}
+
+fn the_last_reader_leaves_a_full_ring() {
+    the_last_reader_leaves_a_ring_of(1);
+}
+
+fn the_last_reader_leaves_a_ring_of(capacity: usize) {
+    let pipe = share(Pipe::new(capacity, 1, 1));
     let reader = process(&pipe, |pipe| {
         assert_eq!(pipe.read(), 1);
         pipe.reader_leaves();

@@ -169,8 +169,8 @@ impl Ring {
 
     /// A reader has closed its descriptors, and may have been the last.
     pub(super) fn reader_left(&self) {
-        // ORDERING: Relaxed; a hint. It comes after the closing, which a writer who sees it will see, since both are the kernel's.
-        self.readers.calls.0.fetch_or(LEFT, Relaxed);
+        // ORDERING: Release pairs with the Acquire in `answer`: a writer that takes it back sees that the descriptors are closed.
+        self.readers.calls.0.fetch_or(LEFT, Release);
     }
 
     /// How many bytes have been written. For models.
@@ -289,8 +289,9 @@ impl Hand<'_> {
         }
         if call != 0 {
             // Whoever is killed before this has rung, and the next one rings again.
-            // ORDERING: Relaxed; a sleeper that has it taken back finds the turn held, or given back after it.
-            calls.fetch_and(!(WAITING | LEFT), Relaxed);
+            // ORDERING: Acquire pairs with the Release of one who leaves, also if that has come since the load above. A sleeper that
+            // has it taken back finds the turn held, or given back after it.
+            calls.fetch_and(!(WAITING | LEFT), Acquire);
         }
         if self.is_writer() && self.bells.is_alone() {
             // For the next write. Somebody may have left between the two.
