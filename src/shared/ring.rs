@@ -4,8 +4,8 @@
 //! between the two places are to be read, and as many more as the capacity allows may be written. So both sides do the same: a
 //! writer is a reader of room, ahead of the readers by the capacity. One who *passes* bytes
 //! 1. takes the turn of its side, a robust mutex that nobody holds while it sleeps;
-//! 2. looks whether somebody on the other side *waits* for what it is about to do, and if so rings;
-//! 3. copies bytes, to or from the ring;
+//! 2. copies bytes, to or from the ring;
+//! 3. looks whether somebody on the other side *waits* for what it is about to do, and if so rings;
 //! 4. stores its side's new place, and gives the turn back.
 //!
 //! **Deaths.** Who is killed before the fourth step has passed nothing, and after it all: no bytes are torn, and nobody has to
@@ -31,6 +31,16 @@
 //! **Leaving.** A sleeper is told by the kernel at once that it is alone. But a writer that finds room does not ask the kernel, which would
 //! cost more than the write. It asks when a reader waits, when a reader has said that it leaves, and else every [`ASK`] bytes.
 
+#[cfg(not(loom))]
+mod awake;
+/// In a model nobody stays awake.
+#[cfg(loom)]
+mod awake {
+    pub(super) fn wait(ready: impl Fn() -> u64, least: u64, _: crate::deadline::Deadline) -> bool {
+        ready() >= least
+    }
+}
+
 use super::bells::Bells;
 use super::me::Me;
 use super::mutex::raw::RawMutex;
@@ -39,7 +49,7 @@ use crate::fence;
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::const_fn;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
-use crate::spin::Spin;
+use crate::spin;
 
 /// Keeps what different sides write off each other's cache lines, and off their neighbours, which processors fetch along.
 #[repr(C, align(128))]
@@ -255,13 +265,13 @@ impl Hand<'_> {
             return Ok(None);
         }
         let count = ready.min(amount.most);
+        copy(place, count);
         // ORDERING: Relaxed; after the fence.
         let is_called = self.other.calls.0.load(Relaxed) != 0;
         let asks = self.is_writer() && (place ^ place.wrapping_add(count)) >= ASK;
         if is_called || asks {
             self.answer()?;
         }
-        copy(place, count);
         // ORDERING: Release pairs with the other side's Acquire.
         own.store(place.wrapping_add(count), Release);
         Ok(Some(count))
@@ -302,35 +312,31 @@ impl Hand<'_> {
         Ok(())
     }
 
-    /// Whether an attempt may do something; it has to make sure.
-    fn is_ready(&self, least: u64) -> bool {
-        // ORDERING: Relaxed, both; the attempt looks again.
+    /// What this side may pass, or seems to: an attempt makes sure.
+    fn ready(&self) -> u64 {
+        // ORDERING: Relaxed, both; as above.
         let (own, other) = (
             self.own.place.0.load(Relaxed),
             self.other.place.0.load(Relaxed),
         );
-        self.between(own, other) >= least
+        self.between(own, other)
     }
 
-    /// Attempts it again and again for a while.
+    /// Attempts it for as long as one stays awake.
     fn attempt_awake(
         &self,
         amount: Amount,
         deadline: Deadline,
         copy: &mut impl FnMut(u64, u64),
     ) -> Result<Option<u64>, Stop> {
-        let mut spin = Spin::new();
-        loop {
-            if self.is_ready(amount.least) {
-                let passed = self.attempt(amount, deadline, copy)?;
-                if passed.is_some() {
-                    return Ok(passed);
-                }
+        while awake::wait(|| self.ready(), amount.least, deadline) {
+            let passed = self.attempt(amount, deadline, copy)?;
+            if passed.is_some() {
+                return Ok(passed);
             }
-            if deadline.passed() || !spin.again() {
-                return Ok(None);
-            }
+            // Another one was faster.
         }
+        Ok(None)
     }
 
     #[cold]
@@ -361,6 +367,10 @@ impl Hand<'_> {
     ) -> Result<u64, Stop> {
         loop {
             let heard = self.sleep(amount.least, deadline)?;
+            if self.ready() < amount.least {
+                // Whoever has rung has not stored its place yet, maybe because it had to leave us its processor.
+                spin::give_way();
+            }
             if let Some(count) = self.attempt_awake(amount, deadline, copy)? {
                 return Ok(count);
             }
@@ -379,16 +389,15 @@ impl Hand<'_> {
             // ORDERING: Relaxed; the fence orders it before the look at the turn.
             calls.fetch_or(WAITING, Relaxed);
             fence::after_exchange();
-            let is_held = turn.is_held();
-            if is_held {
+            if turn.is_held() {
                 turn.lock(self.me, deadline).ok_or(Stop::TimedOut)?;
                 turn.unlock(self.me);
             }
-            if self.is_ready(least) {
+            if self.ready() >= least {
                 return Ok(Heard::Bell);
             }
-            // ORDERING: Relaxed; who took it back has given back the turn, or died, which `is_held` has seen.
-            if !is_held && calls.load(Relaxed) & WAITING != 0 {
+            // ORDERING: Relaxed; who took it back before has given the turn back, or died: that has been waited for.
+            if calls.load(Relaxed) & WAITING != 0 {
                 return Ok(self.bells.wait(deadline));
             }
         }
