@@ -1,232 +1,202 @@
-//! Pipes and named pipes between processes, of which some are killed.
-//!
-//! Adversary 35.
+//! The pipe between processes: what comes out of it.
 #![cfg(target_os = "linux")]
 
+#[path = "common/ends.rs"]
+#[allow(dead_code, reason = "for all tests of pipes")]
+mod ends;
 #[path = "common/processes.rs"]
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 
-use anteroom::shared::{Fifo, OpenError, PipeReader, PipeWriter, pipe};
-use processes::{Child, Name, until_asleep};
+use anteroom::shared::{PipeReader, pipe};
+use ends::Ends;
+use processes::{Child, counter, turn};
 use std::io::{ErrorKind, Read, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-/// One test at a time: a child has all descriptors of its parent, also those of other tests, whose pipes would not end
-/// before it does.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURNS: Mutex<()> = Mutex::new(());
-    TURNS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Bytes that tell where they stand.
-fn bytes(count: usize) -> Vec<u8> {
-    (0..count).map(|place| (place % 251) as u8).collect()
-}
-
-fn sleep_for_ever() {
+/// Writes and reads so many bytes in pieces of every length up to `longest`, through a ring of this capacity.
+fn check_bytes(capacity: usize, longest: usize, total: usize) {
+    let bytes: Vec<u8> = (0..total).map(|place| (place % 251) as u8).collect();
+    let mut ends = Ends::new(capacity);
+    let child = ends.fork_writer(|mut writer| {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(random.usize(1..=longest).min(rest.len()));
+            writer.write_all(piece).unwrap();
+            rest = after;
+        }
+    });
+    let mut reader = ends.into_reader();
+    let mut random = fastrand::Rng::with_seed(2);
+    let (mut read, mut buffer) = (Vec::new(), vec![0; longest]);
     loop {
-        std::thread::park();
-    }
-}
-
-#[test]
-fn what_is_written_is_read_in_order_through_rings_of_all_sizes() {
-    let _turn = turn();
-    // Where there is room for few, they take turns for each.
-    for (capacity, count) in [
-        (1, 500),
-        (2, 1000),
-        (7, 2000),
-        (64, 30_000),
-        (4096, 100_000),
-        (100_000, 300_000),
-    ] {
-        let (mut reader, writer) = pipe(capacity).unwrap();
-        let sent = bytes(count);
-        let child = Child::fork(|| {
-            let mut writer = &writer;
-            // In pieces of all sizes, some larger than the ring.
-            let mut rest = &sent[..];
-            let mut size = 1;
-            while !rest.is_empty() {
-                let (piece, others) = rest.split_at(size.min(rest.len()));
-                writer.write_all(piece).unwrap();
-                (rest, size) = (others, 2 * size + 1);
-            }
-        });
-        drop(writer);
-        let mut received = Vec::new();
-        reader.read_to_end(&mut received).unwrap();
-        assert!(received == sent, "capacity {capacity}");
-        child.succeed();
-    }
-}
-
-/// The reader's child keeps its copy of the writing end open; so it must be dropped there.
-fn reader_in_a_child(reader: &PipeReader, writer: PipeWriter, expected: &[u8]) -> Child {
-    Child::fork(|| {
-        drop(writer);
-        let (mut reader, mut received) = (reader, Vec::new());
-        reader.read_to_end(&mut received).unwrap();
-        assert_eq!(received, expected);
-    })
-}
-
-#[test]
-fn the_end_comes_when_the_last_writer_is_killed() {
-    let _turn = turn();
-    let (reader, writer) = pipe(100).unwrap();
-    let other = Child::fork(|| {
-        (&writer).write_all(b"last words").unwrap();
-        sleep_for_ever();
-    });
-    until_asleep(other.pid());
-    let child = reader_in_a_child(&reader, writer, b"last words");
-    until_asleep(child.pid());
-    other.kill();
-    child.succeed();
-}
-
-#[test]
-fn writing_fails_when_the_last_reader_is_killed() {
-    let _turn = turn();
-    let (reader, mut writer) = pipe(100).unwrap();
-    let other = Child::fork(|| {
-        let _reader = &reader;
-        sleep_for_ever();
-    });
-    until_asleep(other.pid());
-    drop(reader);
-    writer.write_all(&[1; 100]).unwrap();
-    let child = Child::fork(|| {
-        // It is full: it sleeps, and is told.
-        let error = writer.write(&[2]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-    });
-    until_asleep(child.pid());
-    other.kill();
-    child.succeed();
-    assert_eq!(
-        writer.write(&[3]).unwrap_err().kind(),
-        ErrorKind::BrokenPipe
-    );
-}
-
-#[test]
-fn a_writer_that_is_killed_hinders_no_other() {
-    let _turn = turn();
-    for _ in 0..30 {
-        let (mut reader, writer) = pipe(64).unwrap();
-        let doomed = Child::fork(|| {
-            loop {
-                (&writer).write_all(&[7; 16]).unwrap();
-            }
-        });
-        let other = Child::fork(|| {
-            for _ in 0..50 {
-                (&writer).write_all(&[9; 16]).unwrap();
-            }
-        });
-        drop(writer);
-        let mut piece = [0; 16];
-        for _ in 0..20 {
-            reader.read_exact(&mut piece).unwrap();
-            assert!(piece == [7; 16] || piece == [9; 16], "torn: {piece:?}");
+        let length = random.usize(1..=longest);
+        match reader.read(&mut buffer[..length]).unwrap() {
+            0 => break,
+            count => read.extend_from_slice(&buffer[..count]),
         }
-        doomed.kill();
-        let mut rest = Vec::new();
-        reader.read_to_end(&mut rest).unwrap();
-        for piece in rest.chunks(16) {
-            assert!(piece == [7; 16] || piece == [9; 16], "torn: {piece:?}");
-        }
-        other.succeed();
+    }
+    child.succeed();
+    assert!(read == bytes, "other bytes, or in another order");
+}
+
+#[test]
+fn bytes_come_as_they_were_written() {
+    let _turn = turn();
+    check_bytes(65536, 5000, 4_000_000);
+    check_bytes(4096, 4096, 1_000_000);
+}
+
+/// Adversary 35.
+#[test]
+fn a_ring_of_one_byte_is_enough() {
+    let _turn = turn();
+    check_bytes(1, 10, 20_000);
+}
+
+/// Adversary 35.
+#[test]
+fn more_than_the_ring_holds_goes_through_it() {
+    let _turn = turn();
+    check_bytes(1000, 100_000, 2_000_000);
+    check_bytes(70_001, 300_000, 20_000_000);
+}
+
+#[test]
+fn where_there_is_nothing_to_pass_nothing_waits() {
+    let (mut reader, mut writer) = pipe(1).unwrap();
+    assert_eq!(reader.read(&mut []).unwrap(), 0);
+    writer.write_all(b"x").unwrap();
+    assert_eq!(writer.write(&[]).unwrap(), 0);
+}
+
+#[test]
+fn no_capacity_and_too_much_of_it_are_refused() {
+    for capacity in [0, usize::MAX, isize::MAX as usize] {
+        let error = pipe(capacity).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{capacity}");
     }
 }
 
 #[test]
-fn a_try_does_not_wait() {
+fn tries_do_not_wait() {
     let _turn = turn();
-    let (mut reader, mut writer) = pipe(3).unwrap();
-    let empty = reader.try_read(&mut [0]).unwrap_err();
-    assert_eq!(empty.kind(), ErrorKind::WouldBlock);
-    writer.write_all(b"abc").unwrap();
-    let full = writer.try_write(b"d").unwrap_err();
+    let (reader, writer) = pipe(10).unwrap();
+    let mut buffer = [0; 8];
+    let early = reader.try_read(&mut buffer).unwrap_err();
+    assert_eq!(early.kind(), ErrorKind::WouldBlock);
+    assert_eq!(writer.try_write(b"12345678").unwrap(), 8);
+    // As a whole, or not at all.
+    let full = writer.try_write(b"123").unwrap_err();
     assert_eq!(full.kind(), ErrorKind::WouldBlock);
-    let late = writer
-        .try_write_for(b"d", Duration::from_millis(1))
-        .unwrap_err();
-    assert_eq!(late.kind(), ErrorKind::TimedOut);
-    let mut text = [0; 3];
-    reader.read_exact(&mut text).unwrap();
-    assert_eq!(&text, b"abc");
+    // What is longer than the ring comes in pieces anyway.
+    assert_eq!(writer.try_write(b"0123456789a").unwrap(), 2);
+    let timeout = Duration::from_millis(1);
+    let full = writer.try_write_for(b"x", timeout).unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::TimedOut);
+    assert_eq!(reader.try_read(&mut buffer).unwrap(), 8);
+    assert_eq!(&buffer, b"12345678");
+    assert_eq!(reader.try_read_for(&mut buffer, timeout).unwrap(), 2);
+    let empty = reader.try_read_for(&mut buffer, timeout).unwrap_err();
+    assert_eq!(empty.kind(), ErrorKind::TimedOut);
     drop(writer);
-    assert_eq!(reader.read(&mut text).unwrap(), 0);
-    assert_eq!(pipe(0).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(reader.try_read(&mut buffer).unwrap(), 0, "the end");
 }
 
 #[test]
-fn unrelated_processes_meet_at_a_fifo() {
+fn who_waits_for_long_gets_what_comes_in_time() {
     let _turn = turn();
-    let name = Name::new("fifo");
-    Fifo::create(&name, 1000).unwrap();
-    let writer = Child::fork(|| {
-        let mut writer = Fifo::open_writer(&name).unwrap();
-        writer.write_all(&bytes(50_000)).unwrap();
-    });
-    let reader = Child::fork(|| {
-        let mut received = Vec::new();
-        let mut reader = Fifo::open_reader(&name).unwrap();
-        reader.read_to_end(&mut received).unwrap();
-        assert!(received == bytes(50_000));
-    });
-    writer.succeed();
-    reader.succeed();
-    Fifo::unlink(&name).unwrap();
-    assert!(matches!(Fifo::open_reader(&name), Err(OpenError::NotFound)));
-    assert!(matches!(Fifo::unlink(&name), Err(OpenError::NotFound)));
-    let left = std::fs::read_dir("/dev/shm").unwrap();
-    let names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert_eq!(names.filter(|it| it.starts_with(&*name)).count(), 0);
+    let mut ends = Ends::new(10);
+    let child = ends.fork_writer(|mut writer| writer.write_all(b"x").unwrap());
+    let reader = ends.into_reader();
+    let mut buffer = [0; 8];
+    assert_eq!(reader.try_read_for(&mut buffer, Duration::MAX).unwrap(), 1);
+    child.succeed();
+    assert_eq!(reader.try_read_for(&mut buffer, Duration::MAX).unwrap(), 0);
+}
+
+/// Four writers write blocks of the largest size that is not torn, into rings that they do not fit into evenly.
+#[test]
+fn what_belongs_together_stays_together() {
+    let _turn = turn();
+    const BLOCKS: usize = 300;
+    for (capacity, block) in [(5000, 4096), (100, 100), (4096, 4096), (65536, 4096)] {
+        let mut ends = Ends::new(capacity);
+        let children: Vec<_> = (1..=4)
+            .map(|id| {
+                ends.fork_writer(|mut writer| {
+                    for _ in 0..BLOCKS {
+                        assert_eq!(writer.write(&vec![id; block]).unwrap(), block);
+                    }
+                })
+            })
+            .collect();
+        let mut reader = ends.into_reader();
+        let mut blocks = [0; 5];
+        let mut buffer = vec![0; block];
+        while reader.read_exact(&mut buffer).is_ok() {
+            assert!(buffer.iter().all(|byte| *byte == buffer[0]), "torn");
+            blocks[buffer[0] as usize] += 1;
+        }
+        assert_eq!(blocks, [0, BLOCKS, BLOCKS, BLOCKS, BLOCKS]);
+        children.into_iter().for_each(Child::succeed);
+    }
+}
+
+/// Reads to the end, and adds the bytes and their number.
+fn add_all(mut reader: PipeReader, mut buffer: Vec<u8>, [sum, count]: [&AtomicU64; 2]) {
+    loop {
+        match reader.read(&mut buffer).unwrap() {
+            0 => return,
+            read => {
+                let bytes = buffer[..read].iter().map(|byte| u64::from(*byte));
+                sum.fetch_add(bytes.sum(), SeqCst);
+                count.fetch_add(read as u64, SeqCst);
+            }
+        }
+    }
 }
 
 #[test]
-fn opening_a_fifo_waits_for_the_other_end() {
+fn each_byte_goes_to_one_of_several_readers() {
     let _turn = turn();
-    let name = Name::new("meets");
-    Fifo::create(&name, 10).unwrap();
-    let alone = Fifo::try_open_reader_for(&name, Duration::from_millis(1));
-    assert!(alone.is_err());
-    let reader = Child::fork(|| {
-        let mut text = String::new();
-        let mut reader = Fifo::open_reader(&name).unwrap();
-        reader.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "hello");
-    });
-    until_asleep(reader.pid());
-    let mut writer = Fifo::open_writer(&name).unwrap();
-    writer.write_all(b"hello").unwrap();
-    drop(writer);
-    reader.succeed();
-    Fifo::unlink(&name).unwrap();
+    const BYTES: u64 = 30_000;
+    let (sum, count) = (counter(), counter());
+    let mut ends = Ends::new(64);
+    let mut children = Vec::new();
+    for (byte, length) in [(3, 7), (5, 11)] {
+        children.push(ends.fork_writer(|mut writer| {
+            for _ in 0..BYTES {
+                writer.write_all(&[byte]).unwrap();
+            }
+        }));
+        let numbers = [&*sum, &*count];
+        children.push(ends.fork_reader(|reader| add_all(reader, vec![0; length], numbers)));
+    }
+    drop(ends);
+    children.into_iter().for_each(Child::succeed);
+    let numbers = (sum.load(SeqCst), count.load(SeqCst));
+    assert_eq!(numbers, (8 * BYTES, 2 * BYTES));
 }
 
+/// The ends may be shared, and cloned, by threads too.
 #[test]
-fn a_fifo_ends_when_its_writer_is_killed() {
+fn threads_share_ends() {
     let _turn = turn();
-    let name = Name::new("killed");
-    Fifo::create(&name, 1000).unwrap();
-    let writer = Child::fork(|| {
-        let mut writer = Fifo::open_writer(&name).unwrap();
-        writer.write_all(b"last words").unwrap();
-        sleep_for_ever();
+    const BYTES: usize = 10_000;
+    let (reader, writer) = pipe(3).unwrap();
+    let clone = writer.clone();
+    std::thread::scope(|s| {
+        for mut writer in [writer, clone] {
+            s.spawn(move || writer.write_all(&[1; BYTES]).unwrap());
+        }
+        let read = || std::io::copy(&mut &reader, &mut std::io::sink()).unwrap();
+        let (one, other) = (s.spawn(read), s.spawn(read));
+        assert_eq!(
+            one.join().unwrap() + other.join().unwrap(),
+            2 * BYTES as u64
+        );
     });
-    let mut reader = Fifo::open_reader(&name).unwrap();
-    let mut text = [0; 10];
-    reader.read_exact(&mut text).unwrap();
-    until_asleep(writer.pid());
-    writer.kill();
-    assert_eq!(reader.read(&mut text).unwrap(), 0);
-    Fifo::unlink(&name).unwrap();
 }

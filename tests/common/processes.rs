@@ -5,8 +5,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// How a child ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,6 +137,20 @@ pub(crate) fn is_asleep(pid: libc::pid_t) -> bool {
 pub(crate) fn state(pid: libc::pid_t) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// One test at a time: a child has all descriptors of its parent, also those of other tests, whose pipes would not end
+/// before it does.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURNS: Mutex<()> = Mutex::new(());
+    TURNS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Until it is killed.
+pub(crate) fn sleep_for_ever() {
+    loop {
+        std::thread::park();
+    }
 }
 
 /// Waits until something holds that nothing tells of. A minute of work is for ever: on a loaded machine it takes longer.
