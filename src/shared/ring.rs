@@ -31,16 +31,7 @@
 //! **Leaving.** A sleeper is told by the kernel at once that it is alone. But a writer that finds room does not ask the kernel, which would
 //! cost more than the write. It asks when a reader waits, when a reader has said that it leaves, and else every [`ASK`] bytes.
 
-#[cfg(not(loom))]
-mod awake;
-/// In a model nobody stays awake.
-#[cfg(loom)]
-mod awake {
-    pub(super) fn wait(ready: impl Fn() -> u64, least: u64, _: crate::deadline::Deadline) -> bool {
-        ready() >= least
-    }
-}
-
+use super::awake;
 use super::bells::Bells;
 use super::me::Me;
 use super::mutex::raw::RawMutex;
