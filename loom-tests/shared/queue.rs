@@ -15,6 +15,7 @@ models! {
     a_full_queue_holds_its_sender: 4,
     two_receivers_share_two_messages: 3,
     who_picks_is_woken_beside_who_does_not: 2,
+    places_become_free_in_any_order: 3,
     a_timed_receiver_leaves_no_trace: 3,
     a_killed_sender_has_sent_it_or_not: 3 mortal,
     a_killed_receiver_has_received_it_or_not: 3 mortal,
@@ -137,6 +138,21 @@ fn who_picks_is_woken_beside_who_does_not() {
     queue.send(2);
     picky.join().unwrap();
     other.join().unwrap();
+    assert_eq!(queue.rest(), []);
+}
+
+/// The third message stands where the second one stood.
+fn places_become_free_in_any_order() {
+    let queue = share(Shared::with_slots(2));
+    queue.send(1);
+    queue.send(2);
+    let receiver = process(&queue, |queue| {
+        assert_eq!(queue.receive(Selector::Kind(2)), 2);
+        assert_eq!(queue.receive_any(), 1);
+        assert_eq!(queue.receive_any(), 3);
+    });
+    queue.send(3);
+    receiver.join().unwrap();
     assert_eq!(queue.rest(), []);
 }
 
