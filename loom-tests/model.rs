@@ -67,8 +67,8 @@ fn choose(how: &[&str]) {
             "own_line" => choices.bias = anteroom::Bias::OwnLine,
             "asymmetric" => choices.bias = anteroom::Bias::Asymmetric,
             "warming" => choices.bias = anteroom::Bias::Warming,
-            // One thread is killed, at each of its steps: see `search`.
-            "mortal" => {}
+            // One thread is killed, or two, at each of their steps: see `search`.
+            "mortal" | "mortals" => {}
             other => panic!("{other} is no way to differ"),
         }
     }
@@ -92,7 +92,7 @@ static UNFINISHED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 /// and that is counted and said.)
 ///
 /// A mortal thread is killed before its first step, before its second, and so on, each in a search of its own, until it lives
-/// to the end.
+/// to the end. If there are two, all this is done for each fate of the first.
 fn search(model: &'static Model) {
     let end = deep().map(|limit| Instant::now() + limit);
     let mut builder = loom::model::Builder::new();
@@ -107,17 +107,23 @@ fn search(model: &'static Model) {
         .map(|bound| bound + usize::from(end.is_some()));
 
     choose(model.how);
-    let (mut executions, mut fate) = (0, 0);
+    let is_mortal = |which: &usize| match which {
+        0 => model.how.contains(&"mortal") || model.how.contains(&"mortals"),
+        _ => model.how.contains(&"mortals"),
+    };
+    let (mut executions, mut fates) = (0, [0; anteroom::MORTALS]);
     let is_complete = loop {
         builder.max_duration = end.map(|end| end.saturating_duration_since(Instant::now()));
-        executions += search_once(&builder, model, fate);
+        executions += search_once(&builder, model, fates);
         if end.is_some_and(|end| Instant::now() >= end) {
             break false;
         }
-        if !model.how.contains(&"mortal") || !anteroom::somebody_died() {
+        let mut mortals = (0..anteroom::MORTALS).filter(is_mortal);
+        let Some(last) = mortals.rfind(|which| anteroom::has_died(*which)) else {
             break true;
-        }
-        fate += 1;
+        };
+        fates[last] += 1;
+        fates[last + 1..].fill(0);
     };
     // (A mutant may have no more, and is not killed for that.)
     assert!(
@@ -134,9 +140,13 @@ fn search(model: &'static Model) {
     }
 }
 
-/// With one fate of the model's mortal thread, if it has one.
-fn search_once(builder: &loom::model::Builder, model: &'static Model, fate: u32) -> usize {
-    anteroom::set_fate(fate);
+/// With one fate of each of the model's mortal threads, if it has any.
+fn search_once(
+    builder: &loom::model::Builder,
+    model: &'static Model,
+    fates: [u32; anteroom::MORTALS],
+) -> usize {
+    anteroom::set_fates(fates);
     let executions = std::sync::Arc::new(AtomicUsize::new(0));
     let counter = executions.clone();
     builder.check(move || {

@@ -43,7 +43,7 @@ pub use semaphore::{
 pub use primitive::modeled::lot::sleepers;
 #[cfg(all(anteroom_models, not(shuttle)))]
 #[doc(hidden)]
-pub use primitive::modeled::mortal::{set_fate, somebody_died};
+pub use primitive::modeled::mortal::{MORTALS, has_died, set_fates};
 #[cfg(anteroom_models)]
 #[doc(hidden)]
 pub use primitive::modeled::{Bias, Choices, Model, set_choices};

@@ -56,10 +56,11 @@ pub(crate) mod robust_word {
 }
 
 /// Keeps the compiler from moving accesses across it. The kernel, which looks at the memory of a thread after its end, is
-/// like a signal handler: it sees what comes before this before what comes after.
-#[cfg(all(target_os = "linux", not(loom)))]
+/// like a signal handler: it sees what comes before this before what comes after. (In a model it does so anyway.)
+#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
 #[inline(always)]
 pub(crate) fn in_program_order() {
+    #[cfg(not(loom))]
     // ORDERING: all accesses, of this thread only.
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
@@ -77,6 +78,20 @@ macro_rules! const_fn {
     };
 }
 pub(crate) use const_fn;
+
+/// Writes an array of which each element is a constant, or, in a model, is made anew.
+#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+macro_rules! array_of {
+    ($each:expr) => {{
+        #[cfg(not(loom))]
+        let array = [const { $each }; _];
+        #[cfg(loom)]
+        let array = std::array::from_fn(|_| $each);
+        array
+    }};
+}
+#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+pub(crate) use array_of;
 
 /// Writes a function that returns a static table: one for the process, or one for each execution of a model.
 #[cfg(any(not(loom), anteroom_models))]

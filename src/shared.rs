@@ -5,6 +5,8 @@
 //! | [`SharedMemory`], [`Shared<T>`] | `shm_open`, `mmap` | its mapping goes; the name and the memory stay |
 //! | [`Mutex<T>`] | a robust `pthread_mutex_t` | whoever locks it next is told, and repairs the data or poisons it |
 //! | [`Condvar`] | a process-shared `pthread_cond_t` | a notification that a killed waiter got goes to another one |
+//! | [`RwLock<T>`] | a process-shared `pthread_rwlock_t` | its read locks are released; after a writer's death the next one is told |
+//! | [`Semaphore`] | a process-shared `sem_t`, `semop` with `SEM_UNDO` | its permits come back |
 //! | [`MessageQueue`] | `mq_open`, `msgget` | each message was sent whole, or not; received, or not |
 //! | [`pipe`], [`Fifo`] | `pipe`, `mkfifo` | end of file when it was the last writer, a broken pipe when the last reader |
 //!
@@ -17,6 +19,11 @@
 //! | holding a mutex | the next owner gets [`LockError::OwnerDied`], with the data as it was left |
 //! | about to take a mutex | it may count as having held it: then the data is as the last owner left it |
 //! | about to release a mutex | as above: the next owner may be told of a death though the data is complete |
+//! | holding permits of a semaphore, or a lock for reading | they come back, each once, and whoever waits for them is woken |
+//! | about to take these, or to give them back | it has them, and they come back; or it does not have them |
+//! | holding a lock for writing | the next writer gets [`RwLockError::WriterDied`], with the data as it was left |
+//! | waiting to write, and keeping new readers out | these come in |
+//! | giving back what another one held who died | the next one who looks goes on with that |
 //! | asleep, waiting for a lock | the others do not notice |
 //! | woken, but not yet running | another one is woken in its place |
 //! | notifying one or all | nobody is notified, or whoever was to be |
@@ -73,6 +80,7 @@ mod kernel;
 mod kernel;
 #[cfg(loom)]
 use kernel as me;
+mod ledger;
 #[cfg(not(loom))]
 mod lock_error;
 #[cfg(not(loom))]
@@ -93,6 +101,18 @@ mod region;
 mod ring;
 mod robust;
 #[cfg(not(loom))]
+mod rwlock;
+#[cfg(loom)]
+mod rwlock {
+    pub(crate) mod raw;
+}
+#[cfg(not(loom))]
+mod semaphore;
+#[cfg(loom)]
+mod semaphore {
+    pub(crate) mod raw;
+}
+#[cfg(not(loom))]
 mod shareable;
 
 pub use message_queue::{Message, Selector};
@@ -109,6 +129,10 @@ pub use {
     message_queue::{MessageQueue, ReceiveError, SendError},
     mutex::{LockResult, Mutex, MutexGuard, OwnerDied, TryLockResult},
     pipe::{PipeReader, PipeWriter, pipe},
+    rwlock::{
+        ReadResult, RwLock, RwLockError, RwLockReadGuard, RwLockWriteGuard, WriteResult, WriterDied,
+    },
+    semaphore::{AcquireError, Semaphore, SemaphorePermit},
     shareable::Shareable,
 };
 

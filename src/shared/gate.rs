@@ -100,20 +100,19 @@ impl Gate {
         deadline: Deadline,
     ) -> bool {
         let mut words = [(self.word() as &dyn Watched, seen.word); kernel::MOST_WORDS];
-        words[1] = (&self.entry.word, 0);
+        words[1] = self.pending_word();
         words[2..][..looked_at.len()].copy_from_slice(looked_at);
         kernel::wait(&words[..2 + looked_at.len()], deadline.min(seen.limit)) || !deadline.passed()
     }
 
+    /// The word on which one is woken when somebody dies for whom this gate is pending, and its value. Those who sleep here
+    /// watch it anyway.
+    pub(crate) fn pending_word(&self) -> (&dyn Watched, u32) {
+        (&self.entry.word, 0)
+    }
+
     /// Lets one go who sleeps here. The change that it waits for has been made, while this gate was pending.
     #[inline]
-    #[cfg_attr(
-        not(loom),
-        expect(
-            dead_code,
-            reason = "for the semaphore and the reader-writer lock, which are not done yet"
-        )
-    )]
     pub(crate) fn open(&self, me: Me) {
         self.open_for(1, me);
     }

@@ -116,3 +116,11 @@ pub(super) fn heavy() -> Deadline {
         false => Deadline::after(std::time::Duration::from_millis(1)),
     }
 }
+
+/// Whether a thread of this number lives, or is dead and has not been waited for.
+#[cold]
+pub(super) fn is_alive(id: u32) -> bool {
+    // SAFETY: no signal is sent; it only asks.
+    let asked = unsafe { libc::syscall(libc::SYS_tkill, id, 0) };
+    asked == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}

@@ -75,7 +75,7 @@ impl Entry {
         in_program_order();
     }
 
-    /// Puts it into the list, as the first. It is pending, and held.
+    /// Puts it into the list, as the first. It is pending, and held; or nobody else will link it.
     #[inline]
     pub(super) fn link(&self, me: Me) {
         let list = me.list();
@@ -96,7 +96,7 @@ impl Entry {
         in_program_order();
     }
 
-    /// Takes it out of the list. It is pending.
+    /// Takes it out of the list. It is pending; or nobody holds it, nor will anybody else link it.
     #[inline]
     pub(super) fn unlink(&self, me: Me) {
         let list = me.list();

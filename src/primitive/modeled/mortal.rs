@@ -24,9 +24,8 @@ use std::sync::Arc;
 struct Killed;
 
 thread_local! {
-    /// At which step the mortal thread of the model dies, and whether one has died.
-    static FATE: Cell<u32> = const { Cell::new(0) };
-    static DIED: Cell<bool> = const { Cell::new(false) };
+    /// At which step each mortal thread of the model dies, and whether it has died.
+    static FATES: [Cell<(u32, bool)>; MORTALS] = const { [const { Cell::new((0, false)) }; MORTALS] };
 }
 
 loom::thread_local! {
@@ -40,28 +39,36 @@ loom::lazy_static! {
     static ref NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
     static ref LISTS: std::sync::Mutex<BTreeMap<u32, RobustList>> = Default::default();
     static ref SLEEPERS: Mutex<Vec<Arc<Sleeper>>> = Mutex::new(Vec::new());
+    static ref DEAD: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 }
 
-/// Where in its life the mortal thread of the next models is killed: before the step of this number.
-pub fn set_fate(step: u32) {
-    FATE.set(step);
-    DIED.set(false);
+/// How many threads of a model can be mortal.
+pub const MORTALS: usize = 2;
+
+/// Where in their lives the mortal threads of the next models are killed: each before its step of this number.
+pub fn set_fates(steps: [u32; MORTALS]) {
+    FATES.with(|fates| {
+        for (fate, step) in fates.iter().zip(steps) {
+            fate.set((step, false));
+        }
+    });
 }
 
-/// Whether somebody has been killed since the fate was set: else all steps have been tried.
-pub fn somebody_died() -> bool {
-    DIED.get()
+/// Whether this mortal thread has been killed since the fates were set: else all its steps have been tried.
+pub fn has_died(which: usize) -> bool {
+    FATES.with(|fates| fates[which].get().1)
 }
 
-/// Runs `life` as a process that may be killed. Returns nothing if it was.
-pub(crate) fn mortal<R>(life: impl FnOnce() -> R) -> Option<R> {
-    STEPS.with(|steps| steps.set(Some(FATE.get())));
+/// Runs `life` as a process that may be killed, the first or the second of them. Returns nothing if it was.
+pub(crate) fn mortal<R>(which: usize, life: impl FnOnce() -> R) -> Option<R> {
+    let (step, _) = FATES.with(|fates| fates[which].get());
+    STEPS.with(|steps| steps.set(Some(step)));
     let end = catch_unwind(AssertUnwindSafe(life));
     STEPS.with(|steps| steps.set(None));
     match end {
         Ok(result) => Some(result),
         Err(payload) if payload.is::<Killed>() => {
-            DIED.set(true);
+            FATES.with(|fates| fates[which].set((step, true)));
             bury();
             None
         }
@@ -140,6 +147,12 @@ macro_rules! atomics {
             }
 
             #[allow(dead_code, reason = "one list for all widths")]
+            pub(crate) fn fetch_max(&self, other: $value, order: Ordering) -> $value {
+                step();
+                self.0.fetch_max(other, order)
+            }
+
+            #[allow(dead_code, reason = "one list for all widths")]
             pub(crate) fn fetch_add(&self, more: $value, order: Ordering) -> $value {
                 step();
                 self.0.fetch_add(more, order)
@@ -194,9 +207,14 @@ pub(crate) fn holds_nothing() -> bool {
     my_list(|list| list.held.is_empty() && list.pending.is_none())
 }
 
-/// Whether nobody sleeps.
-pub(crate) fn nobody_sleeps() -> bool {
-    SLEEPERS.lock().unwrap().is_empty()
+/// How many sleep.
+pub(crate) fn sleepers() -> usize {
+    SLEEPERS.lock().unwrap().len()
+}
+
+/// Whether nobody has been killed and buried.
+pub(crate) fn nobody_is_dead() -> bool {
+    DEAD.lock().unwrap().is_empty()
 }
 
 /// What a thread can sleep on: a word of 32 bits.
@@ -269,6 +287,12 @@ fn address<W: Watched + ?Sized>(word: &W) -> *const () {
     std::ptr::from_ref(word).cast()
 }
 
+/// Whether no thread of this number has been killed and buried.
+pub(crate) fn is_alive(id: u32) -> bool {
+    step();
+    !DEAD.lock().unwrap().contains(&id)
+}
+
 /// Wakes so many of those who sleep on the word, and returns how many.
 pub(crate) fn wake(word: &AtomicU32, count: usize) -> usize {
     step();
@@ -321,6 +345,7 @@ fn bury() {
         // SAFETY: as above.
         release_of_the_dead(me, unsafe { &*word }, true);
     }
+    DEAD.lock().unwrap().push(me);
 }
 
 fn release_of_the_dead(dead: u32, word: &AtomicU32, is_pending: bool) {

@@ -1,0 +1,174 @@
+//! The reader-writer lock between processes.
+
+use super::{Known, Ready, known, known_mortal, share};
+use crate::deadline::Deadline;
+use crate::models;
+use crate::shared::rwlock::raw::{RawRwLock, Written};
+use std::time::Duration;
+
+models! {
+    writers_exclude_each_other: 2,
+    a_writer_and_a_reader_exclude_each_other: 2,
+    readers_share_and_a_writer_waits_for_both: 1,
+    two_readers_wait_for_a_writer: 1,
+    a_timed_writer_lets_the_readers_in: 1,
+    a_killed_writer_is_told_of: 1 mortal,
+    a_killed_writer_lets_two_others_in: 0 mortal,
+    a_killed_reader_lets_a_writer_in: 1 mortal,
+    a_writer_killed_while_it_waits_lets_others_in: 0 mortal,
+    a_try_beside_a_killed_writer: 1 mortal,
+}
+
+impl Known for RawRwLock {
+    fn find_slot(&self) {
+        read(self);
+    }
+}
+
+const WAIT: Option<Deadline> = Some(Deadline::NEVER);
+
+/// As long as nobody dies.
+fn read(lock: &RawRwLock) {
+    lock.unlock_read(lock.read(WAIT).unwrap().expect("no writer died"));
+}
+
+/// Repairs what the dead left.
+fn write(lock: &RawRwLock) {
+    let (holder, _) = lock.write(WAIT).unwrap();
+    lock.unlock_write(holder, false);
+}
+
+/// When all have ended, a writer comes in at once.
+fn rest(lock: &RawRwLock) -> Written {
+    let (holder, written) = lock.write(None).expect("nobody holds it");
+    lock.unlock_write(holder, false);
+    lock.unlock_read(lock.read(None).unwrap().expect("it is repaired"));
+    written
+}
+
+fn writers_exclude_each_other() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let other = known(&lock, write).go();
+    write(&lock);
+    other.join().unwrap();
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+fn a_writer_and_a_reader_exclude_each_other() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let other = known(&lock, read).go();
+    write(&lock);
+    other.join().unwrap();
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+fn readers_share_and_a_writer_waits_for_both() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let others = [known(&lock, read), known(&lock, read)].map(Ready::go);
+    write(&lock);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+fn two_readers_wait_for_a_writer() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let others = [known(&lock, read), known(&lock, read)];
+    let (holder, _) = lock.write(WAIT).unwrap();
+    let others = others.map(Ready::go);
+    lock.unlock_write(holder, false);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+/// It closes the lock, waits for a reader, and gives up.
+fn a_timed_writer_lets_the_readers_in() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let holder = lock.read(WAIT).unwrap().unwrap();
+    let timed = known(&lock, |lock| {
+        if let Ok((holder, _)) = lock.write(Some(Deadline::after(Duration::ZERO))) {
+            lock.unlock_write(holder, false);
+        }
+    });
+    let other = known(&lock, read);
+    let (timed, other) = (timed.go(), other.go());
+    timed.join().unwrap();
+    other.join().unwrap();
+    lock.unlock_read(holder);
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+/// At most once, and not if it lived.
+fn a_killed_writer_is_told_of() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let doomed = known_mortal(&lock, write).go();
+    let (holder, first) = lock.write(WAIT).unwrap();
+    lock.unlock_write(holder, false);
+    let lived = doomed.join().unwrap();
+    let second = rest(&lock);
+    assert!(first == Written::Cleanly || second == Written::Cleanly);
+    assert!(!lived || first == second);
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+fn a_killed_writer_lets_two_others_in() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let doomed = known_mortal(&lock, write);
+    let reader = known(&lock, |lock| {
+        if let Some(holder) = lock.read(WAIT).unwrap() {
+            lock.unlock_read(holder);
+        }
+    });
+    let (doomed, reader) = (doomed.go(), reader.go());
+    write(&lock);
+    reader.join().unwrap();
+    doomed.join().unwrap();
+    rest(&lock);
+}
+
+fn a_killed_reader_lets_a_writer_in() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let doomed = known_mortal(&lock, read).go();
+    write(&lock);
+    doomed.join().unwrap();
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+/// A reader is inside, and another waits behind the writer. Whoever is killed before it is in has written nothing.
+fn a_writer_killed_while_it_waits_lets_others_in() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let inside = lock.read(WAIT).unwrap().unwrap();
+    let doomed = known_mortal(&lock, |lock| {
+        if let Ok((holder, _)) = lock.write(Some(Deadline::after(Duration::ZERO))) {
+            lock.unlock_write(holder, false);
+        }
+    });
+    let reader = known(&lock, read);
+    let (doomed, reader) = (doomed.go(), reader.go());
+    reader.join().unwrap();
+    doomed.join().unwrap();
+    lock.unlock_read(inside);
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+fn a_try_beside_a_killed_writer() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let doomed = known_mortal(&lock, write).go();
+    if let Ok(Some(holder)) = lock.read(None) {
+        lock.unlock_read(holder);
+    }
+    if let Ok((holder, _)) = lock.write(None) {
+        lock.unlock_write(holder, false);
+    }
+    doomed.join().unwrap();
+    rest(&lock);
+}

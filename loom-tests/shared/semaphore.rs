@@ -1,0 +1,300 @@
+//! The semaphore between processes, and with it the ledger: what the killed held comes back, once.
+
+use super::{
+    Known, Ready, known, known_mortal, mortal_process, process, second_mortal, share, until_asleep,
+};
+use crate::deadline::Deadline;
+use crate::models;
+use crate::primitive::Access;
+use crate::shared::semaphore::raw::{RawSemaphore, Refused};
+use std::time::Duration;
+
+models! {
+    two_processes_exclude_each_other: 2,
+    two_processes_find_a_slot_each: 1,
+    three_processes_take_turns: 1,
+    an_added_permit_wakes_one: 3,
+    two_added_permits_wake_two: 1,
+    one_who_wants_two_lets_another_pass: 1,
+    two_who_want_two_both_get_them: 1,
+    a_timed_waiter_leaves_no_trace: 1,
+    closing_wakes_two: 1,
+    a_killed_process_gives_back: 2 mortal,
+    a_process_killed_while_it_finds_its_slot_leaves_no_trace: 1 mortal,
+    a_killed_process_gives_back_to_two: 0 mortal,
+    a_killed_waiter_takes_nothing_with_it: 0 mortal,
+    a_killed_closer_leaves_nobody_asleep: 1 mortal,
+    a_try_beside_a_killed_process: 2 mortal,
+    after_a_death_whoever_gives_back_may_die_too: 0 mortals,
+    two_are_killed_at_once: 0 mortals,
+    a_slot_of_the_dead_is_used_again: 1 mortal,
+    without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
+}
+
+/// A semaphore, and what those who have its only permit use.
+struct Store {
+    semaphore: RawSemaphore,
+    data: Access,
+}
+
+impl Store {
+    fn new(permits: u32) -> Self {
+        Store {
+            semaphore: RawSemaphore::new(permits, true),
+            data: Access::new(),
+        }
+    }
+
+    fn keep(permits: u32) -> Self {
+        Store {
+            semaphore: RawSemaphore::new(permits, false),
+            data: Access::new(),
+        }
+    }
+
+    fn take_and_give_back(&self, permits: u32) {
+        let wait = Some(Deadline::NEVER);
+        let holder = self.semaphore.take(permits, wait).unwrap();
+        self.semaphore.give_back(holder, permits);
+    }
+
+    /// With the only permit.
+    fn enter(&self) {
+        let holder = self.semaphore.take(1, Some(Deadline::NEVER)).unwrap();
+        self.data.exclusive();
+        self.semaphore.give_back(holder, 1);
+    }
+
+    fn one(&self) {
+        self.take_and_give_back(1);
+    }
+
+    fn two(&self) {
+        self.take_and_give_back(2);
+    }
+
+    fn try_one(&self, wait: Option<Deadline>) {
+        if let Ok(holder) = self.semaphore.take(1, wait) {
+            self.data.exclusive();
+            self.semaphore.give_back(holder, 1);
+        }
+    }
+
+    /// When all have ended, nobody holds any.
+    fn rest(&self, permits: u32) {
+        assert_eq!(self.semaphore.free(), permits);
+    }
+}
+
+impl Known for Store {
+    fn find_slot(&self) {
+        self.semaphore.take(0, None).unwrap();
+    }
+}
+
+fn two_processes_exclude_each_other() {
+    let store = share(Store::new(1));
+    let other = process(&store, Store::enter);
+    store.enter();
+    other.join().unwrap();
+    store.rest(1);
+}
+
+fn two_processes_find_a_slot_each() {
+    let store = share(Store::new(1));
+    let other = process(&store, Store::find_slot);
+    store.find_slot();
+    other.join().unwrap();
+}
+
+fn three_processes_take_turns() {
+    let store = share(Store::new(1));
+    let others = [known(&store, Store::enter), known(&store, Store::enter)].map(Ready::go);
+    store.enter();
+    others.into_iter().for_each(|other| other.join().unwrap());
+    store.rest(1);
+}
+
+fn an_added_permit_wakes_one() {
+    let store = share(Store::new(0));
+    let other = process(&store, Store::one);
+    assert!(store.semaphore.add(1));
+    other.join().unwrap();
+    store.rest(1);
+}
+
+fn two_added_permits_wake_two() {
+    let store = share(Store::new(0));
+    let take = |store: &Store| {
+        let holder = store.semaphore.take(1, Some(Deadline::NEVER)).unwrap();
+        store.semaphore.forget(holder, 1);
+    };
+    let others = [process(&store, take), process(&store, take)];
+    assert!(store.semaphore.add(2));
+    others.into_iter().for_each(|other| other.join().unwrap());
+    store.rest(0);
+}
+
+/// The wake-up for one permit comes to the one who wants two.
+fn one_who_wants_two_lets_another_pass() {
+    let store = share(Store::new(0));
+    let large = known(&store, Store::two).go();
+    until_asleep(1);
+    let small = known(&store, Store::one).go();
+    until_asleep(2);
+    assert!(store.semaphore.add(1));
+    small.join().unwrap();
+    assert!(store.semaphore.add(1));
+    large.join().unwrap();
+    store.rest(2);
+}
+
+fn two_who_want_two_both_get_them() {
+    let store = share(Store::new(1));
+    let others = [process(&store, Store::two), process(&store, Store::two)];
+    assert!(store.semaphore.add(1));
+    others.into_iter().for_each(|other| other.join().unwrap());
+    store.rest(2);
+}
+
+fn a_timed_waiter_leaves_no_trace() {
+    let store = share(Store::new(1));
+    let timed = known(&store, |store| {
+        store.try_one(Some(Deadline::after(Duration::ZERO)));
+    });
+    let other = known(&store, Store::enter);
+    let others = [timed.go(), other.go()];
+    store.enter();
+    others.into_iter().for_each(|other| other.join().unwrap());
+    store.rest(1);
+}
+
+fn closing_wakes_two() {
+    let store = share(Store::new(0));
+    let refused = |store: &Store| {
+        let end = store.semaphore.take(1, Some(Deadline::NEVER));
+        assert_eq!(end.err(), Some(Refused::Closed));
+    };
+    let others = [process(&store, refused), process(&store, refused)];
+    store.semaphore.close();
+    others.into_iter().for_each(|other| other.join().unwrap());
+}
+
+fn a_killed_process_gives_back() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    let doomed = known_mortal(&store, Store::enter).go();
+    store.enter();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+fn a_process_killed_while_it_finds_its_slot_leaves_no_trace() {
+    let store = share(Store::new(1));
+    let doomed = mortal_process(&store, Store::find_slot);
+    store.enter();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+fn a_killed_process_gives_back_to_two() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    let doomed = known_mortal(&store, Store::enter);
+    let other = known(&store, Store::enter);
+    let (doomed, other) = (doomed.go(), other.go());
+    store.enter();
+    other.join().unwrap();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// Two sleep while the permit is held, one of whom is killed.
+fn a_killed_waiter_takes_nothing_with_it() {
+    let store = share(Store::new(0));
+    store.find_slot();
+    let doomed = known_mortal(&store, Store::enter);
+    let other = known(&store, Store::enter);
+    let (doomed, other) = (doomed.go(), other.go());
+    assert!(store.semaphore.add(1));
+    other.join().unwrap();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// If it was killed before it closed the semaphore, somebody else does.
+fn a_killed_closer_leaves_nobody_asleep() {
+    let store = share(Store::new(0));
+    let refused = |store: &Store| {
+        let end = store.semaphore.take(1, Some(Deadline::NEVER));
+        assert_eq!(end.err(), Some(Refused::Closed));
+    };
+    let others = [known(&store, refused), known(&store, refused)].map(Ready::go);
+    let doomed = mortal_process(&store, |store| store.semaphore.close());
+    doomed.join().unwrap();
+    if !store.semaphore.is_closed() {
+        store.semaphore.close();
+    }
+    others.into_iter().for_each(|other| other.join().unwrap());
+}
+
+fn a_try_beside_a_killed_process() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    let doomed = known_mortal(&store, |store| store.try_one(None)).go();
+    store.try_one(None);
+    doomed.join().unwrap();
+    // Whoever was killed is found by this, too.
+    assert!(store.semaphore.take(1, None).is_ok());
+}
+
+/// The first leaves the ledger as it is at one of its steps; the second finds it so, and dies at one of its own.
+fn after_a_death_whoever_gives_back_may_die_too() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    let second = second_mortal(&store, Store::enter);
+    known_mortal(&store, Store::enter).go().join().unwrap();
+    let second = second.go();
+    store.enter();
+    second.join().unwrap();
+    store.rest(1);
+}
+
+fn two_are_killed_at_once() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    let first = known_mortal(&store, Store::enter);
+    let second = second_mortal(&store, Store::enter);
+    let (first, second) = (first.go(), second.go());
+    store.enter();
+    first.join().unwrap();
+    second.join().unwrap();
+    store.rest(1);
+}
+
+/// There are as many slots as processes that live here.
+fn a_slot_of_the_dead_is_used_again() {
+    let store = share(Store::new(1));
+    if mortal_process(&store, Store::enter).join().unwrap() {
+        return;
+    }
+    // One after the other: they keep their slots.
+    process(&store, Store::enter).join().unwrap();
+    process(&store, Store::enter).join().unwrap();
+    store.enter();
+    store.rest(1);
+}
+
+/// Two are added, of which the doomed one takes one at most.
+fn without_give_back_a_killed_waiter_takes_no_wake_up() {
+    let store = share(Store::keep(0));
+    let take = |store: &Store| {
+        store.semaphore.take(1, Some(Deadline::NEVER)).unwrap();
+    };
+    let doomed = mortal_process(&store, take);
+    let other = process(&store, take);
+    assert!(store.semaphore.add(1));
+    assert!(store.semaphore.add(1));
+    other.join().unwrap();
+    doomed.join().unwrap();
+}

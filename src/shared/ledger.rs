@@ -1,0 +1,294 @@
+//! Who holds how much of what threads of all processes share, so that what the dead held comes back: a number that they change,
+//! in which no change is ever half done, nor done twice, whoever is killed when.
+//!
+//! **The state** is one word of 64 bits: the *value* (permits that are left, say; what it means is the business of whoever uses
+//! the ledger), and who changed it last: an *author* and the number of its change.
+//!
+//! **Slots.** Each thread that uses the ledger has a slot in it. The slot's [`Entry`](super::robust::Entry) is held, as a robust
+//! mutex is, while the thread holds anything or is about to, so that the kernel marks it if the thread is killed. (More in
+//! [`slot`].) Beside it stand
+//! - `recorded`: the number of the slot's last change;
+//! - `holds`, twice: what is held after a change of an even number, and of an odd one;
+//! - `witnessed`: the number of its last change of which somebody else knows that it was made.
+//!
+//! **A change** of the slot's, with the next number: write what will be held; exchange the state, with the slot as its author;
+//! record the number. Between the last two, the state itself says that the change was made, until somebody else changes it: who
+//! finds in the state an author that has not recorded its change *witnesses* it for the author before it overwrites
+//! that. So at every instruction this much can be told: the change has been made if it is recorded, or the state
+//! names it, or it is witnessed (looked at in this order: who overwrites the state has witnessed before). And what is held
+//! is the half of `holds` of the last change that was made. To hold something else without a change of the value is one store.
+//!
+//! **A death** is found by those who are refused what they want, and by those who sleep: they sleep on the words of all slots, too,
+//! and the kernel wakes one of them. Who finds it takes the slot's word over, as one takes over a robust mutex. It
+//! finishes the record, gives back what the dead held, *as that slot*, and frees the slot. If it is killed on the
+//! way, whoever comes next finds the slot in one of the states that have just been told, and does the same. ([`recovery`])
+//!
+//! **Numbers.** `recorded` and `witnessed` have 64 bits and only grow; the state has the lowest 25 of them. A thread that is stopped
+//! between two looks of its own while another one makes exactly thirty million changes, and is then killed in the middle of the next
+//! one, would be misled.
+//!
+//! Some changes need no author: who takes or adds without being held to account just exchanges the value, and leaves the author
+//! as it was, whose change has still been made.
+//!
+//! Source: the recoverable operations of H. Attiya, O. Ben-Baruch and D. Hendler ("Nesting-Safe Recoverable
+//! Linearizability", 2018), in which threads leave each other word of what they overwrite.
+
+mod claim;
+mod recovery;
+mod slot;
+mod waiting;
+
+use super::gate::Gate;
+use super::me::Me;
+use crate::primitive::Ordering::{AcqRel, Acquire};
+use crate::primitive::mortal::{AtomicU32, AtomicU64};
+use crate::primitive::{array_of, const_fn, in_program_order};
+use slot::Slot;
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
+
+/// How many threads that live, at most: so many that one can sleep on their words and on those of a gate.
+pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 120 };
+
+/// What a value means.
+pub(crate) trait Kind {
+    /// The value when so much of it was given back that a dead thread held. Neither number is to be trusted.
+    fn given_back(value: u32, held: u32) -> u32;
+}
+
+/// All bytes zero: nobody holds anything, and the value is 0.
+#[repr(C)]
+pub(crate) struct Ledger<K, const GATES: usize> {
+    state: AtomicU64,
+    /// The slots below this one have been in use.
+    used: AtomicU32,
+    gates: [Gate; GATES],
+    slots: [Slot; SLOTS],
+    kind: PhantomData<fn() -> K>,
+}
+
+/// The calling thread's slot, armed: it will be found if this thread is killed.
+#[derive(Clone, Copy)]
+pub(crate) struct Account {
+    me: Me,
+    slot: usize,
+}
+
+/// A thread that holds something, and where that is written. For guards: it does not leave its thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Holder {
+    /// Its number, and one bit that is set: so that a refusal fits into the same register as a holder.
+    thread: NonZeroU32,
+    slot: u32,
+    not_send: PhantomData<*const ()>,
+}
+
+/// A value and who changed it last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct State(u64);
+
+impl State {
+    const VALUE_BITS: u32 = 32;
+    const NUMBER_BITS: u32 = 25;
+
+    fn new(value: u32, author: usize, number: u64) -> Self {
+        let number = number & ((1 << Self::NUMBER_BITS) - 1);
+        let change = (author as u64 + 1) << Self::NUMBER_BITS | number;
+        State(change << Self::VALUE_BITS | u64::from(value))
+    }
+
+    fn value(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// By nobody in particular.
+    fn with_value(self, value: u32) -> Self {
+        State(self.0 & (u64::MAX << Self::VALUE_BITS) | u64::from(value))
+    }
+
+    /// A slot; or a number that no slot has.
+    fn author(self) -> usize {
+        (self.0 >> (Self::VALUE_BITS + Self::NUMBER_BITS)).wrapping_sub(1) as usize
+    }
+
+    fn is_by(self, slot: usize, number: u64) -> bool {
+        self == Self::new(self.value(), slot, number)
+    }
+}
+
+impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
+    const_fn! {
+        /// With this value, of which nobody holds anything.
+        pub(crate) const fn new(value: u32) -> Self {
+            Ledger {
+                state: AtomicU64::new(value as u64),
+                used: AtomicU32::new(0),
+                gates: array_of!(Gate::new()),
+                slots: array_of!(Slot::new()),
+                kind: PhantomData,
+            }
+        }
+    }
+
+    /// As it is at some time between the call and its return.
+    #[inline]
+    pub(crate) fn value(&self) -> u32 {
+        // ORDERING: Acquire, for what was done before it became so.
+        State(self.state.load(Acquire)).value()
+    }
+
+    #[inline]
+    pub(crate) fn gate(&self, number: usize) -> &Gate {
+        &self.gates[number]
+    }
+
+    /// Lets go all who sleep at any gate.
+    fn open_all(&self, me: Me) {
+        self.gates.iter().for_each(|gate| gate.open_for_all(me));
+    }
+
+    /// From now on, if this thread is killed, one who sleeps at one of the gates is woken; for changes without an account. Until
+    /// [`Gate::settle`].
+    pub(crate) fn pend(&self, me: Me) {
+        self.gates[0].pend(me);
+    }
+
+    /// What the account holds.
+    #[inline]
+    pub(crate) fn held(&self, account: Account) -> u32 {
+        self.slots[account.slot].held()
+    }
+
+    /// From now on the account holds this, though the value is the same.
+    #[inline]
+    pub(crate) fn restate(&self, account: Account, held: u32) {
+        self.slots[account.slot].restate(held);
+    }
+
+    /// Changes the value, and at the same time what the account holds. Returns the new value, or the present one if `change`
+    /// refuses it.
+    #[inline]
+    pub(crate) fn change(
+        &self,
+        account: Account,
+        held: u32,
+        change: impl Fn(u32) -> Option<u32>,
+    ) -> Result<u32, u32> {
+        self.change_as(account.slot, held, change)
+    }
+
+    #[inline]
+    fn change_as(
+        &self,
+        slot: usize,
+        held: u32,
+        change: impl Fn(u32) -> Option<u32>,
+    ) -> Result<u32, u32> {
+        let author = &self.slots[slot];
+        let number = author.prepare(held);
+        // ORDERING: Acquire pairs with the Release of whoever made it so.
+        let mut state = State(self.state.load(Acquire));
+        let value = loop {
+            let value = change(state.value()).ok_or(state.value())?;
+            if state.author() != slot {
+                self.witness(state);
+            }
+            let next = State::new(value, slot, number);
+            // ORDERING: AcqRel: what was done before, here and by the others, is seen by whoever finds it so; that somebody
+            // witnessed the last change as well.
+            match self
+                .state
+                .compare_exchange(state.0, next.0, AcqRel, Acquire)
+            {
+                Ok(_) => break value,
+                Err(now) => state = State(now),
+            }
+        };
+        in_program_order();
+        author.record(number);
+        Ok(value)
+    }
+
+    /// Leaves word of this change, which is about to be overwritten, if its author has not recorded it.
+    #[inline]
+    fn witness(&self, state: State) {
+        let Some(author) = self.slots.get(state.author()) else {
+            return;
+        };
+        // Its author made all changes before this one, and has recorded them.
+        let next = author.recorded().wrapping_add(1);
+        if state.is_by(state.author(), next) {
+            author.witness(next);
+        }
+    }
+
+    /// Changes the value for nobody's account. Returns the new value, or the present one if `change` refuses it.
+    #[inline]
+    pub(crate) fn change_unaccounted(
+        &self,
+        change: impl Fn(u32) -> Option<u32>,
+    ) -> Result<u32, u32> {
+        // ORDERING: as in `change_as`, here and below.
+        let mut state = State(self.state.load(Acquire));
+        loop {
+            let value = change(state.value()).ok_or(state.value())?;
+            let next = state.with_value(value);
+            match self
+                .state
+                .compare_exchange(state.0, next.0, AcqRel, Acquire)
+            {
+                Ok(_) => return Ok(value),
+                Err(now) => state = State(now),
+            }
+        }
+    }
+}
+
+impl Account {
+    /// For whatever gives back later what this account holds.
+    #[inline]
+    pub(crate) fn holder(self) -> Holder {
+        Holder {
+            thread: Holder::thread(self.me),
+            slot: self.slot as u32,
+            not_send: PhantomData,
+        }
+    }
+}
+
+impl Holder {
+    #[inline]
+    fn thread(me: Me) -> NonZeroU32 {
+        NonZeroU32::MIN | me.id() << 1
+    }
+
+    /// A thread that is not held to account.
+    #[inline]
+    pub(crate) fn unaccounted(me: Me) -> Self {
+        Holder {
+            thread: Holder::thread(me),
+            slot: u32::MAX,
+            not_send: PhantomData,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_unaccounted(self) -> bool {
+        self.slot == u32::MAX
+    }
+
+    /// Whether this is the calling thread: it is not in the child of a fork.
+    #[inline]
+    pub(crate) fn is(self, me: Me) -> bool {
+        self.thread == Self::thread(me)
+    }
+
+    /// The account of the calling thread, which this is.
+    #[inline]
+    pub(crate) fn account(self, me: Me) -> Account {
+        Account {
+            me,
+            slot: self.slot as usize,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! To sleep until the value is as one wants it, or somebody has died.
+
+use super::super::kernel::{self, Watched};
+use super::super::me::Me;
+use super::{Kind, Ledger, SLOTS};
+use crate::deadline::Deadline;
+use crate::primitive::Ordering::Relaxed;
+use crate::primitive::robust_word::OWNER_DIED;
+use crate::spin::Spin;
+
+/// The words of one who sleeps, beside the gate's own.
+const WORDS: usize = 3 + SLOTS;
+const _: () = assert!(2 + WORDS <= kernel::MOST_WORDS);
+
+/// What a waiter has looked at.
+struct Sight<'a> {
+    words: [(&'a dyn Watched, u32); WORDS],
+    slots: usize,
+}
+
+impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
+    /// Tries until it succeeds, or the deadline passes, and then once more. If it is refused, with the value for which it is, it sleeps
+    /// at the gate. If somebody dies, it first gives back what that one held. After each sleep it says `woken`.
+    ///
+    /// The thread is armed, or the ledger pending.
+    #[cold]
+    pub(crate) fn wait<R>(
+        &self,
+        me: Me,
+        gate: usize,
+        deadline: Deadline,
+        attempt: impl Fn() -> Result<R, u32>,
+        woken: impl Fn(),
+    ) -> Option<R> {
+        let gate = &self.gates[gate];
+        let mut spin = Spin::new();
+        while spin.again() {
+            if let Ok(result) = attempt() {
+                return Some(result);
+            }
+        }
+        let mut in_time = true;
+        loop {
+            let seen = gate.approach();
+            let mut sight = self.look(me);
+            match attempt() {
+                Ok(result) => return Some(result),
+                Err(_) if !in_time => return None,
+                Err(value) => sight.words[1].1 = value,
+            }
+            // It does not sleep at all if a word is not as it should be.
+            in_time =
+                gate.sleep(seen, &sight.words[..3 + sight.slots], deadline) && !deadline.passed();
+            woken();
+            if self.used() > sight.slots {
+                // Who began the slot may have been killed before it told the others.
+                self.open_all(me);
+            }
+        }
+    }
+
+    /// Looks at all that a sleeper watches, but for the value.
+    fn look(&self, me: Me) -> Sight<'_> {
+        // ORDERING: Relaxed; a number.
+        let used = self.used.load(Relaxed);
+        let slots = (used as usize).min(SLOTS);
+        let mut words: [(&dyn Watched, u32); WORDS] = [self.gates[0].pending_word(); WORDS];
+        words[1].0 = &self.state;
+        words[2] = (&self.used, used);
+        for (index, watched) in words[3..][..slots].iter_mut().enumerate() {
+            let word = self.slots[index].word();
+            // A mark of death is never slept on: whoever has taken the slot over since may be killed, too, and leave the same mark.
+            // (A model found this: `after_a_death_whoever_gives_back_may_die_too`.)
+            let value = loop {
+                // ORDERING: Relaxed; if it is not so any more when the thread goes to sleep, it does not sleep.
+                let value = word.load(Relaxed);
+                if value & OWNER_DIED == 0 {
+                    break value;
+                }
+                self.recover_slot(me, index);
+            };
+            *watched = (word, value);
+        }
+        Sight { words, slots }
+    }
+}

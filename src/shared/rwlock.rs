@@ -1,0 +1,234 @@
+//! A reader-writer lock in shared memory: the lock. Its guards are in [`guards`], the algorithm is in [`raw`].
+
+mod guards;
+pub(crate) mod raw;
+
+use super::ledger::SLOTS;
+use super::shareable::{Shareable, fingerprint, mix_number};
+use crate::deadline::Deadline;
+pub use guards::{RwLockReadGuard, RwLockWriteGuard, WriterDied};
+use raw::{RawRwLock, Refused, Written};
+use std::cell::UnsafeCell;
+use std::time::{Duration, Instant};
+use std::{error, fmt};
+
+/// A reader-writer lock between processes that survives the death of whoever holds it.
+///
+/// It belongs into memory that processes share ([`Shared`](super::Shared)), of which it takes about eight thousand bytes besides the
+/// data: it writes down who holds what.
+///
+/// **Deaths.** The read locks of a thread that ends, because its process was killed or for any other reason, are released. If it
+/// ends while it *writes*, the next writer gets [`RwLockError::WriterDied`]: an error that holds the write lock. The data is as the
+/// dead left it. Whoever has put it right says so ([`WriterDied::repair`]); dropped without that, the lock is *poisoned*, and for
+/// everyone, for ever, locking it is [`RwLockError::Poisoned`]. Until a writer has repaired it, readers get `WriterDied(())`. Who is
+/// killed while it waits takes nothing with it. A thread that panics while it holds the lock just releases it.
+///
+/// **Threads.** A guard is dropped by the thread that locked. At most [`MAX_THREADS`](Self::MAX_THREADS) threads that live can have used
+/// a lock.
+///
+/// **Fairness.** New readers do not pass a writer that waits. Beyond that there is none: when a writer goes, those who sleep are woken,
+/// and whoever comes first is first. A thread that reads must not lock again: if a writer waits, they wait for each other.
+///
+/// **Memory ordering.** Locking acquires what unlocking, or dying, released.
+///
+/// **Forks.** A child does not hold what its parent holds: the guard that it inherits does nothing when it is dropped, and must not
+/// be used.
+///
+/// # Examples
+/// ```
+/// use anteroom::shared::{RwLock, Shared};
+///
+/// let board = Shared::anonymous(RwLock::new([0_u32; 8]))?;
+/// board.write().unwrap()[3] = 7;
+/// assert_eq!(board.read().unwrap()[3], 7);
+/// # Ok::<(), anteroom::shared::OpenError>(())
+/// ```
+#[repr(C)]
+pub struct RwLock<T> {
+    raw: RawRwLock,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: it hands the data to one writer at a time, or to readers, who share it.
+unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
+// SAFETY: it is as its data.
+unsafe impl<T: Send> Send for RwLock<T> {}
+
+// SAFETY: numbers, and the links of entries, which mean something to those only who hold them, and write them anew. Any are a
+// state: at worst one in which it is held by nobody who lives.
+unsafe impl<T: Shareable + Send> Shareable for RwLock<T> {
+    const FINGERPRINT: u64 = mix_number(fingerprint("RwLock 1"), T::FINGERPRINT);
+}
+
+/// Why the lock was not taken, or not simply. `G` is what comes with a writer's death.
+pub enum RwLockError<G> {
+    /// The last writer died while writing, so the data may be half changed. For a writer this holds the lock.
+    WriterDied(G),
+    /// A writer died, and another has released the lock without putting the data right.
+    Poisoned,
+    /// Somebody is in the way. Only from the forms that do not wait.
+    WouldBlock,
+    /// Somebody was in the way for so long. Only from the timed forms.
+    TimedOut,
+    /// As many threads as the lock can keep account of have used it, and live.
+    TooManyThreads,
+}
+
+/// What locking for reading gives.
+pub type ReadResult<'a, T> = Result<RwLockReadGuard<'a, T>, RwLockError<()>>;
+/// What locking for writing gives.
+pub type WriteResult<'a, T> = Result<RwLockWriteGuard<'a, T>, RwLockError<WriterDied<'a, T>>>;
+
+impl<G> RwLockError<G> {
+    fn text(&self) -> &'static str {
+        match self {
+            Self::WriterDied(_) => "the last writer died while writing",
+            Self::Poisoned => "a writer died while writing, and nobody has repaired its data",
+            Self::WouldBlock => "somebody holds the lock",
+            Self::TimedOut => "somebody held the lock for too long",
+            Self::TooManyThreads => "too many threads use the lock",
+        }
+    }
+}
+
+impl<G> fmt::Debug for RwLockError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl<G> fmt::Display for RwLockError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl<G> error::Error for RwLockError<G> {}
+
+impl<G> From<Refused> for RwLockError<G> {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Poisoned => Self::Poisoned,
+            Refused::WouldBlock => Self::WouldBlock,
+            Refused::TimedOut => Self::TimedOut,
+            Refused::TooManyThreads => Self::TooManyThreads,
+        }
+    }
+}
+
+impl<T> RwLock<T> {
+    /// The most threads, of all processes, that live and have used the lock.
+    pub const MAX_THREADS: usize = SLOTS;
+
+    /// Unlocked.
+    pub const fn new(data: T) -> Self {
+        RwLock {
+            raw: RawRwLock::new(),
+            data: UnsafeCell::new(data),
+        }
+    }
+
+    /// The data, which this process has for itself.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+}
+
+/// Reading. All forms return `WriterDied(())`, `Poisoned` or `TooManyThreads` if that is so, and panic if there are more readers than
+/// can be counted, which takes five hundred million guards that are never dropped.
+impl<T> RwLock<T> {
+    /// Locks it for reading, after the writers that write or wait now.
+    ///
+    /// # Errors
+    /// See above.
+    #[inline(always)]
+    pub fn read(&self) -> ReadResult<'_, T> {
+        self.read_before(Some(Deadline::NEVER))
+    }
+
+    /// Locks it for reading if no writer writes or waits.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or see above.
+    #[inline(always)]
+    pub fn try_read(&self) -> ReadResult<'_, T> {
+        self.read_before(None)
+    }
+
+    /// Locks it for reading if that is possible within this time. Zero is a try, and too long for an `Instant` is for ever.
+    ///
+    /// # Errors
+    /// `TimedOut`, or see above.
+    pub fn try_read_for(&self, timeout: Duration) -> ReadResult<'_, T> {
+        self.read_before(Some(Deadline::after(timeout)))
+    }
+
+    /// As [`try_read_for`](Self::try_read_for), until a point in time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_read_until(&self, deadline: Instant) -> ReadResult<'_, T> {
+        self.read_before(Some(Deadline::at(deadline)))
+    }
+
+    #[inline(always)]
+    fn read_before(&self, wait: Option<Deadline>) -> ReadResult<'_, T> {
+        match self.raw.read(wait)? {
+            Some(holder) => Ok(RwLockReadGuard::new(self, holder)),
+            None => Err(RwLockError::WriterDied(())),
+        }
+    }
+}
+
+/// Writing. All forms return `WriterDied`, which holds the lock, or `Poisoned` or `TooManyThreads`, if that is so.
+impl<T> RwLock<T> {
+    /// Locks it for writing, after whoever holds it now.
+    ///
+    /// # Errors
+    /// See above.
+    #[inline(always)]
+    pub fn write(&self) -> WriteResult<'_, T> {
+        self.write_before(Some(Deadline::NEVER))
+    }
+
+    /// Locks it for writing if nobody holds it.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or see above.
+    #[inline(always)]
+    pub fn try_write(&self) -> WriteResult<'_, T> {
+        self.write_before(None)
+    }
+
+    /// Locks it for writing if that is possible within this time. Zero is a try, and too long for an `Instant` is for ever.
+    ///
+    /// # Errors
+    /// `TimedOut`, or see above.
+    pub fn try_write_for(&self, timeout: Duration) -> WriteResult<'_, T> {
+        self.write_before(Some(Deadline::after(timeout)))
+    }
+
+    /// As [`try_write_for`](Self::try_write_for), until a point in time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_write_until(&self, deadline: Instant) -> WriteResult<'_, T> {
+        self.write_before(Some(Deadline::at(deadline)))
+    }
+
+    #[inline(always)]
+    fn write_before(&self, wait: Option<Deadline>) -> WriteResult<'_, T> {
+        let (holder, written) = self.raw.write(wait)?;
+        let guard = RwLockWriteGuard::new(self, holder);
+        match written {
+            Written::Cleanly => Ok(guard),
+            Written::WriterDied => Err(RwLockError::WriterDied(WriterDied::new(guard))),
+        }
+    }
+}
+
+impl<T> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RwLock").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,251 @@
+//! The reader-writer lock between processes: the value of a [`Ledger`], with two gates.
+//!
+//! The value is how many read, and three flags:
+//! - `CLOSED`: a writer is in, or waits for the readers to go. Nobody else comes in.
+//! - `DIED`: a writer was killed while it wrote. Readers do not come in; the next writer is told.
+//! - `POISONED`: nobody has put right what the dead left. Nobody comes in any more.
+//!
+//! A thread's slot says how many times it reads, whether `CLOSED` is its own, and whether it writes: from when it has seen the
+//! last reader go, which changes nothing but that (`WRITING`). So if it is killed while it waits, `CLOSED` is taken
+//! back, and if it is killed while it writes, `DIED` takes its place.
+//!
+//! **Who waits.** The one writer that has closed the lock waits at the *exit*, which the last reader to go opens. All others wait
+//! at the *entrance*, which a writer opens for all when it goes.
+
+use super::super::ledger::{Account, Holder, Kind, Ledger};
+use super::super::me::Me;
+use crate::deadline::Deadline;
+use crate::primitive::{Access, const_fn};
+
+const CLOSED: u32 = 1 << 31;
+const DIED: u32 = 1 << 30;
+const POISONED: u32 = 1 << 29;
+/// How many read, and the most of them.
+pub(crate) const READERS: u32 = POISONED - 1;
+
+/// In what a thread holds.
+const WRITING: u32 = 1 << 30;
+
+const ENTRANCE: usize = 0;
+const EXIT: usize = 1;
+
+#[inline]
+fn readers(value: u32) -> u32 {
+    value & READERS
+}
+
+struct Readers;
+
+impl Kind for Readers {
+    #[inline]
+    fn given_back(value: u32, held: u32) -> u32 {
+        let left = readers(value).saturating_sub(readers(held));
+        let flags = match held & (CLOSED | WRITING) {
+            0 | WRITING => value,
+            CLOSED => value & !CLOSED,
+            _ => value & !CLOSED | DIED,
+        };
+        flags & !READERS | left
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    Poisoned,
+    WouldBlock,
+    TimedOut,
+    TooManyThreads,
+}
+
+/// What comes with a write lock: whether the last writer was killed while it wrote.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Written {
+    Cleanly,
+    WriterDied,
+}
+
+#[repr(C)]
+pub(crate) struct RawRwLock {
+    ledger: Ledger<Readers, 2>,
+    data: Access,
+}
+
+impl RawRwLock {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            RawRwLock {
+                ledger: Ledger::new(0),
+                data: Access::new(),
+            }
+        }
+    }
+
+    #[inline]
+    fn account(&self, me: Me) -> Result<Account, Refused> {
+        self.ledger.account(me).ok_or(Refused::TooManyThreads)
+    }
+
+    /// Waits if there is a deadline, which may be never. Nothing if a writer died, and none has been in since.
+    ///
+    /// # Panics
+    /// If there are as many readers as can be counted.
+    #[inline]
+    pub(crate) fn read(&self, wait: Option<Deadline>) -> Result<Option<Holder>, Refused> {
+        let me = Me::get();
+        let account = self.account(me)?;
+        let attempt = || self.try_read(account);
+        let end = match attempt() {
+            Err(_) => self.enter_contended(me, wait, attempt),
+            Ok(end) => end,
+        };
+        if end != Ok(true) {
+            self.ledger.leave(account);
+            return end.map(|_| None);
+        }
+        self.data.shared();
+        Ok(Some(account.holder()))
+    }
+
+    /// Returns whether it came in. Fails with the value while somebody is in the way.
+    #[inline]
+    fn try_read(&self, account: Account) -> Result<Result<bool, Refused>, u32> {
+        let held = self.ledger.held(account).wrapping_add(1);
+        let change = |value| (value < READERS).then(|| value + 1);
+        match self.ledger.change(account, held, change) {
+            Ok(_) => Ok(Ok(true)),
+            Err(value) if value & POISONED != 0 => Ok(Err(Refused::Poisoned)),
+            Err(value) if value & CLOSED != 0 => Err(value),
+            Err(value) if value & DIED != 0 => Ok(Ok(false)),
+            Err(_) => {
+                self.ledger.leave(account);
+                panic!("shared::RwLock::read: more than {READERS} readers");
+            }
+        }
+    }
+
+    /// Does nothing in the child of a fork that read, as does [`unlock_write`](Self::unlock_write).
+    #[inline]
+    pub(crate) fn unlock_read(&self, holder: Holder) {
+        let me = Me::get();
+        if !holder.is(me) {
+            return;
+        }
+        self.data.shared();
+        let account = holder.account(me);
+        let held = self.ledger.held(account).wrapping_sub(1);
+        let value = self.change(account, held, |value| Readers::given_back(value, 1));
+        if value & CLOSED != 0 && readers(value) == 0 {
+            self.ledger.gate(EXIT).open(me);
+        }
+        self.ledger.leave(account);
+    }
+
+    /// As [`read`](Self::read).
+    #[inline]
+    pub(crate) fn write(&self, wait: Option<Deadline>) -> Result<(Holder, Written), Refused> {
+        let me = Me::get();
+        let account = self.account(me)?;
+        let attempt = || self.try_close(account, wait.is_some());
+        let closed = match attempt() {
+            Err(_) => self.enter_contended(me, wait, attempt),
+            Ok(end) => end,
+        };
+        let empty = match closed {
+            Ok(value) if readers(value) != 0 => self.wait_at_exit(me, account, wait),
+            end => end,
+        };
+        let value = match empty {
+            Ok(value) => value,
+            Err(refused) => {
+                self.ledger.leave(account);
+                return Err(refused);
+            }
+        };
+        self.ledger
+            .restate(account, self.ledger.held(account) | WRITING);
+        self.data.exclusive();
+        let written = match value & DIED {
+            0 => Written::Cleanly,
+            _ => Written::WriterDied,
+        };
+        Ok((account.holder(), written))
+    }
+
+    /// Also while others read, if this thread can wait for them. Returns the new value, or fails with the one that is in the way.
+    #[inline]
+    fn try_close(&self, account: Account, can_wait: bool) -> Result<Result<u32, Refused>, u32> {
+        let held = self.ledger.held(account) | CLOSED;
+        let change = |value| {
+            let is_open = value & (CLOSED | POISONED) == 0 && (can_wait || readers(value) == 0);
+            is_open.then_some(value | CLOSED)
+        };
+        match self.ledger.change(account, held, change) {
+            Err(value) if value & POISONED != 0 => Ok(Err(Refused::Poisoned)),
+            Err(value) => Err(value),
+            closed => Ok(Ok(closed?)),
+        }
+    }
+
+    /// It is closed, and others still read.
+    #[cold]
+    fn wait_at_exit(
+        &self,
+        me: Me,
+        account: Account,
+        wait: Option<Deadline>,
+    ) -> Result<u32, Refused> {
+        let attempt = || match self.ledger.value() {
+            value if readers(value) == 0 => Ok(value),
+            value => Err(value),
+        };
+        let deadline = wait.expect("who does not wait does not close it before others");
+        if let Some(value) = self.ledger.wait(me, EXIT, deadline, attempt, || ()) {
+            return Ok(value);
+        }
+        let held = self.ledger.held(account) & !CLOSED;
+        self.change(account, held, |value| value & !CLOSED);
+        self.ledger.gate(ENTRANCE).open_for_all(me);
+        Err(Refused::TimedOut)
+    }
+
+    /// The data is right; or it is not, if `poison`.
+    #[inline]
+    pub(crate) fn unlock_write(&self, holder: Holder, poison: bool) {
+        let me = Me::get();
+        if !holder.is(me) {
+            return;
+        }
+        self.data.exclusive();
+        let account = holder.account(me);
+        let held = self.ledger.held(account) & !(CLOSED | WRITING);
+        let end = if poison { POISONED } else { 0 };
+        self.change(account, held, |value| value & !(CLOSED | DIED) | end);
+        self.ledger.gate(ENTRANCE).open_for_all(me);
+        self.ledger.leave(account);
+    }
+
+    /// A change that is not refused. Returns the new value.
+    #[inline]
+    fn change(&self, account: Account, held: u32, change: impl Fn(u32) -> u32) -> u32 {
+        let changed = self
+            .ledger
+            .change(account, held, |value| Some(change(value)));
+        changed.unwrap_or_else(|value| value)
+    }
+
+    /// After a refusal: somebody may have died. Then waits.
+    #[cold]
+    fn enter_contended<R>(
+        &self,
+        me: Me,
+        wait: Option<Deadline>,
+        attempt: impl Fn() -> Result<Result<R, Refused>, u32>,
+    ) -> Result<R, Refused> {
+        let Some(deadline) = wait else {
+            self.ledger.recover(me);
+            return attempt().unwrap_or(Err(Refused::WouldBlock));
+        };
+        let end = self.ledger.wait(me, ENTRANCE, deadline, attempt, || ());
+        end.unwrap_or(Err(Refused::TimedOut))
+    }
+}

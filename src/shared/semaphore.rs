@@ -1,0 +1,340 @@
+//! A semaphore in shared memory: types, no algorithm.
+
+pub(crate) mod raw;
+
+use super::ledger::{Holder, SLOTS};
+use super::shareable::{Shareable, fingerprint};
+use crate::deadline::Deadline;
+use raw::{MAX_PERMITS, RawSemaphore, Refused};
+use std::time::{Duration, Instant};
+use std::{error, fmt};
+
+/// Counts permits, for threads of all processes. The permits of those who die come back.
+///
+/// It belongs into memory that processes share ([`Shared`](super::Shared)), of which it takes about eight thousand bytes: it writes down who
+/// holds how many. The names are those of [`anteroom::Semaphore`](crate::Semaphore).
+///
+/// **Deaths.** If a thread ends while it holds permits, because its process was killed or for any other reason, they are free
+/// again, each once, whatever the instruction at which it died; who waits for them is woken. It is the same with a waiter that is killed
+/// and with one that is about to wake another. A semaphore [`without_give_back`](Self::without_give_back) loses the permits of the dead, as
+/// POSIX's does and System V's without `SEM_UNDO`.
+///
+/// **Threads.** A permit is given back by the thread that acquired it; [`add_permits`](Self::add_permits) is for everyone. At most
+/// [`MAX_THREADS`](Self::MAX_THREADS) threads that live can have acquired permits of one semaphore. (Without give-back there is no limit.)
+///
+/// **Fairness.** None: whoever sees enough permits takes them. Waiters spin for a while, and then sleep. Of those who wait for more than
+/// one permit, one at a time does so; to get them it needs a moment at which there are as many.
+///
+/// **Memory ordering.** Giving back, or dying, happens-before the acquisition that uses those permits.
+///
+/// **Forks.** A child does not hold what its parent holds: the permit that it inherits does nothing when it is dropped.
+///
+/// # Examples
+/// ```
+/// use anteroom::shared::{Semaphore, Shared};
+///
+/// let stalls = Shared::anonymous(Semaphore::new(3))?;
+/// let taken = stalls.acquire()?;
+/// assert_eq!(stalls.available_permits(), 2);
+/// drop(taken);
+/// assert_eq!(stalls.available_permits(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[repr(C)]
+pub struct Semaphore {
+    raw: RawSemaphore,
+}
+
+// SAFETY: numbers, and the links of entries, which mean something to those only who hold them, and write them anew. Any are a state.
+unsafe impl Shareable for Semaphore {
+    const FINGERPRINT: u64 = fingerprint("Semaphore 1");
+}
+
+/// Why permits were not acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcquireError {
+    /// The semaphore was closed.
+    Closed,
+    /// There are not enough. Only from the forms that do not wait.
+    NoPermits,
+    /// The time was up. Only from the timed forms.
+    TimedOut,
+    /// As many threads as the semaphore can keep account of have acquired permits of it, and live.
+    TooManyThreads,
+}
+
+impl From<Refused> for AcquireError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Closed => Self::Closed,
+            Refused::NoPermits => Self::NoPermits,
+            Refused::TimedOut => Self::TimedOut,
+            Refused::TooManyThreads => Self::TooManyThreads,
+        }
+    }
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "semaphore closed",
+            Self::NoPermits => "no permits available",
+            Self::TimedOut => "timed out waiting for permits",
+            Self::TooManyThreads => "too many threads use the semaphore",
+        })
+    }
+}
+
+impl error::Error for AcquireError {}
+
+impl Semaphore {
+    /// The most permits that a semaphore can have.
+    pub const MAX_PERMITS: usize = MAX_PERMITS as usize;
+
+    /// The most threads, of all processes, that live and have acquired permits, if these are given back.
+    pub const MAX_THREADS: usize = SLOTS;
+
+    /// With `permits` to give, which come back from the dead.
+    ///
+    /// # Panics
+    /// If that is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    #[must_use]
+    pub const fn new(permits: usize) -> Self {
+        Self::with(permits, true)
+    }
+
+    /// As [`new`](Self::new), but what a thread holds when it dies is lost.
+    ///
+    /// # Panics
+    /// As there.
+    #[must_use]
+    pub const fn without_give_back(permits: usize) -> Self {
+        Self::with(permits, false)
+    }
+
+    const fn with(permits: usize, gives_back: bool) -> Self {
+        assert!(
+            permits <= Self::MAX_PERMITS,
+            "shared::Semaphore::new: more than MAX_PERMITS permits"
+        );
+        Semaphore {
+            raw: RawSemaphore::new(permits as u32, gives_back),
+        }
+    }
+
+    /// Adds `permits` to those that the semaphore has, and wakes who waits for some.
+    ///
+    /// # Panics
+    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would then be free; it has as many as before.
+    pub fn add_permits(&self, permits: usize) {
+        let added = u32::try_from(permits).is_ok_and(|permits| self.raw.add(permits));
+        assert!(
+            added,
+            "shared::Semaphore::add_permits: more than MAX_PERMITS ({MAX_PERMITS}) permits"
+        );
+    }
+
+    /// Takes up to `permits` of those that are free out of the semaphore for good. Returns how many.
+    pub fn forget_permits(&self, permits: usize) -> usize {
+        let permits = u32::try_from(permits).unwrap_or(MAX_PERMITS);
+        self.raw.take_for_good(permits) as usize
+    }
+
+    /// Refuses all who wait, and all who come from now on. Permits can still be given back. Closing twice is
+    /// closing once.
+    pub fn close(&self) {
+        self.raw.close();
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.raw.is_closed()
+    }
+
+    /// How many permits are free now, with those of the dead. The answer may be old before the caller has it.
+    pub fn available_permits(&self) -> usize {
+        self.raw.free() as usize
+    }
+}
+
+/// Acquiring.
+///
+/// `acquire` forms wait without a limit. `try_` forms do not wait; `_for` and `_until` forms wait for at most
+/// so long, where zero, or an `Instant` in the past, only tries, and a timeout beyond what an `Instant` holds
+/// is no limit. `_many` forms take so many permits at once or none; zero permits are always there.
+///
+/// All panic if asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), and return
+/// [`TooManyThreads`](AcquireError::TooManyThreads) if that is so.
+impl Semaphore {
+    /// Waits for a permit.
+    ///
+    /// # Errors
+    /// If the semaphore is closed, now or while this waits.
+    #[inline(always)]
+    pub fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.acquire_many(1)
+    }
+
+    /// Waits until there are `permits` permits at once.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire)'s.
+    #[inline(always)]
+    pub fn acquire_many(&self, permits: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.take(permits, Some(Deadline::NEVER))
+    }
+
+    /// Takes a permit if there is one.
+    ///
+    /// # Errors
+    /// `Closed` or `NoPermits`.
+    #[inline(always)]
+    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `permits` permits if there are as many.
+    ///
+    /// # Errors
+    /// `Closed` or `NoPermits`.
+    #[inline(always)]
+    pub fn try_acquire_many(&self, permits: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.take(permits, None)
+    }
+
+    /// Waits for a permit for at most `timeout`.
+    ///
+    /// # Errors
+    /// `Closed` or `TimedOut`.
+    pub fn try_acquire_for(&self, timeout: Duration) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.try_acquire_many_for(1, timeout)
+    }
+
+    /// Waits for a permit until `deadline` at most.
+    ///
+    /// # Errors
+    /// `Closed` or `TimedOut`.
+    pub fn try_acquire_until(
+        &self,
+        deadline: Instant,
+    ) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.try_acquire_many_until(1, deadline)
+    }
+
+    /// Waits for `permits` permits at once for at most `timeout`.
+    ///
+    /// # Errors
+    /// `Closed` or `TimedOut`.
+    pub fn try_acquire_many_for(
+        &self,
+        permits: u32,
+        timeout: Duration,
+    ) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.take(permits, Some(Deadline::after(timeout)))
+    }
+
+    /// Waits for `permits` permits at once until `deadline` at most.
+    ///
+    /// # Errors
+    /// `Closed` or `TimedOut`.
+    pub fn try_acquire_many_until(
+        &self,
+        permits: u32,
+        deadline: Instant,
+    ) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.take(permits, Some(Deadline::at(deadline)))
+    }
+
+    #[inline(always)]
+    fn take(
+        &self,
+        permits: u32,
+        wait: Option<Deadline>,
+    ) -> Result<SemaphorePermit<'_>, AcquireError> {
+        assert!(
+            permits <= MAX_PERMITS,
+            "shared::Semaphore::acquire_many: more than MAX_PERMITS permits"
+        );
+        let holder = self.raw.take(permits, wait)?;
+        Ok(SemaphorePermit {
+            semaphore: self,
+            permits,
+            holder,
+        })
+    }
+}
+
+/// Holds permits of a [`Semaphore`]; gives them back when dropped.
+#[must_use = "the permits are given back at once if this is not kept"]
+pub struct SemaphorePermit<'a> {
+    semaphore: &'a Semaphore,
+    permits: u32,
+    holder: Holder,
+}
+
+impl<'a> SemaphorePermit<'a> {
+    /// How many permits it holds.
+    #[must_use]
+    pub fn num_permits(&self) -> usize {
+        self.permits as usize
+    }
+
+    /// Never gives the permits back: the semaphore has so many fewer.
+    pub fn forget(mut self) {
+        let permits = std::mem::take(&mut self.permits);
+        self.semaphore.raw.forget(self.holder, permits);
+    }
+
+    /// Adds the permits of `other` to these.
+    ///
+    /// # Panics
+    /// If they are of two semaphores (both then give theirs back), or more than a `u32` counts.
+    #[track_caller]
+    pub fn merge(&mut self, mut other: Self) {
+        assert!(
+            std::ptr::eq(self.semaphore, other.semaphore),
+            "SemaphorePermit::merge: permits of two semaphores"
+        );
+        self.permits = self
+            .permits
+            .checked_add(other.permits)
+            .expect("SemaphorePermit::merge: more than u32::MAX permits");
+        other.permits = 0;
+    }
+
+    /// Parts with `permits` of them; `None` if it holds fewer.
+    pub fn split(&mut self, permits: usize) -> Option<SemaphorePermit<'a>> {
+        let permits = u32::try_from(permits).ok()?;
+        self.permits = self.permits.checked_sub(permits)?;
+        let (semaphore, holder) = (self.semaphore, self.holder);
+        Some(SemaphorePermit {
+            semaphore,
+            permits,
+            holder,
+        })
+    }
+}
+
+impl Drop for SemaphorePermit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.semaphore.raw.give_back(self.holder, self.permits);
+    }
+}
+
+impl fmt::Debug for SemaphorePermit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SemaphorePermit")
+            .field("permits", &self.permits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
+            .field("available_permits", &self.available_permits())
+            .field("closed", &self.is_closed())
+            .finish()
+    }
+}

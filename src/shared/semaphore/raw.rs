@@ -1,0 +1,274 @@
+//! The semaphore between processes: the value of a [`Ledger`], with a gate for those who wait.
+//!
+//! The value is the number of permits that are left, and a flag that says that the semaphore is closed.
+//!
+//! **Giving back** opens the gate for one. Who has slept and leaves, with permits or without, opens it for the next if there
+//! are permits left, so that one opening is enough for any number of permits.
+//!
+//! **Who waits for many** might be woken and find too few, while another who wants only one sleeps on. So it opens the gate for
+//! the next, too, before it sleeps again; and so that two of these do not wake each other for ever, there is only one at the gate:
+//! they have a mutex among themselves.
+//!
+//! **Without give-back** nobody has a slot. What is pending then is the gate, from before a change until it is opened, and as long as
+//! somebody waits.
+
+use super::super::gate::Gate;
+use super::super::ledger::{Account, Holder, Kind, Ledger};
+use super::super::me::Me;
+use super::super::mutex::raw::RawMutex;
+use crate::deadline::Deadline;
+use crate::primitive::Ordering::Relaxed;
+use crate::primitive::const_fn;
+use crate::primitive::mortal::AtomicU32;
+
+const CLOSED: u32 = 1 << 31;
+
+/// The most that fit beside the flag.
+pub(crate) const MAX_PERMITS: u32 = CLOSED - 1;
+
+#[inline]
+fn free(value: u32) -> u32 {
+    value & MAX_PERMITS
+}
+
+#[inline]
+fn taken(value: u32, permits: u32) -> Option<u32> {
+    (value & CLOSED == 0 && free(value) >= permits).then(|| value - permits)
+}
+
+/// No more than the most: what is beyond is lost.
+#[inline]
+fn given(value: u32, permits: u32) -> u32 {
+    value & CLOSED | free(value).saturating_add(permits).min(MAX_PERMITS)
+}
+
+struct Permits;
+
+impl Kind for Permits {
+    #[inline]
+    fn given_back(value: u32, held: u32) -> u32 {
+        given(value, held)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    Closed,
+    NoPermits,
+    TimedOut,
+    TooManyThreads,
+}
+
+#[repr(C)]
+pub(crate) struct RawSemaphore {
+    /// Not 0 if permits are not given back for the dead.
+    without_give_back: AtomicU32,
+    /// Of those who wait for many.
+    turn: RawMutex,
+    ledger: Ledger<Permits, 1>,
+}
+
+impl RawSemaphore {
+    const_fn! {
+        /// There are no more permits than `MAX_PERMITS`.
+        pub(crate) const fn new(permits: u32, gives_back: bool) -> Self {
+            RawSemaphore {
+                without_give_back: AtomicU32::new(!gives_back as u32),
+                turn: RawMutex::new(),
+                ledger: Ledger::new(permits),
+            }
+        }
+    }
+
+    /// The calling thread's account; nothing if this semaphore keeps none.
+    #[inline]
+    fn account(&self, me: Me) -> Result<Option<Account>, Refused> {
+        // ORDERING: Relaxed; it never changes.
+        match self.without_give_back.load(Relaxed) {
+            0 => match self.ledger.account(me) {
+                None => Err(Refused::TooManyThreads),
+                account => Ok(account),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// At most `MAX_PERMITS`. Waits if there is a deadline, which may be never.
+    #[inline]
+    pub(crate) fn take(&self, permits: u32, wait: Option<Deadline>) -> Result<Holder, Refused> {
+        let me = Me::get();
+        let account = self.account(me)?;
+        let end = match self.try_take(account, permits) {
+            Err(_) => self.take_contended(me, account, permits, wait),
+            Ok(end) => end,
+        };
+        let Some(account) = account else {
+            return end.map(|()| Holder::unaccounted(me));
+        };
+        if end.is_err() || permits == 0 {
+            self.ledger.leave(account);
+        }
+        end.map(|()| account.holder())
+    }
+
+    /// Fails with the value if there are too few.
+    #[inline]
+    fn try_take(&self, account: Option<Account>, permits: u32) -> Result<Result<(), Refused>, u32> {
+        let change = |value| taken(value, permits);
+        let end = match account {
+            Some(account) => {
+                let held = self.ledger.held(account).wrapping_add(permits);
+                self.ledger.change(account, held, change)
+            }
+            None => self.ledger.change_unaccounted(change),
+        };
+        match end {
+            Ok(_) => Ok(Ok(())),
+            Err(value) if value & CLOSED != 0 => Ok(Err(Refused::Closed)),
+            Err(value) => Err(value),
+        }
+    }
+
+    #[cold]
+    fn take_contended(
+        &self,
+        me: Me,
+        account: Option<Account>,
+        permits: u32,
+        wait: Option<Deadline>,
+    ) -> Result<(), Refused> {
+        let Some(deadline) = wait else {
+            // Somebody may have died.
+            self.ledger.recover(me);
+            let end = self.try_take(account, permits);
+            return end.unwrap_or(Err(Refused::NoPermits));
+        };
+        if permits == 1 {
+            return self.wait(me, account, 1, deadline);
+        }
+        if self.turn.lock(me, deadline).is_none() {
+            return Err(Refused::TimedOut);
+        }
+        let end = self.wait(me, account, permits, deadline);
+        self.turn.unlock(me);
+        end
+    }
+
+    fn wait(
+        &self,
+        me: Me,
+        account: Option<Account>,
+        permits: u32,
+        deadline: Deadline,
+    ) -> Result<(), Refused> {
+        if account.is_none() {
+            self.ledger.pend(me);
+        }
+        let attempt = || self.try_take(account, permits);
+        let woken = || {
+            if permits > 1 {
+                // Whoever opened the gate left it as if nobody slept there.
+                self.ledger.gate(0).approach();
+                self.pass_on(me);
+            }
+        };
+        let end = self.ledger.wait(me, 0, deadline, attempt, woken);
+        self.pass_on(me);
+        if account.is_none() {
+            Gate::settle(me);
+        }
+        end.unwrap_or(Err(Refused::TimedOut))
+    }
+
+    /// This thread may have been woken for what another can use.
+    fn pass_on(&self, me: Me) {
+        self.let_go_on(me, self.ledger.value());
+    }
+
+    /// Wakes whoever can do something about this value.
+    #[inline]
+    fn let_go_on(&self, me: Me, value: u32) {
+        let gate = self.ledger.gate(0);
+        if value & CLOSED != 0 {
+            gate.open_for_all(me);
+        } else if free(value) > 0 {
+            gate.open(me);
+        }
+    }
+
+    /// Gives back what the holder has; it need not be all. Does nothing in the child of a fork.
+    #[inline]
+    pub(crate) fn give_back(&self, holder: Holder, permits: u32) {
+        let me = Me::get();
+        if !holder.is(me) || permits == 0 {
+            return;
+        }
+        let change = |value| Some(given(value, permits));
+        if holder.is_unaccounted() {
+            self.change_unaccounted(me, change);
+            return;
+        }
+        let account = holder.account(me);
+        let held = self.ledger.held(account).wrapping_sub(permits);
+        if let Ok(value) = self.ledger.change(account, held, change) {
+            self.let_go_on(me, value);
+        }
+        self.ledger.leave(account);
+    }
+
+    /// What the holder has is not to be given back.
+    pub(crate) fn forget(&self, holder: Holder, permits: u32) {
+        let me = Me::get();
+        if holder.is(me) && !holder.is_unaccounted() && permits > 0 {
+            let account = holder.account(me);
+            let held = self.ledger.held(account).wrapping_sub(permits);
+            self.ledger.restate(account, held);
+            self.ledger.leave(account);
+        }
+    }
+
+    /// Changes the value, unless that is refused, and wakes whoever is concerned.
+    #[inline]
+    fn change_unaccounted(&self, me: Me, change: impl Fn(u32) -> Option<u32>) -> bool {
+        self.ledger.pend(me);
+        let changed = self.ledger.change_unaccounted(change);
+        if let Ok(value) = changed {
+            self.let_go_on(me, value);
+        }
+        Gate::settle(me);
+        changed.is_ok()
+    }
+
+    /// Returns false, and changes nothing, if there would be too many.
+    pub(crate) fn add(&self, permits: u32) -> bool {
+        let more = |value| (permits <= MAX_PERMITS - free(value)).then(|| value + permits);
+        self.change_unaccounted(Me::get(), more)
+    }
+
+    /// Takes up to so many for good, and returns how many.
+    #[cfg(not(loom))]
+    pub(crate) fn take_for_good(&self, permits: u32) -> u32 {
+        loop {
+            let value = self.ledger.value();
+            let less = permits.min(free(value));
+            let change = |now| (now == value).then(|| now - less);
+            if self.ledger.change_unaccounted(change).is_ok() {
+                return less;
+            }
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.change_unaccounted(Me::get(), |value| Some(value | CLOSED));
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.ledger.value() & CLOSED != 0
+    }
+
+    /// Also of those that the dead held.
+    pub(crate) fn free(&self) -> u32 {
+        self.ledger.recover(Me::get());
+        free(self.ledger.value())
+    }
+}
