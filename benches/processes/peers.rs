@@ -15,6 +15,7 @@ macro_rules! mutexes {
 macro_rules! semaphores {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [
+            $crate::common::shared::lock::Permits<true>,
             $crate::common::shared::lock::Posix,
             $crate::common::shared::lock::SystemV<true>,
         ] $measure)
@@ -25,6 +26,7 @@ macro_rules! semaphores {
 macro_rules! plain_semaphores {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [
+            $crate::common::shared::lock::Permits<false>,
             $crate::common::shared::lock::Posix,
             $crate::common::shared::lock::SystemV<false>,
         ] $measure)

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use anteroom::shared::{Mutex, Shared};
+use anteroom::shared::{Mutex, Semaphore, Shared};
 
 use super::memory::Placed;
 use super::system_v;
@@ -42,6 +42,48 @@ impl SharedLock for Shared<Mutex<()>> {
     fn with<R>(&self, section: impl FnOnce() -> R) -> R {
         let _guard = self.lock().unwrap();
         section()
+    }
+}
+
+/// Our semaphore, whose permits come back from the dead if `GIVES_BACK`.
+pub struct Permits<const GIVES_BACK: bool>(Shared<Semaphore>);
+
+impl<const GIVES_BACK: bool> Permits<GIVES_BACK> {
+    fn with_permits(permits: usize) -> Self {
+        let semaphore = match GIVES_BACK {
+            true => Semaphore::new(permits),
+            false => Semaphore::without_give_back(permits),
+        };
+        Self(Shared::anonymous(semaphore).unwrap())
+    }
+}
+
+impl<const GIVES_BACK: bool> SharedLock for Permits<GIVES_BACK> {
+    const NAME: &'static str = "anteroom";
+
+    fn new() -> Self {
+        Self::with_permits(1)
+    }
+
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
+        let _permit = self.0.acquire().unwrap();
+        section()
+    }
+}
+
+impl Signal for Permits<false> {
+    const NAME: &'static str = "anteroom";
+
+    fn new() -> Self {
+        Self::with_permits(0)
+    }
+
+    fn wait(&self) {
+        self.0.acquire().unwrap().forget();
+    }
+
+    fn post(&self) {
+        self.0.add_permits(1);
     }
 }
 
