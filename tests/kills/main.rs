@@ -17,7 +17,9 @@ mod pipe;
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 mod queue;
+mod rwlock;
 mod scenario;
+mod semaphore;
 mod storm;
 mod trace;
 
