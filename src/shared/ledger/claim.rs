@@ -70,9 +70,14 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     /// The account is not needed any more, unless something is held.
     #[inline]
     pub(crate) fn leave(&self, account: Account) {
-        let slot = &self.slots[account.slot];
-        if slot.held() == 0 {
-            slot.disarm(account.me);
+        self.leave_with(account, self.held(account));
+    }
+
+    /// As [`leave`](Self::leave), of whom it is known that so much is held.
+    #[inline]
+    pub(crate) fn leave_with(&self, account: Account, held: u32) {
+        if held == 0 {
+            self.slots[account.slot].disarm(account.me);
         }
     }
 

@@ -213,7 +213,7 @@ impl RawSemaphore {
         if let Ok(value) = self.ledger.change(account, held, change) {
             self.let_go_on(me, value);
         }
-        self.ledger.leave(account);
+        self.ledger.leave_with(account, held);
     }
 
     /// What the holder has is not to be given back.
