@@ -136,7 +136,8 @@ fn search(model: &'static Model) {
     }
     EXECUTIONS.fetch_add(executions, Relaxed);
     if std::env::var_os("ANTEROOM_COUNTS").is_some() {
-        eprintln!("{}: {executions} executions", model.name);
+        let how_far = if is_complete { "" } else { ", not to the end" };
+        eprintln!("{}: {executions} executions{how_far}", model.name);
     }
 }
 

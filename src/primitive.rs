@@ -29,6 +29,9 @@ pub(crate) use modeled::Access;
 #[cfg(anteroom_models)]
 pub(crate) use modeled::Patience;
 
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(crate) use std::sync::atomic::AtomicPtr;
+
 /// Atomics in memory that processes share.
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) mod mortal {

@@ -7,13 +7,13 @@
 
 use super::robust::{OFFSET, untagged};
 use crate::fence;
+use crate::primitive::AtomicPtr;
 use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::primitive::mortal::AtomicU32;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::cell::Cell;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::AtomicPtr;
 
 /// The head of a thread's robust list, as the kernel reads it.
 #[repr(C)]
