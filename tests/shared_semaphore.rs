@@ -314,3 +314,21 @@ fn in_a_storm_of_kills_no_permit_is_lost_or_made_up() {
     drop(children);
     assert_eq!(board.semaphore.available_permits(), PERMITS as usize);
 }
+
+/// The slot of a thread is in its list by one address.
+#[test]
+fn a_thread_uses_it_by_two_mappings_at_once() {
+    let name = Name::new("semaphore");
+    let one = Shared::create(&name, Semaphore::new(3)).unwrap();
+    let other: Shared<Semaphore> = Shared::open(&name).unwrap();
+    let first = one.acquire().unwrap();
+    let second = other.acquire().unwrap();
+    drop(first);
+    drop(second);
+    assert_eq!(one.available_permits(), 3);
+    let third = other.acquire().unwrap();
+    drop(other.acquire().unwrap());
+    drop(one.acquire().unwrap());
+    drop(third);
+    assert_eq!(other.available_permits(), 3);
+}

@@ -90,7 +90,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         } = self.memory(Cell::get);
         let is_ours = ledger == self.address()
             && reservation.thread() == me.id()
-            && self.slots[slot].reservation() == reservation;
+            && self.slots[slot].reservation() == reservation
+            && self.slots[slot].is_free_or_in_list_of(me);
         is_ours.then_some(slot)
     }
 
@@ -147,12 +148,11 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         if !whose(reservation.thread()) {
             return Claim::Taken;
         }
+        if !slot.is_free_or_in_list_of(me) {
+            return Claim::Taken;
+        }
         if slot.is_held_by(me) {
-            // Unless the memory is not what it seems.
-            return match slot.is_in_list_of(me) {
-                true => Claim::Ours(reservation),
-                false => Claim::Taken,
-            };
+            return Claim::Ours(reservation);
         }
         // Only now, when its thread is known to be dead, or to be this one: else it might arm it yet.
         if slot.is_armed() {

@@ -71,14 +71,22 @@ impl Slot {
         self.entry.word.load(Relaxed) & OWNER == me.id()
     }
 
-    /// Whether it is in this thread's list: a word that says so may be nonsense.
-    pub(super) fn is_in_list_of(&self, me: Me) -> bool {
-        #[cfg(not(loom))]
-        {
-            let start = std::ptr::from_ref(self).addr();
-            me.list().names_any_in(start..start + size_of::<Self>())
-        }
-        #[cfg(loom)]
+    /// Whether it is in this thread's list, if it says that this thread holds it. It may be there by another address, since this process
+    /// can have the memory mapped twice; or its word is nonsense.
+    #[inline]
+    pub(super) fn is_free_or_in_list_of(&self, me: Me) -> bool {
+        !self.is_held_by(me) || self.is_in_list_of(me)
+    }
+
+    #[cfg(not(loom))]
+    #[cold]
+    fn is_in_list_of(&self, me: Me) -> bool {
+        let start = std::ptr::from_ref(self).addr();
+        me.list().names_any_in(start..start + size_of::<Self>())
+    }
+
+    #[cfg(loom)]
+    fn is_in_list_of(&self, me: Me) -> bool {
         self.is_held_by(me)
     }
 
