@@ -2,7 +2,7 @@
 //! random times by the thousand. Nobody hangs, nobody owns twice, and nothing is lost.
 //!
 //! `cargo test` draws some instructions, and kills some hundreds; `ANTEROOM_KILLS=all cargo test --release --test kills --
-//! --nocapture` goes through all of them, and kills two hundred thousand.
+//! --nocapture` goes through all of them, and kills three hundred thousand.
 //!
 //! Adversaries 25 to 30.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -49,7 +49,7 @@ fn wait_once() {
     assert!(mutex.try_lock_for(Duration::from_micros(1)).is_err());
 }
 
-/// The full run's storms kill two hundred thousand in all.
+/// The full run's storms kill three hundred thousand in all.
 fn rage<T>(storm: &Storm<T>) {
     storm::rage(storm, if all() { 50_000 } else { 200 });
 }
