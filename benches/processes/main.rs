@@ -11,6 +11,7 @@ mod locks;
 mod messages;
 mod peers;
 mod pictures;
+mod read_write;
 mod slice;
 mod streams;
 mod summary;
@@ -49,6 +50,7 @@ fn main() {
 /// All that there are.
 fn questions() -> Vec<Question> {
     let mut questions = locks::questions();
+    questions.extend(read_write::questions());
     questions.extend(turns::questions());
     questions.extend(messages::questions());
     questions.extend(streams::questions());

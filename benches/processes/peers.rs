@@ -33,6 +33,16 @@ macro_rules! plain_semaphores {
     };
 }
 
+/// [`peers!`](crate::harness::peers) for the reader-writer locks.
+macro_rules! read_write {
+    ($Peer:ident => $measure:expr) => {
+        $crate::harness::peers!($Peer in [
+            anteroom::shared::Shared<anteroom::shared::RwLock<()>>,
+            $crate::common::shared::read_write::Pthread,
+        ] $measure)
+    };
+}
+
 /// [`peers!`](crate::harness::peers) for the message queues.
 macro_rules! queues {
     ($Peer:ident => $measure:expr) => {
@@ -64,4 +74,4 @@ macro_rules! fifos {
     };
 }
 
-pub(crate) use {fifos, mutexes, pipes, plain_semaphores, queues, semaphores};
+pub(crate) use {fifos, mutexes, pipes, plain_semaphores, queues, read_write, semaphores};

@@ -49,8 +49,24 @@ fn mortal_process<T: 'static>(
     it: &Arc<T>,
     life: impl FnOnce(&T) + 'static,
 ) -> loom::thread::JoinHandle<bool> {
+    doomed(0, it, life)
+}
+
+/// Another one.
+fn second_mortal_process<T: 'static>(
+    it: &Arc<T>,
+    life: impl FnOnce(&T) + 'static,
+) -> loom::thread::JoinHandle<bool> {
+    doomed(1, it, life)
+}
+
+fn doomed<T: 'static>(
+    which: usize,
+    it: &Arc<T>,
+    life: impl FnOnce(&T) + 'static,
+) -> loom::thread::JoinHandle<bool> {
     let it = it.clone();
-    loom::thread::spawn(move || mortal(0, || life(&it)).is_some())
+    loom::thread::spawn(move || mortal(which, || life(&it)).is_some())
 }
 
 /// What is shared, and keeps a slot for each process that has used it.

@@ -2,7 +2,7 @@
 //!
 //! A message of type *n* says *n*, in a slot of its own: whoever receives it checks that it is whole.
 
-use super::{mortal_process, process, share};
+use super::{mortal_process, process, second_mortal_process, share};
 use crate::deadline::Deadline;
 use crate::models;
 use crate::shared::Selector;
@@ -24,6 +24,7 @@ models! {
     a_killed_receiver_takes_no_wake_up_with_it: 1 mortal,
     a_killed_sender_takes_no_wake_up_with_it: 1 mortal,
     who_picks_passes_on_the_wake_up_of_the_dead: 1 mortal,
+    whoever_is_woken_by_a_death_may_be_killed_too: 0 mortals,
 }
 
 struct Shared {
@@ -292,4 +293,25 @@ fn who_picks_passes_on_the_wake_up_of_the_dead() {
     queue.send(2);
     picky.join().unwrap();
     assert_eq!(queue.rest(), []);
+}
+
+/// The sender is killed, perhaps before it has woken those who sleep; so is the one whom the kernel wakes instead. Whoever receives
+/// the message sends it again for the other.
+fn whoever_is_woken_by_a_death_may_be_killed_too() {
+    fn pass_on(queue: &Shared) {
+        assert_eq!(queue.receive(Selector::Kind(1)), 1);
+        queue.send(1);
+    }
+    let queue = share(Shared::with_slots(1));
+    let second = second_mortal_process(&queue, pass_on);
+    let other = process(&queue, pass_on);
+    let first = mortal_process(&queue, |queue| queue.send(1));
+    for doomed in [first, second] {
+        if !doomed.join().unwrap() {
+            // It may not have sent it. If it has, this wakes nobody.
+            queue.try_send(1);
+        }
+    }
+    other.join().unwrap();
+    assert_eq!(queue.rest(), [1]);
 }

@@ -76,7 +76,7 @@ impl Gate {
     pub(crate) fn approach(&self) -> Seen {
         // ORDERING: Relaxed; the fence orders the mark before the look that comes now, and pairs with the one in `open`.
         let before = self.word().fetch_or(APPROACHED, Relaxed);
-        let limit = kernel::heavy();
+        let limit = kernel::heavy_until();
         Seen {
             word: before | APPROACHED,
             limit,

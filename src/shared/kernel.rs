@@ -110,7 +110,7 @@ fn change_and_wake(changed: &AtomicU32, change: WakeOp, by: u16, word: &AtomicU3
 /// The other side of [`Me::light`](super::me::Me::light) in all processes. Returns until when a thread may sleep that relies on it: for ever, or, where the
 /// system refuses such fences, for a millisecond.
 #[cold]
-pub(super) fn heavy() -> Deadline {
+pub(super) fn heavy_until() -> Deadline {
     match fence::heavy_for_others() {
         true => Deadline::NEVER,
         false => Deadline::after(std::time::Duration::from_millis(1)),

@@ -45,7 +45,6 @@ use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use crate::primitive::{array_of, const_fn, in_program_order};
 use slot::Slot;
 use std::marker::PhantomData;
-use std::num::NonZeroU32;
 
 /// How many threads that live, at most: so many that one can sleep on their words and on those of a gate.
 pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 120 };
@@ -77,9 +76,9 @@ pub(crate) struct Account {
 /// A thread that holds something, and where that is written. For guards: it does not leave its thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Holder {
-    /// Its number, and one bit that is set: so that a refusal fits into the same register as a holder.
-    thread: NonZeroU32,
-    slot: u32,
+    /// The thread's number, and above it its slot's. In one word: two halves that are written one by one and read together make the
+    /// processor wait.
+    word: u64,
     not_send: PhantomData<*const ()>,
 }
 
@@ -289,39 +288,42 @@ impl Account {
     /// For whatever gives back later what this account holds.
     #[inline]
     pub(crate) fn holder(self) -> Holder {
-        Holder {
-            thread: Holder::thread(self.me),
-            slot: self.slot as u32,
-            not_send: PhantomData,
-        }
+        Holder::new(self.me, self.slot as u32)
     }
 }
 
 impl Holder {
+    /// In the place of a slot.
+    const UNACCOUNTED: u32 = u32::MAX;
+
     #[inline]
-    fn thread(me: Me) -> NonZeroU32 {
-        NonZeroU32::MIN | me.id() << 1
+    fn new(me: Me, slot: u32) -> Self {
+        Holder {
+            word: u64::from(slot) << 32 | u64::from(me.id()),
+            not_send: PhantomData,
+        }
     }
 
     /// A thread that is not held to account.
     #[inline]
     pub(crate) fn unaccounted(me: Me) -> Self {
-        Holder {
-            thread: Holder::thread(me),
-            slot: u32::MAX,
-            not_send: PhantomData,
-        }
+        Holder::new(me, Holder::UNACCOUNTED)
+    }
+
+    #[inline]
+    fn slot(self) -> u32 {
+        (self.word >> 32) as u32
     }
 
     #[inline]
     pub(crate) fn is_unaccounted(self) -> bool {
-        self.slot == u32::MAX
+        self.slot() == Holder::UNACCOUNTED
     }
 
     /// Whether this is the calling thread: it is not in the child of a fork.
     #[inline]
     pub(crate) fn is(self, me: Me) -> bool {
-        self.thread == Self::thread(me)
+        self.word as u32 == me.id()
     }
 
     /// The account of the calling thread, which this is.
@@ -329,7 +331,7 @@ impl Holder {
     pub(crate) fn account(self, me: Me) -> Account {
         Account {
             me,
-            slot: self.slot as usize,
+            slot: self.slot() as usize,
         }
     }
 }

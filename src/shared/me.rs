@@ -108,7 +108,7 @@ impl Me {
         self.id
     }
 
-    /// The side that costs nothing of a pair of fences ([`fence::light`]), the other being [`heavy`](super::kernel::heavy).
+    /// The side that costs nothing of a pair of fences ([`fence::light`]), the other being [`heavy_until`](super::kernel::heavy_until).
     #[inline]
     pub(super) fn light(self) {
         // ORDERING: Relaxed; this thread has written it, or one before it of which it knows, or as much.

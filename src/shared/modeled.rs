@@ -29,7 +29,7 @@ impl Me {
     }
 }
 
-pub(super) fn heavy() -> Deadline {
+pub(super) fn heavy_until() -> Deadline {
     assert!(fence::heavy_for_others());
     Deadline::NEVER
 }

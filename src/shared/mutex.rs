@@ -10,6 +10,7 @@ use crate::primitive::Ordering::Relaxed;
 use raw::{Locked, RawMutex};
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -117,17 +118,22 @@ impl<T> Mutex<T> {
     /// This thread has just locked it.
     #[inline]
     pub(super) fn guard(&self, me: Me, locked: Locked) -> LockResult<'_, T> {
-        let (mutex, owner) = (self, me);
-        let guard = MutexGuard { mutex, owner };
-        // ORDERING: Relaxed; written by owners only.
-        if self.raw.note().load(Relaxed) == POISONED {
-            drop(guard);
-            return Err(LockError::Poisoned);
-        }
+        let guard = MutexGuard {
+            mutex: self,
+            owner: me.id(),
+            not_send: PhantomData,
+        };
         match locked {
-            Locked::Cleanly => Ok(guard),
-            Locked::OwnerDied => Err(LockError::OwnerDied(OwnerDied { guard })),
+            Locked::Cleanly if !self.is_poisoned() => Ok(guard),
+            _ => Err(guard.after_a_death()),
         }
+    }
+
+    /// Asked by its owner.
+    #[inline]
+    fn is_poisoned(&self) -> bool {
+        // ORDERING: Relaxed; written by owners only.
+        self.raw.note().load(Relaxed) == POISONED
     }
 
     /// Unlocks it without a guard.
@@ -159,8 +165,9 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 #[must_use = "the mutex is released at once if the guard is not kept"]
 pub struct MutexGuard<'a, T> {
     mutex: &'a Mutex<T>,
-    /// Whose the mutex is: not a child's of a fork, which has this guard too.
-    owner: Me,
+    /// The number of the thread whose the mutex is: not a child's of a fork, which has this guard too.
+    owner: u32,
+    not_send: PhantomData<*const ()>,
 }
 
 impl<T> MutexGuard<'_, T> {
@@ -168,11 +175,20 @@ impl<T> MutexGuard<'_, T> {
     #[inline]
     fn owner(&self) -> Option<Me> {
         let me = Me::get();
-        (me.id() == self.owner.id()).then_some(me)
+        (me.id() == self.owner).then_some(me)
     }
 }
 
 impl<'a, T> MutexGuard<'a, T> {
+    /// Somebody died while holding it, now or long ago.
+    #[cold]
+    fn after_a_death(self) -> LockError<OwnerDied<'a, T>> {
+        match self.mutex.is_poisoned() {
+            true => LockError::Poisoned,
+            false => LockError::OwnerDied(OwnerDied { guard: self }),
+        }
+    }
+
     /// The mutex, which stays locked, and the calling thread, if it is the owner.
     pub(super) fn forget(self) -> (&'a Mutex<T>, Option<Me>) {
         let this = ManuallyDrop::new(self);

@@ -4,5 +4,6 @@
 pub mod lock;
 pub mod memory;
 pub mod queue;
+pub mod read_write;
 pub mod stream;
 pub mod system_v;

@@ -62,19 +62,13 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self, me: Me, deadline: Deadline) -> Option<Locked> {
         self.entry.pend(me);
-        if let Ok(locked) = self.take(me, 0) {
-            return Some(self.enter(me, locked));
-        }
-        let locked = self.lock_contended(me, deadline);
-        match locked {
-            Some(locked) => Some(self.enter(me, locked)),
-            None => {
-                Entry::settle(me);
-                None
-            }
+        match self.take(me, 0) {
+            Ok(locked) => Some(self.enter(me, locked)),
+            Err(_) => self.lock_contended(me, deadline),
         }
     }
 
+    /// It is pending.
     #[cold]
     fn lock_contended(&self, me: Me, deadline: Deadline) -> Option<Locked> {
         let word = &self.entry.word;
@@ -84,7 +78,7 @@ impl RawMutex {
             let value = word.load(Relaxed);
             if value & OWNER == 0 {
                 match self.take(me, value) {
-                    Ok(locked) => return Some(locked),
+                    Ok(locked) => return Some(self.enter(me, locked)),
                     Err(_) => continue,
                 }
             }
@@ -97,9 +91,10 @@ impl RawMutex {
             }
             // ORDERING: Relaxed; the fence orders it before the kernel's look at the word, and pairs with the one in `unlock`.
             self.waits().swap(1, Relaxed);
-            let limit = kernel::heavy();
+            let limit = kernel::heavy_until();
             let words = [(word, value), (self.waits(), 1)];
             if !kernel::wait(&words, deadline.min(limit)) && deadline.passed() {
+                Entry::settle(me);
                 return None;
             }
         }

@@ -101,6 +101,8 @@ impl<'a> Finder<'a> {
         for expr in operands {
             match expr {
                 Expr::Let(_) => {}
+                // A number that is never zero.
+                Expr::Path(path) if last(path) == "MIN" => {}
                 // Its own operands come later.
                 Expr::Binary(binary) if is_chain(&binary.op) => self.decide(expr),
                 _ => {
@@ -129,8 +131,14 @@ impl<'a> Finder<'a> {
 
     fn fence(&mut self, expr: &Expr, name: &str) {
         let (weak, none) = match name {
-            "light" | "full" | "fence_seq_cst" => ("crate::mutant::weak_fence()", "()"),
+            "light" | "full" | "fence_seq_cst" | "after_exchange" => {
+                ("crate::mutant::weak_fence()", "()")
+            }
             "heavy" => ("{ crate::mutant::weak_fence(); true }", "true"),
+            "heavy_until" => (
+                "{ crate::mutant::weak_fence(); crate::deadline::Deadline::NEVER }",
+                "crate::deadline::Deadline::NEVER",
+            ),
             _ => return,
         };
         self.decide(expr);
