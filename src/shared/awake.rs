@@ -7,7 +7,7 @@
 //!
 //! **Streams.** If both sides are awake, the cache line with a side's place moves from one processor to the other for each message,
 //! which takes longer than the rest of it. It is cheaper to let some of them gather. So who sees that something has come
-//! [pauses](PAUSES) and looks again, up to [`LOOKS`] times while it is getting more: ten microseconds in all. If it is not, somebody may
+//! [pauses](PAUSES) and looks again, up to [`LOOKS`] times while it is getting more: twenty microseconds in all. If it is not, somebody may
 //! be waiting for an answer, and the next [`SELDOM`] times it takes what has come at once.
 //!
 //! The constants were chosen on the machine of the README, with messages of 64 bytes (`cargo bench --bench processes -- --only 'message|pipe'`).
@@ -19,7 +19,7 @@ use std::hint;
 
 const IN_VAIN: u32 = 2;
 const SELDOM: u32 = 16;
-const PAUSES: u32 = 100;
+const PAUSES: u32 = 200;
 const LOOKS: u32 = 2;
 
 thread_local! {
