@@ -14,6 +14,7 @@ models! {
     a_waiter_is_notified: any,
     one_notification_each: 2,
     two_waiters_are_notified_at_once: 2,
+    who_comes_later_hides_no_notification: 1,
     a_timed_waiter_leaves_no_trace: 2,
     a_killed_notifier_keeps_nobody_waiting: 3 mortal,
     a_killed_notifier_of_all_keeps_nobody_waiting: 2 mortal,
@@ -117,6 +118,24 @@ fn two_waiters_are_notified_at_once() {
     board.add_one();
     board.notify_all();
     waiters.into_iter().for_each(|it| it.join().unwrap());
+}
+
+/// The second begins to wait, for another change, when the first is notified already, but may not sleep yet.
+fn who_comes_later_hides_no_notification() {
+    let board = share(Board::new());
+    let first = process(&board, Board::see);
+    let second = process(&board, |board| {
+        board.locked(|| {
+            while board.number() == 1 {
+                board.changed.wait(Me::get(), &board.mutex, Deadline::NEVER);
+            }
+        });
+    });
+    for waiter in [first, second] {
+        board.add_one();
+        board.notify_all();
+        waiter.join().unwrap();
+    }
 }
 
 fn a_timed_waiter_leaves_no_trace() {

@@ -17,6 +17,7 @@ models! {
     who_picks_is_woken_beside_who_does_not: 2,
     places_become_free_in_any_order: 3,
     a_timed_receiver_leaves_no_trace: 3,
+    a_timed_picker_leaves_no_trace: 3,
     a_killed_sender_has_sent_it_or_not: 3 mortal,
     a_killed_receiver_has_received_it_or_not: 3 mortal,
     a_killed_receiver_makes_room: 2 mortal,
@@ -158,10 +159,18 @@ fn places_become_free_in_any_order() {
 }
 
 fn a_timed_receiver_leaves_no_trace() {
+    leaves_no_trace(Selector::Any);
+}
+
+fn a_timed_picker_leaves_no_trace() {
+    leaves_no_trace(Selector::Kind(1));
+}
+
+fn leaves_no_trace(selector: Selector) {
     let queue = share(Shared::with_slots(1));
-    let timed = process(&queue, |queue| {
+    let timed = process(&queue, move |queue| {
         let deadline = Deadline::after(Duration::ZERO);
-        if queue.receive_before(Selector::Any, deadline).is_some() {
+        if queue.receive_before(selector, deadline).is_some() {
             queue.send(1);
         }
     });

@@ -86,7 +86,7 @@ impl Gate {
     /// Whether it has been opened since. If not, whoever was woken here was woken by a death.
     pub(crate) fn is_opened_since(&self, seen: Seen) -> bool {
         // ORDERING: Relaxed; what was changed before, the waiter looks for otherwise.
-        self.word().load(Relaxed) | APPROACHED != seen.word
+        self.word().load(Relaxed) != seen.word
     }
 
     /// Sleeps until the gate is opened or one of `looked_at` is woken, unless the gate has been opened since it was `seen`, or one

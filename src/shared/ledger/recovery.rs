@@ -11,19 +11,18 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         (self.used.load(Relaxed) as usize).min(SLOTS)
     }
 
-    /// Gives back what the dead held. Returns whether anybody was found dead.
+    /// Gives back what the dead held.
     ///
     /// The thread's list has nothing pending.
-    pub(crate) fn recover(&self, me: Me) -> bool {
-        let found = (0..self.used()).filter(|slot| self.recover_slot(me, *slot));
-        found.count() > 0
+    pub(crate) fn recover(&self, me: Me) {
+        (0..self.used()).for_each(|slot| self.recover_slot(me, slot));
     }
 
-    /// Returns false if its owner is not dead, or somebody else has taken it over.
-    pub(super) fn recover_slot(&self, me: Me, index: usize) -> bool {
+    /// If the slot's owner is dead, and nobody else has taken it over.
+    pub(super) fn recover_slot(&self, me: Me, index: usize) {
         let slot = &self.slots[index];
         if !slot.take_over(me) {
-            return false;
+            return;
         }
         self.finish(index);
         let held = slot.held();
@@ -34,7 +33,6 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         // The dead may have changed the value, and opened no gate; or have been woken, and told nobody.
         self.open_all(me);
         slot.free(me);
-        true
     }
 
     /// Records the change that the slot's owner was about to record, if it had made it.

@@ -14,7 +14,7 @@
 
 use super::super::me::Me;
 use super::super::robust::Entry;
-use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use crate::primitive::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use crate::primitive::{const_fn, in_program_order};
@@ -157,10 +157,10 @@ impl Slot {
     /// Reserves it for another, if nobody has done so.
     pub(super) fn reserve(&self, found: Reservation, thread: u32) -> Option<Reservation> {
         let next = found.next(thread);
-        // ORDERING: AcqRel: what its last owner did to the slot comes before.
+        // ORDERING: Relaxed; `found` has been acquired, and it is still there.
         let exchanged = self
             .reservation
-            .compare_exchange(found.0, next.0, AcqRel, Relaxed);
+            .compare_exchange(found.0, next.0, Relaxed, Relaxed);
         exchanged.is_ok().then_some(next)
     }
 

@@ -48,9 +48,9 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 Err(_) if !in_time => return None,
                 Err(value) => sight.words[1].1 = value,
             }
-            // It does not sleep at all if a word is not as it should be.
-            in_time =
-                gate.sleep(seen, &sight.words[..3 + sight.slots], deadline) && !deadline.passed();
+            gate.sleep(seen, &sight.words[..3 + sight.slots], deadline);
+            // Also if it has not slept at all, because a word is not as it should be.
+            in_time = !deadline.passed();
             woken();
             if self.used() > sight.slots {
                 // Who began the slot may have been killed before it told the others.

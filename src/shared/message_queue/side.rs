@@ -169,7 +169,7 @@ impl Side {
             }
             Gate::settle(me);
             // Also if it has not slept at all, because what it slept on is not as it should be.
-            if !in_time || deadline.passed() {
+            if deadline.passed() {
                 break None;
             }
         };

@@ -83,7 +83,6 @@ impl RawMutex {
                 }
             }
             if value & OWNER == me.id() && deadline.instant().is_none() {
-                Entry::settle(me);
                 panic!("shared::Mutex::lock: this thread holds it already");
             }
             if spin.again() {

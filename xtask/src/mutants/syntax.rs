@@ -15,6 +15,10 @@ const NOT_MODELLED: &[&str] = &[
     "forget",
     "stay_awake",
     "restart",
+    "remember",
+    "fetch_ahead",
+    "fetch",
+    "in_program_order",
 ];
 
 pub fn range(node: &impl Spanned) -> Range<usize> {
