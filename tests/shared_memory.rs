@@ -342,14 +342,15 @@ fn without_permission_it_is_refused() {
     .succeed();
 }
 
-/// Any bytes are some state of a mutex: using it may fail, but does nothing that it should not.
+/// Any bytes are some state of a mutex: using it may fail, but does nothing that it should not. `ANTEROOM_FUZZ=1000000` tries as many.
 #[test]
 fn random_bytes_are_survived() {
+    let rounds = std::env::var("ANTEROOM_FUZZ").map_or(2_000, |it| it.parse().unwrap());
     let mut random = fastrand::Rng::with_seed(33);
     let name = Name::new("random");
     drop(Shared::<[Counter; 4]>::create(&name, [const { Mutex::new(0) }; 4]).unwrap());
     let file = File::options().write(true).open(path(&name)).unwrap();
-    for _ in 0..2000 {
+    for _ in 0..rounds {
         let mut bytes = [0; size_of::<[Counter; 4]>()];
         random.fill(&mut bytes);
         if random.bool() {

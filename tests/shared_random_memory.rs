@@ -1,4 +1,5 @@
-//! A semaphore and a reader-writer lock in memory that is full of random bytes: nothing crashes, hangs, or reaches beyond it.
+//! A condition variable, a semaphore and a reader-writer lock in memory that is full of random bytes: nothing crashes, hangs, or
+//! reaches beyond it.
 //!
 //! Adversary 33. `ANTEROOM_FUZZ=1000000` tries as many. (Queues, pipes and mutexes have theirs beside their other tests.)
 #![cfg(target_os = "linux")]
@@ -7,7 +8,7 @@
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 
-use anteroom::shared::{RwLock, Semaphore, Shareable};
+use anteroom::shared::{Condvar, Mutex, RwLock, Semaphore, Shareable};
 use fastrand::Rng;
 use processes::{Child, counter, shared};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -64,6 +65,36 @@ fn fill_one<T: Shareable>(it: &T, random: &mut Rng) {
     let memory = std::ptr::from_ref(it).cast_mut().cast::<u32>();
     // SAFETY: it is shareable, so it may be whatever others write there, and as many numbers are within it.
     unsafe { memory.copy_from_nonoverlapping(numbers.as_ptr(), some) };
+}
+
+anteroom::shareable! {
+    struct Board {
+        number: Mutex<u64>,
+        changed: Condvar,
+    }
+}
+
+#[test]
+fn a_condition_variable() {
+    fill(
+        || Board {
+            number: Mutex::new(0),
+            changed: Condvar::new(),
+        },
+        |board, random| {
+            match random.u32(0..4) {
+                0 => board.changed.notify_one(),
+                1 => board.changed.notify_all(),
+                _ => {
+                    let Ok(guard) = board.number.try_lock_for(Duration::ZERO) else {
+                        return false;
+                    };
+                    drop(board.changed.wait_for(guard, Duration::ZERO));
+                }
+            }
+            true
+        },
+    );
 }
 
 #[test]
