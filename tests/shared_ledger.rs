@@ -60,3 +60,18 @@ fn another_semaphore_at_the_same_address_is_another_one() {
     drop(permit);
     assert_eq!(after.available_permits(), 2);
 }
+
+#[test]
+fn a_child_does_not_take_its_parents_slot_for_its_own() {
+    let (semaphore, step) = (shared(Semaphore::new(2)), counter());
+    drop(semaphore.acquire().unwrap());
+    let child = Child::fork(|| {
+        let _permit = semaphore.acquire().unwrap();
+        step.fetch_add(1, SeqCst);
+        park();
+    });
+    until("held", || step.load(SeqCst) == 1);
+    let _permit = semaphore.acquire().unwrap();
+    child.kill();
+    assert_eq!(semaphore.available_permits(), 1);
+}
