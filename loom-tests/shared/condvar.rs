@@ -14,7 +14,7 @@ models! {
     a_waiter_is_notified: any,
     one_notification_each: 2,
     two_waiters_are_notified_at_once: 2,
-    who_comes_later_hides_no_notification: 1,
+    who_comes_later_hides_no_notification: 3,
     a_timed_waiter_leaves_no_trace: 2,
     a_killed_notifier_keeps_nobody_waiting: 3 mortal,
     a_killed_notifier_of_all_keeps_nobody_waiting: 2 mortal,
