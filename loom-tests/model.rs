@@ -63,6 +63,8 @@ fn choose(how: &[&str]) {
             "bare" => choices.bare_wakes = true,
             // A weak compare-exchange fails every other time.
             "weak" => choices.weak_fails = true,
+            // The kernel wakes who has slept for the shortest time.
+            "newest" => choices.newest_first = true,
             // How readers are biased.
             "own_line" => choices.bias = anteroom::Bias::OwnLine,
             "asymmetric" => choices.bias = anteroom::Bias::Asymmetric,

@@ -1,14 +1,17 @@
 //! The reader-writer lock between processes.
 
-use super::{Known, Ready, known, known_mortal, share};
+use super::{Known, Ready, known, known_mortal, mortal_process, second_mortal_process, share};
 use crate::deadline::Deadline;
 use crate::models;
-use crate::shared::rwlock::raw::{RawRwLock, Written};
+use crate::primitive::Ordering::Relaxed;
+use crate::primitive::mortal::AtomicU32;
+use crate::shared::rwlock::raw::{RawRwLock, Refused, Written};
+use std::cell::Cell;
 use std::time::Duration;
 
 models! {
     writers_exclude_each_other: 2,
-    a_writer_and_a_reader_exclude_each_other: 2,
+    a_writer_and_a_reader_exclude_each_other: 3,
     readers_share_and_a_writer_waits_for_both: 1,
     two_readers_wait_for_a_writer: 1,
     a_timed_writer_lets_the_readers_in: 1,
@@ -17,6 +20,8 @@ models! {
     a_killed_reader_lets_a_writer_in: 1 mortal,
     a_writer_killed_while_it_waits_lets_others_in: 0 mortal,
     a_try_beside_a_killed_writer: 1 mortal,
+    one_after_the_other_may_die: 0 mortals,
+    what_the_dead_wrote_can_be_left_as_it_is: 0 mortal,
 }
 
 impl Known for RawRwLock {
@@ -171,4 +176,62 @@ fn a_try_beside_a_killed_writer() {
     }
     doomed.join().unwrap();
     rest(&lock);
+}
+
+/// Each finds what the one before has left, at any of its steps.
+fn one_after_the_other_may_die() {
+    fn live(lock: &RawRwLock) {
+        let readers = [lock.read(WAIT).unwrap(), lock.read(WAIT).unwrap()];
+        readers
+            .into_iter()
+            .flatten()
+            .for_each(|reader| lock.unlock_read(reader));
+        write(lock);
+    }
+    let lock = share(RawRwLock::new());
+    mortal_process(&lock, live).join().unwrap();
+    second_mortal_process(&lock, live).join().unwrap();
+    live(&lock);
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+/// A lock, and how far its writer has come. That is not a part of the model: nobody dies of it.
+struct Page {
+    lock: RawRwLock,
+    written: AtomicU32,
+    is_whole: Cell<bool>,
+}
+
+// SAFETY: threads of a model run one at a time.
+unsafe impl Send for Page {}
+// SAFETY: as above.
+unsafe impl Sync for Page {}
+
+/// Who dies in the middle of it is told of. The next writer does not put it right.
+fn what_the_dead_wrote_can_be_left_as_it_is() {
+    let page = share(Page {
+        lock: RawRwLock::new(),
+        written: AtomicU32::new(0),
+        is_whole: Cell::new(true),
+    });
+    let doomed = mortal_process(&page, |page| {
+        let (holder, _) = page.lock.write(WAIT).unwrap();
+        page.is_whole.set(false);
+        // ORDERING: Relaxed; the lock orders it.
+        page.written.store(1, Relaxed);
+        page.is_whole.set(true);
+        page.lock.unlock_write(holder, false);
+    });
+    doomed.join().unwrap();
+    let lock = &page.lock;
+    if !page.is_whole.get() {
+        assert!(lock.read(None).unwrap().is_none());
+    }
+    let (holder, written) = lock.write(None).unwrap();
+    assert!(page.is_whole.get() || written == Written::WriterDied);
+    lock.unlock_write(holder, true);
+    for wait in [None, WAIT] {
+        assert_eq!(lock.read(wait).err(), Some(Refused::Poisoned));
+        assert_eq!(lock.write(wait).err(), Some(Refused::Poisoned));
+    }
 }

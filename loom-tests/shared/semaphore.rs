@@ -1,12 +1,13 @@
 //! The semaphore between processes, and with it the ledger: what the killed held comes back, once.
 
 use super::{
-    Known, Ready, known, known_mortal, mortal_process, process, second_mortal, share, until_asleep,
+    Known, Ready, known, known_mortal, mortal_process, nobody_is_dead, process, second_mortal,
+    second_mortal_process, share, sleepers, until_asleep,
 };
 use crate::deadline::Deadline;
 use crate::models;
 use crate::primitive::Access;
-use crate::shared::semaphore::raw::{RawSemaphore, Refused};
+use crate::shared::semaphore::raw::{MAX_PERMITS, RawSemaphore, Refused};
 use std::time::Duration;
 
 models! {
@@ -28,6 +29,12 @@ models! {
     after_a_death_whoever_gives_back_may_die_too: 0 mortals,
     two_are_killed_at_once: 0 mortals,
     a_slot_of_the_dead_is_used_again: 1 mortal,
+    one_after_the_other_may_die: 0 mortals,
+    two_give_back_for_the_same_one: 1 mortal,
+    what_is_added_hides_no_change: 0 mortal,
+    what_is_forgotten_does_not_come_back: 0 mortal,
+    what_comes_back_leaves_it_closed: 0 mortal,
+    who_comes_later_passes_its_wake_up_on: 0 mortal newest,
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
 }
 
@@ -297,4 +304,94 @@ fn without_give_back_a_killed_waiter_takes_no_wake_up() {
     assert!(store.semaphore.add(1));
     other.join().unwrap();
     doomed.join().unwrap();
+}
+
+/// Holds two, one after the other, whatever the dead have left.
+fn hold_two(store: &Store) {
+    let wait = Some(Deadline::NEVER);
+    let one = store.semaphore.take(1, wait).unwrap();
+    let two = store.semaphore.take(1, wait).unwrap();
+    store.semaphore.give_back(one, 1);
+    store.semaphore.give_back(two, 1);
+}
+
+/// Each finds what the one before has left, at any of its steps.
+fn one_after_the_other_may_die() {
+    let store = share(Store::new(2));
+    mortal_process(&store, hold_two).join().unwrap();
+    second_mortal_process(&store, hold_two).join().unwrap();
+    hold_two(&store);
+    store.rest(2);
+}
+
+fn two_give_back_for_the_same_one() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    let other = known(&store, Store::enter);
+    mortal_process(&store, Store::enter).join().unwrap();
+    let other = other.go();
+    store.enter();
+    other.join().unwrap();
+    store.rest(1);
+}
+
+/// Nobody has an account of what is added, so it comes between the changes of others.
+fn what_is_added_hides_no_change() {
+    let store = share(Store::new(1));
+    mortal_process(&store, Store::enter).join().unwrap();
+    assert!(store.semaphore.add(1));
+    store.rest(2);
+    assert!(!store.semaphore.add(MAX_PERMITS - 1));
+    assert!(store.semaphore.add(MAX_PERMITS - 2));
+    store.rest(MAX_PERMITS);
+}
+
+fn what_is_forgotten_does_not_come_back() {
+    let store = share(Store::new(2));
+    let doomed = mortal_process(&store, |store| {
+        let holder = store.semaphore.take(2, None).unwrap();
+        store.semaphore.forget(holder, 1);
+        store.semaphore.give_back(holder, 1);
+    });
+    let left = match doomed.join().unwrap() {
+        true => 1..=1,
+        false => 1..=2,
+    };
+    let holder = store.semaphore.take(1, None).unwrap();
+    store.semaphore.give_back(holder, 1);
+    assert!(left.contains(&store.semaphore.free()));
+}
+
+fn what_comes_back_leaves_it_closed() {
+    let store = share(Store::new(2));
+    let doomed = mortal_process(&store, |store| {
+        let holder = store.semaphore.take(1, None).unwrap();
+        store.semaphore.close();
+        store.semaphore.give_back(holder, 1);
+    });
+    let lived = doomed.join().unwrap();
+    let is_closed = store.semaphore.is_closed();
+    assert!(is_closed || !lived);
+    store.rest(2);
+    assert_eq!(store.semaphore.is_closed(), is_closed);
+    for wait in [None, Some(Deadline::NEVER)] {
+        let refused = store.semaphore.take(1, wait).err();
+        assert_eq!(refused, is_closed.then_some(Refused::Closed));
+    }
+}
+
+/// The one who sleeps already does not know the slot of the one who comes, and is woken second.
+fn who_comes_later_passes_its_wake_up_on() {
+    let store = share(Store::new(1));
+    let holder = store.semaphore.take(1, None).unwrap();
+    let sleeper = process(&store, Store::enter);
+    until_asleep(1);
+    let doomed = mortal_process(&store, Store::enter);
+    while sleepers() < 2 && nobody_is_dead() {
+        loom::thread::yield_now();
+    }
+    store.semaphore.give_back(holder, 1);
+    sleeper.join().unwrap();
+    doomed.join().unwrap();
+    store.rest(1);
 }

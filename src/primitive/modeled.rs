@@ -135,6 +135,8 @@ pub struct Choices {
     pub bare_wakes: bool,
     /// Whether a weak compare-exchange fails every other time.
     pub weak_fails: bool,
+    /// Whether the kernel wakes who has slept for the shortest time: it promises no order.
+    pub newest_first: bool,
 }
 
 thread_local! {
@@ -152,6 +154,10 @@ fn impatient() -> bool {
 
 fn weak_fails() -> bool {
     CHOICES.get().weak_fails
+}
+
+fn newest_first() -> bool {
+    CHOICES.get().newest_first
 }
 
 fn bare_wakes() -> bool {

@@ -14,6 +14,7 @@
 use super::super::Ordering::{self, AcqRel, Relaxed};
 use super::super::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use super::model::sync::{Condvar, Mutex, atomic};
+use super::newest_first;
 use crate::deadline::Deadline;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -319,16 +320,18 @@ pub(crate) fn add_one_and_wake(word: &AtomicU32, count: usize) {
 
 fn wake_locked(sleepers: &mut Vec<Arc<Sleeper>>, word: &AtomicU32, count: usize) -> usize {
     let word = address(word);
-    let mut woken = 0;
-    sleepers.retain(|sleeper| {
-        let is_chosen = woken < count && sleeper.words.contains(&word);
-        if is_chosen {
-            woken += 1;
-            sleeper.woken.notify_one();
-        }
-        !is_chosen
-    });
-    woken
+    for woken in 0..count {
+        let mut those_here = sleepers.iter().map(|it| it.words.contains(&word));
+        let chosen = match newest_first() {
+            true => those_here.rposition(|is_here| is_here),
+            false => those_here.position(|is_here| is_here),
+        };
+        let Some(chosen) = chosen else {
+            return woken;
+        };
+        sleepers.remove(chosen).woken.notify_one();
+    }
+    count
 }
 
 /// What the kernel does with the robust list of a thread that ended.
