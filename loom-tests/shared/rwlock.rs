@@ -1,6 +1,9 @@
 //! The reader-writer lock between processes.
 
-use super::{Known, Ready, known, known_mortal, mortal_process, second_mortal_process, share};
+use super::{
+    Known, Ready, known, known_mortal, mortal, mortal_process, process, second_mortal_process,
+    share, until_asleep,
+};
 use crate::deadline::Deadline;
 use crate::models;
 use crate::primitive::Ordering::Relaxed;
@@ -22,6 +25,7 @@ models! {
     a_try_beside_a_killed_writer: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
     what_the_dead_wrote_can_be_left_as_it_is: 0 mortal,
+    a_killed_writer_lets_two_sleeping_readers_in: 0 mortal,
 }
 
 impl Known for RawRwLock {
@@ -234,4 +238,30 @@ fn what_the_dead_wrote_can_be_left_as_it_is() {
         assert_eq!(lock.read(wait).err(), Some(Refused::Poisoned));
         assert_eq!(lock.write(wait).err(), Some(Refused::Poisoned));
     }
+}
+
+/// Whoever is woken by the kernel instead wakes the other.
+fn a_killed_writer_lets_two_sleeping_readers_in() {
+    let lock = share(RawRwLock::new());
+    let (is_in, until_in) = loom::sync::mpsc::channel();
+    let (go, until_go) = loom::sync::mpsc::channel();
+    let writer = lock.clone();
+    let doomed = loom::thread::spawn(move || {
+        let (holder, _) = writer.write(WAIT).unwrap();
+        is_in.send(()).unwrap();
+        until_go.recv().unwrap();
+        mortal(0, || writer.unlock_write(holder, false));
+    });
+    until_in.recv().unwrap();
+    let readers = [(); 2].map(|()| {
+        process(&lock, |lock| {
+            if let Some(holder) = lock.read(WAIT).unwrap() {
+                lock.unlock_read(holder);
+            }
+        })
+    });
+    until_asleep(2);
+    go.send(()).unwrap();
+    doomed.join().unwrap();
+    readers.into_iter().for_each(|it| it.join().unwrap());
 }

@@ -31,6 +31,7 @@ models! {
     a_slot_of_the_dead_is_used_again: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
     two_give_back_for_the_same_one: 1 mortal,
+    two_look_for_a_slot_after_a_death: 0 mortal,
     what_is_added_hides_no_change: 0 mortal,
     what_is_forgotten_does_not_come_back: 0 mortal,
     what_comes_back_leaves_it_closed: 0 mortal,
@@ -331,6 +332,15 @@ fn two_give_back_for_the_same_one() {
     mortal_process(&store, Store::enter).join().unwrap();
     let other = other.go();
     store.enter();
+    other.join().unwrap();
+    store.rest(1);
+}
+
+fn two_look_for_a_slot_after_a_death() {
+    let store = share(Store::new(1));
+    mortal_process(&store, Store::enter).join().unwrap();
+    let other = process(&store, Store::find_slot);
+    process(&store, Store::enter).join().unwrap();
     other.join().unwrap();
     store.rest(1);
 }
