@@ -1,13 +1,15 @@
 //! The semaphore between processes, and with it the ledger: what the killed held comes back, once.
 
 use super::{
-    Known, Ready, known, known_mortal, mortal_process, nobody_is_dead, process, second_mortal,
-    second_mortal_process, share, sleepers, until_asleep,
+    Known, Ready, known, known_mortal, live, mortal, mortal_process, nobody_is_dead, process,
+    second_mortal, second_mortal_process, share, sleepers, until_asleep,
 };
 use crate::deadline::Deadline;
 use crate::models;
 use crate::primitive::Access;
 use crate::shared::semaphore::raw::{MAX_PERMITS, RawSemaphore, Refused};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 models! {
@@ -36,6 +38,7 @@ models! {
     what_is_forgotten_does_not_come_back: 0 mortal,
     what_comes_back_leaves_it_closed: 0 mortal,
     who_comes_later_passes_its_wake_up_on: 0 mortal newest,
+    who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest,
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
 }
 
@@ -321,7 +324,7 @@ fn one_after_the_other_may_die() {
     let store = share(Store::new(2));
     mortal_process(&store, hold_two).join().unwrap();
     second_mortal_process(&store, hold_two).join().unwrap();
-    hold_two(&store);
+    live(&*store, hold_two);
     store.rest(2);
 }
 
@@ -398,6 +401,33 @@ fn who_comes_later_passes_its_wake_up_on() {
     until_asleep(1);
     let doomed = mortal_process(&store, Store::enter);
     while sleepers() < 2 && nobody_is_dead() {
+        loom::thread::yield_now();
+    }
+    store.semaphore.give_back(holder, 1);
+    sleeper.join().unwrap();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// As above, and it was somebody else who was to tell the sleeper of the new slot.
+fn who_comes_later_has_the_slot_that_the_dead_began() {
+    let store = share(Store::new(1));
+    let holder = store.semaphore.take(1, None).unwrap();
+    let sleeper = process(&store, Store::enter);
+    until_asleep(1);
+    if mortal_process(&store, Store::find_slot).join().unwrap() {
+        store.semaphore.give_back(holder, 1);
+        return sleeper.join().unwrap();
+    }
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (it, over) = (store.clone(), is_over.clone());
+    let doomed = loom::thread::spawn(move || {
+        // There may be no slot as long as somebody else gives the dead one's back.
+        mortal(1, || it.try_one(Some(Deadline::NEVER)));
+        over.store(true, Relaxed);
+    });
+    // ORDERING: Relaxed, both; no part of the model.
+    while sleepers() < 2 && !is_over.load(Relaxed) {
         loom::thread::yield_now();
     }
     store.semaphore.give_back(holder, 1);
