@@ -14,6 +14,7 @@ models! {
     a_killed_process_lets_two_go: 2 mortal,
     a_killed_waiter_loses_no_wake_up: 2 mortal,
     a_timed_waiter_leaves_no_trace: 3,
+    a_try_leaves_nothing_pending: 3,
     a_try_beside_a_killed_process: any mortal,
     the_dead_owner_is_reported_once: 2 mortal,
 }
@@ -103,14 +104,24 @@ fn a_timed_waiter_leaves_no_trace() {
     rest(&mutex, false);
 }
 
+fn a_try_leaves_nothing_pending() {
+    let mutex = share(RawMutex::new());
+    let other = process(&mutex, try_once);
+    lock_once(&mutex);
+    other.join().unwrap();
+    rest(&mutex, false);
+}
+
+fn try_once(mutex: &RawMutex) {
+    let me = Me::get();
+    if mutex.try_lock(me).is_some() {
+        mutex.unlock(me);
+    }
+}
+
 fn a_try_beside_a_killed_process() {
     let mutex = share(RawMutex::new());
-    let other = mortal_process(&mutex, |mutex| {
-        let me = Me::get();
-        if mutex.try_lock(me).is_some() {
-            mutex.unlock(me);
-        }
-    });
+    let other = mortal_process(&mutex, try_once);
     lock_once(&mutex);
     let lived = other.join().unwrap();
     rest(&mutex, !lived);

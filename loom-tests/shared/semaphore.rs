@@ -40,6 +40,7 @@ models! {
     who_comes_later_passes_its_wake_up_on: 0 mortal newest,
     who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest,
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
+    without_give_back_it_is_given_back_by_hand: 2,
 }
 
 /// A semaphore, and what those who have its only permit use.
@@ -322,9 +323,15 @@ fn hold_two(store: &Store) {
 /// Each finds what the one before has left, at any of its steps.
 fn one_after_the_other_may_die() {
     let store = share(Store::new(2));
-    mortal_process(&store, hold_two).join().unwrap();
-    second_mortal_process(&store, hold_two).join().unwrap();
+    let first = mortal_process(&store, hold_two).join().unwrap();
+    let second = second_mortal_process(&store, hold_two).join().unwrap();
     live(&*store, hold_two);
+    // There is a slot for it, and one for each in whose place another one comes.
+    for lived in [first, second] {
+        if !lived {
+            process(&store, Store::find_slot).join().unwrap();
+        }
+    }
     store.rest(2);
 }
 
@@ -433,5 +440,13 @@ fn who_comes_later_has_the_slot_that_the_dead_began() {
     store.semaphore.give_back(holder, 1);
     sleeper.join().unwrap();
     doomed.join().unwrap();
+    store.rest(1);
+}
+
+fn without_give_back_it_is_given_back_by_hand() {
+    let store = share(Store::keep(1));
+    let other = process(&store, Store::enter);
+    store.enter();
+    other.join().unwrap();
     store.rest(1);
 }
