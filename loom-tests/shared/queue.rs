@@ -16,6 +16,7 @@ models! {
     two_receivers_share_two_messages: 3,
     who_picks_is_woken_beside_who_does_not: 2,
     places_become_free_in_any_order: 3,
+    the_length_was_so_at_some_time: 3,
     a_timed_receiver_leaves_no_trace: 3,
     a_timed_picker_leaves_no_trace: 3,
     a_killed_sender_has_sent_it_or_not: 3 mortal,
@@ -156,6 +157,17 @@ fn places_become_free_in_any_order() {
     queue.send(3);
     receiver.join().unwrap();
     assert_eq!(queue.rest(), []);
+}
+
+/// There is never more than one.
+fn the_length_was_so_at_some_time() {
+    let queue = share(Shared::with_slots(2));
+    queue.send(1);
+    let other = process(&queue, |queue| assert!(queue.queue().len() <= 1));
+    assert_eq!(queue.receive_any(), 1);
+    queue.send(2);
+    other.join().unwrap();
+    assert_eq!(queue.rest(), [2]);
 }
 
 fn a_timed_receiver_leaves_no_trace() {

@@ -24,6 +24,7 @@ models! {
     a_writer_killed_while_it_waits_lets_others_in: 0 mortal,
     a_try_beside_a_killed_writer: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
+    a_killed_reader_who_wanted_to_write_still_read: 0 mortal,
     what_the_dead_wrote_can_be_left_as_it_is: 0 mortal,
     a_killed_writer_lets_two_sleeping_readers_in: 0 mortal,
 }
@@ -196,6 +197,20 @@ fn one_after_the_other_may_die() {
     mortal_process(&lock, live).join().unwrap();
     second_mortal_process(&lock, live).join().unwrap();
     live(&lock);
+    assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+/// It waits for itself, and gives up.
+fn a_killed_reader_who_wanted_to_write_still_read() {
+    let lock = share(RawRwLock::new());
+    let doomed = mortal_process(&lock, |lock| {
+        let holder = lock.read(WAIT).unwrap().unwrap();
+        let written = lock.write(Some(Deadline::after(Duration::ZERO)));
+        assert_eq!(written.err(), Some(Refused::TimedOut));
+        lock.unlock_read(holder);
+    });
+    doomed.join().unwrap();
+    write(&lock);
     assert_eq!(rest(&lock), Written::Cleanly);
 }
 
