@@ -21,6 +21,7 @@ models! {
     a_timed_picker_leaves_no_trace: 3,
     a_killed_sender_has_sent_it_or_not: 3 mortal,
     a_killed_receiver_has_received_it_or_not: 3 mortal,
+    a_killed_picker_leaves_the_others_in_their_order: 0 mortal,
     a_killed_receiver_makes_room: 2 mortal,
     a_killed_sender_leaves_no_receiver_asleep: 3 mortal,
     a_killed_receiver_takes_no_wake_up_with_it: 1 mortal,
@@ -223,6 +224,23 @@ fn a_killed_receiver_has_received_it_or_not() {
         false if first == 2 => assert_eq!(rest, []),
         false => assert!(rest.is_empty() || rest == [2]),
     }
+}
+
+fn a_killed_picker_leaves_the_others_in_their_order() {
+    let queue = share(Shared::with_slots(4));
+    [3, 1, 2, 4].into_iter().for_each(|kind| queue.send(kind));
+    let doomed = mortal_process(&queue, |queue| {
+        assert_eq!(queue.receive(Selector::Kind(1)), 1);
+        assert_eq!(queue.receive(Selector::UpTo(3)), 2);
+        assert_eq!(queue.receive(Selector::Except(3)), 4);
+    });
+    let lived = doomed.join().unwrap();
+    let left: &[&[i64]] = &[&[3], &[3, 4], &[3, 2, 4], &[3, 1, 2, 4]];
+    let rest = queue.rest();
+    let is_among = if lived { &left[..1] } else { left };
+    assert!(is_among.contains(&&rest[..]), "{rest:?}");
+    [5, 6, 7, 8].into_iter().for_each(|kind| queue.send(kind));
+    assert_eq!(queue.rest(), [5, 6, 7, 8]);
 }
 
 /// A sender waits for room, which the dead has made or not.
