@@ -34,6 +34,7 @@ models! {
     one_after_the_other_may_die: 0 mortals,
     two_give_back_for_the_same_one: 1 mortal,
     two_look_for_a_slot_after_a_death: 0 mortal,
+    who_gives_back_sees_what_was_witnessed: 0 mortal,
     what_is_added_hides_no_change: 0 mortal,
     what_is_forgotten_does_not_come_back: 0 mortal,
     what_comes_back_leaves_it_closed: 0 mortal,
@@ -352,6 +353,17 @@ fn two_look_for_a_slot_after_a_death() {
     let other = process(&store, Store::find_slot);
     process(&store, Store::enter).join().unwrap();
     other.join().unwrap();
+    store.rest(1);
+}
+
+/// One overwrites the last change of the dead, another one has seen nothing yet.
+fn who_gives_back_sees_what_was_witnessed() {
+    let store = share(Store::new(1));
+    let writer = known(&store, Store::enter);
+    mortal_process(&store, Store::enter).join().unwrap();
+    let finder = process(&store, Store::find_slot);
+    writer.go().join().unwrap();
+    finder.join().unwrap();
     store.rest(1);
 }
 
