@@ -228,19 +228,30 @@ fn a_killed_receiver_has_received_it_or_not() {
 
 fn a_killed_picker_leaves_the_others_in_their_order() {
     let queue = share(Shared::with_slots(4));
+    // From now on messages and places have not the same order.
+    [1, 2, 3, 4].into_iter().for_each(|kind| queue.send(kind));
+    for kind in [3, 1, 4, 2] {
+        assert_eq!(queue.receive(Selector::Kind(kind)), kind);
+    }
     [3, 1, 2, 4].into_iter().for_each(|kind| queue.send(kind));
     let doomed = mortal_process(&queue, |queue| {
         assert_eq!(queue.receive(Selector::Kind(1)), 1);
         assert_eq!(queue.receive(Selector::UpTo(3)), 2);
         assert_eq!(queue.receive(Selector::Except(3)), 4);
+        assert_eq!(queue.receive(Selector::Kind(3)), 3);
     });
     let lived = doomed.join().unwrap();
-    let left: &[&[i64]] = &[&[3], &[3, 4], &[3, 2, 4], &[3, 1, 2, 4]];
+    let left: &[&[i64]] = &[&[], &[3], &[3, 4], &[3, 2, 4], &[3, 1, 2, 4]];
     let rest = queue.rest();
     let is_among = if lived { &left[..1] } else { left };
     assert!(is_among.contains(&&rest[..]), "{rest:?}");
     [5, 6, 7, 8].into_iter().for_each(|kind| queue.send(kind));
-    assert_eq!(queue.rest(), [5, 6, 7, 8]);
+    for kind in [8, 6] {
+        assert_eq!(queue.receive(Selector::Kind(kind)), kind);
+    }
+    queue.send(9);
+    assert_eq!(queue.receive(Selector::Kind(9)), 9);
+    assert_eq!(queue.rest(), [5, 7]);
 }
 
 /// A sender waits for room, which the dead has made or not.

@@ -381,6 +381,9 @@ fn what_is_added_hides_no_change() {
 fn what_is_forgotten_does_not_come_back() {
     let store = share(Store::new(2));
     let doomed = mortal_process(&store, |store| {
+        let nothing = store.semaphore.take(0, None).unwrap();
+        store.semaphore.forget(nothing, 0);
+        store.semaphore.give_back(nothing, 0);
         let holder = store.semaphore.take(2, None).unwrap();
         store.semaphore.forget(holder, 1);
         store.semaphore.give_back(holder, 1);
@@ -461,4 +464,7 @@ fn without_give_back_it_is_given_back_by_hand() {
     store.enter();
     other.join().unwrap();
     store.rest(1);
+    let holder = store.semaphore.take(1, None).unwrap();
+    store.semaphore.forget(holder, 1);
+    store.rest(0);
 }
