@@ -93,6 +93,18 @@ fn a_writer_learns_at_once_that_the_last_reader_has_left() {
 }
 
 #[test]
+fn what_a_sleeping_writer_wrote_before_it_was_killed_is_read() {
+    let _turn = turn();
+    let mut ends = Ends::new(100);
+    let writer = ends.fork_writer(|mut writer| writer.write_all(&[1; 1000]).unwrap());
+    until_asleep(writer.pid());
+    writer.kill();
+    let mut bytes = Vec::new();
+    ends.into_reader().read_to_end(&mut bytes).unwrap();
+    assert!(bytes.len() >= 100 && bytes.iter().all(|byte| *byte == 1));
+}
+
+#[test]
 fn a_sleeping_writer_learns_that_the_last_reader_was_killed() {
     let _turn = turn();
     let mut ends = Ends::new(100);

@@ -6,7 +6,7 @@
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 
-use anteroom::shared::{MessageQueue, Selector};
+use anteroom::shared::{Message, MessageQueue, ReceiveError, Selector};
 use processes::{Child, Name, counter, until, until_asleep};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering::SeqCst;
@@ -148,11 +148,19 @@ fn random_bytes_in_its_memory_do_no_harm() {
         .unwrap();
     let size = file.metadata().unwrap().len() as usize;
     let mut random = fastrand::Rng::with_seed(33);
-    let (mut done, mut buffer) = (0_u64, [0; 24]);
+    // There is room in it for more than messages may have.
+    let (mut done, mut buffer) = (0_u64, [0; 100]);
+    let is_right = |received: Result<Message, ReceiveError>| {
+        received.is_ok_and(|Message { kind, length }| {
+            assert!(kind > 0 && length <= 24, "{length} bytes of type {kind}");
+            true
+        })
+    };
     for _ in 0..rounds {
-        let number = |random: &mut fastrand::Rng| match random.u32(0..4) {
+        let number = |random: &mut fastrand::Rng| match random.u32(0..5) {
             0 => 0,
             1 => random.u32(..),
+            2 => random.u32(0..100),
             _ => random.u32(0..8),
         };
         let mut bytes: Vec<u8> = (0..size / 4)
@@ -184,16 +192,16 @@ fn random_bytes_in_its_memory_do_no_harm() {
         for _ in 0..8 {
             let kind = random.i64(1..6);
             done += u64::from(match random.u32(0..5) {
-                0 => queue.try_send_for(kind, &buffer, Duration::ZERO).is_ok(),
+                0 => queue
+                    .try_send_for(kind, &buffer[..24], Duration::ZERO)
+                    .is_ok(),
                 1 if !is_locked => queue.len() <= queue.capacity(),
                 2 if !is_locked => queue.try_send(kind, b"something").is_ok(),
-                3 if !is_locked => queue.try_receive(Selector::UpTo(kind), &mut buffer).is_ok(),
+                3 if !is_locked => is_right(queue.try_receive(Selector::UpTo(kind), &mut buffer)),
                 _ => {
                     let selectors = [Selector::Any, Selector::Kind(kind), Selector::Except(kind)];
                     let selector = random.choice(selectors).unwrap();
-                    queue
-                        .try_receive_for(selector, &mut buffer, Duration::ZERO)
-                        .is_ok()
+                    is_right(queue.try_receive_for(selector, &mut buffer, Duration::ZERO))
                 }
             });
         }

@@ -252,6 +252,8 @@ fn a_killed_picker_leaves_the_others_in_their_order() {
     queue.send(9);
     assert_eq!(queue.receive(Selector::Kind(9)), 9);
     assert_eq!(queue.rest(), [5, 7]);
+    let exists = |place| queue.slots.at(place).is_ok();
+    assert_eq!([0, 1, 4, 5].map(exists), [false, true, true, false]);
 }
 
 /// A sender waits for room, which the dead has made or not.

@@ -102,7 +102,7 @@ impl Slots {
     }
 
     #[inline]
-    pub(super) fn at(&self, place: u32) -> Result<&Slot, Nonsense> {
+    pub(crate) fn at(&self, place: u32) -> Result<&Slot, Nonsense> {
         let index = place.wrapping_sub(1);
         match index < self.count {
             true => Ok(self.memory.slot(index)),
