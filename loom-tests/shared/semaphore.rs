@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 models! {
+    two_are_killed_at_once: 0 mortals,
     two_processes_exclude_each_other: 2,
     two_processes_find_a_slot_each: 1,
     three_processes_take_turns: 1,
@@ -29,7 +30,6 @@ models! {
     a_killed_closer_leaves_nobody_asleep: 1 mortal,
     a_try_beside_a_killed_process: 2 mortal,
     after_a_death_whoever_gives_back_may_die_too: 0 mortals,
-    two_are_killed_at_once: 0 mortals,
     a_slot_of_the_dead_is_used_again: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
     two_give_back_for_the_same_one: 1 mortal,
