@@ -156,6 +156,7 @@ fn weak_fails() -> bool {
     CHOICES.get().weak_fails
 }
 
+#[cfg(not(shuttle))]
 fn newest_first() -> bool {
     CHOICES.get().newest_first
 }
@@ -219,6 +220,7 @@ pub(crate) mod spin {
             Spin
         }
 
+        #[cfg(not(shuttle))]
         pub(crate) fn unyielding() -> Self {
             Spin
         }

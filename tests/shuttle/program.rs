@@ -33,8 +33,8 @@ pub(crate) fn check(program: fn()) {
             anteroom::set_choices(Choices {
                 impatient: one_in(2),
                 bias: biases[below(biases.len())],
-                bare_wakes: false,
                 weak_fails: one_in(2),
+                ..Choices::default()
             });
             assert!(anteroom::nobody_waits());
             program();
