@@ -26,6 +26,8 @@ mod requeue;
 #[cfg(anteroom_models)]
 mod reuse;
 #[cfg(anteroom_models)]
+mod runner;
+#[cfg(anteroom_models)]
 mod rwlock;
 #[cfg(anteroom_models)]
 mod semaphore;
@@ -45,7 +47,7 @@ fn main() {
         reuse::MODELS,
         hundred_workers::MODELS,
     ];
-    model::main(models.into_iter().chain(shared));
+    runner::main(models.into_iter().chain(shared));
 }
 
 #[cfg(not(anteroom_models))]

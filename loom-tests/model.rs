@@ -1,8 +1,6 @@
-//! How a model is run, counted and checked to be complete.
+//! What the models have in common, and how one is searched to the end.
 
-use libtest_mimic::{Arguments, Trial};
 use loom::thread::JoinHandle;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -83,19 +81,22 @@ fn deep() -> Option<Duration> {
     Some(Duration::from_secs(seconds.parse().expect("seconds")))
 }
 
-static SEARCHED: AtomicUsize = AtomicUsize::new(0);
-static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
-static UNFINISHED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+/// What came of a search that found nothing wrong.
+pub(crate) struct Searched {
+    pub(crate) executions: usize,
+    /// Only a deep search may not be.
+    pub(crate) is_complete: bool,
+}
 
 /// Explores every execution of the model.
 ///
 /// Loom ends a search early, and calls it a success, when it reaches a limit on time or on permutations, so
 /// there is none here, whatever the environment says: the search ends when it is complete, or fails. (Only a deep one may end sooner,
-/// and that is counted and said.)
+/// and that is said.)
 ///
 /// A mortal thread is killed before its first step, before its second, and so on, each in a search of its own, until it lives
 /// to the end. If there are two, all this is done for each fate of the first.
-fn search(model: &'static Model) {
+pub(crate) fn search(model: &'static Model) -> Searched {
     let end = deep().map(|limit| Instant::now() + limit);
     let mut builder = loom::model::Builder::new();
     builder.max_permutations = None;
@@ -132,14 +133,13 @@ fn search(model: &'static Model) {
         executions > 1 || std::env::var_os("MUTANT").is_some(),
         "a model with a single execution models nothing"
     );
-    match is_complete {
-        true => _ = SEARCHED.fetch_add(1, Relaxed),
-        false => UNFINISHED.lock().unwrap().push(model.name),
-    }
-    EXECUTIONS.fetch_add(executions, Relaxed);
     if std::env::var_os("ANTEROOM_COUNTS").is_some() {
         let how_far = if is_complete { "" } else { ", not to the end" };
         eprintln!("{}: {executions} executions{how_far}", model.name);
+    }
+    Searched {
+        executions,
+        is_complete,
     }
 }
 
@@ -161,43 +161,3 @@ fn search_once(
 
 /// The one panic that a model asks for, thousands of times: it is not shown.
 pub(crate) const WANTED_PANIC: &str = "Condvar::wait: other threads are waiting";
-
-fn hide_wanted_panics() {
-    let show = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !panic
-            .payload_as_str()
-            .is_some_and(|text| text.starts_with(WANTED_PANIC))
-        {
-            show(panic);
-        }
-    }));
-}
-
-pub(crate) fn main(models: impl Iterator<Item = &'static [Model]>) {
-    let arguments = Arguments::from_args();
-    hide_wanted_panics();
-    let trials = models
-        .flatten()
-        .map(|model| {
-            let name = model
-                .name
-                .split_once("::")
-                .map_or(model.name, |(_, name)| name);
-            Trial::test(name, move || {
-                search(model);
-                Ok(())
-            })
-        })
-        .collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    println!(
-        "{} models searched to the end, {} executions",
-        SEARCHED.load(Relaxed),
-        EXECUTIONS.load(Relaxed)
-    );
-    for name in UNFINISHED.lock().unwrap().iter() {
-        println!("not to the end: {name}");
-    }
-    conclusion.exit();
-}

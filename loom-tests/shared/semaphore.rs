@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 models! {
-    two_are_killed_at_once: 0 mortals,
     two_processes_exclude_each_other: 2,
     two_processes_find_a_slot_each: 1,
     three_processes_take_turns: 1,
@@ -30,6 +29,8 @@ models! {
     a_killed_closer_leaves_nobody_asleep: 1 mortal,
     a_try_beside_a_killed_process: 2 mortal,
     after_a_death_whoever_gives_back_may_die_too: 0 mortals,
+    two_are_killed_at_once: 1 mortals,
+    two_are_killed_beside_a_third: 0 mortals,
     a_slot_of_the_dead_is_used_again: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
     two_give_back_for_the_same_one: 1 mortal,
@@ -279,8 +280,21 @@ fn two_are_killed_at_once() {
     let first = known_mortal(&store, Store::enter);
     let second = second_mortal(&store, Store::enter);
     let (first, second) = (first.go(), second.go());
-    store.enter();
     first.join().unwrap();
+    second.join().unwrap();
+    store.enter();
+    store.rest(1);
+}
+
+/// As above, but the third does not wait for the second. (If it waits for neither, the search takes twenty minutes.)
+fn two_are_killed_beside_a_third() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    let first = known_mortal(&store, Store::enter);
+    let second = second_mortal(&store, Store::enter);
+    let (first, second) = (first.go(), second.go());
+    first.join().unwrap();
+    store.enter();
     second.join().unwrap();
     store.rest(1);
 }
