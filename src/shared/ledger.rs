@@ -187,10 +187,11 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         let number = author.prepare(held);
         let likely = likely().filter(|state| state.author() == slot);
         let changed = self.exchange(likely, |state| {
+            // Who is refused overwrites nothing: so it leaves the author's line alone, which that one is about to write.
+            let value = change(state.value())?;
             if state.author() != slot {
                 self.witness(state);
             }
-            let value = change(state.value())?;
             Some(State::new(value, slot, number))
         })?;
         in_program_order();
@@ -251,13 +252,17 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                     remember(new);
                     return Ok(new.value());
                 }
-                Err(now) => state = State(now),
+                Err(now) => {
+                    state = State(now);
+                    remember(state);
+                }
             }
         }
     }
 }
 
-/// The state that this thread has made last, in whatever ledger. It is there still if nobody else has come.
+/// The state that this thread has made last, in whatever ledger, or has seen there since instead. It is there still if nobody else has
+/// come.
 #[cfg(not(loom))]
 #[inline]
 fn likely() -> Option<State> {

@@ -33,14 +33,13 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         woken: impl Fn(),
     ) -> Option<R> {
         let gate = &self.gates[gate];
-        let mut spin = Spin::new();
-        while spin.again() {
-            if let Ok(result) = attempt() {
-                return Some(result);
-            }
-        }
         let mut in_time = true;
         loop {
+            // Each time: what changes all the time wakes whoever is about to sleep, and to approach a gate again and again costs both
+            // sides more than to wait awake.
+            if let Some(result) = awake(&attempt) {
+                return Some(result);
+            }
             let seen = gate.approach();
             let mut sight = self.look(me);
             match attempt() {
@@ -83,4 +82,15 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         }
         Sight { words, slots }
     }
+}
+
+/// Tries for as long as it is worth while to stay awake.
+fn awake<R>(attempt: impl Fn() -> Result<R, u32>) -> Option<R> {
+    let mut spin = Spin::new();
+    while spin.again() {
+        if let Ok(result) = attempt() {
+            return Some(result);
+        }
+    }
+    None
 }

@@ -96,6 +96,9 @@ impl RawMutex {
                 Entry::settle(me);
                 return None;
             }
+            // Not asleep again at once: an unlocker that woke nobody takes `waits` back, and one who only asks for fences and does not
+            // come to sleep would keep it busy with that.
+            spin = Spin::new();
         }
     }
 
