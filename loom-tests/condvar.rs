@@ -9,6 +9,7 @@ use std::time::Duration;
 models! {
     a_notified_waiter_wakes: 4,
     a_notified_waiter_wakes: 3 bare,
+    a_notified_waiter_wakes: 3 awake,
     notifying_without_the_lock_loses_nothing: any,
     a_turn_goes_to_and_fro: 3,
     a_turn_goes_to_and_fro: 3 impatient,
@@ -19,6 +20,7 @@ models! {
     notify_all_wakes_everybody: 2,
     notify_all_wakes_everybody: 2 impatient,
     notify_all_wakes_everybody: 1 bare,
+    notify_all_wakes_everybody: 1 awake,
     notify_all_without_the_lock_wakes_everybody: 2,
     notify_all_wakes_three: 1,
     two_timeouts_agree_with_notify_all: 2,

@@ -63,6 +63,8 @@ fn choose(how: &[&str]) {
             "weak" => choices.weak_fails = true,
             // The kernel wakes who has slept for the shortest time.
             "newest" => choices.newest_first = true,
+            // Who waits looks once more each time before it may sleep.
+            "awake" => choices.awake = true,
             // How readers are biased.
             "own_line" => choices.bias = anteroom::Bias::OwnLine,
             "asymmetric" => choices.bias = anteroom::Bias::Asymmetric,

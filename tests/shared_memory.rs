@@ -366,7 +366,9 @@ fn random_bytes_are_survived() {
                 Ok(mut guard) => *guard = guard.wrapping_add(1),
                 Err(TryLockError::OwnerDied(died)) => drop(died.repair()),
                 Err(TryLockError::Poisoned) => {}
-                Err(_) => drop(mutex.try_lock_for(Duration::ZERO)),
+                // Seldom, as each asks for a fence of all processors.
+                Err(_) if random.u8(..16) == 0 => drop(mutex.try_lock_for(Duration::ZERO)),
+                Err(_) => {}
             }
         }
     }

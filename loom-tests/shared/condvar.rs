@@ -20,6 +20,7 @@ models! {
     a_killed_notifier_of_all_keeps_nobody_waiting: 2 mortal,
     a_killed_waiter_is_no_hindrance: 2 mortal,
     a_killed_sleeper_passes_its_notification_on: 2 mortal,
+    a_killed_sleeper_passes_its_notification_on: 2 mortal awake,
 }
 
 /// A number, for whose changes one waits.

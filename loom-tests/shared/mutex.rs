@@ -10,9 +10,11 @@ use std::time::Duration;
 models! {
     two_processes_exclude_each_other: any,
     three_processes_exclude_each_other: 2,
+    three_processes_exclude_each_other: 2 awake,
     a_killed_process_lets_go: 3 mortal,
     a_killed_process_lets_two_go: 2 mortal,
     a_killed_waiter_loses_no_wake_up: 2 mortal,
+    a_killed_waiter_loses_no_wake_up: 2 mortal awake,
     a_timed_waiter_leaves_no_trace: 3,
     a_try_leaves_nothing_pending: 3,
     a_try_beside_a_killed_process: any mortal,

@@ -21,6 +21,7 @@ models! {
     a_timed_reader_leaves_no_trace: 2,
     a_killed_writer_leaves_no_reader_asleep: 3 mortal,
     a_killed_reader_leaves_no_writer_asleep: 2 mortal,
+    a_killed_reader_leaves_no_writer_asleep: 2 mortal awake,
     a_killed_reader_leaves_no_reader_asleep: 2 mortal,
     the_last_writer_is_killed: 2 mortal,
     the_last_reader_is_killed: 2 mortal,

@@ -16,17 +16,21 @@ models! {
     writers_exclude_each_other: 2,
     a_writer_and_a_reader_exclude_each_other: 3,
     readers_share_and_a_writer_waits_for_both: 1,
+    readers_share_and_a_writer_waits_for_both: 1 awake,
     two_readers_wait_for_a_writer: 1,
     a_timed_writer_lets_the_readers_in: 1,
+    a_timed_writer_lets_the_readers_in: 1 awake,
     a_killed_writer_is_told_of: 1 mortal,
     a_killed_writer_lets_two_others_in: 0 mortal,
     a_killed_reader_lets_a_writer_in: 1 mortal,
     a_writer_killed_while_it_waits_lets_others_in: 0 mortal,
+    a_writer_killed_while_it_waits_lets_others_in: 0 mortal awake,
     a_try_beside_a_killed_writer: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
     a_killed_reader_who_wanted_to_write_still_read: 0 mortal,
     what_the_dead_wrote_can_be_left_as_it_is: 0 mortal,
     a_killed_writer_lets_two_sleeping_readers_in: 0 mortal,
+    a_killed_writer_lets_two_sleeping_readers_in: 0 mortal awake,
 }
 
 impl Known for RawRwLock {

@@ -137,6 +137,8 @@ pub struct Choices {
     pub weak_fails: bool,
     /// Whether the kernel wakes who has slept for the shortest time: it promises no order.
     pub newest_first: bool,
+    /// Whether who waits looks once more each time before it may sleep, as one who spins does.
+    pub awake: bool,
 }
 
 thread_local! {
@@ -210,27 +212,31 @@ impl Patience {
     }
 }
 
-/// In a model a thread that spins only repeats what parking explores, so it never does. The names are those of
-/// `src/spin.rs`.
+/// A thread that spins looks again, where one that parks would do so later: mostly that explores what parking does, too, and
+/// so here it looks only once, and that only where the model asks for it ([`Choices::awake`]). The names are those of `src/spin.rs`.
 pub(crate) mod spin {
-    pub(crate) struct Spin;
+    pub(crate) struct Spin {
+        is_over: bool,
+    }
 
     impl Spin {
         pub(crate) fn new() -> Self {
-            Spin
+            Spin {
+                is_over: !super::CHOICES.get().awake,
+            }
         }
 
         #[cfg(not(shuttle))]
         pub(crate) fn unyielding() -> Self {
-            Spin
+            Spin::new()
         }
 
         pub(crate) fn hot() -> Self {
-            Spin
+            Spin::new()
         }
 
         pub(crate) fn woken() -> Self {
-            Spin
+            Spin::new()
         }
 
         pub(crate) fn is_rested(&mut self) -> bool {
@@ -240,7 +246,7 @@ pub(crate) mod spin {
         pub(crate) fn got_it(self) {}
 
         pub(crate) fn again(&mut self) -> bool {
-            false
+            !std::mem::replace(&mut self.is_over, true)
         }
     }
 

@@ -33,16 +33,19 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         woken: impl Fn(),
     ) -> Option<R> {
         let gate = &self.gates[gate];
+        let mut spin = Spin::new();
+        if let Ok(result) = awake(&mut spin, &attempt) {
+            return Some(result);
+        }
         let mut in_time = true;
         loop {
-            // Each time: what changes all the time wakes whoever is about to sleep, and to approach a gate again and again costs both
-            // sides more than to wait awake.
-            if let Some(result) = awake(&attempt) {
-                return Some(result);
-            }
             let seen = gate.approach();
             let mut sight = self.look(me);
-            match attempt() {
+            // Who has slept waits awake, too, as what changes all the time would not let it sleep again. But not before it has
+            // approached: whoever opened the gate took the mark of those away who still sleep, and what this one takes and gives back would
+            // wake none of them. And not before it has looked: if it was a death that woke it, it is to tell the others.
+            // (Models found both: `one_who_wants_two_lets_another_pass_awake`, `a_killed_writer_lets_two_sleeping_readers_in_mortal_awake`.)
+            match awake(&mut spin, &attempt) {
                 Ok(result) => return Some(result),
                 Err(_) if !in_time => return None,
                 Err(value) => sight.words[1].1 = value,
@@ -50,6 +53,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             gate.sleep(seen, &sight.words[..3 + sight.slots], deadline);
             // Also if it has not slept at all, because a word is not as it should be.
             in_time = !deadline.passed();
+            spin = Spin::new();
             woken();
             if self.used() > sight.slots {
                 // Who began the slot may have been killed before it told the others.
@@ -84,13 +88,12 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 }
 
-/// Tries for as long as it is worth while to stay awake.
-fn awake<R>(attempt: impl Fn() -> Result<R, u32>) -> Option<R> {
-    let mut spin = Spin::new();
-    while spin.again() {
-        if let Ok(result) = attempt() {
-            return Some(result);
+/// Tries once, and again as long as it is worth while to stay awake. Returns how it was refused last.
+fn awake<R>(spin: &mut Spin, attempt: impl Fn() -> Result<R, u32>) -> Result<R, u32> {
+    loop {
+        match attempt() {
+            Err(_) if spin.again() => {}
+            done => return done,
         }
     }
-    None
 }
