@@ -63,6 +63,8 @@ fn choose(how: &[&str]) {
             "weak" => choices.weak_fails = true,
             // The kernel wakes who has slept for the shortest time.
             "newest" => choices.newest_first = true,
+            // Others come in between while somebody joins the queues of several words.
+            "one_by_one" => choices.one_by_one = true,
             // Who waits looks once more each time before it may sleep.
             "awake" => choices.awake = true,
             // How readers are biased.

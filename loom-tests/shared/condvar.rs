@@ -1,6 +1,6 @@
 //! The condition variable: waiters and notifiers, who are killed.
 
-use super::{mortal_process, process, share};
+use super::{mortal_process, nobody_is_dead, process, share, sleepers};
 use crate::deadline::Deadline;
 use crate::models;
 use crate::primitive::Ordering::Relaxed;
@@ -12,15 +12,18 @@ use std::time::Duration;
 
 models! {
     a_waiter_is_notified: any,
+    a_waiter_is_notified: 3 one_by_one,
     one_notification_each: 2,
     two_waiters_are_notified_at_once: 2,
     who_comes_later_hides_no_notification: 3,
     a_timed_waiter_leaves_no_trace: 2,
     a_killed_notifier_keeps_nobody_waiting: 3 mortal,
+    a_killed_notifier_keeps_nobody_waiting: 2 mortal one_by_one,
     a_killed_notifier_of_all_keeps_nobody_waiting: 2 mortal,
     a_killed_waiter_is_no_hindrance: 2 mortal,
     a_killed_sleeper_passes_its_notification_on: 2 mortal,
     a_killed_sleeper_passes_its_notification_on: 2 mortal awake,
+    two_notifications_beside_a_killed_sleeper_wake_two: 0 mortal,
 }
 
 /// A number, for whose changes one waits.
@@ -84,6 +87,15 @@ impl Board {
                 self.changed.wait(Me::get(), &self.mutex, Deadline::NEVER);
             }
         });
+    }
+
+    /// Sleeps if there is nothing, and leaves its notification to another one.
+    fn sleep_and_pass_on(&self) {
+        let nothing = || self.number() == 0;
+        if let Some(seen) = self.locked(|| nothing().then(|| self.changed.approach())) {
+            self.changed.sleep(Me::get(), seen, Deadline::NEVER);
+            self.notify_one();
+        }
     }
 
     fn notify_one(&self) {
@@ -193,17 +205,29 @@ fn a_killed_waiter_is_no_hindrance() {
 /// It is killed asleep, or as it is woken, or as it tells the other one. Or it lives, and is not the one who is woken.
 fn a_killed_sleeper_passes_its_notification_on() {
     let board = share(Board::new());
-    let doomed = mortal_process(&board, |board| {
-        let nothing = || board.number() == 0;
-        if let Some(seen) = board.locked(|| nothing().then(|| board.changed.approach())) {
-            board.changed.sleep(Me::get(), seen, Deadline::NEVER);
-            board.notify_one();
-        }
-    });
+    let doomed = mortal_process(&board, Board::sleep_and_pass_on);
     let waiter = process(&board, Board::take);
     board.add_one();
     board.notify_one();
     waiter.join().unwrap();
+    board.add_one();
+    board.notify_one();
+    doomed.join().unwrap();
+}
+
+/// The kernel wakes one in its place, and not one who was woken at the same time and has not run yet.
+fn two_notifications_beside_a_killed_sleeper_wake_two() {
+    let board = share(Board::new());
+    let doomed = mortal_process(&board, Board::sleep_and_pass_on);
+    let waiters = [process(&board, Board::take), process(&board, Board::take)];
+    while sleepers() < 3 && nobody_is_dead() {
+        loom::thread::yield_now();
+    }
+    for _ in 0..2 {
+        board.add_one();
+        board.notify_one();
+    }
+    waiters.into_iter().for_each(|it| it.join().unwrap());
     board.add_one();
     board.notify_one();
     doomed.join().unwrap();

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 models! {
     a_sleeper_is_woken: any,
+    a_sleeper_is_woken: 3 one_by_one,
     two_openings_wake_two: 3,
     one_opening_is_enough_for_two: 3,
     opening_for_all_wakes_two: 3,
     a_timed_sleeper_leaves_no_trace: 3,
     a_killed_sleeper_takes_no_wake_up_with_it: 2 mortal,
     a_killed_opener_leaves_nobody_asleep: 3 mortal,
+    a_killed_opener_leaves_nobody_asleep: 2 mortal one_by_one,
     a_killed_opener_leaves_neither_of_two_asleep: 2 mortal,
 }
 

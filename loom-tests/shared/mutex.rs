@@ -9,9 +9,11 @@ use std::time::Duration;
 
 models! {
     two_processes_exclude_each_other: any,
+    two_processes_exclude_each_other: 3 one_by_one,
     three_processes_exclude_each_other: 2,
     three_processes_exclude_each_other: 2 awake,
     a_killed_process_lets_go: 3 mortal,
+    a_killed_process_lets_go: 2 mortal one_by_one,
     a_killed_process_lets_two_go: 2 mortal,
     a_killed_waiter_loses_no_wake_up: 2 mortal,
     a_killed_waiter_loses_no_wake_up: 2 mortal awake,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 models! {
     what_is_sent_is_received: 4,
+    what_is_sent_is_received: 3 one_by_one,
     a_full_queue_holds_its_sender: 4,
     two_receivers_share_two_messages: 3,
     two_receivers_share_two_messages: 3 awake,
@@ -26,6 +27,7 @@ models! {
     a_killed_picker_leaves_the_others_in_their_order: 0 mortal,
     a_killed_receiver_makes_room: 2 mortal,
     a_killed_sender_leaves_no_receiver_asleep: 3 mortal,
+    a_killed_sender_leaves_no_receiver_asleep: 2 mortal one_by_one,
     a_killed_receiver_takes_no_wake_up_with_it: 1 mortal,
     a_killed_sender_takes_no_wake_up_with_it: 1 mortal,
     who_picks_passes_on_the_wake_up_of_the_dead: 1 mortal,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 models! {
     a_reader_gets_what_a_writer_writes: 3,
+    a_reader_gets_what_a_writer_writes: 2 one_by_one,
     a_writer_waits_for_room: 3,
     two_writers_beside_a_reader: 2,
     two_readers_beside_a_writer: 2,
@@ -24,6 +25,7 @@ models! {
     a_killed_reader_leaves_no_writer_asleep: 2 mortal awake,
     a_killed_reader_leaves_no_reader_asleep: 2 mortal,
     the_last_writer_is_killed: 2 mortal,
+    the_last_writer_is_killed: 1 mortal one_by_one,
     the_last_reader_is_killed: 2 mortal,
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 models! {
     writers_exclude_each_other: 2,
     a_writer_and_a_reader_exclude_each_other: 3,
+    a_writer_and_a_reader_exclude_each_other: 2 one_by_one,
     readers_share_and_a_writer_waits_for_both: 1,
     readers_share_and_a_writer_waits_for_both: 1 awake,
     two_readers_wait_for_a_writer: 1,

@@ -137,6 +137,8 @@ pub struct Choices {
     pub weak_fails: bool,
     /// Whether the kernel wakes who has slept for the shortest time: it promises no order.
     pub newest_first: bool,
+    /// Whether others come in between while somebody joins the queues of several words.
+    pub one_by_one: bool,
     /// Whether who waits looks once more each time before it may sleep, as one who spins does.
     pub awake: bool,
 }
@@ -161,6 +163,11 @@ fn weak_fails() -> bool {
 #[cfg(not(shuttle))]
 fn newest_first() -> bool {
     CHOICES.get().newest_first
+}
+
+#[cfg(not(shuttle))]
+fn joins_one_by_one() -> bool {
+    CHOICES.get().one_by_one
 }
 
 fn bare_wakes() -> bool {

@@ -34,6 +34,10 @@ impl Watched for AtomicU64 {
 
 /// Sleeps while all words have these values, until somebody wakes one of them. May end for no reason. Returns
 /// false if the deadline passed.
+///
+/// The kernel looks at one word after the other, and the thread may be woken on each from when that one was looked at. So a word on which one is woken
+/// after a change of another comes before that other one. And who is woken on one word, and has not run yet, can still be woken on
+/// another, where somebody else would have been.
 #[cold]
 pub(super) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
     let left = deadline
@@ -102,8 +106,9 @@ pub(super) fn add_one_and_wake(word: &AtomicU32, count: usize) {
 
 fn change_and_wake(changed: &AtomicU32, change: WakeOp, by: u16, word: &AtomicU32, count: usize) {
     let (count, no_more) = (count.min(i32::MAX as usize) as u32, 0);
-    let (flags, never) = (Flags::empty(), WakeOpCmp::Lt);
-    futex::wake_op(word, flags, count, no_more, changed, change, never, by, 0)
+    // Whatever comes of the comparison, which is for waking on the changed word as well.
+    let (flags, either) = (Flags::empty(), WakeOpCmp::Lt);
+    futex::wake_op(word, flags, count, no_more, changed, change, either, by, 0)
         .expect("a mapped word");
 }
 

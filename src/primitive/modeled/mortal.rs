@@ -8,13 +8,14 @@
 //! **The kernel** is a list of sleepers under a mutex of the model, which stands for the locks of the kernel's futex table. A system
 //! call is one step for whoever may die in it: the kernel ends a thread on its way back, not in the middle. A
 //! sleeper may be killed asleep, which is two things: before somebody wakes it, and after, when nobody else is woken in
-//! its place. What happens to the robust list of the dead is told as the kernel does it (`kernel/futex/core.c`,
+//! its place. Who sleeps on several words and is woken on one of them stays in the others' queues until it runs, as in the kernel:
+//! who wakes one sleeper there may wake none but this one. What happens to the robust list of the dead is told as the kernel does it (`kernel/futex/core.c`,
 //! `handle_futex_death`).
 
 use super::super::Ordering::{self, AcqRel, Relaxed};
 use super::super::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use super::model::sync::{Condvar, Mutex, atomic};
-use super::newest_first;
+use super::{joins_one_by_one, newest_first};
 use crate::deadline::Deadline;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -39,7 +40,7 @@ loom::thread_local! {
 loom::lazy_static! {
     static ref NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
     static ref LISTS: std::sync::Mutex<BTreeMap<u32, RobustList>> = Default::default();
-    static ref SLEEPERS: Mutex<Vec<Arc<Sleeper>>> = Mutex::new(Vec::new());
+    static ref SLEEPERS: Mutex<Vec<Sleeper>> = Mutex::new(Vec::new());
     static ref DEAD: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 }
 
@@ -210,7 +211,8 @@ pub(crate) fn holds_nothing() -> bool {
 
 /// How many sleep.
 pub(crate) fn sleepers() -> usize {
-    SLEEPERS.lock().unwrap().len()
+    let sleepers = SLEEPERS.lock().unwrap();
+    sleepers.iter().filter(|it| it.is_asleep).count()
 }
 
 /// Whether nobody has been killed and buried.
@@ -240,48 +242,69 @@ impl Watched for AtomicU64 {
 }
 
 struct Sleeper {
+    thread: u32,
+    /// In whose queues it is.
     words: Vec<*const ()>,
-    woken: Condvar,
+    /// In all of them.
+    is_asleep: bool,
+    is_woken: bool,
+    runs: Arc<Condvar>,
 }
 
 // SAFETY: as of `RobustList`.
 unsafe impl Send for Sleeper {}
-// SAFETY: as of `RobustList`.
-unsafe impl Sync for Sleeper {}
 
-/// Sleeps while all words have these values, until one of them is woken. Returns false when the deadline passed.
+/// Sleeps while all words have these values, until one of them is woken. Returns false when the deadline passed. The words are looked
+/// at in their order, each while its queue is joined.
 pub(crate) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
     step();
     let mut sleepers = SLEEPERS.lock().unwrap();
-    if words.iter().any(|(word, value)| word.value() != *value) {
-        return true;
-    }
-    let me = Arc::new(Sleeper {
-        words: words.iter().map(|(word, _)| address(*word)).collect(),
-        woken: Condvar::new(),
+    let runs = Arc::new(Condvar::new());
+    sleepers.push(Sleeper {
+        thread: my_id(),
+        words: Vec::new(),
+        is_asleep: false,
+        is_woken: false,
+        runs: runs.clone(),
     });
-    sleepers.push(me.clone());
-    let find = |sleepers: &Vec<Arc<Sleeper>>| sleepers.iter().position(|it| Arc::ptr_eq(it, &me));
+    for (word, value) in words {
+        let mine = place_of_mine(&sleepers);
+        if word.value() != *value {
+            sleepers.remove(mine);
+            return true;
+        }
+        sleepers[mine].words.push(address(*word));
+        if joins_one_by_one() {
+            drop(sleepers);
+            sleepers = SLEEPERS.lock().unwrap();
+        }
+    }
+    let mine = place_of_mine(&sleepers);
+    sleepers[mine].is_asleep = !sleepers[mine].is_woken;
     let killed = fated();
     if killed || deadline.instant().is_some() {
         // Asleep for as long as somebody else wants to run.
         drop(sleepers);
-        let mut sleepers = SLEEPERS.lock().unwrap();
-        let still = find(&sleepers);
-        if let Some(here) = still {
-            sleepers.remove(here);
+        sleepers = SLEEPERS.lock().unwrap();
+    } else {
+        while !sleepers[place_of_mine(&sleepers)].is_woken {
+            sleepers = runs.wait(sleepers).unwrap();
         }
-        drop(sleepers);
-        if killed {
-            STEPS.with(|steps| steps.set(None));
-            resume_unwind(Box::new(Killed));
-        }
-        return still.is_none();
     }
-    while find(&sleepers).is_some() {
-        sleepers = me.woken.wait(sleepers).unwrap();
+    let mine = place_of_mine(&sleepers);
+    let is_woken = sleepers.remove(mine).is_woken;
+    drop(sleepers);
+    if killed {
+        STEPS.with(|steps| steps.set(None));
+        resume_unwind(Box::new(Killed));
     }
-    true
+    is_woken
+}
+
+fn place_of_mine(sleepers: &[Sleeper]) -> usize {
+    let me = my_id();
+    let mine = sleepers.iter().position(|it| it.thread == me);
+    mine.expect("only its thread takes it out")
 }
 
 fn address<W: Watched + ?Sized>(word: &W) -> *const () {
@@ -318,7 +341,7 @@ pub(crate) fn add_one_and_wake(word: &AtomicU32, count: usize) {
     wake_locked(&mut sleepers, word, count);
 }
 
-fn wake_locked(sleepers: &mut Vec<Arc<Sleeper>>, word: &AtomicU32, count: usize) -> usize {
+fn wake_locked(sleepers: &mut [Sleeper], word: &AtomicU32, count: usize) -> usize {
     let word = address(word);
     for woken in 0..count {
         let mut those_here = sleepers.iter().map(|it| it.words.contains(&word));
@@ -329,7 +352,10 @@ fn wake_locked(sleepers: &mut Vec<Arc<Sleeper>>, word: &AtomicU32, count: usize)
         let Some(chosen) = chosen else {
             return woken;
         };
-        sleepers.remove(chosen).woken.notify_one();
+        let sleeper = &mut sleepers[chosen];
+        sleeper.words.retain(|it| *it != word);
+        (sleeper.is_asleep, sleeper.is_woken) = (false, true);
+        sleeper.runs.notify_one();
     }
     count
 }

@@ -1,4 +1,4 @@
-//! The condition variable: a count of notifications, on which waiters sleep.
+//! The condition variable: a count of notifications, for whose change waiters sleep.
 //!
 //! - **wait**: with the mutex held, set `WAITS`, and remember the count. Release the mutex, sleep as long as both stay
 //!   the same, take the mutex.
@@ -8,8 +8,10 @@
 //!   all who sleep in one step, and who does not sleep yet finds it changed. (Were it taken back with each notification, the second of two
 //!   would miss the second of two waiters.)
 //!
-//! **Deaths.** Waiters also sleep on the word of an [`Entry`], which is always 0. It is *pending* while a waiter sleeps: if that one
-//! is killed, woken or not, the kernel wakes another. It is pending for a notifier, from before it counts until it has woken somebody:
+//! **Deaths.** Waiters are woken on the word of an [`Entry`], which is always 0. It is *pending* while a waiter sleeps: if that one
+//! is killed, woken or not, the kernel wakes another there. (Notifiers do not wake on the count: who is woken on one word and has not
+//! run yet can still be the one whom the kernel wakes on another, in the place of somebody else. A model of that:
+//! `two_notifications_beside_a_killed_sleeper_wake_two`.) It is pending for a notifier, from before it counts until it has woken somebody:
 //! if that one is killed, the kernel does it. That would be one where all were to be woken, so a notifier of all first says `ALL`, and a
 //! waiter that finds this done and not undone does it again. A waiter that has been woken and takes the mutex again may be killed too, but
 //! for it the mutex is pending: then it was notified, and nobody else is in its place.
@@ -81,10 +83,11 @@ impl RawCondvar {
             }
         }
         self.entry.pend(me);
+        // The one on which it is woken comes first: see `kernel::wait`.
         let words = [
+            (&self.entry.word, 0),
             (self.count(), seen),
             (self.waits(), WAITS),
-            (&self.entry.word, 0),
         ];
         let in_time = kernel::wait(&words, deadline);
         // ORDERING: Relaxed; whose mark it is has died, or wakes all itself.
@@ -128,8 +131,8 @@ impl RawCondvar {
     fn wake_one(&self) {
         // ORDERING: Relaxed; as in `approach`.
         self.count().fetch_add(1, Relaxed);
-        if kernel::wake(self.count(), 1) == 0 {
-            kernel::clear_and_wake_all(self.waits(), self.count());
+        if kernel::wake(&self.entry.word, 1) == 0 {
+            kernel::clear_and_wake_all(self.waits(), &self.entry.word);
         }
     }
 
@@ -139,6 +142,6 @@ impl RawCondvar {
         // ORDERING: Relaxed, here and below; as in `approach`.
         self.waits().fetch_or(ALL, Relaxed);
         self.count().fetch_add(1, Relaxed);
-        kernel::clear_and_wake_all(self.waits(), self.count());
+        kernel::clear_and_wake_all(self.waits(), &self.entry.word);
     }
 }
