@@ -48,6 +48,7 @@ models! {
     what_comes_back_leaves_it_closed: 0 mortal,
     who_comes_later_passes_its_wake_up_on: 0 mortal newest,
     who_comes_later_passes_its_wake_up_on: 0 mortal newest awake,
+    who_is_woken_tells_of_a_new_slot: 0 mortal,
     who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest,
     who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest awake,
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
@@ -455,7 +456,32 @@ fn who_comes_later_passes_its_wake_up_on() {
     store.rest(1);
 }
 
-/// As above, and it was somebody else who was to tell the sleeper of the new slot.
+/// One is woken, but does not run yet, and the mark of the other one is gone, when whoever woke it begins a slot. It is killed when the
+/// first one has gone.
+fn who_is_woken_tells_of_a_new_slot() {
+    let store = share(Store::new(0));
+    let keep = |store: &Store| {
+        let holder = store.semaphore.take(1, Some(Deadline::NEVER)).unwrap();
+        store.semaphore.forget(holder, 1);
+    };
+    let sleepers = [known(&store, keep), known(&store, keep)].map(Ready::go);
+    until_asleep(2);
+    let it = store.clone();
+    let doomed = loom::thread::spawn(move || {
+        assert!(it.semaphore.add(2));
+        mortal(0, || {
+            if let Ok(holder) = it.semaphore.take(1, None) {
+                loom::thread::yield_now();
+                it.semaphore.give_back(holder, 1);
+            }
+        });
+    });
+    doomed.join().unwrap();
+    sleepers.into_iter().for_each(|it| it.join().unwrap());
+    store.rest(0);
+}
+
+/// As in the one before, and it was somebody else who was to tell the sleeper of the new slot.
 fn who_comes_later_has_the_slot_that_the_dead_began() {
     let store = share(Store::new(1));
     let holder = store.semaphore.take(1, None).unwrap();

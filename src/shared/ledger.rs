@@ -261,8 +261,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 }
 
-/// The state that this thread has made last, in whatever ledger, or has seen there since instead. It is there still if nobody else has
-/// come.
+/// A guess: the state that this thread has made last, or found instead of its guess, in whatever ledger. The exchange tells.
 #[cfg(not(loom))]
 #[inline]
 fn likely() -> Option<State> {

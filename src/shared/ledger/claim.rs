@@ -4,8 +4,9 @@
 //! that have ever been in use: for its own, then for one that nobody has, or only somebody dead. The last resort is the first slot that
 //! has never been in use.
 //!
-//! **Who sleeps watches the slots that it has seen in use.** So whoever begins a new one opens the gates; if it is killed before
-//! that, one sleeper is woken, who sees that there are more slots, and opens the gates for all others.
+//! **Who sleeps watches the slots that it has seen in use.** So whoever begins a new one opens the gates. If it is killed before
+//! that, one sleeper is woken; and if others sleep whose mark is gone, one that was woken is on its way. That one sees that there are
+//! more slots, and opens the gates again.
 
 use super::super::gate::Gate;
 use super::super::kernel;

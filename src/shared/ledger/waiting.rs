@@ -19,8 +19,9 @@ struct Sight<'a> {
 }
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
-    /// Tries until it succeeds, or the deadline passes, and then once more. If it is refused, with the value for which it is, it sleeps
-    /// at the gate. If somebody dies, it first gives back what that one held. After each sleep it says `woken`.
+    /// Tries until it succeeds, or the deadline passes, and then once more; awake for a while, and then, if it is refused still, with the
+    /// value for which it is, asleep at the gate. If somebody dies, it first gives back what that one held. After each sleep it says
+    /// `woken`.
     ///
     /// The thread is armed, or the ledger pending.
     #[cold]
@@ -37,10 +38,16 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         if let Ok(result) = awake(&mut spin, &attempt) {
             return Some(result);
         }
-        let mut in_time = true;
+        let (mut in_time, mut watched) = (true, SLOTS);
         loop {
             let seen = gate.approach();
+            if self.used() > watched {
+                // Who began the slot may have been killed before it told the others, or told only those whose mark was there. (Models
+                // found both: `who_comes_later_has_the_slot_that_the_dead_began`, `who_is_woken_tells_of_a_new_slot`.)
+                self.open_all(me);
+            }
             let mut sight = self.look(me);
+            watched = sight.slots;
             // Who has slept waits awake, too, as what changes all the time would not let it sleep again. But not before it has
             // approached: whoever opened the gate took the mark of those away who still sleep, and what this one takes and gives back would
             // wake none of them. And not before it has looked: if it was a death that woke it, it is to tell the others.
@@ -53,12 +60,10 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             gate.sleep(seen, &sight.words[..3 + sight.slots], deadline);
             // Also if it has not slept at all, because a word is not as it should be.
             in_time = !deadline.passed();
-            spin = Spin::new();
-            woken();
-            if self.used() > sight.slots {
-                // Who began the slot may have been killed before it told the others.
-                self.open_all(me);
+            if in_time {
+                spin = Spin::new();
             }
+            woken();
         }
     }
 

@@ -72,7 +72,7 @@ impl RawMutex {
     #[cold]
     fn lock_contended(&self, me: Me, deadline: Deadline) -> Option<Locked> {
         let word = &self.entry.word;
-        let mut spin = Spin::new();
+        let (mut spin, mut in_time) = (Spin::new(), true);
         loop {
             // ORDERING: Relaxed; what is decided by it, an exchange confirms.
             let value = word.load(Relaxed);
@@ -85,19 +85,22 @@ impl RawMutex {
             if value & OWNER == me.id() && deadline.instant().is_none() {
                 panic!("shared::Mutex::lock: this thread holds it already");
             }
+            if !in_time {
+                // If it was woken, that is not lost: whoever holds it will wake another.
+                Entry::settle(me);
+                return None;
+            }
             if spin.again() {
                 continue;
             }
             // ORDERING: Relaxed; the fence orders it before the kernel's look at the word, and pairs with the one in `unlock`.
             self.waits().swap(1, Relaxed);
             let limit = kernel::heavy_until();
-            let words = [(word, value), (self.waits(), 1)];
-            if !kernel::wait(&words, deadline.min(limit)) && deadline.passed() {
-                Entry::settle(me);
-                return None;
-            }
-            // Not asleep again at once: an unlocker that woke nobody takes `waits` back, and one who only asks for fences and does not
-            // come to sleep would keep it busy with that.
+            kernel::wait(&[(word, value), (self.waits(), 1)], deadline.min(limit));
+            // Also if it has not slept at all, because they are not as they should be.
+            in_time = !deadline.passed();
+            // Awake for a while, again: or else, where others take it all the time, it asks for a fence, finds the word changed and does not
+            // sleep, and the next one to unlock finds the mark, and nobody to wake: a system call for each, again and again.
             spin = Spin::new();
         }
     }
