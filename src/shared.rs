@@ -11,8 +11,8 @@
 //! | [`pipe`], [`Fifo`] | `pipe`, `mkfifo` | end of file when it was the last writer, a broken pipe when the last reader |
 //!
 //! # What is guaranteed
-//! A thread that ends while it holds something, or in the middle of any call, be it by `SIGKILL`, by `exec` or by its own end, counts as
-//! dead. Whatever the instruction at which that happens:
+//! A thread that ends while it holds something, or in the middle of any call, be it by `SIGKILL`, by its process's only thread's `exec` or
+//! by its own end, counts as dead. Whatever the instruction at which that happens:
 //!
 //! | it was | then |
 //! |---|---|
@@ -44,6 +44,8 @@
 //! - **The kernel's unlock race.** A thread says that it is releasing a lock, releases it, and takes the word back. If in between another
 //!   thread unmaps the memory and maps something else there, the kernel may, if just then the process dies, mark a word of that
 //!   (glibc's bug 14485). Here a guard borrows the memory until its release is over, so nobody can unmap it.
+//! - **`exec` by one thread of many.** The kernel gives it another number before it looks at what it holds, which stays held for ever.
+//!   (glibc's robust mutexes, too.) Let go of everything before, or let the main thread do it.
 //! - **Forks.** A child holds nothing of what its parent holds, though it has its guards: these do nothing when they are dropped.
 //!   Children made otherwise than by `fork`, which share the parent's memory (`vfork`, `CLONE_VM`), must not use this.
 //! - **The memory's file.** If somebody truncates it, the next access is `SIGBUS`.
