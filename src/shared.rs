@@ -40,6 +40,8 @@
 //! # What is not
 //! - **Hostile processes.** Whoever may write to the memory can keep others waiting for ever, and can make a thread that holds a lock crash.
 //!   Sizes and positions in it are not believed, so to *open* and to *use* memory full of random bytes is safe.
+//! - **Stopped processes.** Who is stopped (`SIGSTOP`) keeps what it holds, and maybe a wake-up that others rely on, until it goes on or is
+//!   killed.
 //! - **PID namespaces.** A lock is held by a thread's number. Processes that share memory must be in one namespace.
 //! - **The kernel's unlock race.** A thread says that it is releasing a lock, releases it, and takes the word back. If in between another
 //!   thread unmaps the memory and maps something else there, the kernel may, if just then the process dies, mark a word of that

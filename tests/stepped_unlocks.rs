@@ -242,6 +242,8 @@ fn unlocking_a_mutex_that_has_become_a_condvar_meanwhile_wakes_nobody_there() {
                 // SAFETY: just made, in memory that is never freed.
                 let condvar: &'static Condvar = unsafe { &*condvar };
                 asleep_for_good(s, || condvar.wait(&mut other_mutex.lock()));
+                // It may sleep at the queue's door, which the thread that unlocks may hold. It has let go of this when it is inside.
+                drop(other_mutex.lock());
                 changed.store(true, SeqCst);
                 condvar
             });

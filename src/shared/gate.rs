@@ -13,7 +13,7 @@
 //!
 //! **Deaths.** Beside the word they sleep on an [`Entry`] whose word is always 0, and which is *pending* from before a
 //! waiter approaches until it leaves: when it is killed, the kernel wakes another there. So if it was woken, the wake-up is
-//! not lost. The one that opens has the same entry pending from before its change until it has woken somebody:
+//! not lost. (The other may be one that was woken already, on the gate's own word, and has not run yet: one is enough.) The one that opens has the same entry pending from before its change until it has woken somebody:
 //! [`pend`](Gate::pend) first. Opening itself is one system call, which changes the word and wakes: nobody dies in between.
 //!
 //! That does not help a waiter who has looked but does not sleep yet when the other one dies between its change and its opening: there
