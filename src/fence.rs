@@ -11,8 +11,9 @@
 //! - **Source.** The asymmetric fences of C++ (P1202, D. Goldblatt, 2018); on Linux the `membarrier` system call
 //!   (M. Desnoyers, 2010–2017), command `PRIVATE_EXPEDITED`.
 //! - **Where there is no membarrier** (another system) both are sequentially consistent fences. On a Linux
-//!   that refuses it (an old kernel, a sandbox), `heavy` returns false, and the waiter must not rely on being
-//!   seen: it sleeps for short times and looks again. The unlocker never asks which case it is.
+//!   that refuses it (an old kernel, a sandbox, from the start or from some time on), `heavy` returns false, and the
+//!   waiter must not rely on being seen: it sleeps for short times and looks again. The unlocker never asks which
+//!   case it is.
 //! - **Between processes** the command is `GLOBAL_EXPEDITED`, which reaches those that have registered for it.
 //! - **In a model** both are sequentially consistent fences. That is stronger than the truth in one respect:
 //!   two `light` fences order each other there, and here they do not.
@@ -27,19 +28,35 @@ pub(crate) fn light() {
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
 }
 
-/// The waiter's side. True if every thread's `light` is now paired with it, false if the system refused.
+/// The waiter's side. True if every thread's `light` is now paired with it, false if the system refused, or if this process
+/// is not registered.
 ///
-/// Costs a fraction of a microsecond when no other core runs this process, about ten when they do.
+/// Costs a fraction of a microsecond when no other core runs this process, about ten when they do. It never registers: that
+/// takes so long that no waiter could make up for it.
 #[cfg(all(target_os = "linux", not(any(loom, miri))))]
 #[cold]
 pub(crate) fn heavy() -> bool {
     use rustix::thread::{MembarrierCommand, membarrier};
 
-    membarrier(MembarrierCommand::PrivateExpedited).is_ok() || {
-        // The first call of this process: it must register before it may ask. Registering twice is harmless.
-        membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
-            && membarrier(MembarrierCommand::PrivateExpedited).is_ok()
-    }
+    membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+}
+
+/// From now on `heavy` works in this process, and in the children that it forks. Takes half a microsecond in a process
+/// with one thread. Beside others it waits until every processor has switched threads, 7 to 28 ms, so it is for
+/// [`crate::load`] alone. If the system refuses, `heavy` says so later.
+#[cfg(all(unix, not(any(loom, miri))))]
+pub(crate) fn register() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: it has no arguments, and changes nothing that a program sees. (Not through rustix, which has not been made
+    // ready on every target by when a program is loaded.)
+    unsafe {
+        libc::syscall(
+            libc::SYS_membarrier,
+            libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+            0,
+            0,
+        )
+    };
 }
 
 /// As `heavy`, paired with `light` in all processes that have called [`join_others`].
@@ -77,7 +94,7 @@ pub(crate) fn heavy() -> bool {
     true
 }
 
-/// Whether `light` is cheaper than `full`, and `heavy` is there to pair with it.
+/// Whether `light` is cheaper than `full`, and `heavy` is there to pair with it. Runs one.
 pub(crate) fn is_asymmetric() -> bool {
     cfg!(any(all(target_os = "linux", not(miri)), loom)) && heavy()
 }

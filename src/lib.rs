@@ -4,7 +4,11 @@ mod condvar;
 mod deadline;
 #[cfg(any(not(loom), anteroom_models))]
 mod fence;
+#[cfg(any(not(loom), anteroom_models))]
+mod fork;
 pub mod guard;
+#[cfg(all(unix, not(any(loom, miri))))]
+mod load;
 mod mutex;
 #[cfg(any(not(loom), anteroom_models))]
 mod parking;

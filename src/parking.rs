@@ -12,6 +12,7 @@
 //! wake picks only them, and if it finds one, then that waiter borrows a lock there, so the lock is alive.
 
 use crate::deadline::Deadline;
+use crate::fork;
 
 #[cfg(loom)]
 use crate::primitive::modeled::lot;
@@ -48,6 +49,7 @@ pub(crate) unsafe fn park(
     before_sleep: impl FnOnce(),
     timed_out: impl FnOnce(usize, bool),
 ) -> ParkResult {
+    fork::watch();
     // SAFETY: the key is the caller's own; the callbacks keep the rules that the module gives.
     unsafe {
         lot::park(

@@ -20,6 +20,7 @@
 //! The constants were chosen by the `contention` benchmark (its rows `mutex, …`, `rwlock, …` and `… waits`), on the machine
 //! of the README.
 
+use crate::fork;
 use crate::primitive::{AtomicUsize, Ordering::Relaxed, thread_locals};
 use std::cell::Cell;
 use std::hint;
@@ -90,6 +91,8 @@ pub(crate) struct Spin {
     yields: u32,
     /// Since when this thread is counted in `SPINNING`: mostly since its first looks were over.
     counted: Option<Instant>,
+    /// In which process it is.
+    generation: usize,
     /// Whether the lock is hot and has been left alone.
     rested: bool,
 }
@@ -100,6 +103,7 @@ impl Spin {
             pauses: 1,
             yields: YIELDS,
             counted: None,
+            generation: 0,
             rested: false,
         }
     }
@@ -114,10 +118,12 @@ impl Spin {
 
     /// For a thread that has just been woken, and counts as a spinner in any case: others are to leave it the lock.
     pub(crate) fn woken() -> Self {
+        fork::watch();
         // ORDERING: as in `count`.
         SPINNING.fetch_add(1, Relaxed);
         Spin {
             counted: Some(Instant::now()),
+            generation: fork::generation(),
             ..Spin::new()
         }
     }
@@ -182,6 +188,8 @@ impl Spin {
 
     /// Counts this thread as spinning from now on, if there is a processor for it.
     fn count(&mut self) -> Option<Instant> {
+        fork::watch();
+        self.generation = fork::generation();
         // ORDERING: Relaxed, here and below: a number that limits, and orders nothing.
         if SPINNING.fetch_add(1, Relaxed) < most_spinning() {
             let now = Instant::now();
@@ -194,7 +202,8 @@ impl Spin {
     }
 
     fn stop(&mut self) {
-        if self.counted.take().is_some() {
+        // (A signal handler may have forked in the middle of this, and then this is the child.)
+        if self.counted.take().is_some() && self.generation == fork::generation() {
             // ORDERING: as in `count`.
             SPINNING.fetch_sub(1, Relaxed);
         }
@@ -205,6 +214,13 @@ impl Drop for Spin {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// In the child of a fork: no other thread spins here.
+#[cfg(all(unix, not(any(loom, miri))))]
+pub(crate) fn begin_child() {
+    // ORDERING: Relaxed; there is one thread.
+    SPINNING.store(0, Relaxed);
 }
 
 /// Yields if this thread has not done so for [`SLICE`]. If others are waiting for its processor, it comes back when its

@@ -29,6 +29,7 @@
 
 use crate::deadline::Deadline;
 use crate::fence;
+use crate::fork;
 use crate::parking::{self, ParkResult, ParkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicU64, table};
@@ -223,6 +224,7 @@ pub(crate) unsafe fn park(
     nap: &mut Nap,
     validate: impl FnOnce() -> bool,
 ) -> ParkResult {
+    fork::watch();
     // An unlocker that `validate` does not see then sees the count.
     let limit = nap.begin(key, awake, deadline);
     let timed_out = |_, _| remove_one(key);
@@ -234,6 +236,19 @@ pub(crate) unsafe fn park(
         ParkResult::Unparked(_) => *nap = Nap::new(),
     }
     result
+}
+
+/// In the child of a fork: no other thread waits here, whatever the table says.
+#[cfg(all(unix, not(any(loom, miri))))]
+pub(crate) fn begin_child() {
+    for slot in slots() {
+        // Zero is not written: each page that this writes to is copied.
+        // ORDERING: Relaxed; there is one thread.
+        if slot.load(Relaxed) != 0 {
+            // ORDERING: as above.
+            slot.store(0, Relaxed);
+        }
+    }
 }
 
 /// For models: whether nobody is counted, or parked, or marked as awake.
