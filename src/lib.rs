@@ -1,46 +1,70 @@
 #![doc = include_str!("../README.md")]
+// `specified` is made of files that are modules of the crate, too.
+#![cfg_attr(anteroom_models, allow(clippy::duplicate_mod))]
 
-mod condvar;
 mod deadline;
 #[cfg(any(not(loom), anteroom_models))]
 mod fence;
 #[cfg(any(not(loom), anteroom_models))]
 mod fork;
-pub mod guard;
 #[cfg(all(unix, not(any(loom, miri))))]
 mod load;
-mod mutex;
 #[cfg(any(not(loom), anteroom_models))]
 mod parking;
 mod primitive;
-mod rwlock;
-mod semaphore;
 #[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
 pub mod shared;
 #[cfg(all(loom, not(anteroom_models)))]
+#[path = "spec/mod.rs"]
 mod spec;
+#[cfg(all(anteroom_models, not(shuttle)))]
+#[doc(hidden)]
+pub mod specified;
 #[cfg(not(loom))]
 mod spin;
 #[cfg(not(loom))]
 mod turns;
+#[path = "types/mod.rs"]
+mod types;
 #[cfg(any(not(loom), anteroom_models))]
 mod waiters;
+
+#[cfg(any(not(loom), anteroom_models))]
+mod condvar {
+    mod awake;
+    pub(crate) mod raw;
+    use crate::types::condvar::waitable;
+}
+#[cfg(any(not(loom), anteroom_models))]
+mod mutex {
+    pub(crate) mod raw;
+}
+#[cfg(any(not(loom), anteroom_models))]
+mod rwlock {
+    pub(crate) mod bias;
+    pub(crate) mod raw;
+}
+#[cfg(any(not(loom), anteroom_models))]
+mod semaphore {
+    pub(crate) mod raw;
+    use crate::types::semaphore::TryAcquireError;
+}
+
+/// What the types stand on: the algorithms, and in a user's model their specifications.
+#[cfg(any(not(loom), anteroom_models))]
+mod raw {
+    pub(crate) use crate::condvar::raw as condvar;
+    pub(crate) use crate::mutex::raw as mutex;
+    pub(crate) use crate::rwlock::raw as rwlock;
+    pub(crate) use crate::semaphore::raw as semaphore;
+}
+#[cfg(all(loom, not(anteroom_models)))]
+use spec as raw;
 
 #[cfg(anteroom_models)]
 use primitive::modeled::{spin, turns};
 
-pub use condvar::{Condvar, WaitTimeoutResult};
-pub use guard::Guard;
-pub use mutex::raw::RawMutex;
-pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
-pub use rwlock::raw::RawRwLock;
-pub use rwlock::{
-    ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard,
-    MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
-};
-pub use semaphore::{
-    AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit, TryAcquireError,
-};
+pub use types::*;
 
 #[cfg(anteroom_models)]
 #[doc(hidden)]

@@ -32,7 +32,7 @@ use crate::rwlock::raw::RawRwLock;
 use crate::waiters;
 use std::cell::Cell;
 
-pub(super) struct RawCondvar {
+pub(crate) struct RawCondvar {
     lock: AtomicUsize,
 }
 
@@ -43,7 +43,7 @@ const OTHER: usize = 1;
 
 impl RawCondvar {
     const_fn! {
-        pub(super) const fn new() -> Self {
+        pub(crate) const fn new() -> Self {
             RawCondvar {
                 lock: AtomicUsize::new(0),
             }
@@ -51,13 +51,13 @@ impl RawCondvar {
     }
 
     #[inline]
-    pub(super) fn notify_one(&self) -> bool {
+    pub(crate) fn notify_one(&self) -> bool {
         // ORDERING: Relaxed; the lock that both sides hold at some time orders it (invariant 1).
         self.lock.load(Relaxed) != 0 && self.notify_one_waiting()
     }
 
     #[inline]
-    pub(super) fn notify_all(&self) -> usize {
+    pub(crate) fn notify_all(&self) -> usize {
         // ORDERING: as in `notify_one`.
         match self.lock.load(Relaxed) {
             0 => 0,
@@ -114,7 +114,7 @@ impl RawCondvar {
     }
 
     /// Whether the caller was notified before its time was up.
-    pub(super) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
+    pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let lock = guard.raw_lock().queue_key();
         let queue = self.queue(G::Raw::QUEUE);
         let misused = Cell::new(false);
@@ -177,7 +177,7 @@ impl RawCondvar {
     }
 
     #[cfg(loom)]
-    pub(super) fn assert_at_rest(&mut self) {
+    pub(crate) fn assert_at_rest(&mut self) {
         assert_eq!(crate::primitive::at_rest!(self.lock), 0, "at rest");
     }
 }

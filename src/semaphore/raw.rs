@@ -61,7 +61,7 @@ const RESERVED: usize = 16;
 const ONE: usize = 32;
 
 /// Leaves room in the word for permits that are given back while there are too many already.
-pub(super) const MAX_PERMITS: usize = usize::MAX >> 6;
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> 6;
 
 /// Whether somebody sleeps for whom permits may be enough now.
 fn is_awaited(state: usize) -> bool {
@@ -69,14 +69,14 @@ fn is_awaited(state: usize) -> bool {
 }
 
 /// The untyped semaphore, without permits that give themselves back.
-pub(super) struct RawSemaphore {
+pub(crate) struct RawSemaphore {
     state: AtomicUsize,
 }
 
 impl RawSemaphore {
     const_fn! {
         /// Panics if there are more than `MAX_PERMITS`.
-        pub(super) const fn new(permits: usize) -> Self {
+        pub(crate) const fn new(permits: usize) -> Self {
             assert!(
                 permits <= MAX_PERMITS,
                 "Semaphore::new: more than MAX_PERMITS permits"
@@ -89,7 +89,7 @@ impl RawSemaphore {
 
     /// Takes permits without waiting.
     #[inline]
-    pub(super) fn try_take(&self, permits: u32) -> Result<(), TryAcquireError> {
+    pub(crate) fn try_take(&self, permits: u32) -> Result<(), TryAcquireError> {
         let wanted = permits as usize;
         assert!(
             wanted <= MAX_PERMITS,
@@ -119,7 +119,7 @@ impl RawSemaphore {
     }
 
     #[inline]
-    pub(super) fn take(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
+    pub(crate) fn take(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
         match self.try_take(permits) {
             Err(TryAcquireError::NoPermits) => self.take_contended(permits, deadline),
             done => done,
@@ -128,7 +128,7 @@ impl RawSemaphore {
 
     /// For models: nobody waits, or touches it at the same time as this.
     #[cfg(loom)]
-    pub(super) fn assert_at_rest(&mut self) {
+    pub(crate) fn assert_at_rest(&mut self) {
         let state = crate::primitive::at_rest!(self.state);
         assert_eq!(state & (ONE - 1) & !CLOSED, 0, "at rest");
     }
@@ -141,7 +141,7 @@ impl RawSemaphore {
 
     /// Panics, and changes nothing, if there would be more than `MAX_PERMITS`.
     #[inline]
-    pub(super) fn add_permits(&self, permits: usize) {
+    pub(crate) fn add_permits(&self, permits: usize) {
         let key = self.key();
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
@@ -166,7 +166,7 @@ impl RawSemaphore {
 
     /// Takes back permits that were acquired. Panics, and forgets them, if there are too many already.
     #[inline]
-    pub(super) fn give_back(&self, permits: u32) {
+    pub(crate) fn give_back(&self, permits: u32) {
         if cfg!(target_pointer_width = "32") {
             // The sum might not fit in the word.
             return self.add_permits(permits as usize);
@@ -186,7 +186,7 @@ impl RawSemaphore {
     }
 
     /// Returns how many there were to forget.
-    pub(super) fn forget_permits(&self, permits: usize) -> usize {
+    pub(crate) fn forget_permits(&self, permits: usize) -> usize {
         let forgotten = Cell::new(0);
         let next = |state: usize| {
             forgotten.set(permits.min(state / ONE));
@@ -197,7 +197,7 @@ impl RawSemaphore {
         forgotten.get()
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         // ORDERING: Relaxed, here and below: being refused orders nothing.
         let fast = |state| (state & (PARKED | SEATED) == 0).then_some(state | CLOSED);
         if self.state.fetch_update(Relaxed, Relaxed, fast).is_ok() {
@@ -221,12 +221,12 @@ impl RawSemaphore {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         // ORDERING: Relaxed; an answer that may be old orders nothing.
         self.state.load(Relaxed) & CLOSED != 0
     }
 
-    pub(super) fn available_permits(&self) -> usize {
+    pub(crate) fn available_permits(&self) -> usize {
         // ORDERING: as in `is_closed`.
         self.state.load(Relaxed) / ONE
     }

@@ -1,13 +1,13 @@
 //! The condition variable: tickets, in the order in which they were drawn, of those who wait to be notified.
 
-use super::waitable::Waitable;
+use super::super::types::condvar::waitable::Waitable;
+use super::Monitor;
+use super::mutex::RawMutex;
+use super::rwlock::RawRwLock;
 use crate::deadline::Deadline;
-use crate::mutex::raw::RawMutex;
-use crate::rwlock::raw::RawRwLock;
-use crate::spec::Monitor;
 use std::collections::VecDeque;
 
-pub(super) struct RawCondvar {
+pub(crate) struct RawCondvar {
     monitor: Monitor<Waiters>,
 }
 
@@ -39,24 +39,30 @@ impl Waiters {
 }
 
 impl RawCondvar {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         RawCondvar {
             monitor: Monitor::new(Waiters::default()),
         }
     }
 
-    pub(super) fn notify_one(&self) -> bool {
+    pub(crate) fn notify_one(&self) -> bool {
         self.monitor
             .change(|waiters| waiters.tickets.pop_front().is_some())
     }
 
-    pub(super) fn notify_all(&self) -> usize {
+    pub(crate) fn notify_all(&self) -> usize {
         self.monitor
             .change(|waiters| std::mem::take(&mut waiters.tickets).len())
     }
 
+    #[cfg(anteroom_models)]
+    pub(crate) fn assert_at_rest(&mut self) {
+        self.monitor
+            .assert_at_rest(|waiters| waiters.tickets.is_empty());
+    }
+
     /// Whether the caller was notified before its time was up.
-    pub(super) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
+    pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let key = guard.raw_lock().queue_key();
         let ticket = self.monitor.change(|waiters| waiters.draw(key));
         let ticket = ticket.expect(

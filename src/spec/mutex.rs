@@ -87,6 +87,11 @@ impl RawMutex {
         unsafe { self.unlock() };
     }
 
+    #[cfg(anteroom_models)]
+    pub(crate) fn assert_at_rest(&mut self) {
+        assert!(!self.is_locked(), "at rest");
+    }
+
     /// # Safety
     /// The caller owns the mutex, and does again when this returns.
     pub(crate) unsafe fn bump(&self) {

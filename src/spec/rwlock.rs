@@ -1,7 +1,7 @@
 //! The reader-writer lock: who is inside, and who claims to be next.
 
+use super::Monitor;
 use crate::deadline::Deadline;
-use crate::spec::Monitor;
 
 /// The untyped reader-writer lock. It appears in the types of guards; use [`RwLock`](crate::RwLock).
 pub struct RawRwLock {
@@ -188,6 +188,12 @@ impl RawRwLock {
     pub(crate) unsafe fn unlock_upgradable_fair(&self) {
         // SAFETY: the caller's promise is the same.
         unsafe { self.unlock_upgradable() };
+    }
+
+    #[cfg(anteroom_models)]
+    pub(crate) fn assert_at_rest(&mut self) {
+        let free = |state: &State| state.readers == 0 && !state.upgradable && !state.writer;
+        self.monitor.assert_at_rest(free);
     }
 
     pub(crate) fn is_waited_for(&self) -> bool {

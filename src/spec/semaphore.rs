@@ -1,14 +1,14 @@
 //! The semaphore: a number of permits, and whether it is closed.
 
-use super::TryAcquireError;
+use super::super::types::TryAcquireError;
+use super::Monitor;
 use crate::deadline::Deadline;
-use crate::spec::Monitor;
 
 /// As the real one's.
-pub(super) const MAX_PERMITS: usize = usize::MAX >> 6;
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> 6;
 
 /// The untyped semaphore, without permits that give themselves back.
-pub(super) struct RawSemaphore {
+pub(crate) struct RawSemaphore {
     monitor: Monitor<State>,
 }
 
@@ -31,7 +31,7 @@ impl State {
 }
 
 impl RawSemaphore {
-    pub(super) fn new(permits: usize) -> Self {
+    pub(crate) fn new(permits: usize) -> Self {
         assert!(
             permits <= MAX_PERMITS,
             "Semaphore::new: more than MAX_PERMITS permits"
@@ -44,12 +44,12 @@ impl RawSemaphore {
         }
     }
 
-    pub(super) fn try_take(&self, permits: u32) -> Result<(), TryAcquireError> {
+    pub(crate) fn try_take(&self, permits: u32) -> Result<(), TryAcquireError> {
         self.monitor
             .change(|state| state.try_take(permits as usize))
     }
 
-    pub(super) fn take(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
+    pub(crate) fn take(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
         let step = |state: &mut State| match state.try_take(permits as usize) {
             Err(TryAcquireError::NoPermits) => None,
             done => Some(done),
@@ -58,7 +58,7 @@ impl RawSemaphore {
         self.monitor.wait(deadline, step, give_up)
     }
 
-    pub(super) fn add_permits(&self, permits: usize) {
+    pub(crate) fn add_permits(&self, permits: usize) {
         let fit = self.monitor.change(|state| {
             let fit = permits <= MAX_PERMITS - state.permits;
             state.permits += if fit { permits } else { 0 };
@@ -70,12 +70,12 @@ impl RawSemaphore {
         );
     }
 
-    pub(super) fn give_back(&self, permits: u32) {
+    pub(crate) fn give_back(&self, permits: u32) {
         self.monitor
             .leave(|state| state.permits += permits as usize);
     }
 
-    pub(super) fn forget_permits(&self, permits: usize) -> usize {
+    pub(crate) fn forget_permits(&self, permits: usize) -> usize {
         self.monitor.change(|state| {
             let forgotten = permits.min(state.permits);
             state.permits -= forgotten;
@@ -83,15 +83,20 @@ impl RawSemaphore {
         })
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.monitor.change(|state| state.closed = true);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.monitor.change(|state| state.closed)
     }
 
-    pub(super) fn available_permits(&self) -> usize {
+    pub(crate) fn available_permits(&self) -> usize {
         self.monitor.change(|state| state.permits)
+    }
+
+    #[cfg(anteroom_models)]
+    pub(crate) fn assert_at_rest(&mut self) {
+        self.monitor.assert_at_rest(|_| true);
     }
 }

@@ -1,7 +1,7 @@
 //! The condition variable, as its users have it.
 
 use super::raw::RawCondvar;
-use crate::condvar::WaitTimeoutResult;
+use crate::WaitTimeoutResult;
 use crate::deadline::Deadline;
 use crate::shared::me::Me;
 use crate::shared::mutex::{LockResult, MutexGuard};

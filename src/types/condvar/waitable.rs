@@ -1,9 +1,9 @@
 //! What a condition variable asks of guards and locks. Public in name only, so that nobody else implements it.
 
-use super::raw::Requeue;
-use crate::guard::sealed::{Mode, Whole};
-use crate::guard::{Exclusive, Guard, Shared, Upgradable};
-use crate::rwlock::raw::RawRwLock;
+use super::super::guard::sealed::{Mode, Whole};
+use super::super::guard::{Exclusive, Guard, Shared, Upgradable};
+use super::super::raw::condvar::Requeue;
+use super::super::raw::rwlock::RawRwLock;
 
 /// A guard that can wait: one that holds a whole lock.
 pub trait Waitable: for<'v> View<'v> {

@@ -1,22 +1,18 @@
 //! [`Condvar`]: waiting, with a lock released, until somebody says so.
 
-#[cfg(any(not(loom), anteroom_models))]
-mod awake;
-#[cfg_attr(all(loom, not(anteroom_models)), path = "spec/condvar.rs")]
-mod raw;
-mod waitable;
+pub(crate) mod waitable;
 
+use super::raw::condvar::RawCondvar;
 use crate::deadline::Deadline;
 use crate::primitive::const_fn;
-use raw::RawCondvar;
 use std::fmt;
 use std::time::{Duration, Instant};
 use waitable::{View, Waitable};
 
 /// A place to sleep until another thread says that something has changed.
 ///
-/// It works with any guard of this crate that holds a whole lock: of a [`Mutex`](crate::Mutex) or an
-/// [`RwLock`](crate::RwLock), to read or to write, borrowed or behind an `Arc`. A mapped guard cannot wait:
+/// It works with any guard of this crate that holds a whole lock: of a [`Mutex`](super::Mutex) or an
+/// [`RwLock`](super::RwLock), to read or to write, borrowed or behind an `Arc`. A mapped guard cannot wait:
 /// while the lock is released, what the guard was mapped to may go away.
 ///
 /// ```compile_fail,E0277

@@ -1,11 +1,8 @@
-//! [`Semaphore`]: the types. The algorithm is in [`raw`].
+//! [`Semaphore`]: the types. The algorithm is in `src/semaphore/raw.rs`.
 
-#[cfg_attr(all(loom, not(anteroom_models)), path = "spec/semaphore.rs")]
-mod raw;
-
+use super::raw::semaphore::{self as raw, RawSemaphore};
 use crate::deadline::Deadline;
 use crate::primitive::const_fn;
-use raw::RawSemaphore;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,13 +1,10 @@
-//! [`Mutex`]: the types. The algorithm is in [`raw`].
+//! [`Mutex`]: the types. The algorithm is in `src/mutex/raw.rs`.
 
-#[cfg_attr(all(loom, not(anteroom_models)), path = "spec/mutex.rs")]
-pub(crate) mod raw;
-
+use super::guard::sealed::{Lock, Mode, Whole};
+use super::guard::{Borrowed, Exclusive, Guard, Mapped};
+use super::raw::mutex::RawMutex;
 use crate::deadline::Deadline;
-use crate::guard::sealed::{Lock, Mode, Whole};
-use crate::guard::{Borrowed, Exclusive, Guard, Mapped};
 use crate::primitive::const_fn;
-use raw::RawMutex;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::sync::Arc;

@@ -12,6 +12,11 @@
 //! A deadline is a choice: a timed call looks, lets others do whatever they may do, looks once more, and gives up. So it
 //! fails or succeeds in every way that some timing could bring about.
 
+pub(crate) mod condvar;
+pub(crate) mod mutex;
+pub(crate) mod rwlock;
+pub(crate) mod semaphore;
+
 use crate::deadline::Deadline;
 use loom::sync::{Condvar, Mutex};
 use std::panic::{self, AssertUnwindSafe};
@@ -83,6 +88,13 @@ impl<S> Monitor<S> {
             inner = self.changed.wait(inner).unwrap();
             inner.waiting -= 1;
         }
+    }
+
+    /// No thread waits, and the state is `free`.
+    #[cfg(anteroom_models)]
+    pub(crate) fn assert_at_rest(&mut self, free: impl FnOnce(&S) -> bool) {
+        let inner = self.inner.get_mut().unwrap();
+        assert!(inner.waiting == 0 && free(&inner.state), "at rest");
     }
 
     /// Whether somebody waits.

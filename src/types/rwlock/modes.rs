@@ -1,9 +1,9 @@
 //! How each mode locks and unlocks, and how a guard goes from one mode to another.
 
-use super::raw::RawRwLock;
+use super::super::guard::sealed::{Mode, Whole};
+use super::super::guard::{Exclusive, Guard, Shared, Upgradable};
+use super::RawRwLock;
 use crate::deadline::Deadline;
-use crate::guard::sealed::{Mode, Whole};
-use crate::guard::{Exclusive, Guard, Shared, Upgradable};
 use std::time::{Duration, Instant};
 
 /// Writes how a mode locks and unlocks.
@@ -108,7 +108,7 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
     /// Becomes a reader, and lets writers and other upgradable readers come.
     ///
     /// # Panics
-    /// If there are too many readers already, as [`RwLock`](crate::RwLock) says.
+    /// If there are too many readers already, as [`RwLock`](super::RwLock) says.
     pub fn downgrade(this: Self) -> Guard<L, Shared, T> {
         // SAFETY: the guard is the upgradable reader, and becomes a reader.
         unsafe { this.raw().downgrade_upgradable() };

@@ -1,16 +1,12 @@
-//! [`RwLock`]: the types. The algorithm is in [`raw`].
+//! [`RwLock`]: the types. The algorithm is in `src/rwlock/raw.rs`.
 
-#[cfg(any(not(loom), anteroom_models))]
-mod bias;
 mod modes;
-#[cfg_attr(all(loom, not(anteroom_models)), path = "spec/rwlock.rs")]
-pub(crate) mod raw;
 
+use super::guard::sealed::{Lock, Mode, Whole};
+use super::guard::{Borrowed, Exclusive, Guard, Mapped, Shared, Upgradable};
+use super::raw::rwlock::RawRwLock;
 use crate::deadline::Deadline;
-use crate::guard::sealed::{Lock, Mode, Whole};
-use crate::guard::{Borrowed, Exclusive, Guard, Mapped, Shared, Upgradable};
 use crate::primitive::const_fn;
-use raw::RawRwLock;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::sync::Arc;

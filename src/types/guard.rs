@@ -2,7 +2,7 @@
 //!
 //! A [`Guard<L, M, T>`](Guard) says *where the lock is* (`L`: a [`Borrowed`] lock, an `Arc` of it, or a
 //! [`Mapped`] guard's), *how it is held* (`M`: [`Exclusive`], [`Shared`] or [`Upgradable`]) and *what it gives
-//! access to* (`T`). The names that programs use are aliases: [`MutexGuard`](crate::MutexGuard) is
+//! access to* (`T`). The names that programs use are aliases: [`MutexGuard`](super::MutexGuard) is
 //! `Guard<Borrowed<'a, RawMutex>, Exclusive, T>`. So what a guard does is written once: `Deref` and `Drop` for
 //! all, `map` once a mode, `unlocked` once for all that may be unlocked for a while.
 //!

@@ -1,0 +1,25 @@
+//! The public types: what users see of the primitives, without an algorithm.
+//!
+//! They stand on the untyped primitives of the module `raw` beside this one: those are the algorithms, or their
+//! specifications ([`crate::spec`]).
+
+pub(crate) mod condvar;
+pub mod guard;
+pub(crate) mod mutex;
+pub(crate) mod rwlock;
+pub(crate) mod semaphore;
+
+use super::raw;
+
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use guard::Guard;
+pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
+pub use raw::mutex::RawMutex;
+pub use raw::rwlock::RawRwLock;
+pub use rwlock::{
+    ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard,
+    MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+};
+pub use semaphore::{
+    AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit, TryAcquireError,
+};
