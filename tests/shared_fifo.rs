@@ -280,9 +280,7 @@ fn what_is_no_fifo_is_told_apart_and_left_alone() {
     let cut = Fifo::open_reader(&fifo).map(drop);
     assert!(matches!(cut, Err(OpenError::Truncated { .. })));
     Shared::<u64>::unlink(&fifo).unwrap();
-    for bell in files(&fifo) {
-        fs::remove_file(format!("/dev/shm/{bell}")).unwrap();
-    }
+    assert_eq!(files(&fifo), [""; 0]);
 }
 
 #[test]
@@ -337,7 +335,7 @@ fn many_create_and_remove_it_at_once() {
             Child::fork(|| {
                 for _ in 0..300 {
                     match Fifo::create(&name, 100) {
-                        Ok(()) | Err(OpenError::AlreadyExists | OpenError::NotFound) => {}
+                        Ok(()) | Err(OpenError::AlreadyExists) => {}
                         Err(error) => panic!("create: {error}"),
                     }
                     match Fifo::try_open_reader_for(&name, NOW) {

@@ -1,25 +1,27 @@
 //! Pipes by name, between processes that have nothing else in common.
 //!
-//! The ring is in a [region](super::region) of that name. Its two bells are FIFOs of the kernel beside it, whose names end with a
-//! number that the region has: so what is made under the same name later has other bells.
+//! The ring is in a [region](super::region) of that name, and its two bells are FIFOs of the kernel
+//! beside it. [`files`] says how these three come and go together.
 //!
-//! **Opening** goes through a *door*, a robust mutex in the region. Behind it one makes the bells if they are missing, opens
-//! them, and says with `flock(2)` on the one that it will ring that its side is open, as long as that descriptor or one inherited from
-//! it lives. By the same locks it sees
-//! - whether the other side is open. If not, it waits until that has been opened once more, which a word in the region counts. (If whoever did that
-//!   is gone by then, this end finds a pipe with nobody left. It is so with the kernel's own FIFOs.)
-//! - whether nobody has either side open. Then the bytes that nobody has read are forgotten: they were for somebody
-//!   else.
-//!
-//! **Removing** goes through the door too: the region says that it is removed, the bells go, then the name.
-//!
-//! **Deaths.** Who is killed behind the door leaves bells that the next one finds made, or a region that says it is removed: whoever
-//! finds that, whatever it was going to do, first finishes the removal.
+//! **Opening** goes through a *door*, a robust mutex in the region. Behind it an opener opens the
+//! bells, and then locks the one that it will ring: [`presence`] says which lock that is, and how
+//! it tells the other openers that this side is open. By the same locks the opener sees
+//! - whether the other side is open. If not, it waits until that has been opened once more, which
+//!   a word in the region counts. (If that opener is gone by then, this end finds a pipe with
+//!   nobody left. It is so with the kernel's own FIFOs.)
+//! - whether neither side is open. Then the bytes that have not been read are discarded: they were
+//!   for readers that are gone.
 
+mod files;
+mod presence;
+
+use self::files::{Files, Unfinished};
+use self::presence::{Abandoned, Presence};
 use super::bells::Bells;
 use super::error::OpenError;
 use super::kernel;
 use super::me::Me;
+use super::memory::OWNER_ONLY;
 use super::mutex::raw::RawMutex;
 use super::pipe::{Memory, PipeReader, PipeWriter};
 use super::region::{self, Payload, Region};
@@ -27,29 +29,32 @@ use super::ring::Ring;
 use super::shareable::fingerprint;
 use crate::deadline::Deadline;
 use crate::primitive::Ordering::{Acquire, Relaxed};
+use crate::primitive::in_program_order;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use rustix::fd::OwnedFd;
-use rustix::fs::{
-    CWD, FileType, FlockOperation, Mode, OFlags, flock, fstat, mknodat, open, stat, unlink,
-};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use files::sweep;
+
 /// A [`pipe`](super::pipe) by name, between unrelated processes.
 ///
-/// It lives, as files in `/dev/shm`, from [`create`](Self::create) to [`unlink`](Self::unlink), however many processes come and
-/// go. Those who have it open then keep it; what is created under the same name is another one.
+/// It lives, as files in `/dev/shm`, from [`create`](Self::create) to [`unlink`](Self::unlink),
+/// however many processes come and go. Processes that have it open then keep it; what is created
+/// under the same name is another one.
 ///
-/// **Opening** an end waits until somebody has opened the other one, as opening a `mkfifo` does. What was written and not
-/// read is forgotten when nobody has either end open. A reader that has come to the end of the file may read on: when there is a new
-/// writer, there are new bytes.
+/// **Opening** an end waits until another thread or process has opened the other one, as opening a
+/// `mkfifo` does. What was written and not read is discarded when neither end is open any more. A
+/// reader that has come to the end of the file may read on: when there is a new writer, there are
+/// new bytes.
 ///
-/// **Deaths.** A process that is killed closes its ends, whatever it was doing: see [`PipeReader`] and [`PipeWriter`].
-/// One that is killed while it creates, opens or removes a FIFO leaves one that is as if it had not begun, or one whose removal
-/// the next call with that name finishes.
+/// **Deaths.** A process that is killed closes its ends, whatever it was doing: see [`PipeReader`]
+/// and [`PipeWriter`]. A process that is killed while it creates, opens or removes a FIFO leaves
+/// the name as if it had not begun, or as if it had finished. It may leave files that belong to no FIFO
+/// any more; the next `create` or `unlink` of that name removes them.
 ///
 /// # Examples
 /// ```
@@ -77,63 +82,66 @@ use std::time::Duration;
 pub enum Fifo {}
 
 impl Fifo {
-    /// Creates one of so many bytes with this name, for processes of the same user.
+    /// Creates a FIFO of `capacity` bytes with this name, for processes of the same user.
     ///
     /// # Errors
-    /// [`AlreadyExists`](OpenError::AlreadyExists), [`SizeOutOfRange`](OpenError::SizeOutOfRange) (no byte, or too many), one of
-    /// those of names (which may have 236 bytes), or the system's.
+    /// [`AlreadyExists`](OpenError::AlreadyExists), [`SizeOutOfRange`](OpenError::SizeOutOfRange)
+    /// (no byte, or too many), an error about the name (which may have 236 bytes), or the system's.
     pub fn create(name: &str, capacity: usize) -> Result<(), OpenError> {
-        Self::create_with_mode(name, 0o600, capacity)
+        Self::create_with_mode(name, OWNER_ONLY, capacity)
     }
 
-    /// As [`create`](Self::create), with the permissions of a file (`0o660`: also for the group), less the process's umask. Each
-    /// end needs those to read and to write.
+    /// As [`create`](Self::create), with the permissions of a file (`0o660`: also for the group),
+    /// less the process's umask. Each end needs those to read and to write.
     ///
     /// # Errors
     /// As `create`'s.
     pub fn create_with_mode(name: &str, mode: u32, capacity: usize) -> Result<(), OpenError> {
-        let id = new_id()?;
-        bell(name, id, Side::Readers)?;
-        let size = HEAD
-            .checked_add(capacity)
-            .filter(|_| capacity > 0)
-            .ok_or(OpenError::SizeOutOfRange)?;
-        let fill = |payload: NonNull<u8>| {
-            Memory::make_ring(payload, size_of::<Named>());
-            // SAFETY: the payload is aligned and large enough, and nobody else sees it yet.
-            unsafe { payload.cast().write(Named::new(id)) };
-        };
-        let region = loop {
-            match Region::create(name, mode, PAYLOAD, size, fill) {
-                Err(OpenError::AlreadyExists) => {
-                    match Found::open(name).and_then(Found::greet) {
-                        // Its removal is over now.
-                        Err(OpenError::NotFound) => {}
-                        _ => return Err(OpenError::AlreadyExists),
-                    }
-                }
-                done => break done?,
+        let size = HEAD.checked_add(capacity).filter(|_| capacity > 0);
+        loop {
+            let files = Files::new(name)?;
+            let size = size.ok_or(OpenError::SizeOutOfRange)?;
+            sweep(name);
+            if region::exists(name)? {
+                return Err(OpenError::AlreadyExists);
             }
-        };
-        let found = Found::new(name, region);
-        let made = found.behind_the_door(Deadline::NEVER, || found.make_bells());
-        if made.is_err() {
-            let _ = Self::unlink(name);
+            let fill = |payload: NonNull<u8>| {
+                Memory::make_ring(payload, size_of::<Named>());
+                // SAFETY: the payload is aligned and large enough, and no other thread sees it yet.
+                unsafe { payload.cast().write(Named::new(files.id())) };
+            };
+            let region = Region::create(&files.unfinished(), mode, PAYLOAD, size, fill)?;
+            let (found, me) = (Found::new(region), Me::get());
+            let door = &found.named().door;
+            door.lock(me, Deadline::NEVER).ok_or(OpenError::TimedOut)?;
+            let finished = files.finish(mode);
+            door.unlock(me);
+            match finished {
+                Ok(()) => return Ok(()),
+                Err(Unfinished::Swept) => {}
+                Err(Unfinished::Refused(error)) => return Err(error),
+            }
         }
-        made
     }
 
-    /// Removes the name. Who has an end open keeps it.
+    /// Removes the name. Processes that have an end open keep it.
     ///
     /// # Errors
-    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the one that says what is there if it is no
-    /// FIFO, one of those of names, or the system's.
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the
+    /// one that says what is there if it is no FIFO, an error about the name, or the system's.
     pub fn unlink(name: &str) -> Result<(), OpenError> {
-        let found = Found::open(name)?;
-        found.behind_the_door(Deadline::NEVER, || found.remove())
+        match Found::open(name) {
+            Ok(_) => region::remove(name),
+            Err(error) => {
+                if matches!(error, OpenError::NotFound) {
+                    sweep(name);
+                }
+                Err(error)
+            }
+        }
     }
 
-    /// Opens it to read, when somebody opens it to write.
+    /// Opens the FIFO to read, when another thread or process opens it to write.
     ///
     /// # Errors
     /// As [`unlink`](Self::unlink)'s.
@@ -141,7 +149,8 @@ impl Fifo {
         Self::reader_before(name, Deadline::NEVER)
     }
 
-    /// As [`open_reader`](Self::open_reader), if a writer comes within this time. Zero: if there is one.
+    /// As [`open_reader`](Self::open_reader), if a writer comes within this time. Zero: if there is
+    /// one.
     ///
     /// # Errors
     /// [`TimedOut`](OpenError::TimedOut) if there was none; else as there.
@@ -150,11 +159,11 @@ impl Fifo {
     }
 
     fn reader_before(name: &str, deadline: Deadline) -> Result<PipeReader, OpenError> {
-        let (bells, memory) = Found::open(name)?.join(Side::Readers, deadline)?;
+        let (bells, memory) = Found::open(name)?.join(name, Side::Readers, deadline)?;
         Ok(PipeReader::new(bells, memory))
     }
 
-    /// Opens it to write, when somebody opens it to read.
+    /// Opens the FIFO to write, when another thread or process opens it to read.
     ///
     /// # Errors
     /// As [`unlink`](Self::unlink)'s.
@@ -162,7 +171,8 @@ impl Fifo {
         Self::writer_before(name, Deadline::NEVER)
     }
 
-    /// As [`open_writer`](Self::open_writer), if a reader comes within this time. Zero: if there is one.
+    /// As [`open_writer`](Self::open_writer), if a reader comes within this time. Zero: if there is
+    /// one.
     ///
     /// # Errors
     /// [`TimedOut`](OpenError::TimedOut) if there was none; else as there.
@@ -171,7 +181,7 @@ impl Fifo {
     }
 
     fn writer_before(name: &str, deadline: Deadline) -> Result<PipeWriter, OpenError> {
-        let (bells, memory) = Found::open(name)?.join(Side::Writers, deadline)?;
+        let (bells, memory) = Found::open(name)?.join(name, Side::Writers, deadline)?;
         Ok(PipeWriter::new(bells, memory))
     }
 }
@@ -183,10 +193,20 @@ enum Side {
 }
 
 impl Side {
+    const BOTH: [Side; 2] = [Side::Readers, Side::Writers];
+
     fn other(self) -> Self {
         match self {
             Side::Readers => Side::Writers,
             Side::Writers => Side::Readers,
+        }
+    }
+
+    /// Of the names of bells.
+    fn ending(self) -> &'static str {
+        match self {
+            Side::Readers => ".r",
+            Side::Writers => ".w",
         }
     }
 }
@@ -195,11 +215,15 @@ impl Side {
 #[repr(C, align(128))]
 struct Named {
     door: RawMutex,
-    is_removed: AtomicU32,
     /// How often each side was opened.
     opened: [AtomicU32; 2],
-    /// Of which the bells' names are made.
+    /// Of which the files' names are made.
     id: AtomicU64,
+    /// How many openers have come behind the door. The number of each is its ticket.
+    tickets: AtomicU64,
+    /// The ticket of the opener that is about to open its end, or 0.
+    opening: AtomicU64,
+    abandoned: Abandoned,
 }
 
 const PAYLOAD: Payload = Payload {
@@ -215,137 +239,69 @@ impl Named {
     fn new(id: u64) -> Self {
         Named {
             door: RawMutex::new(),
-            is_removed: AtomicU32::new(0),
             opened: [AtomicU32::new(0), AtomicU32::new(0)],
             id: AtomicU64::new(id),
+            tickets: AtomicU64::new(0),
+            opening: AtomicU64::new(0),
+            abandoned: Abandoned::new(),
         }
     }
 }
 
-fn new_id() -> Result<u64, OpenError> {
-    let mut id = [0; size_of::<u64>()];
-    getrandom(&mut id, GetRandomFlags::empty())?;
-    Ok(u64::from_ne_bytes(id))
-}
-
-/// Where the bell of this side is.
-fn bell(name: &str, id: u64, side: Side) -> Result<String, OpenError> {
-    let ending = match side {
-        Side::Readers => format!(".{id:016x}.r"),
-        Side::Writers => format!(".{id:016x}.w"),
-    };
-    region::path(name)?;
-    region::path(&format!("{name}{ending}")).map_err(|error| match error {
-        OpenError::NameTooLong { most } => OpenError::NameTooLong {
-            most: most - ending.len(),
-        },
-        error => error,
-    })
-}
-
-/// A FIFO under its name.
-struct Found<'a> {
-    name: &'a str,
+/// A FIFO that this process has mapped.
+struct Found {
     memory: Arc<Memory>,
 }
 
-impl<'a> Found<'a> {
-    fn new(name: &'a str, region: Region) -> Self {
+/// An end behind the door.
+struct Entered {
+    bells: Bells,
+    /// If the other side is not open: how often it has been opened.
+    openings: Option<u32>,
+}
+
+impl Found {
+    fn new(region: Region) -> Self {
         let memory = Arc::new(Memory::new(region, size_of::<Named>()));
-        Found { name, memory }
+        Found { memory }
     }
 
-    fn open(name: &'a str) -> Result<Self, OpenError> {
+    fn open(name: &str) -> Result<Self, OpenError> {
         let region = Region::open(name, PAYLOAD)?;
         if region.size() <= HEAD {
             let (expected, found) = (HEAD + 1, region.size() as u64);
             return Err(OpenError::Size { expected, found });
         }
-        Ok(Self::new(name, region))
+        Ok(Self::new(region))
     }
 
     fn named(&self) -> &Named {
-        // SAFETY: at the start of the payload, which is large enough for it, and mapped as long as this is borrowed; it is numbers.
+        // SAFETY: at the start of the payload, which is large enough for it, and mapped as long as
+        // this is borrowed; it is numbers.
         unsafe { self.memory.payload().cast().as_ref() }
     }
 
     fn id(&self) -> u64 {
-        // ORDERING: Relaxed; written before anybody else saw it.
+        // ORDERING: Relaxed; written before any other thread saw it.
         self.named().id.load(Relaxed)
     }
 
-    fn bell(&self, side: Side) -> Result<String, OpenError> {
-        bell(self.name, self.id(), side)
-    }
-
-    /// Runs `f` while nobody else opens or removes it, unless it is removed.
-    fn behind_the_door<R>(
-        &self,
-        deadline: Deadline,
-        f: impl FnOnce() -> Result<R, OpenError>,
-    ) -> Result<R, OpenError> {
-        let (me, named) = (Me::get(), self.named());
-        // It does not matter whether the last one died.
-        named.door.lock(me, deadline).ok_or(OpenError::TimedOut)?;
-        // ORDERING: Relaxed; behind the door.
-        let result = match named.is_removed.load(Relaxed) {
-            0 => f(),
-            // Or half removed, by one who was killed.
-            _ => self.remove().and(Err(OpenError::NotFound)),
-        };
-        named.door.unlock(me);
-        result
-    }
-
-    /// Whether it is there.
-    fn greet(self) -> Result<(), OpenError> {
-        self.behind_the_door(Deadline::NEVER, || Ok(()))
-    }
-
-    /// Behind the door.
-    fn remove(&self) -> Result<(), OpenError> {
-        // ORDERING: Relaxed; behind the door.
-        self.named().is_removed.store(1, Relaxed);
-        for side in [Side::Readers, Side::Writers] {
-            match unlink(self.bell(side)?) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        // Whoever removed it before may have been killed after that, and the name may be another one's.
-        match Found::open(self.name) {
-            Ok(there) if there.id() == self.id() => region::remove(self.name),
-            Ok(_) | Err(OpenError::NotFound) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Behind the door: those that are missing.
-    fn make_bells(&self) -> Result<(), OpenError> {
-        let mode = Mode::from_raw_mode(stat(region::path(self.name)?)?.st_mode & 0o777);
-        for side in [Side::Readers, Side::Writers] {
-            match mknodat(CWD, self.bell(side)?, FileType::Fifo, mode, 0) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    fn open_bell(&self, side: Side, access: OFlags) -> Result<OwnedFd, OpenError> {
-        let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let bell = open(self.bell(side)?, flags, Mode::empty())?;
-        match FileType::from_raw_mode(fstat(&bell)?.st_mode) {
-            FileType::Fifo => Ok(bell),
-            _ => Err(OpenError::NotShared),
-        }
-    }
-
     /// Opens this side, and waits until the other one has been opened.
-    fn join(self, side: Side, deadline: Deadline) -> Result<(Bells, Arc<Memory>), OpenError> {
-        let (bells, openings) = self.behind_the_door(deadline, || self.enter(side))?;
-        let word = &self.named().opened[side.other() as usize];
-        // ORDERING: Acquire, for what was done by whoever opened it.
+    fn join(
+        self,
+        name: &str,
+        side: Side,
+        deadline: Deadline,
+    ) -> Result<(Bells, Arc<Memory>), OpenError> {
+        let (me, named) = (Me::get(), self.named());
+        named.door.lock(me, deadline).ok_or(OpenError::TimedOut)?;
+        let entered = self.enter(Files::of(name, self.id()), side);
+        named.door.unlock(me);
+        let Entered { bells, openings } = entered?;
+        // Not behind the door: an opener that dies there has not been opened.
+        kernel::add_one_and_wake(&named.opened[side as usize], usize::MAX);
+        let word = &named.opened[side.other() as usize];
+        // ORDERING: Acquire, for what the opener of the other side did before.
         while openings == Some(word.load(Acquire)) {
             let openings = openings.expect("as compared");
             if !kernel::wait(&[(word, openings)], deadline) && deadline.passed() {
@@ -355,30 +311,56 @@ impl<'a> Found<'a> {
         Ok((bells, self.memory))
     }
 
-    /// Opens this side, behind the door. If the other one is not open, returns how often it has been.
-    fn enter(&self, side: Side) -> Result<(Bells, Option<u32>), OpenError> {
-        self.make_bells()?;
-        let own = self.open_bell(side, OFlags::RDONLY)?;
-        let other = self.open_bell(side.other(), OFlags::RDWR)?;
-        let is_alone = is_unlocked(&own)?;
-        if is_unlocked(&other)? && is_alone {
+    /// Opens this side, behind the door.
+    fn enter(&self, files: Files<'_>, side: Side) -> Result<Entered, OpenError> {
+        let named = self.named();
+        let own = open_bell(files, side, OFlags::RDONLY)?;
+        let other = open_bell(files, side.other(), OFlags::RDWR)?;
+        // ORDERING: Relaxed, here and below; behind the door.
+        let dead = named.opening.load(Relaxed);
+        if dead != 0 {
+            named.abandoned.note(dead, [&own, &other])?;
+        }
+        // ORDERING: as above.
+        named.opening.store(0, Relaxed);
+
+        let [others, ours] = [&own, &other].map(|bell| Presence {
+            bell,
+            abandoned: &named.abandoned,
+        });
+        let is_alone = !others.is_any_open()?;
+        if is_alone && !ours.is_any_open()? {
             self.memory.ring().discard();
         }
-        flock(&own, FlockOperation::Unlock)?;
-        flock(&other, FlockOperation::NonBlockingLockShared)?;
-        let opened = &self.named().opened;
-        // ORDERING: Relaxed; behind the door.
-        let openings = opened[side.other() as usize].load(Relaxed);
-        kernel::add_one_and_wake(&opened[side as usize], usize::MAX);
-        Ok((Bells::of_fifos(own, other), is_alone.then_some(openings)))
+        // ORDERING: as above.
+        let openings = named.opened[side.other() as usize].load(Relaxed);
+        // ORDERING: as above.
+        let ticket = named.tickets.load(Relaxed).wrapping_add(1);
+        // ORDERING: as above.
+        named.tickets.store(ticket, Relaxed);
+        // ORDERING: Relaxed; a dead opener has done all of this in the order of its program.
+        named.opening.store(ticket, Relaxed);
+        in_program_order();
+        ours.enter(ticket)?;
+        in_program_order();
+        // ORDERING: as above.
+        named.opening.store(0, Relaxed);
+        Ok(Entered {
+            bells: Bells::of_fifos(own, other),
+            openings: is_alone.then_some(openings),
+        })
     }
 }
 
-/// Whether nobody else has a lock on it. If so, this one has.
-fn is_unlocked(bell: &OwnedFd) -> Result<bool, OpenError> {
-    match flock(bell, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(true),
-        Err(Errno::AGAIN) => Ok(false),
-        Err(error) => Err(error.into()),
+fn open_bell(files: Files<'_>, side: Side, access: OFlags) -> Result<OwnedFd, OpenError> {
+    let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let bell = match open(files.bell(side)?, flags, Mode::empty()) {
+        // It was removed just now, or its bells were without it.
+        Err(Errno::NOENT) if files.has_name() => return Err(OpenError::NotShared),
+        bell => bell?,
+    };
+    match FileType::from_raw_mode(fstat(&bell)?.st_mode) {
+        FileType::Fifo => Ok(bell),
+        _ => Err(OpenError::NotShared),
     }
 }

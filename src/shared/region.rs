@@ -11,13 +11,13 @@ use super::error::OpenError;
 use super::me::Me;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fstat, linkat, open, unlink,
+    AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fstat, linkat, open, statat, unlink,
 };
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use std::ptr::{self, NonNull};
 
-const FOLDER: &str = "/dev/shm";
+pub(super) const FOLDER: &str = "/dev/shm";
 const MAGIC: u64 = u64::from_le_bytes(*b"anteroom");
 /// Of the header, and of every type in here.
 const VERSION: u32 = 1;
@@ -234,9 +234,21 @@ impl Drop for Region {
     }
 }
 
-/// Removes the name. Who has the memory mapped keeps it.
+/// Removes the name. Processes that have the memory mapped keep it.
 pub(super) fn remove(name: &str) -> Result<(), OpenError> {
-    Ok(unlink(path(name)?)?)
+    unlink(path(name)?)?;
+    // If that was a FIFO, it has more files.
+    super::fifo::sweep(name);
+    Ok(())
+}
+
+/// Whether anything has this name.
+pub(super) fn exists(name: &str) -> Result<bool, OpenError> {
+    match statat(CWD, path(name)?, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn read_header(file: impl AsFd) -> Result<Header, OpenError> {

@@ -203,6 +203,6 @@ impl std::ops::Deref for Name {
 
 impl Drop for Name {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(format!("/dev/shm/{}", self.0));
+        let _ = anteroom::shared::SharedMemory::unlink(&self.0);
     }
 }
