@@ -19,6 +19,8 @@ pub(crate) use unix::{generation, watch};
 
 #[cfg(all(unix, not(any(loom, miri))))]
 mod unix {
+    #[cfg(target_os = "linux")]
+    use crate::parking::lot;
     use crate::primitive::{AtomicUsize, Ordering::Relaxed};
     use crate::{load, spin, waiters};
 
@@ -54,6 +56,8 @@ mod unix {
     extern "C" fn begin_child() {
         // ORDERING: as in `generation`.
         GENERATION.fetch_add(1, Relaxed);
+        #[cfg(target_os = "linux")]
+        lot::begin_child();
         spin::begin_child();
         waiters::begin_child();
     }

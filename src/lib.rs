@@ -23,6 +23,8 @@ pub mod specified;
 #[cfg(not(loom))]
 mod spin;
 #[cfg(not(loom))]
+mod system;
+#[cfg(not(loom))]
 mod turns;
 #[path = "types/mod.rs"]
 mod types;

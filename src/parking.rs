@@ -1,4 +1,5 @@
-//! Parking a thread on an address, and unparking it: the only file that names parking_lot_core.
+//! Parking a thread on an address, and unparking it: the only file that names parking_lot_core, which does it where
+//! [`lot`] does not.
 //!
 //! A thread parks under a *key* (an address that its lock owns) with a *park token* that says what it waits
 //! for; it is unparked with an *unpark token* that says what it was given. The queue of a key is first in,
@@ -14,9 +15,12 @@
 use crate::deadline::Deadline;
 use crate::fork;
 
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(crate) mod lot;
+
 #[cfg(loom)]
 use crate::primitive::modeled::lot;
-#[cfg(not(loom))]
+#[cfg(not(any(target_os = "linux", loom)))]
 use parking_lot_core as lot;
 
 pub(crate) use lot::{FilterOp, ParkResult, ParkToken, UnparkToken};

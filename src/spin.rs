@@ -22,10 +22,12 @@
 
 use crate::fork;
 use crate::primitive::{AtomicUsize, Ordering::Relaxed, thread_locals};
+use crate::system;
 use std::cell::Cell;
 use std::hint;
-use std::thread;
 use std::time::{Duration, Instant};
+
+pub(crate) use crate::system::give_way;
 
 /// How long a waiter spins in all.
 const LIMIT: Duration = Duration::from_micros(20);
@@ -61,7 +63,7 @@ fn most_spinning() -> usize {
     // ORDERING: Relaxed, here and below: a number by itself, the same from whomever.
     match MOST.load(Relaxed) {
         UNKNOWN => {
-            let most = thread::available_parallelism().map_or(0, |all| all.get() - 1);
+            let most = system::processors().saturating_sub(1);
             // ORDERING: as above.
             MOST.store(most, Relaxed);
             most
@@ -231,9 +233,4 @@ fn give_way_at_times(now: Instant) {
         GAVE_WAY.set(Some(now));
         give_way();
     }
-}
-
-/// Lets others run on this processor, if any want to.
-pub(crate) fn give_way() {
-    thread::yield_now();
 }

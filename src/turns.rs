@@ -7,9 +7,8 @@
 //! As in parking_lot, whose queues have such clocks too (A. d'Antras, 2016); there they are random.
 
 use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
+use crate::system::microseconds;
 use std::cell::Cell;
-use std::sync::OnceLock;
-use std::time::Instant;
 
 /// In microseconds: about ten times what it takes a sleeping thread to run, on the machine of the `contention` benchmark.
 const TURN: u32 = 500;
@@ -21,7 +20,8 @@ const SAMPLE: u32 = 16;
 const INDEX_BITS: u32 = 10;
 
 // When the last turn of the locks whose addresses share an index was, in microseconds. Two locks that share one halve
-// their turns. It wraps around after an hour, which may delay a turn by one.
+// their turns. It wraps around after an hour, which may delay a turn by one. In the child of a fork the clock goes on, and so do
+// the turns.
 table! { fn last_turns() -> [AtomicU32; 1 << INDEX_BITS], each AtomicU32::new(0) }
 
 fn last_turn(address: usize) -> &'static AtomicU32 {
@@ -29,15 +29,10 @@ fn last_turn(address: usize) -> &'static AtomicU32 {
     &last_turns()[(hash >> (u64::BITS - INDEX_BITS)) as usize]
 }
 
-fn now() -> u32 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_micros() as u32
-}
-
 /// Whether it is time for a turn of those who wait for the lock at this address.
 pub(crate) fn due(address: usize) -> bool {
     // ORDERING: Relaxed, here and below: a time that decides who gets the mutex, and orders nothing.
-    now().wrapping_sub(last_turn(address).load(Relaxed)) >= TURN
+    microseconds().wrapping_sub(last_turn(address).load(Relaxed)) >= TURN
 }
 
 /// As [`due`], for callers that ask it all the time.
@@ -51,5 +46,5 @@ pub(crate) fn due_by_sample(address: usize) -> bool {
 /// There was a turn just now.
 pub(crate) fn taken(address: usize) {
     // ORDERING: as in `due`.
-    last_turn(address).store(now(), Relaxed);
+    last_turn(address).store(microseconds(), Relaxed);
 }

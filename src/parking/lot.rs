@@ -1,0 +1,417 @@
+//! The parking lot of a process: which threads are parked under which key. Linux's; other systems have
+//! parking_lot_core, whose names and callbacks these are.
+//!
+//! Why not that one here: its queues are linked through memory of the parked threads, and its locks may be held, when
+//! another thread forks. Nobody can empty them in the child, whose new threads get that memory again. And it allocates
+//! when a thread parks for the first time, so that no lock could be used in a global allocator.
+//!
+//! - **Buckets.** A key hashes to one of a fixed number, each a queue under a lock. A bucket's queue holds the threads of
+//!   all keys that hash to it, in the order in which they came, so a wake-up may walk past threads of other keys.
+//! - **Entries** lie on the stacks of the threads that are parked. Nothing is allocated, and nothing is left behind when
+//!   a thread ends.
+//! - **Invariant L1.** An entry is in a queue from when `park` puts it there until it is taken out under the lock of its
+//!   bucket: by a waker, or by its own thread after its time is up. `asleep` falls in the first case, under that lock, and
+//!   is the waker's last access to the entry: its thread may then return.
+//! - **Invariant L2.** `key` changes only while the locks of the old and of the new bucket are held.
+//! - **A fork** empties all buckets in the child ([`begin_child`]).
+//!
+//! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
+
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::{AtomicU32, AtomicUsize};
+use rustix::thread::futex;
+use std::cell::{Cell, UnsafeCell};
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// What a thread parks with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ParkToken(pub(crate) usize);
+
+/// What a thread is unparked with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct UnparkToken(pub(crate) usize);
+
+/// How a park ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ParkResult {
+    Unparked(UnparkToken),
+    Invalid,
+    TimedOut,
+}
+
+/// What an unpark did.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct UnparkResult {
+    pub(crate) unparked_threads: usize,
+    pub(crate) requeued_threads: usize,
+    /// Whether threads stay under the key.
+    pub(crate) have_more_threads: bool,
+}
+
+/// What to do with a thread that is parked under the key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FilterOp {
+    Unpark,
+    Skip,
+    /// Leave this one and all behind it.
+    Stop,
+}
+
+/// What to do with all threads that are parked under the key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequeueOp {
+    Abort,
+    UnparkOneRequeueRest,
+    RequeueAll,
+}
+
+/// A parked thread.
+struct Parked {
+    key: AtomicUsize,
+    token: ParkToken,
+    next: Cell<*const Parked>,
+    given: Cell<UnparkToken>,
+    /// Not zero until the thread is taken out of its queue to be woken. It sleeps on this word.
+    asleep: AtomicU32,
+}
+
+/// Threads in the order in which they came. Each `next` is another one of the queue, or null in the last.
+struct Queue {
+    first: *const Parked,
+    last: *const Parked,
+}
+
+// SAFETY: the entries of a queue are used only under its lock, but for their atomics.
+unsafe impl Send for Queue {}
+
+impl Queue {
+    const fn new() -> Self {
+        Queue {
+            first: ptr::null(),
+            last: ptr::null(),
+        }
+    }
+
+    /// # Safety
+    /// `parked` stays where it is until it is taken out, and is in no queue.
+    unsafe fn push(&mut self, parked: *const Parked) {
+        // SAFETY: the caller's promise.
+        unsafe { &*parked }.next.set(ptr::null());
+        self.append(Queue {
+            first: parked,
+            last: parked,
+        });
+    }
+
+    fn append(&mut self, others: Queue) {
+        if others.first.is_null() {
+            return;
+        }
+        // SAFETY: the last in the queue, if there is one, is there (L1).
+        match unsafe { self.last.as_ref() } {
+            Some(last) => last.next.set(others.first),
+            None => self.first = others.first,
+        }
+        self.last = others.last;
+    }
+
+    /// Goes through the threads that are parked under `key`, takes out those that `choose` picks, and gives each to
+    /// `taken`. Returns whether others stay under the key.
+    fn take(
+        &mut self,
+        key: usize,
+        mut choose: impl FnMut(&Parked) -> FilterOp,
+        mut taken: impl FnMut(*const Parked),
+    ) -> bool {
+        let mut others = false;
+        let mut previous: Option<&Parked> = None;
+        let mut current = self.first;
+        // SAFETY: what is in the queue is there (L1).
+        while let Some(parked) = unsafe { current.as_ref() } {
+            let next = parked.next.get();
+            // ORDERING: Relaxed; under the lock (L2).
+            let op = match parked.key.load(Relaxed) == key {
+                true => choose(parked),
+                false => FilterOp::Skip,
+            };
+            // ORDERING: as above.
+            others |= op != FilterOp::Unpark && parked.key.load(Relaxed) == key;
+            match op {
+                FilterOp::Unpark => {
+                    match previous {
+                        Some(previous) => previous.next.set(next),
+                        None => self.first = next,
+                    }
+                    if next.is_null() {
+                        self.last = previous.map_or(ptr::null(), ptr::from_ref);
+                    }
+                    taken(current);
+                }
+                FilterOp::Skip => previous = Some(parked),
+                FilterOp::Stop => break,
+            }
+            current = next;
+        }
+        others
+    }
+}
+
+const INDEX_BITS: u32 = 9;
+
+/// On a cache line of its own.
+#[repr(align(64))]
+struct Bucket(UnsafeCell<Mutex<Queue>>);
+
+// SAFETY: what is inside is a mutex. Only `begin_child` replaces it, in a process with one thread.
+unsafe impl Sync for Bucket {}
+
+static BUCKETS: [Bucket; 1 << INDEX_BITS] =
+    [const { Bucket(UnsafeCell::new(Mutex::new(Queue::new()))) }; _];
+
+/// In the child of a fork, whose only thread is not parked: nobody is, and no bucket is locked.
+pub(crate) fn begin_child() {
+    for bucket in &BUCKETS {
+        // SAFETY: there is one thread, and it is in `fork`: nothing refers to the bucket. What is overwritten, perhaps
+        // locked, owns nothing.
+        unsafe { bucket.0.get().write(Mutex::new(Queue::new())) };
+    }
+}
+
+/// The number of a key's bucket.
+fn index(key: usize) -> usize {
+    let hash = (key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (hash >> (u64::BITS - INDEX_BITS)) as usize
+}
+
+fn lock_bucket(index: usize) -> MutexGuard<'static, Queue> {
+    // SAFETY: the mutex is replaced only where nothing refers to it.
+    let bucket = unsafe { &*BUCKETS[index].0.get() };
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The locks of two keys' buckets, in the order of the buckets. The second is `None` if both are one.
+fn lock_both(
+    from: usize,
+    to: usize,
+) -> (
+    MutexGuard<'static, Queue>,
+    Option<MutexGuard<'static, Queue>>,
+) {
+    let (from, to) = (index(from), index(to));
+    if from == to {
+        (lock_bucket(from), None)
+    } else if from < to {
+        let from = lock_bucket(from);
+        (from, Some(lock_bucket(to)))
+    } else {
+        let to = lock_bucket(to);
+        (lock_bucket(from), Some(to))
+    }
+}
+
+impl Parked {
+    /// Locks the bucket in which the calling thread is, or was when it was woken. Returns the key too.
+    fn lock(&self) -> (usize, MutexGuard<'static, Queue>) {
+        loop {
+            // ORDERING: Relaxed, here and below; under the lock it is the key (L2).
+            let key = self.key.load(Relaxed);
+            let queue = lock_bucket(index(key));
+            // ORDERING: as above.
+            if self.key.load(Relaxed) == key {
+                return (key, queue);
+            }
+        }
+    }
+
+    /// Sleeps until the calling thread is taken out of its queue, or false when the time is up.
+    fn sleep(&self, limit: Option<Instant>) -> bool {
+        loop {
+            // ORDERING: Acquire pairs with the Release in `release`, for what came before the wake-up.
+            if self.asleep.load(Acquire) == 0 {
+                return true;
+            }
+            let left = match limit.map(|limit| limit.saturating_duration_since(Instant::now())) {
+                None => None,
+                Some(left) if left.is_zero() => return false,
+                // (A time that does not fit is longer than any that a thread can sleep.)
+                Some(left) => left.try_into().ok(),
+            };
+            // It may return for any reason, or none.
+            let _ = futex::wait(&self.asleep, futex::Flags::PRIVATE, 1, left.as_ref());
+        }
+    }
+}
+
+/// Lets a thread that was taken out return from `park` with the token. Called under the lock of its bucket. What it
+/// returns is to be woken after that.
+///
+/// # Safety
+/// `parked` was in the queue until now.
+unsafe fn release(parked: *const Parked, token: UnparkToken) -> *const AtomicU32 {
+    // SAFETY: the thread does not return before `asleep` falls (L1).
+    let parked = unsafe { &*parked };
+    parked.given.set(token);
+    let word = &raw const parked.asleep;
+    // ORDERING: Release pairs with the Acquire in `sleep`.
+    parked.asleep.store(0, Release);
+    word
+}
+
+/// Wakes the thread that sleeps on the word. The word may be gone by now: then this wakes nobody, or a thread that sleeps
+/// on another word there and looks again.
+fn wake(word: *const AtomicU32) {
+    let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the kernel uses the address only to look for sleepers.
+    unsafe { libc::syscall(libc::SYS_futex, word, operation, 1) };
+}
+
+/// Ends the process if a callback panics: an entry must not leave its thread's stack while it is in a queue.
+struct NoUnwinding;
+
+impl NoUnwinding {
+    fn run<R>(work: impl FnOnce() -> R) -> R {
+        let guard = NoUnwinding;
+        let result = work();
+        std::mem::forget(guard);
+        result
+    }
+}
+
+impl Drop for NoUnwinding {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+/// # Safety
+/// As parking_lot_core's.
+pub(crate) unsafe fn park(
+    key: usize,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(usize, bool),
+    token: ParkToken,
+    limit: Option<Instant>,
+) -> ParkResult {
+    let parked = Parked {
+        key: AtomicUsize::new(key),
+        token,
+        next: Cell::new(ptr::null()),
+        given: Cell::new(UnparkToken(0)),
+        asleep: AtomicU32::new(1),
+    };
+    NoUnwinding::run(|| {
+        let mut queue = lock_bucket(index(key));
+        if !validate() {
+            return ParkResult::Invalid;
+        }
+        // SAFETY: it stays here until it has been taken out, by whomever (L1).
+        unsafe { queue.push(&parked) };
+        drop(queue);
+
+        before_sleep();
+        if !parked.sleep(limit) {
+            let (key, mut queue) = parked.lock();
+            // ORDERING: Relaxed; it falls under the lock (L1).
+            if parked.asleep.load(Relaxed) != 0 {
+                let this = |other: &Parked| match ptr::eq(other, &parked) {
+                    true => FilterOp::Unpark,
+                    false => FilterOp::Skip,
+                };
+                let others = queue.take(key, this, |_| {});
+                timed_out(key, !others);
+                return ParkResult::TimedOut;
+            }
+        }
+        ParkResult::Unparked(parked.given.get())
+    })
+}
+
+/// # Safety
+/// As parking_lot_core's. At most [`BATCH`](super::BATCH) threads may be picked.
+pub(crate) unsafe fn unpark_filter(
+    key: usize,
+    mut filter: impl FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    let mut picked = [ptr::null(); super::BATCH];
+    let mut words = [ptr::null(); super::BATCH];
+    let mut result = UnparkResult::default();
+    NoUnwinding::run(|| {
+        let mut queue = lock_bucket(index(key));
+        let pick = |parked| {
+            picked[result.unparked_threads] = parked;
+            result.unparked_threads += 1;
+        };
+        result.have_more_threads = queue.take(key, |parked| filter(parked.token), pick);
+        let token = callback(result);
+        for (&parked, word) in picked[..result.unparked_threads].iter().zip(&mut words) {
+            // SAFETY: it was taken out just now.
+            *word = unsafe { release(parked, token) };
+        }
+    });
+    words[..result.unparked_threads]
+        .iter()
+        .for_each(|&word| wake(word));
+    result
+}
+
+/// # Safety
+/// As parking_lot_core's.
+pub(crate) unsafe fn unpark_one(
+    key: usize,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    let mut found = false;
+    let first = |_| match std::mem::replace(&mut found, true) {
+        false => FilterOp::Unpark,
+        true => FilterOp::Stop,
+    };
+    // SAFETY: the caller's promise is the same.
+    unsafe { unpark_filter(key, first, callback) }
+}
+
+/// # Safety
+/// As parking_lot_core's.
+pub(crate) unsafe fn unpark_requeue(
+    from: usize,
+    to: usize,
+    validate: impl FnOnce() -> RequeueOp,
+    callback: impl FnOnce(RequeueOp, UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    let mut result = UnparkResult::default();
+    let word = NoUnwinding::run(|| {
+        let (mut source, mut target) = lock_both(from, to);
+        let op = validate();
+        if op == RequeueOp::Abort {
+            return None;
+        }
+        let mut first = None;
+        let mut moved = Queue::new();
+        let all = |_: &Parked| FilterOp::Unpark;
+        source.take(from, all, |parked| {
+            if op == RequeueOp::UnparkOneRequeueRest && first.is_none() {
+                first = Some(parked);
+                result.unparked_threads = 1;
+                return;
+            }
+            // SAFETY: its thread does not return before it is woken (L1).
+            let key = &unsafe { &*parked }.key;
+            // ORDERING: Relaxed; under both locks (L2).
+            key.store(to, Relaxed);
+            // SAFETY: it was taken out just now.
+            unsafe { moved.push(parked) };
+            result.requeued_threads += 1;
+        });
+        target.as_mut().unwrap_or(&mut source).append(moved);
+        let token = callback(op, result);
+        // SAFETY: as above.
+        first.map(|first| unsafe { release(first, token) })
+    });
+    if let Some(word) = word {
+        wake(word);
+    }
+    result
+}
