@@ -131,6 +131,8 @@ fn only_what_asks_the_kernel_names_its_interface() {
         "shared/bells.rs",
         "shared/error.rs",
         "shared/fifo.rs",
+        "shared/fifo/files.rs",
+        "shared/fifo/presence.rs",
         "shared/kernel.rs",
         "shared/me.rs",
         "shared/region.rs",
