@@ -1,18 +1,21 @@
 //! What the child of a fork inherits from threads that it does not have, and how it forgets that.
 //!
-//! The tables of this crate are the process's: which threads are parked, which are awake, how many spin. A child begins
-//! with one thread, and with the tables as they were at the fork. A parked thread that does not exist would be
-//! woken in place of one that does; a woken one would be waited for. So a handler empties the tables in the child,
-//! before `fork` returns there. A lock that was free at the fork then works in the child, and so does a lock that
-//! the forking thread held, whatever the other threads were doing to it.
+//! The tables of this crate are the process's: which threads are parked, which are awake, how many
+//! spin. A child begins with one thread, and with the tables as they were at the fork. A parked
+//! thread that does not exist would be woken in place of one that does; a woken one would be waited
+//! for. So a handler empties the tables in the child, before `fork` returns there. A lock that was
+//! free at the fork then works in the child, and so does a lock that the forking thread held,
+//! whatever the other threads were doing to it.
 //!
-//! - **Registered** when the program is loaded ([`crate::load`]), before it has threads: a fork in the middle of a
-//!   later registration does not run the handler. [`watch`] is for a program that was linked without that.
+//! - **Registered** when the program is loaded ([`crate::load`]), before it has threads: a fork in
+//!   the middle of a later registration does not run the handler. [`watch`] is for a program that
+//!   was linked without that.
 //! - **Twice is harmless**: the handler may run more than once in a child.
 //! - **The handler** is in the child's only thread. It allocates nothing and takes no lock.
-//! - **Left to the user**: a lock that another thread held at the fork stays held in the child for ever, as with every
-//!   other lock; a child made without the C library's handlers (`vfork`, `_Fork`, a raw system call) may not wait; and a signal
-//!   handler that interrupted a wait may not fork.
+//! - **Left to the user**: a lock that another thread held at the fork stays held in the child for
+//!   ever, as with every other lock; a child made without the C library's handlers (`vfork`,
+//!   `_Fork`, a raw system call) may not wait; and a signal handler that interrupted a wait may not
+//!   fork.
 
 #[cfg(all(unix, not(any(loom, miri))))]
 pub(crate) use unix::{generation, watch};
@@ -27,10 +30,12 @@ mod unix {
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
     static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
-    /// From now on, the child of a fork begins with empty tables. To be called before a table is written.
+    /// From now on, the child of a fork begins with empty tables. To be called before a table is
+    /// written.
     #[inline(always)]
     pub(crate) fn watch() {
-        // ORDERING: Relaxed, here and below: a thread that does not see the flag registers once more, as it may.
+        // ORDERING: Relaxed, here and below: a thread that does not see the flag registers once
+        // more, as it may.
         if WATCHED.load(Relaxed) == 0 {
             register();
         }
@@ -39,15 +44,15 @@ mod unix {
     #[cold]
     fn register() {
         load::link();
-        // SAFETY: the handler does in a child what any code may do there. (A C library without memory for one more
-        // handler says so. Then the child is as it would be without this.)
+        // SAFETY: the handler does in a child what any code may do there. (A C library without
+        // memory for one more handler says so. Then the child is as it would be without this.)
         unsafe { libc::pthread_atfork(None, None, Some(begin_child)) };
         // ORDERING: as above.
         WATCHED.store(1, Relaxed);
     }
 
-    /// How many forks lie between this process and the first one that used this crate. A value from before the fork
-    /// tells of another process, whose threads are not here.
+    /// How many forks lie between this process and the first one that used this crate. A value from
+    /// before the fork tells of another process, whose threads are not here.
     pub(crate) fn generation() -> usize {
         // ORDERING: Relaxed; only the handler writes, while there is one thread.
         GENERATION.load(Relaxed)

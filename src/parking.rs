@@ -1,16 +1,35 @@
-//! Parking a thread on an address, and unparking it: the only file that names parking_lot_core, which does it where
-//! [`lot`] does not.
+//! Parking a thread on an address, and unparking it: the only file that names parking_lot_core,
+//! which does it where [`lot`] does not.
 //!
-//! A thread parks under a *key* (an address that its lock owns) with a *park token* that says what it waits
-//! for; it is unparked with an *unpark token* that says what it was given. The queue of a key is first in,
-//! first out. Callbacks run under the lock of that queue: they must be short, must not panic, and must not
-//! park or unpark.
+//! A thread parks under a *key* (an address that its lock owns) with a *park token* that says what
+//! it waits for; it is unparked with an *unpark token* that says what it was given. The queue of a
+//! key is first in, first out. Callbacks run under the lock of that queue: they must be short, must
+//! not panic, and must not park or unpark.
 //!
-//! **Wakes that come late.** Some wakes happen before, or together with, the release of the lock, so the lock is
-//! alive. Others happen after it: a mutex's, the one by which a last reader wakes a writer, a semaphore's. By
-//! then the lock may be gone and its memory may hold another, whose waiters park under the same key. So those
-//! who can be woken late park with a token that no lock of another kind uses: [`late`] gives such tokens. A late
-//! wake picks only them, and if it finds one, then that waiter borrows a lock there, so the lock is alive.
+//! **Wakes that come late.** Some wakes happen before, or together with, the release of the lock,
+//! so the lock is alive. Others happen after it: a mutex's, the one by which a last reader wakes a
+//! writer, a semaphore's. By then the lock may be gone and its memory may hold another, whose
+//! waiters park under the same key. So those who can be woken late park with a token that no lock
+//! of another kind uses: [`late`] gives such tokens. A late wake picks only them, and if it finds
+//! one, then that waiter borrows a lock there, so the lock is alive.
+//!
+//! **Tokens that a late wake picks**, under the key at which its own lock was:
+//!
+//! | late wake of | picks | which no other waiter there has, since |
+//! |---|---|---|
+//! | a mutex | `late(0)` | it is a private address, used for this only |
+//! | | the key itself | so parks who waits for a condition variable with the mutex of that address |
+//! | a reader that leaves | `late(1)`, `late(2)` | as `late(0)` |
+//! | a semaphore | a number of permits, inverted | it is above all addresses (and all other tokens) |
+//!
+//! All other tokens are small numbers, and wakes that pick them come while their lock is alive.
+//!
+//! **Two copies of this crate** in one process (two versions, or a plugin's own) have a parking lot
+//! each, on Linux: no wake of one reaches a waiter of the other. On other systems they may have one
+//! copy of parking_lot_core between them, and share it with parking_lot. Then the tokens of two
+//! copies differ where they are private addresses, and not where they are permits: a late wake of a
+//! semaphore may then take another version's semaphore for its own. So versions may not change how
+//! such a waiter finds its word: a `usize` at the key, with these flags.
 
 use crate::deadline::Deadline;
 use crate::fork;
@@ -37,11 +56,12 @@ pub(crate) fn late(n: usize) -> ParkToken {
     ParkToken((&raw const PRIVATE.0[n]).addr())
 }
 
-/// Puts the calling thread to sleep in the queue of `key`, unless `validate` (under the queue's lock) says no.
+/// Puts the calling thread to sleep in the queue of `key`, unless `validate` (under the queue's
+/// lock) says no.
 ///
-/// `before_sleep` runs once the thread is in the queue, without the queue's lock. `timed_out` runs under the
-/// lock of the queue that the thread was in when its time was up, gets that queue's key, and is told whether
-/// the thread was the last one there.
+/// `before_sleep` runs once the thread is in the queue, without the queue's lock. `timed_out` runs
+/// under the lock of the queue that the thread was in when its time was up, gets that queue's key,
+/// and is told whether the thread was the last one there.
 ///
 /// # Safety
 /// `key` is an address inside a lock that the caller borrows until this returns.
@@ -67,14 +87,13 @@ pub(crate) unsafe fn park(
     }
 }
 
-/// Goes through the queue of `key` and unparks those that `choose` picks; `callback` then learns how many
-/// there were and whether others stay, and gives the token for all of them.
+/// Goes through the queue of `key` and unparks those that `choose` picks; `callback` then learns
+/// how many there were and whether others stay, and gives the token for all of them.
 ///
 /// At most [`BATCH`] may be picked, so that nothing allocates.
 ///
-/// # Safety
-/// `key` is an address inside a lock that lives until the callback has run, or `choose` picks only tokens that
-/// no lock of another kind uses.
+/// # Safety `key` is an address inside a lock that lives until the callback has run, or `choose`
+/// picks only tokens that no lock of another kind uses.
 pub(crate) unsafe fn unpark_some(
     key: usize,
     choose: impl FnMut(ParkToken) -> FilterOp,
@@ -89,12 +108,12 @@ pub(crate) unsafe fn unpark_some(
     };
 }
 
-/// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack. Fewer in a
-/// model, so that one with few threads has several batches.
+/// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack.
+/// Fewer in a model, so that one with few threads has several batches.
 pub(crate) const BATCH: usize = if cfg!(loom) { 2 } else { 8 };
 
-/// Unparks the first thread for which `choose` says so, and nobody else. If there is one, `callback` runs.
-/// Returns whether there was one.
+/// Unparks the first thread for which `choose` says so, and nobody else. If there is one,
+/// `callback` runs. Returns whether there was one.
 ///
 /// # Safety
 /// As for [`unpark_some`].
@@ -122,8 +141,8 @@ pub(crate) unsafe fn unpark_first(
     unparked
 }
 
-/// Unparks the first thread in the queue, whatever its token. `callback` learns whether there was one, and
-/// whether others stay.
+/// Unparks the first thread in the queue, whatever its token. `callback` learns whether there was
+/// one, and whether others stay.
 ///
 /// # Safety
 /// `key` is an address inside a lock that lives until the callback has run.
@@ -136,13 +155,13 @@ pub(crate) unsafe fn unpark_one(key: usize, callback: impl FnOnce(bool, bool) ->
     };
 }
 
-/// Unparks the first thread in the queue of `from` and moves the rest, in their order, to the end of the queue
-/// of `to`, if `validate` says so. `callback` runs under both locks, as `validate` does, and learns how many
-/// were unparked (one or none) and moved. Returns their sum, or `None` if `validate` said no.
+/// Unparks the first thread in the queue of `from` and moves the rest, in their order, to the end
+/// of the queue of `to`, if `validate` says so. `callback` runs under both locks, as `validate`
+/// does, and learns how many were unparked (one or none) and moved. Returns their sum, or `None` if
+/// `validate` said no.
 ///
-/// # Safety
-/// `from` is an address inside a lock that lives until the callback has run; `to` is the key of the lock that
-/// all those threads are about to take.
+/// # Safety `from` is an address inside a lock that lives until the callback has run; `to` is the
+/// key of the lock that all those threads are about to take.
 pub(crate) unsafe fn unpark_one_requeue_rest(
     from: usize,
     to: usize,
@@ -169,11 +188,12 @@ pub(crate) unsafe fn unpark_one_requeue_rest(
 }
 
 /// Takes every thread out of the queue of `key` at one moment, and unparks them all with `token`.
-/// `callback` runs at that moment, under the queue's lock, and learns how many there were. Returns that.
+/// `callback` runs at that moment, under the queue's lock, and learns how many there were. Returns
+/// that.
 ///
-/// The threads are first moved to a queue that only this call knows, and unparked from there one by one: that
-/// way nothing allocates, however many they are. One that times out while it is there finds a key that is not
-/// its own, and knows by that that it was chosen.
+/// The threads are first moved to a queue that only this call knows, and unparked from there one by
+/// one: that way nothing allocates, however many they are. One that times out while it is there
+/// finds a key that is not its own, and knows by that that it was chosen.
 ///
 /// # Safety
 /// `key` is an address inside a lock that lives until the callback has run.
@@ -182,8 +202,8 @@ pub(crate) unsafe fn unpark_all(
     token: UnparkToken,
     callback: impl FnOnce(usize),
 ) -> usize {
-    // An odd address, at which no semaphore, and no other lock's queue, can ever have been: late wakes may still be
-    // on their way to whatever was here before.
+    // An odd address, at which no semaphore, and no other lock's queue, can ever have been: late
+    // wakes may still be on their way to whatever was here before.
     #[repr(align(8))]
     struct Private([u8; 2]);
     let private = Private([0; 2]);

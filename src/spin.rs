@@ -1,24 +1,27 @@
 //! Spinning for a bounded time before a thread parks: one policy for every primitive.
 //!
-//! To park and to be woken takes some fifty microseconds; to take a lock that has just become free, a tenth of one. So a
-//! waiter first looks again for a while: after one pause, two, four …, then every quarter of a microsecond, for
-//! [`LIMIT`] in all. What is free again by then is waited for awake; for what is not, the spinning costs a part of what
-//! the sleep does.
+//! To park and to be woken takes some fifty microseconds; to take a lock that has just become free,
+//! a tenth of one. So a waiter first looks again for a while: after one pause, two, four …, then
+//! every quarter of a microsecond, for [`LIMIT`] in all. What is free again by then is waited for
+//! awake; for what is not, the spinning costs a part of what the sleep does.
 //!
-//! **More threads than processors.** A spinner needs a processor, and so does whoever it waits for. So after its first looks
-//! a waiter goes on only while fewer threads of this process spin than there are other processors; else it parks at
-//! once. (One that was woken goes on in any case.) Every [`SLICE`] a spinning thread yields once, for others of which it
-//! knows nothing. And a waiter yields before it parks: with many threads it is likely that one of them lost its
-//! processor in the middle of a short section, and to park before that one goes on would leave a processor idle.
+//! **More threads than processors.** A spinner needs a processor, and so does whoever it waits for.
+//! So after its first looks a waiter goes on only while fewer threads of this process spin than
+//! there are other processors; else it parks at once. (One that was woken goes on in any case.)
+//! Every [`SLICE`] a spinning thread yields once, for others of which it knows nothing. And a
+//! waiter yields before it parks: with many threads it is likely that one of them lost its
+//! processor in the middle of a short section, and to park before that one goes on would leave a
+//! processor idle.
 //!
-//! **Hot locks** ([`Spin::hot`]). Where critical sections and the gaps between them are tiny, two threads that take turns
-//! spend their time on moving the lock's cache line; the best that they can do is to run one at a time. A thread
-//! that took a lock after a wait, and waits again within [`HOT`], knows that it is so, and the next [`QUIET_TURNS`] times
-//! that it has to wait it leaves the lock alone for [`QUIET`] before it looks. Readers that count themselves in one word wait
+//! **Hot locks** ([`Spin::hot`]). Where critical sections and the gaps between them are tiny, two
+//! threads that take turns spend their time on moving the lock's cache line; the best that they can
+//! do is to run one at a time. A thread that took a lock after a wait, and waits again within
+//! [`HOT`], knows that it is so, and the next [`QUIET_TURNS`] times that it has to wait it leaves
+//! the lock alone for [`QUIET`] before it looks. Readers that count themselves in one word wait
 //! only for its cache line, but with writers among them they do it as often, and the same holds.
 //!
-//! The constants were chosen by the `contention` benchmark (its rows `mutex, …`, `rwlock, …` and `… waits`), on the machine
-//! of the README.
+//! The constants were chosen by the `contention` benchmark (its rows `mutex, …`, `rwlock, …` and `…
+//! waits`), on the machine of the README.
 
 use crate::fork;
 use crate::primitive::{AtomicUsize, Ordering::Relaxed, thread_locals};
@@ -42,11 +45,13 @@ const HOT: Duration = Duration::from_nanos(300);
 const QUIET: Duration = Duration::from_micros(10);
 const QUIET_TURNS: u32 = 16;
 
-/// One wait in so many is followed by a measurement, since reading the clock takes longer than a short section.
+/// One wait in so many is followed by a measurement, since reading the clock takes longer than a
+/// short section.
 const SAMPLE: u32 = 8;
 
-/// How long a thread may spin, in one wait or many, before it looks whether another one wants its processor. Two threads
-/// that wait for each other awake may keep all others out for as long as the system lets them.
+/// How long a thread may spin, in one wait or many, before it looks whether another one wants its
+/// processor. Two threads that wait for each other awake may keep all others out for as long as the
+/// system lets them.
 const SLICE: Duration = Duration::from_micros(100);
 
 /// How often a waiter yields before it parks.
@@ -55,8 +60,9 @@ const YIELDS: u32 = 2;
 /// How many threads spin beyond their first looks.
 static SPINNING: AtomicUsize = AtomicUsize::new(0);
 
-/// All processors but the one on which the lock's holder runs. They are counted once, or by several threads at once: a `OnceLock`
-/// that another thread was filling during a fork would never be filled in the child.
+/// All processors but the one on which the lock's holder runs. They are counted once, or by several
+/// threads at once: a `OnceLock` that another thread was filling during a fork would never be
+/// filled in the child.
 fn most_spinning() -> usize {
     const UNKNOWN: usize = usize::MAX;
     static MOST: AtomicUsize = AtomicUsize::new(UNKNOWN);
@@ -110,7 +116,8 @@ impl Spin {
         }
     }
 
-    /// For a wait that ends with what another thread does on its own account, not with its leaving a lock.
+    /// For a wait that ends with what another thread does on its own account, not with its leaving
+    /// a lock.
     pub(crate) fn unyielding() -> Self {
         Spin {
             yields: 0,
@@ -118,7 +125,8 @@ impl Spin {
         }
     }
 
-    /// For a thread that has just been woken, and counts as a spinner in any case: others are to leave it the lock.
+    /// For a thread that has just been woken, and counts as a spinner in any case: others are to
+    /// leave it the lock.
     pub(crate) fn woken() -> Self {
         fork::watch();
         // ORDERING: as in `count`.
@@ -149,7 +157,8 @@ impl Spin {
         spin
     }
 
-    /// Whether the lock is hot and has been left alone until now: then a look first would only cost the lock's line.
+    /// Whether the lock is hot and has been left alone until now: then a look first would only cost
+    /// the lock's line.
     pub(crate) fn is_rested(&mut self) -> bool {
         std::mem::take(&mut self.rested)
     }
@@ -225,8 +234,8 @@ pub(crate) fn begin_child() {
     SPINNING.store(0, Relaxed);
 }
 
-/// Yields if this thread has not done so for [`SLICE`]. If others are waiting for its processor, it comes back when its
-/// time to spin is over.
+/// Yields if this thread has not done so for [`SLICE`]. If others are waiting for its processor, it
+/// comes back when its time to spin is over.
 fn give_way_at_times(now: Instant) {
     let due = |then: Option<Instant>| then.is_none_or(|then| now - then >= SLICE);
     if due(GAVE_WAY.get()) {

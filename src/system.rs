@@ -1,5 +1,5 @@
-//! What the in-process primitives ask the system for. Nothing here allocates, opens a file, or keeps a value that a fork
-//! could find half made.
+//! What the in-process primitives ask the system for. Nothing here allocates, opens a file, or
+//! keeps a value that a fork could find half made.
 
 use std::thread;
 
@@ -39,15 +39,16 @@ pub(crate) fn microseconds() -> u32 {
     START.get_or_init(Instant::now).elapsed().as_micros() as u32
 }
 
-/// Lets other threads run on this processor, if any want to. Not under `SCHED_DEADLINE`, where to yield means to give up
-/// the rest of the period: a hundred milliseconds, perhaps.
+/// Lets other threads run on this processor, if any want to. Not under `SCHED_DEADLINE`, where to
+/// yield means to give up the rest of the period: a hundred milliseconds, perhaps.
 pub(crate) fn give_way() {
     if !is_under_deadline() {
         thread::yield_now();
     }
 }
 
-/// Whether the calling thread is now scheduled by deadline. To ask takes a quarter of what it takes to yield.
+/// Whether the calling thread is now scheduled by deadline. To ask takes a quarter of what it takes
+/// to yield.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn is_under_deadline() -> bool {
     // The C library's function is a stub in musl.

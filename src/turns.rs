@@ -1,8 +1,9 @@
 //! When a lock is handed over, instead of being released for whoever takes it first.
 //!
-//! A hand-over leaves the lock idle until the thread that has it runs, so it must stay rare; and it is what bounds the
-//! wait of the first in the queue, so it must come for certain. So while threads wait for long, it is their turn every
-//! [`TURN`]: at most that often, and at the next release after that.
+//! A hand-over leaves the lock idle until the thread that has it runs, so it must stay rare; and it
+//! is what bounds the wait of the first in the queue, so it must come for certain. So while threads
+//! wait for long, it is their turn every [`TURN`]: at most that often, and at the next release
+//! after that.
 //!
 //! As in parking_lot, whose queues have such clocks too (A. d'Antras, 2016); there they are random.
 
@@ -10,18 +11,19 @@ use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
 use crate::system::microseconds;
 use std::cell::Cell;
 
-/// In microseconds: about ten times what it takes a sleeping thread to run, on the machine of the `contention` benchmark.
+/// In microseconds: about ten times what it takes a sleeping thread to run, on the machine of the
+/// `contention` benchmark.
 const TURN: u32 = 500;
 
-/// Reading the clock takes longer than a short critical section, so where it is asked at every release, one in so many
-/// reads it.
+/// Reading the clock takes longer than a short critical section, so where it is asked at every
+/// release, one in so many reads it.
 const SAMPLE: u32 = 16;
 
 const INDEX_BITS: u32 = 10;
 
-// When the last turn of the locks whose addresses share an index was, in microseconds. Two locks that share one halve
-// their turns. It wraps around after an hour, which may delay a turn by one. In the child of a fork the clock goes on, and so do
-// the turns.
+// When the last turn of the locks whose addresses share an index was, in microseconds. Two locks
+// that share one halve their turns. It wraps around after an hour, which may delay a turn by one.
+// In the child of a fork the clock goes on, and so do the turns.
 table! { fn last_turns() -> [AtomicU32; 1 << INDEX_BITS], each AtomicU32::new(0) }
 
 fn last_turn(address: usize) -> &'static AtomicU32 {
@@ -31,7 +33,8 @@ fn last_turn(address: usize) -> &'static AtomicU32 {
 
 /// Whether it is time for a turn of those who wait for the lock at this address.
 pub(crate) fn due(address: usize) -> bool {
-    // ORDERING: Relaxed, here and below: a time that decides who gets the mutex, and orders nothing.
+    // ORDERING: Relaxed, here and below: a time that decides who gets the mutex, and orders
+    // nothing.
     microseconds().wrapping_sub(last_turn(address).load(Relaxed)) >= TURN
 }
 

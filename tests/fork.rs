@@ -1,7 +1,8 @@
-//! Forking while other threads hold, want, and wait for locks: what works in the child, as with the locks of std.
+//! Forking while other threads hold, want, and wait for locks: what works in the child, as with the
+//! locks of std.
 //!
-//! Each child has a minute. In it, a lock that the forking thread held, or that nobody held, must serve threads of the
-//! child's own, which spin for it, sleep, and are woken.
+//! Each child has a minute. In it, a lock that the forking thread held, or that nobody held, must
+//! serve threads of the child's own, which spin for it, sleep, and are woken.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -88,7 +89,7 @@ fn use_with_others(lock: &impl Lock) {
             let _guard = lock.take();
             turns.store(turns.load(Relaxed) + 1, Relaxed);
             // The others spin out, and in every other turn their first sleep is over, too.
-            let stay = if turn % 2 == 0 { 100 } else { 2000 };
+            let stay = if turn.is_multiple_of(2) { 100 } else { 2000 };
             thread::sleep(Duration::from_micros(stay));
         }
     };
@@ -148,7 +149,8 @@ fn fork_when_waiters_are_queued(lock: &impl Lock) {
     }
 }
 
-/// The forking thread holds the lock; others are anywhere: they spin, go to sleep, sleep, or wake up.
+/// The forking thread holds the lock; others are anywhere: they spin, go to sleep, sleep, or wake
+/// up.
 fn fork_when_others_come_and_go(lock: &impl Lock, forks: usize, then: impl Fn()) {
     let stop = AtomicBool::new(false);
     thread::scope(|s| {

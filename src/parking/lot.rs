@@ -1,18 +1,22 @@
-//! The parking lot of a process: which threads are parked under which key. Linux's; other systems have
-//! parking_lot_core, whose names and callbacks these are.
+//! The parking lot of a process: which threads are parked under which key. Linux's; other systems
+//! have parking_lot_core, whose names and callbacks these are.
 //!
-//! Why not that one here: its queues are linked through memory of the parked threads, and its locks may be held, when
-//! another thread forks. Nobody can empty them in the child, whose new threads get that memory again. And it allocates
-//! when a thread parks for the first time, so that no lock could be used in a global allocator.
+//! Why not that one here: its queues are linked through memory of the parked threads, and its locks
+//! may be held, when another thread forks. Nobody can empty them in the child, whose new threads
+//! get that memory again. And it allocates when a thread parks for the first time, so that no lock
+//! could be used in a global allocator.
 //!
-//! - **Buckets.** A key hashes to one of a fixed number, each a queue under a lock. A bucket's queue holds the threads of
-//!   all keys that hash to it, in the order in which they came, so a wake-up may walk past threads of other keys.
-//! - **Entries** lie on the stacks of the threads that are parked. Nothing is allocated, and nothing is left behind when
-//!   a thread ends.
-//! - **Invariant L1.** An entry is in a queue from when `park` puts it there until it is taken out under the lock of its
-//!   bucket: by a waker, or by its own thread after its time is up. `asleep` falls in the first case, under that lock, and
-//!   is the waker's last access to the entry: its thread may then return.
-//! - **Invariant L2.** `key` changes only while the locks of the old and of the new bucket are held.
+//! - **Buckets.** A key hashes to one of a fixed number, each a queue under a lock. A bucket's
+//!   queue holds the threads of all keys that hash to it, in the order in which they came, so a
+//!   wake-up may walk past threads of other keys.
+//! - **Entries** lie on the stacks of the threads that are parked. Nothing is allocated, and
+//!   nothing is left behind when a thread ends.
+//! - **Invariant L1.** An entry is in a queue from when `park` puts it there until it is taken out
+//!   under the lock of its bucket: by a waker, or by its own thread after its time is up. `asleep`
+//!   falls in the first case, under that lock, and is the waker's last access to the entry: its
+//!   thread may then return.
+//! - **Invariant L2.** `key` changes only while the locks of the old and of the new bucket are
+//!   held.
 //! - **A fork** empties all buckets in the child ([`begin_child`]).
 //!
 //! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
@@ -77,7 +81,8 @@ struct Parked {
     asleep: AtomicU32,
 }
 
-/// Threads in the order in which they came. Each `next` is another one of the queue, or null in the last.
+/// Threads in the order in which they came. Each `next` is another one of the queue, or null in the
+/// last.
 struct Queue {
     first: *const Parked,
     last: *const Parked,
@@ -117,8 +122,8 @@ impl Queue {
         self.last = others.last;
     }
 
-    /// Goes through the threads that are parked under `key`, takes out those that `choose` picks, and gives each to
-    /// `taken`. Returns whether others stay under the key.
+    /// Goes through the threads that are parked under `key`, takes out those that `choose` picks,
+    /// and gives each to `taken`. Returns whether others stay under the key.
     fn take(
         &mut self,
         key: usize,
@@ -173,8 +178,8 @@ static BUCKETS: [Bucket; 1 << INDEX_BITS] =
 /// In the child of a fork, whose only thread is not parked: nobody is, and no bucket is locked.
 pub(crate) fn begin_child() {
     for bucket in &BUCKETS {
-        // SAFETY: there is one thread, and it is in `fork`: nothing refers to the bucket. What is overwritten, perhaps
-        // locked, owns nothing.
+        // SAFETY: there is one thread, and it is in `fork`: nothing refers to the bucket. What is
+        // overwritten, perhaps locked, owns nothing.
         unsafe { bucket.0.get().write(Mutex::new(Queue::new())) };
     }
 }
@@ -191,7 +196,8 @@ fn lock_bucket(index: usize) -> MutexGuard<'static, Queue> {
     bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The locks of two keys' buckets, in the order of the buckets. The second is `None` if both are one.
+/// The locks of two keys' buckets, in the order of the buckets. The second is `None` if both are
+/// one.
 fn lock_both(
     from: usize,
     to: usize,
@@ -212,7 +218,8 @@ fn lock_both(
 }
 
 impl Parked {
-    /// Locks the bucket in which the calling thread is, or was when it was woken. Returns the key too.
+    /// Locks the bucket in which the calling thread is, or was when it was woken. Returns the key
+    /// too.
     fn lock(&self) -> (usize, MutexGuard<'static, Queue>) {
         loop {
             // ORDERING: Relaxed, here and below; under the lock it is the key (L2).
@@ -228,7 +235,8 @@ impl Parked {
     /// Sleeps until the calling thread is taken out of its queue, or false when the time is up.
     fn sleep(&self, limit: Option<Instant>) -> bool {
         loop {
-            // ORDERING: Acquire pairs with the Release in `release`, for what came before the wake-up.
+            // ORDERING: Acquire pairs with the Release in `release`, for what came before the
+            // wake-up.
             if self.asleep.load(Acquire) == 0 {
                 return true;
             }
@@ -244,8 +252,8 @@ impl Parked {
     }
 }
 
-/// Lets a thread that was taken out return from `park` with the token. Called under the lock of its bucket. What it
-/// returns is to be woken after that.
+/// Lets a thread that was taken out return from `park` with the token. Called under the lock of its
+/// bucket. What it returns is to be woken after that.
 ///
 /// # Safety
 /// `parked` was in the queue until now.
@@ -259,15 +267,16 @@ unsafe fn release(parked: *const Parked, token: UnparkToken) -> *const AtomicU32
     word
 }
 
-/// Wakes the thread that sleeps on the word. The word may be gone by now: then this wakes nobody, or a thread that sleeps
-/// on another word there and looks again.
+/// Wakes the thread that sleeps on the word. The word may be gone by now: then this wakes nobody,
+/// or a thread that sleeps on another word there and looks again.
 fn wake(word: *const AtomicU32) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the kernel uses the address only to look for sleepers.
     unsafe { libc::syscall(libc::SYS_futex, word, operation, 1) };
 }
 
-/// Ends the process if a callback panics: an entry must not leave its thread's stack while it is in a queue.
+/// Ends the process if a callback panics: an entry must not leave its thread's stack while it is in
+/// a queue.
 struct NoUnwinding;
 
 impl NoUnwinding {

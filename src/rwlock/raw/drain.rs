@@ -20,7 +20,7 @@ impl RawRwLock {
     pub(super) fn drain(&self, otherwise: u32, deadline: Deadline) -> bool {
         // Until the bias has ended, recursive readers may count themselves, but one that is counted cannot come into a
         // slot any more. So the slots come first.
-        let drained = (!self.revoke(otherwise) || self.wait_for_published(deadline))
+        let drained = (!self.revoke() || self.wait_for_published(deadline))
             && self.wait_for_counted(deadline);
         if !drained {
             self.release(WRITER, otherwise, false);
@@ -30,7 +30,7 @@ impl RawRwLock {
 
     /// As [`drain`](Self::drain), without waiting.
     pub(super) fn drain_at_once(&self, otherwise: u32) -> bool {
-        let biased = self.revoke(otherwise);
+        let biased = self.revoke();
         let published = biased && self.is_published();
         if biased && !published {
             self.end_bias();
@@ -43,18 +43,15 @@ impl RawRwLock {
     }
 
     /// If the lock is biased, makes sure that readers who have not seen `WRITER` are seen in their slots
-    /// (invariant 7). Returns whether it is. The caller owns `WRITER`, or if this panics, `otherwise`.
+    /// (invariant 7). Returns whether it is. The caller owns `WRITER`.
     #[inline]
-    fn revoke(&self, otherwise: u32) -> bool {
+    fn revoke(&self) -> bool {
         // ORDERING: Relaxed; while we own `WRITER` nobody else changes these flags.
         let state = self.state.load(Relaxed);
         bias::restart();
         if state & ASYMMETRIC != 0 {
             // What it granted when the lock became asymmetric, the system may refuse now.
-            if !fence::heavy() {
-                self.release(WRITER, otherwise, false);
-                panic!("RwLock::write: the system no longer allows membarrier");
-            }
+            fence::heavy_or_wait();
         } else if state & BIASED != 0 {
             fence::full();
         }
