@@ -1,0 +1,521 @@
+//! The events of a lock's life, and what each primitive does at them: the tests that
+//! `src/lifecycle.md` names, and one of that table itself.
+//!
+//! A test is an event's and a primitive's: `fork_while_free::mutex`. Each runs in a process of its
+//! own ([`runner`]). A test whose premise does not hold here (root, seccomp, SCHED_FIFO) says so
+//! and counts as ignored.
+#![cfg(target_os = "linux")]
+
+mod copies;
+mod exec;
+mod exit;
+mod fork;
+mod identity;
+mod memory;
+#[path = "../common/page.rs"]
+#[allow(dead_code, reason = "for all tests of freed memory")]
+mod page;
+mod peers;
+#[path = "../common/processes.rs"]
+#[allow(dead_code, reason = "for all tests of processes")]
+mod processes;
+mod refusals;
+mod runner;
+mod scheduling;
+mod signals;
+#[cfg(target_arch = "x86_64")]
+#[path = "../common/steps.rs"]
+#[allow(dead_code, reason = "for all tests of single steps")]
+mod steps;
+mod stops;
+mod subjects;
+mod table;
+mod thread_end;
+mod tools;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+use peers::*;
+use subjects::*;
+
+/// Tests of what is not fixed yet, each with the row. They count as ignored.
+const WAITING: &[(&str, &str)] = &[
+    ("fork_while_free::rwlock_written", "L3"),
+    ("fork_while_free::semaphore", "L3"),
+    ("fork_while_waited_for::rwlock_read", "L3"),
+    ("stopped_waiter::mutex", "L2"),
+    ("stopped_waiter::rwlock_written", "L2"),
+    ("stopped_waiter::rwlock_read", "L2"),
+    ("stopped_waiter::semaphore", "L2"),
+    ("stopped_waiter::shared_rwlock_read", "L2"),
+    ("outside_a_region::shared_mutex", "P1"),
+    ("outside_a_region::shared_rwlock", "P1"),
+    ("outside_a_region::shared_semaphore", "P1"),
+    ("outside_a_region::shared_condvar", "P1"),
+    ("unmapped::shared_mutex", "P2"),
+    ("unmapped::shared_rwlock_written", "P2"),
+    ("unmapped::shared_rwlock_read", "P2"),
+    ("unmapped::shared_semaphore", "P2"),
+    ("number_reused::shared_mutex", "P3"),
+    ("number_reused::shared_rwlock_written", "P3"),
+    ("number_reused::shared_rwlock_read", "P3"),
+    ("number_reused::shared_semaphore", "P3"),
+    ("zombies::shared_rwlock_written", "P8"),
+    ("zombies::shared_rwlock_read", "P8"),
+    ("zombies::shared_semaphore", "P8"),
+    ("two_copies::rwlock", "L15"),
+];
+
+/// A test: its name and what it does.
+pub(crate) type Test = (String, fn());
+
+/// All of them.
+pub(crate) fn tests() -> Vec<Test> {
+    let mut tests: Vec<Test> = Vec::new();
+    let mut peers: Vec<Test> = Vec::new();
+    // An event, the function that tests it, and the subjects that it is a test of. (The lists have
+    // those that other libraries have of the same kind, too.)
+    macro_rules! event {
+        ($event:literal, $module:ident::$function:ident, locks) => {
+            event!($event, $module::$function, [Mutex Written ReadLocked Semaphore]);
+            event!(
+                peers,
+                $event,
+                $module::$function,
+                [StdMutex StdWritten StdRead PlMutex PlWritten PlRead CMutex CWritten CRead
+                 CSemaphore]
+            );
+        };
+        ($event:literal, $module:ident::$function:ident, shared_locks) => {
+            event!(
+                $event,
+                $module::$function,
+                [SharedMutex SharedWritten SharedRead SharedSemaphore]
+            );
+            event!(
+                peers,
+                $event,
+                $module::$function,
+                [CSharedMutex CSharedWritten CSharedRead CSharedSemaphore]
+            );
+        };
+        ($event:literal, $module:ident::$function:ident, channels) => {
+            event!($event, $module::$function, [SharedCondvar Queue Pipe Named Memory]);
+            event!(
+                peers,
+                $event,
+                $module::$function,
+                [CSharedCondvar KernelQueue KernelPipe KernelFifo]
+            );
+        };
+        // Those that have a name.
+        ($event:literal, $module:ident::$function:ident, named) => {
+            event!($event, $module::$function, [SharedCondvar Queue Named Memory]);
+            event!(
+                peers,
+                $event,
+                $module::$function,
+                [CSharedCondvar KernelQueue KernelFifo]
+            );
+        };
+        ($event:literal, $module:ident::$function:ident, [Condvar]) => {
+            event!(tests, $event, $module::$function, [Condvar]);
+            event!(peers, $event, $module::$function, [StdCondvar PlCondvar CCondvar]);
+        };
+        ($event:literal, $module:ident::$function:ident, [$($subject:ident)*]) => {
+            event!(tests, $event, $module::$function, [$($subject)*]);
+        };
+        ($to:ident, $event:literal, $module:ident::$function:ident, [$($subject:ident)*]) => {$(
+            $to.push((
+                format!("{}::{}", $event, $subject::NAME),
+                $module::$function::<$subject>,
+            ));
+        )*};
+        ($event:literal, $module:ident::$function:ident, $name:literal) => {
+            tests.push((format!("{}::{}", $event, $name), $module::$function));
+        };
+    }
+
+    event!("fork_while_free", fork::while_free, locks);
+    event!("fork_while_free", fork::condvar_while_free, [Condvar]);
+    event!("fork_while_free", fork::while_free_between, shared_locks);
+    event!(
+        "fork_while_free",
+        fork::channel_while_free_between,
+        channels
+    );
+
+    event!("fork_while_held", fork::while_held_by_the_forker, locks);
+    event!("fork_while_held", fork::condvar_while_mutex_held, "condvar");
+    event!(
+        "fork_while_held",
+        fork::while_held_by_the_forker_between,
+        shared_locks
+    );
+    event!("fork_while_held", fork::channel_while_holding, channels);
+
+    event!(
+        "fork_while_another_holds",
+        fork::while_held_by_another_thread,
+        locks
+    );
+    event!(
+        "fork_while_another_holds",
+        fork::while_held_by_another_thread_between,
+        shared_locks
+    );
+    event!(
+        "fork_while_another_holds",
+        fork::channel_in_the_middle_of_a_call,
+        channels
+    );
+
+    event!("fork_while_waited_for", fork::while_waited_for, locks);
+    event!(
+        "fork_while_waited_for",
+        fork::condvar_while_waited_for,
+        "condvar"
+    );
+    event!(
+        "fork_while_waited_for",
+        fork::while_waited_for_between,
+        shared_locks
+    );
+    event!(
+        "fork_while_waited_for",
+        fork::channel_while_waited_for,
+        channels
+    );
+
+    event!("exec", exec::by_the_holder, locks);
+    event!("exec", exec::makes_a_new_condvar, "condvar");
+    event!("exec", exec::by_the_holder_between, shared_locks);
+    event!("exec", exec::while_it_is_waited_for, named);
+    event!("exec", exec::closes_the_ends_of_a_pipe, "shared_pipe");
+
+    event!(
+        "guard_in_a_thread_local",
+        thread_end::guard_in_a_thread_local,
+        locks
+    );
+    event!(
+        "guard_in_a_thread_local",
+        thread_end::condvar_guard_in_a_thread_local,
+        "condvar"
+    );
+    event!(
+        "guard_in_a_thread_local",
+        thread_end::guard_in_a_thread_local,
+        shared_locks
+    );
+    event!(
+        "guard_in_a_thread_local",
+        thread_end::shared_condvar_guard_in_a_thread_local,
+        "shared_condvar"
+    );
+    event!(
+        "guard_in_a_thread_local",
+        thread_end::channel_in_a_thread_local,
+        [Queue Named Memory]
+    );
+    event!(
+        "guard_in_a_thread_local",
+        thread_end::pipe_in_a_thread_local,
+        "shared_pipe"
+    );
+
+    event!("guard_forgotten", thread_end::forgotten_guard, locks);
+    event!(
+        "guard_forgotten",
+        thread_end::condvar_guard_forgotten,
+        "condvar"
+    );
+    event!(
+        "guard_forgotten",
+        thread_end::forgotten_guard_between,
+        shared_locks
+    );
+    event!(
+        "guard_forgotten",
+        thread_end::shared_condvar_guard_forgotten,
+        "shared_condvar"
+    );
+    event!("guard_forgotten", thread_end::forgotten_channel, [Queue Named Memory]);
+    event!("guard_forgotten", thread_end::forgotten_pipe, "shared_pipe");
+
+    event!("guard_leaked", thread_end::leaked_guard, locks);
+    event!("guard_leaked", thread_end::condvar_guard_leaked, "condvar");
+    event!(
+        "guard_leaked",
+        thread_end::leaked_guard_between,
+        shared_locks
+    );
+    event!(
+        "guard_leaked",
+        thread_end::shared_condvar_guard_leaked,
+        "shared_condvar"
+    );
+    event!("guard_leaked", thread_end::leaked_channel, [Queue Named Memory]);
+    event!("guard_leaked", thread_end::leaked_pipe, "shared_pipe");
+
+    event!("exit_while_held", exit::with_a_guard_alive, locks);
+    event!("exit_while_held", exit::while_a_thread_waits, [Condvar]);
+    event!(
+        "exit_while_held",
+        exit::with_a_guard_alive_between,
+        shared_locks
+    );
+    event!("exit_while_held", exit::while_a_thread_waits, channels);
+
+    event!("used_at_exit", exit::used_by_a_handler, locks);
+    event!("used_at_exit", exit::channel_used_by_a_handler, [Condvar]);
+    event!("used_at_exit", exit::used_by_a_handler, shared_locks);
+    event!("used_at_exit", exit::channel_used_by_a_handler, channels);
+
+    event!("stopped_holder", stops::whole_process, locks);
+    event!(
+        "stopped_holder",
+        stops::whole_process_of_a_condvar,
+        "condvar"
+    );
+    event!("stopped_holder", stops::holder, shared_locks);
+    event!("stopped_holder", stops::user_of_a_channel, channels);
+
+    event!("stopped_waiter", stops::woken_waiter, locks);
+    event!(
+        "stopped_waiter",
+        stops::woken_waiter_of_a_condvar,
+        "condvar"
+    );
+    event!("stopped_waiter", stops::woken_waiter_between, shared_locks);
+    event!("stopped_waiter", stops::woken_waiter_of_a_channel, channels);
+
+    event!("signal_while_waiting", signals::while_waiting, locks);
+    event!(
+        "signal_while_waiting",
+        signals::while_waiting_at_a_channel,
+        [Condvar]
+    );
+    event!("signal_while_waiting", signals::while_waiting, shared_locks);
+    event!(
+        "signal_while_waiting",
+        signals::while_waiting_at_a_channel,
+        channels
+    );
+
+    event!("handler_that_tries", signals::handler_that_tries, locks);
+    event!(
+        "handler_that_tries",
+        signals::handler_that_signals,
+        [Memory]
+    );
+
+    event!("moved", memory::moved, locks);
+    event!("moved", memory::channel_moved, [Condvar]);
+    event!("moved", memory::moved, shared_locks);
+    event!("moved", memory::channel_moved, channels);
+
+    event!(
+        "outside_a_region",
+        memory::mutex_outside_a_region,
+        "shared_mutex"
+    );
+    event!(
+        "outside_a_region",
+        memory::rwlock_outside_a_region,
+        "shared_rwlock"
+    );
+    event!(
+        "outside_a_region",
+        memory::semaphore_outside_a_region,
+        "shared_semaphore"
+    );
+    event!(
+        "outside_a_region",
+        memory::condvar_outside_a_region,
+        "shared_condvar"
+    );
+
+    event!("dropped", memory::dropped_with_a_forgotten_guard, locks);
+    event!("dropped", memory::condvar_dropped, "condvar");
+    event!(
+        "dropped",
+        memory::dropped_with_a_forgotten_guard_between,
+        shared_locks
+    );
+    event!("dropped", memory::channel_dropped, named);
+    event!("dropped", memory::pipe_dropped, "shared_pipe");
+
+    event!(
+        "freed_by_another_thread",
+        memory::freed_by_another_thread,
+        locks
+    );
+    event!(
+        "freed_by_another_thread",
+        memory::condvar_freed_by_another_thread,
+        "condvar"
+    );
+    event!(
+        "freed_by_another_thread",
+        memory::let_go_by_another_thread,
+        shared_locks
+    );
+    event!(
+        "freed_by_another_thread",
+        memory::channel_let_go_by_another_thread,
+        channels
+    );
+
+    event!("unmapped", memory::unmapped, locks);
+    event!("unmapped", memory::condvar_unmapped, "condvar");
+    event!("unmapped", memory::unmapped_by_another_thread, shared_locks);
+    event!("unmapped", memory::channel_unmapped, named);
+
+    event!("mapped_twice", memory::mapped_twice, shared_locks);
+    event!("mapped_twice", memory::channel_mapped_twice, named);
+
+    event!("number_reused", identity::of_a_thread, locks);
+    event!("number_reused", identity::of_a_waiter, "condvar");
+    event!("number_reused", identity::of_a_process, shared_locks);
+    event!("number_reused", identity::of_a_waiting_process, channels);
+
+    event!("zombies", identity::zombies, locks);
+    event!("zombies", identity::zombies_of_a_channel, [Condvar]);
+    event!("zombies", identity::zombies_between, shared_locks);
+    event!("zombies", identity::zombies_of_a_channel, channels);
+
+    event!("one_processor", scheduling::on_one_processor, locks);
+    event!(
+        "one_processor",
+        scheduling::channel_on_one_processor,
+        [Condvar]
+    );
+    event!("one_processor", scheduling::on_one_processor, shared_locks);
+    event!(
+        "one_processor",
+        scheduling::channel_on_one_processor,
+        channels
+    );
+
+    event!("sched_fifo", scheduling::beside_real_time, locks);
+    event!(
+        "sched_fifo",
+        scheduling::channel_beside_real_time,
+        [Condvar]
+    );
+    event!("sched_fifo", scheduling::beside_real_time, shared_locks);
+    event!("sched_fifo", scheduling::channel_beside_real_time, channels);
+
+    event!("membarrier_refused", refusals::from_the_start, locks);
+    event!(
+        "membarrier_refused",
+        refusals::channel_from_the_start,
+        [Condvar]
+    );
+    event!("membarrier_refused", refusals::from_the_start, shared_locks);
+    event!(
+        "membarrier_refused",
+        refusals::channel_from_the_start,
+        channels
+    );
+
+    event!("membarrier_refused_later", refusals::later, [Mutex Written Semaphore]);
+    event!(
+        "membarrier_refused_later",
+        refusals::later_with_biased_readers,
+        "rwlock_read"
+    );
+    event!(
+        "membarrier_refused_later",
+        refusals::channel_later,
+        [Condvar]
+    );
+    event!("membarrier_refused_later", refusals::later, shared_locks);
+    event!(
+        "membarrier_refused_later",
+        refusals::channel_later,
+        channels
+    );
+
+    event!("two_copies", copies::uncontended, [Mutex Semaphore]);
+    event!("two_copies", copies::reader_of_the_other_copy, "rwlock");
+    event!("two_copies", copies::condvar_uncontended, "condvar");
+    event!(
+        "two_copies",
+        copies::between,
+        [SharedMutex SharedWritten SharedRead SharedSemaphore]
+    );
+    event!(
+        "two_copies",
+        copies::channel_between,
+        [SharedCondvar Queue Pipe Named Memory]
+    );
+
+    let table: [(&str, fn()); 4] = [
+        ("no_empty_cell", table::has_no_empty_cell),
+        (
+            "each_primitive_at_each_event",
+            table::has_each_primitive_at_each_event,
+        ),
+        (
+            "names_the_tests_there_are",
+            table::names_the_tests_there_are,
+        ),
+        ("faults_are_found", table::faults_are_found),
+    ];
+    tests.extend(table.map(|(name, check)| (format!("table::{name}"), check)));
+    if std::env::var_os("ANTEROOM_LIFECYCLE_PEERS").is_some() {
+        tests.extend(
+            peers
+                .into_iter()
+                .map(|(name, run)| (format!("peers::{name}"), run)),
+        );
+    }
+    tests
+}
+
+/// This program again, as another one: what a lock of this kind does there.
+fn after_exec(kind: &str, name: &str) -> i32 {
+    macro_rules! by_kind {
+        ($($function:ident: $($subject:ident)*;)*) => {
+            match kind {
+                $($($subject::NAME => exec::$function::<$subject>(name),)*)*
+                _ => panic!("{kind}"),
+            }
+        };
+    }
+    by_kind! {
+        enter: Mutex Written ReadLocked Semaphore;
+        enter: SharedMutex SharedWritten SharedRead SharedSemaphore;
+        enter: StdMutex StdWritten StdRead PlMutex PlWritten PlRead;
+        enter: CMutex CWritten CRead CSemaphore;
+        enter: CSharedMutex CSharedWritten CSharedRead CSharedSemaphore;
+        signal: CSharedCondvar KernelQueue KernelFifo;
+        signal: SharedCondvar Queue Pipe Named Memory;
+        signal_a_new_one: Condvar;
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [_, runner::ALONE, name] => {
+            let test = tests().into_iter().find(|test| test.0 == name);
+            test.expect("there is such a test").1();
+        }
+        [_, exec::AFTER_EXEC, kind, name] => std::process::exit(after_exec(kind, name)),
+        _ => {
+            runner::inherit_orphans();
+            let trial = |(name, _): Test| {
+                let waiting = WAITING.iter().find(|waiting| waiting.0 == name);
+                Trial::ignorable_test(name.clone(), move || match waiting {
+                    Some((_, row)) => Ok(Completion::ignored_with(format!("waits for {row}"))),
+                    None => runner::run(&name),
+                })
+            };
+            let trials = tests().into_iter().map(trial).collect();
+            libtest_mimic::run(&Arguments::from_args(), trials).exit();
+        }
+    }
+}

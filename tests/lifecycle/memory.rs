@@ -1,0 +1,343 @@
+//! The memory in which a lock lies: it is moved, dropped, freed by another thread, unmapped, mapped
+//! twice.
+
+use crate::page::Page;
+use crate::processes::{Child, Name};
+use crate::subjects::{Channel, Condvar, Entry, Lock, Subject};
+use crate::tools::{Event, Thread, make};
+use anteroom::shared;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+/// A thread waits for it and gets it, as for one that lives for ever.
+fn check_contended<L: Lock>(lock: &L) {
+    // SAFETY: the threads that use it end before this function does.
+    let lock: &'static L = unsafe { &*std::ptr::from_ref(lock) };
+    let guard = lock.hold();
+    let waiter = Thread::asleep(|| assert_eq!(lock.enter(), Entry::Cleanly));
+    drop(guard);
+    waiter.join();
+}
+
+fn check_channel<C: Channel>(channel: &C) {
+    // SAFETY: as above.
+    let channel: &'static C = unsafe { &*std::ptr::from_ref(channel) };
+    let waiter = Thread::asleep(|| channel.wait());
+    channel.signal();
+    waiter.join();
+    assert!(!channel.try_wait());
+}
+
+/// It works at its new place, and another one at its old place.
+pub(crate) fn moved<L: Lock>() {
+    let name = Name::new("lifecycle");
+    let mut here = Box::new(L::make(&name));
+    for _ in 0..10 {
+        check_contended(&*here);
+        let other_name = Name::new("lifecycle");
+        let there = Box::new(std::mem::replace(&mut *here, L::make(&other_name)));
+        check_contended(&*there);
+        check_contended(&*here);
+    }
+}
+
+pub(crate) fn channel_moved<C: Channel>() {
+    let name = Name::new("lifecycle");
+    let mut here = Box::new(C::make(&name));
+    for _ in 0..10 {
+        check_channel(&*here);
+        let other_name = Name::new("lifecycle");
+        let there = Box::new(std::mem::replace(&mut *here, C::make(&other_name)));
+        check_channel(&*there);
+        check_channel(&*here);
+    }
+}
+
+/// Outside a region there is nothing that keeps its memory: it is refused, and nothing is held.
+fn refused<R>(what: &str, lock: impl FnOnce() -> R) {
+    let panic = match catch_unwind(AssertUnwindSafe(lock)) {
+        Ok(_) => panic!("{what} works outside a region"),
+        Err(panic) => panic,
+    };
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("");
+    assert!(text.contains("region"), "{what}: the panic says {text:?}");
+}
+
+pub(crate) fn mutex_outside_a_region() {
+    let boxed = Box::new(shared::Mutex::new(0));
+    refused("Mutex::lock", || drop(boxed.lock()));
+    let local = shared::Mutex::new(0);
+    refused("Mutex::try_lock", || drop(local.try_lock()));
+}
+
+pub(crate) fn rwlock_outside_a_region() {
+    let boxed = Box::new(shared::RwLock::new(0));
+    refused("RwLock::read", || drop(boxed.read()));
+    refused("RwLock::write", || drop(boxed.write()));
+    let local = shared::RwLock::new(0);
+    refused("RwLock::try_read", || drop(local.try_read()));
+    refused("RwLock::try_write", || drop(local.try_write()));
+}
+
+pub(crate) fn semaphore_outside_a_region() {
+    let boxed = Box::new(shared::Semaphore::new(1));
+    refused("Semaphore::acquire", || drop(boxed.acquire()));
+    let local = shared::Semaphore::new(1);
+    refused("Semaphore::try_acquire", || drop(local.try_acquire()));
+}
+
+pub(crate) fn condvar_outside_a_region() {
+    let mutex = shared_mutex();
+    refused("Condvar::wait", || {
+        let condvar = shared::Condvar::new();
+        let timeout = std::time::Duration::from_millis(1);
+        let _ = condvar.wait_for(mutex.lock().unwrap(), timeout);
+    });
+}
+
+fn shared_mutex() -> shared::Shared<shared::Mutex<u64>> {
+    shared::Shared::anonymous(shared::Mutex::new(0)).unwrap()
+}
+
+/// Its guard was forgotten. The next lock at the same address knows nothing of that.
+pub(crate) fn dropped_with_a_forgotten_guard<L: Lock>() {
+    let mut place = Box::new(L::make(""));
+    for _ in 0..10 {
+        std::mem::forget(place.hold());
+        // Dropped, and another one is made at its address.
+        *place = L::make("");
+        assert!(place.try_enter());
+        check_contended(&*place);
+    }
+}
+
+/// As above: the memory stays mapped, and what this thread locks next finds nothing wrong.
+pub(crate) fn dropped_with_a_forgotten_guard_between<L: Lock>() {
+    let child = Child::fork(|| {
+        for _ in 0..10 {
+            let name = Name::new("lifecycle");
+            let lock = L::make(&name);
+            std::mem::forget(lock.hold());
+            drop(lock);
+            let other_name = Name::new("lifecycle");
+            let other = L::make(&other_name);
+            check_contended(&other);
+        }
+    });
+    child.succeed();
+}
+
+/// A condition variable without waiters is dropped, and another one is made at its address.
+pub(crate) fn condvar_dropped() {
+    let mut place = Box::new(Condvar::make(""));
+    for _ in 0..10 {
+        check_channel(&*place);
+        *place = Condvar::make("");
+    }
+}
+
+/// A channel has no guards. Dropped by one process, or with a signal inside, others have it still.
+pub(crate) fn channel_dropped<C: Channel>() {
+    let (channel, name) = make::<C>();
+    for _ in 0..10 {
+        let again = C::open(&name).expect("it has a name");
+        again.signal();
+        drop(again);
+        channel.wait();
+        check_channel(channel);
+    }
+}
+
+/// A pipe's last end is dropped by another thread than the one that made it, with bytes inside.
+pub(crate) fn pipe_dropped() {
+    for _ in 0..10 {
+        let (reader, writer) = shared::pipe(10).unwrap();
+        writer.try_write(b"a").unwrap();
+        let (other_reader, other_writer) = (reader.clone(), writer.clone());
+        Thread::spawn(move || drop((reader, writer))).join();
+        other_writer.try_write(b"b").unwrap();
+        assert_eq!(other_reader.try_read(&mut [0; 10]).unwrap(), 2);
+    }
+}
+
+/// The thread that gets the lock frees it at once, while the one that released it may still be in
+/// the middle of that.
+pub(crate) fn freed_by_another_thread<L: Lock>() {
+    const ROUNDS: usize = 300;
+    for _ in 0..ROUNDS {
+        let lock: *mut L = Box::into_raw(Box::new(L::make("")));
+        // SAFETY: alive until the other thread frees it, which is after this one's release.
+        let guard = unsafe { &*lock }.hold();
+        let (address, started) = (lock.expose_provenance(), Event::new());
+        let told = started.clone();
+        let user = thread::spawn(move || {
+            let lock: *mut L = std::ptr::with_exposed_provenance_mut(address);
+            told.happen();
+            // SAFETY: alive, since this thread frees it.
+            assert_eq!(unsafe { &*lock }.enter(), Entry::Cleanly);
+            // SAFETY: made by a box; no other thread may use it, since this one has had it.
+            let mut freed = unsafe { Box::from_raw(lock) };
+            *freed = L::make("");
+            assert!(freed.try_enter());
+        });
+        started.wait();
+        drop(guard);
+        user.join().unwrap();
+    }
+}
+
+pub(crate) fn condvar_freed_by_another_thread() {
+    const ROUNDS: usize = 300;
+    for _ in 0..ROUNDS {
+        let condvar: *mut Condvar = Box::into_raw(Box::new(Condvar::make("")));
+        let address = condvar.expose_provenance();
+        let waiter = thread::spawn(move || {
+            let condvar: *mut Condvar = std::ptr::with_exposed_provenance_mut(address);
+            // SAFETY: alive, since this thread frees it.
+            unsafe { &*condvar }.wait();
+            // SAFETY: made by a box; the notifier does not use it after its notification, which it
+            // gives before it releases the mutex, which this thread has had since.
+            drop(unsafe { Box::from_raw(condvar) });
+        });
+        // SAFETY: alive until the waiter has the mutex, which is after the guard's release.
+        let condvar = unsafe { &*condvar };
+        let mut signals = condvar.0.lock();
+        *signals += 1;
+        condvar.1.notify_one();
+        drop(signals);
+        waiter.join().unwrap();
+    }
+}
+
+/// The last handle is dropped by the thread that gets in, as soon as it does.
+pub(crate) fn let_go_by_another_thread<L: Lock>() {
+    for _ in 0..100 {
+        let name = Name::new("lifecycle");
+        let lock = Arc::new(L::make(&name));
+        let guard = lock.hold();
+        let (other, started) = (lock.clone(), Event::new());
+        let told = started.clone();
+        let user = thread::spawn(move || {
+            told.happen();
+            assert_eq!(other.enter(), Entry::Cleanly);
+            drop(other);
+        });
+        started.wait();
+        drop(guard);
+        drop(lock);
+        user.join().unwrap();
+    }
+}
+
+pub(crate) fn channel_let_go_by_another_thread<C: Channel>() {
+    for _ in 0..100 {
+        let name = Name::new("lifecycle");
+        let channel = Arc::new(C::make(&name));
+        let other = channel.clone();
+        let user = thread::spawn(move || {
+            other.wait();
+            drop(other);
+        });
+        channel.signal();
+        drop(channel);
+        user.join().unwrap();
+    }
+}
+
+/// A lock in a page that is unmapped when it is free. Another one is mapped there.
+pub(crate) fn unmapped<L: Lock>() {
+    for _ in 0..20 {
+        let page = Page::new();
+        page.open();
+        let place = page.start().cast::<L>();
+        // SAFETY: the page is large enough, aligned, and this test's own.
+        unsafe { place.write(L::make("")) };
+        // SAFETY: it was written, and is used by this function only, which unmaps it in the end.
+        check_contended(unsafe { &*place });
+    }
+}
+
+pub(crate) fn condvar_unmapped() {
+    for _ in 0..20 {
+        let page = Page::new();
+        page.open();
+        let place = page.start().cast::<Condvar>();
+        // SAFETY: as in `unmapped`.
+        unsafe { place.write(Condvar::make("")) };
+        // SAFETY: as in `unmapped`.
+        check_channel(unsafe { &*place });
+    }
+}
+
+/// A guard is forgotten by one thread, and the region is dropped by another: it stays mapped, so
+/// that the first one's next lock, and the kernel at its end, find what they follow.
+pub(crate) fn unmapped_by_another_thread<L: Lock>() {
+    let (lock, name) = make::<L>();
+    let (other, other_name) = make::<L>();
+    let (forgotten, dropped) = (Event::new(), Event::new());
+    let child = Child::fork(|| {
+        let again = L::open(&name).expect("it has a name");
+        let again: Arc<L> = Arc::new(again);
+        let mine = again.clone();
+        let (told, go) = (forgotten.clone(), dropped.clone());
+        let user = Thread::spawn(move || {
+            std::mem::forget(mine.hold());
+            drop(mine);
+            told.happen();
+            go.wait();
+            for _ in 0..10 {
+                check_contended(other);
+            }
+            // Its end is the death of a holder: of both locks.
+            std::mem::forget(other.hold());
+        });
+        forgotten.wait();
+        drop(again);
+        dropped.happen();
+        user.join();
+    });
+    child.succeed();
+    assert_eq!(other.enter(), L::DEATH);
+    assert_eq!(lock.enter(), L::DEATH);
+    drop(other_name);
+}
+
+/// One mapping is dropped while a thread waits in another.
+pub(crate) fn channel_unmapped<C: Channel>() {
+    let (channel, name) = make::<C>();
+    for _ in 0..10 {
+        let again = C::open(&name).expect("it has a name");
+        let waiter = Thread::asleep(|| channel.wait());
+        again.signal();
+        Thread::spawn(move || drop(again)).join();
+        waiter.join();
+    }
+}
+
+/// Two addresses, one lock: what is held by one is held by the other, and each wakes the other's
+/// waiters.
+pub(crate) fn mapped_twice<L: Lock>() {
+    let (one, name) = make::<L>();
+    let other: &'static L = Box::leak(Box::new(L::open(&name).expect("it has a name")));
+    for [one, other] in [[one, other], [other, one]] {
+        let guard = one.hold();
+        assert!(!other.try_enter());
+        let waiter = Thread::asleep(|| assert_eq!(other.enter(), Entry::Cleanly));
+        assert!(!waiter.is_done());
+        drop(guard);
+        waiter.join();
+    }
+}
+
+pub(crate) fn channel_mapped_twice<C: Channel>() {
+    let (one, name) = make::<C>();
+    let other: &'static C = Box::leak(Box::new(C::open(&name).expect("it has a name")));
+    for [one, other] in [[one, other], [other, one]] {
+        let waiter = Thread::asleep(|| other.wait());
+        one.signal();
+        waiter.join();
+    }
+}

@@ -1,0 +1,450 @@
+//! What the events happen to: each primitive as something that one thread holds and another enters
+//! ([`Lock`]), or as something that one thread waits at and another signals ([`Channel`]).
+
+use anteroom::shared::{self, Fifo, LockError, PipeReader, PipeWriter, RwLockError};
+use anteroom::shared::{Selector, Shared};
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+pub(crate) trait Subject: Send + Sync + Sized + 'static {
+    /// As it stands in the names of tests.
+    const NAME: &'static str;
+    /// Makes it, under this name if it can have one.
+    fn make(name: &str) -> Self;
+    /// The same one again, by its name; `None` if it has none.
+    fn open(name: &str) -> Option<Self> {
+        let _ = name;
+        None
+    }
+}
+
+/// What a thread learns that enters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Entry {
+    Cleanly,
+    /// The last holder died; the thread has repaired it.
+    AfterDeath,
+}
+
+pub(crate) trait Lock: Subject {
+    type Guard<'a>: 'a;
+    /// What the next thread to enter learns when a holder has died.
+    const DEATH: Entry;
+    /// Takes it, for as long as the guard lives.
+    fn hold(&self) -> Self::Guard<'_>;
+    /// Takes it in a way that no holder allows, waiting for that, and releases it.
+    fn enter(&self) -> Entry;
+    /// As `enter`, without waiting. Whether that was possible.
+    fn try_enter(&self) -> bool;
+    /// Whether no thread holds it, as far as can be seen without taking it.
+    fn is_free(&self) -> bool {
+        self.try_enter()
+    }
+}
+
+pub(crate) trait Channel: Subject {
+    /// Waits for a signal, and takes it.
+    fn wait(&self);
+    /// Takes a signal if there is one.
+    fn try_wait(&self) -> bool;
+    /// Gives one signal.
+    fn signal(&self);
+}
+
+macro_rules! subject {
+    ($type:ident, $name:literal, $make:expr) => {
+        impl Subject for $type {
+            const NAME: &'static str = $name;
+            fn make(_: &str) -> Self {
+                $type($make)
+            }
+        }
+    };
+    ($type:ident, $name:literal, $make:expr, shared) => {
+        impl Subject for $type {
+            const NAME: &'static str = $name;
+            fn make(name: &str) -> Self {
+                $type(Shared::create(name, $make).unwrap())
+            }
+            fn open(name: &str) -> Option<Self> {
+                Some($type(Shared::open(name).unwrap()))
+            }
+        }
+    };
+}
+
+pub(crate) struct Mutex(pub(crate) anteroom::Mutex<u64>);
+subject!(Mutex, "mutex", anteroom::Mutex::new(0));
+
+impl Lock for Mutex {
+    type Guard<'a> = anteroom::MutexGuard<'a, u64>;
+    const DEATH: Entry = Entry::Cleanly;
+    fn hold(&self) -> Self::Guard<'_> {
+        self.0.lock()
+    }
+    fn enter(&self) -> Entry {
+        *self.0.lock() += 1;
+        Entry::Cleanly
+    }
+    fn try_enter(&self) -> bool {
+        self.0.try_lock().is_some()
+    }
+    fn is_free(&self) -> bool {
+        !self.0.is_locked()
+    }
+}
+
+/// A reader-writer lock, held by a writer.
+pub(crate) struct Written(pub(crate) anteroom::RwLock<u64>);
+subject!(Written, "rwlock_written", anteroom::RwLock::new(0));
+
+impl Lock for Written {
+    type Guard<'a> = anteroom::RwLockWriteGuard<'a, u64>;
+    const DEATH: Entry = Entry::Cleanly;
+    fn hold(&self) -> Self::Guard<'_> {
+        self.0.write()
+    }
+    fn enter(&self) -> Entry {
+        drop(self.0.read());
+        Entry::Cleanly
+    }
+    fn try_enter(&self) -> bool {
+        self.0.try_read().is_some()
+    }
+}
+
+/// A reader-writer lock, held by a reader.
+pub(crate) struct ReadLocked(pub(crate) anteroom::RwLock<u64>);
+
+impl Subject for ReadLocked {
+    const NAME: &'static str = "rwlock_read";
+    fn make(_: &str) -> Self {
+        let lock = anteroom::RwLock::new(0);
+        // Enough for the bias.
+        for _ in 0..10_000 {
+            drop(lock.read());
+        }
+        ReadLocked(lock)
+    }
+}
+
+impl Lock for ReadLocked {
+    type Guard<'a> = anteroom::RwLockReadGuard<'a, u64>;
+    const DEATH: Entry = Entry::Cleanly;
+    fn hold(&self) -> Self::Guard<'_> {
+        self.0.read()
+    }
+    fn enter(&self) -> Entry {
+        *self.0.write() += 1;
+        Entry::Cleanly
+    }
+    fn try_enter(&self) -> bool {
+        self.0.try_write().is_some()
+    }
+}
+
+/// A semaphore of one permit.
+pub(crate) struct Semaphore(pub(crate) anteroom::Semaphore);
+subject!(Semaphore, "semaphore", anteroom::Semaphore::new(1));
+
+impl Lock for Semaphore {
+    type Guard<'a> = anteroom::SemaphorePermit<'a>;
+    const DEATH: Entry = Entry::Cleanly;
+    fn hold(&self) -> Self::Guard<'_> {
+        self.0.acquire().unwrap()
+    }
+    fn enter(&self) -> Entry {
+        drop(self.0.acquire().unwrap());
+        Entry::Cleanly
+    }
+    fn try_enter(&self) -> bool {
+        self.0.try_acquire().is_ok()
+    }
+    fn is_free(&self) -> bool {
+        self.0.available_permits() == 1
+    }
+}
+
+/// A condition variable, with a number that it tells of.
+pub(crate) struct Condvar(
+    pub(crate) anteroom::Mutex<u64>,
+    pub(crate) anteroom::Condvar,
+);
+
+impl Subject for Condvar {
+    const NAME: &'static str = "condvar";
+    fn make(_: &str) -> Self {
+        Condvar(anteroom::Mutex::new(0), anteroom::Condvar::new())
+    }
+}
+
+impl Channel for Condvar {
+    fn wait(&self) {
+        let mut signals = self.0.lock();
+        self.1.wait_while(&mut signals, |signals| *signals == 0);
+        *signals -= 1;
+    }
+    fn try_wait(&self) -> bool {
+        let mut signals = self.0.lock();
+        let is_one = *signals > 0;
+        *signals -= u64::from(is_one);
+        is_one
+    }
+    fn signal(&self) {
+        *self.0.lock() += 1;
+        self.1.notify_one();
+    }
+}
+
+pub(crate) struct SharedMutex(pub(crate) Shared<shared::Mutex<u64>>);
+subject!(SharedMutex, "shared_mutex", shared::Mutex::new(0), shared);
+
+/// Locks it, repairing it if need be.
+pub(crate) fn locked(mutex: &shared::Mutex<u64>) -> (shared::MutexGuard<'_, u64>, Entry) {
+    match mutex.lock() {
+        Ok(guard) => (guard, Entry::Cleanly),
+        Err(LockError::OwnerDied(died)) => (died.repair(), Entry::AfterDeath),
+        Err(LockError::Poisoned) => panic!("poisoned"),
+    }
+}
+
+impl Lock for SharedMutex {
+    type Guard<'a> = shared::MutexGuard<'a, u64>;
+    const DEATH: Entry = Entry::AfterDeath;
+    fn hold(&self) -> Self::Guard<'_> {
+        self.0.lock().unwrap()
+    }
+    fn enter(&self) -> Entry {
+        let (mut guard, entry) = locked(&self.0);
+        *guard += 1;
+        entry
+    }
+    fn try_enter(&self) -> bool {
+        self.0.try_lock().is_ok()
+    }
+}
+
+/// Writes, repairing it if need be.
+fn written(lock: &shared::RwLock<u64>) -> Entry {
+    match lock.write() {
+        Ok(mut guard) => {
+            *guard += 1;
+            Entry::Cleanly
+        }
+        Err(RwLockError::WriterDied(died)) => {
+            *died.repair() += 1;
+            Entry::AfterDeath
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A reader-writer lock, held by a writer.
+pub(crate) struct SharedWritten(pub(crate) Shared<shared::RwLock<u64>>);
+subject!(
+    SharedWritten,
+    "shared_rwlock_written",
+    shared::RwLock::new(0),
+    shared
+);
+
+impl Lock for SharedWritten {
+    type Guard<'a> = shared::RwLockWriteGuard<'a, u64>;
+    const DEATH: Entry = Entry::AfterDeath;
+    fn hold(&self) -> Self::Guard<'_> {
+        self.0.write().unwrap()
+    }
+    fn enter(&self) -> Entry {
+        match self.0.read() {
+            Ok(_) => Entry::Cleanly,
+            Err(RwLockError::WriterDied(())) => written(&self.0),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    fn try_enter(&self) -> bool {
+        self.0.try_read().is_ok()
+    }
+}
+
+/// A reader-writer lock, held by a reader.
+pub(crate) struct SharedRead(pub(crate) Shared<shared::RwLock<u64>>);
+subject!(
+    SharedRead,
+    "shared_rwlock_read",
+    shared::RwLock::new(0),
+    shared
+);
+
+impl Lock for SharedRead {
+    type Guard<'a> = shared::RwLockReadGuard<'a, u64>;
+    const DEATH: Entry = Entry::Cleanly;
+    fn hold(&self) -> Self::Guard<'_> {
+        self.0.read().unwrap()
+    }
+    fn enter(&self) -> Entry {
+        written(&self.0)
+    }
+    fn try_enter(&self) -> bool {
+        self.0.try_write().is_ok()
+    }
+}
+
+/// A semaphore of one permit.
+pub(crate) struct SharedSemaphore(pub(crate) Shared<shared::Semaphore>);
+subject!(
+    SharedSemaphore,
+    "shared_semaphore",
+    shared::Semaphore::new(1),
+    shared
+);
+
+impl Lock for SharedSemaphore {
+    type Guard<'a> = shared::SemaphorePermit<'a>;
+    const DEATH: Entry = Entry::Cleanly;
+    fn hold(&self) -> Self::Guard<'_> {
+        self.0.acquire().unwrap()
+    }
+    fn enter(&self) -> Entry {
+        drop(self.0.acquire().unwrap());
+        Entry::Cleanly
+    }
+    fn try_enter(&self) -> bool {
+        self.0.try_acquire().is_ok()
+    }
+}
+
+anteroom::shareable! {
+    /// A number, and a condition variable that tells of it.
+    pub(crate) struct Board {
+        pub(crate) mutex: shared::Mutex<u64>,
+        pub(crate) condvar: shared::Condvar,
+    }
+}
+
+pub(crate) struct SharedCondvar(pub(crate) Shared<Board>);
+subject!(
+    SharedCondvar,
+    "shared_condvar",
+    Board {
+        mutex: shared::Mutex::new(0),
+        condvar: shared::Condvar::new(),
+    },
+    shared
+);
+
+impl Channel for SharedCondvar {
+    fn wait(&self) {
+        let (mut signals, _) = locked(&self.0.mutex);
+        while *signals == 0 {
+            signals = match self.0.condvar.wait(signals) {
+                Ok(guard) => guard,
+                Err(LockError::OwnerDied(died)) => died.repair(),
+                Err(LockError::Poisoned) => panic!("poisoned"),
+            };
+        }
+        *signals -= 1;
+    }
+    fn try_wait(&self) -> bool {
+        let (mut signals, _) = locked(&self.0.mutex);
+        let is_one = *signals > 0;
+        *signals -= u64::from(is_one);
+        is_one
+    }
+    fn signal(&self) {
+        *locked(&self.0.mutex).0 += 1;
+        self.0.condvar.notify_one();
+    }
+}
+
+pub(crate) struct Queue(pub(crate) shared::MessageQueue);
+
+impl Subject for Queue {
+    const NAME: &'static str = "shared_queue";
+    fn make(name: &str) -> Self {
+        Queue(shared::MessageQueue::create(name, 100, 8).unwrap())
+    }
+    fn open(name: &str) -> Option<Self> {
+        Some(Queue(shared::MessageQueue::open(name).unwrap()))
+    }
+}
+
+impl Channel for Queue {
+    fn wait(&self) {
+        self.0.receive(Selector::Any, &mut [0; 8]).unwrap();
+    }
+    fn try_wait(&self) -> bool {
+        self.0.try_receive(Selector::Any, &mut [0; 8]).is_ok()
+    }
+    fn signal(&self) {
+        self.0.send(1, b"signal").unwrap();
+    }
+}
+
+/// Both ends of a pipe.
+pub(crate) struct Pipe(pub(crate) PipeReader, pub(crate) PipeWriter);
+
+impl Subject for Pipe {
+    const NAME: &'static str = "shared_pipe";
+    fn make(_: &str) -> Self {
+        let (reader, writer) = shared::pipe(100).unwrap();
+        Pipe(reader, writer)
+    }
+}
+
+/// Both ends of a FIFO.
+pub(crate) struct Named(pub(crate) PipeReader, pub(crate) PipeWriter);
+
+impl Subject for Named {
+    const NAME: &'static str = "shared_fifo";
+    fn make(name: &str) -> Self {
+        Fifo::create(name, 100).unwrap();
+        Self::open(name).unwrap()
+    }
+    fn open(name: &str) -> Option<Self> {
+        let ends = std::thread::scope(|s| {
+            let reader = s.spawn(|| Fifo::open_reader(name).unwrap());
+            let writer = Fifo::open_writer(name).unwrap();
+            Named(reader.join().unwrap(), writer)
+        });
+        Some(ends)
+    }
+}
+
+macro_rules! channel_of_bytes {
+    ($type:ident) => {
+        impl Channel for $type {
+            fn wait(&self) {
+                assert_eq!((&self.0).read(&mut [0]).unwrap(), 1);
+            }
+            fn try_wait(&self) -> bool {
+                self.0.try_read(&mut [0]).is_ok_and(|bytes| bytes == 1)
+            }
+            fn signal(&self) {
+                assert_eq!((&self.1).write(&[1]).unwrap(), 1);
+            }
+        }
+    };
+}
+
+channel_of_bytes!(Pipe);
+channel_of_bytes!(Named);
+
+/// A number in shared memory. A thread that waits for it looks again and again.
+pub(crate) struct Memory(pub(crate) Shared<AtomicU64>);
+subject!(Memory, "shared_memory", AtomicU64::new(0), shared);
+
+impl Channel for Memory {
+    fn wait(&self) {
+        while !self.try_wait() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+    fn try_wait(&self) -> bool {
+        let less = |signals: u64| signals.checked_sub(1);
+        self.0.fetch_update(SeqCst, SeqCst, less).is_ok()
+    }
+    fn signal(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}

@@ -1,0 +1,159 @@
+//! `src/lifecycle.md` has a cell for each primitive at each event, none of them is empty, and the
+//! tests that they name are the ones of this program.
+
+use std::collections::HashSet;
+
+const PAGE: &str = include_str!("../../src/lifecycle.md");
+
+/// What is in the first column of the two tables of each event.
+const IN_PROCESS: &[&str] = &["Mutex", "RwLock", "Condvar", "Semaphore"];
+const BETWEEN: &[&str] = &[
+    "Mutex",
+    "RwLock",
+    "Condvar",
+    "Semaphore",
+    "MessageQueue",
+    "pipe",
+    "Fifo",
+    "Shared",
+    "SharedMemory",
+];
+
+/// With what a cell of the second column begins.
+const WORKS: &str = "**works**";
+const REFUSED: &str = "**refused**";
+const NOT_SUPPORTED: &str = "**not supported**";
+
+/// The events: the title of each, and the rows of its tables, the heads being rows too.
+fn events(page: &str) -> Vec<(&str, Vec<Vec<&str>>)> {
+    let sections = page.split("\n## ").skip(1);
+    sections
+        .map(|section| {
+            let (title, text) = section.split_once('\n').expect("a title");
+            let rows = text.lines().filter(|line| line.starts_with('|'));
+            (title, rows.map(cells).collect())
+        })
+        .collect()
+}
+
+fn cells(row: &str) -> Vec<&str> {
+    let row = row.trim().trim_start_matches('|');
+    let row = row.strip_suffix('|').expect("a row ends with a bar");
+    row.split('|').map(str::trim).collect()
+}
+
+/// The rows of each of an event's tables, without the heads.
+fn tables<'a>(rows: &[Vec<&'a str>]) -> Vec<Vec<Vec<&'a str>>> {
+    let mut tables = Vec::new();
+    for row in rows {
+        match row[0] {
+            "primitive" => tables.push(Vec::new()),
+            rule if rule.starts_with("---") => {}
+            _ => tables.last_mut().expect("a head").push(row.clone()),
+        }
+    }
+    tables
+}
+
+/// What stands in backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The tests that the text names.
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    let is_test = |name: &&str| {
+        name.split_once("::").is_some_and(|(event, subject)| {
+            let is_name = |it: &str| it.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            is_name(event) && is_name(subject)
+        })
+    };
+    quoted(text).filter(is_test)
+}
+
+/// What is wrong with a cell of the second column, if anything.
+fn fault(cell: &str) -> Option<&'static str> {
+    let tests = named(cell).count();
+    if cell.starts_with(WORKS) && tests == 0 {
+        return Some("it works, but no test shows it");
+    }
+    if cell.starts_with(REFUSED) && (tests == 0 || cell.len() < 40) {
+        return Some("it is refused, but the error or the test is not named");
+    }
+    if cell.starts_with(NOT_SUPPORTED) && cell.len() < 40 {
+        return Some("it is not supported, but not why");
+    }
+    let begins = [WORKS, REFUSED, NOT_SUPPORTED]
+        .iter()
+        .any(|it| cell.starts_with(it));
+    (!begins).then_some("it does not say whether it works")
+}
+
+pub(crate) fn has_no_empty_cell() {
+    let events = events(PAGE);
+    assert!(events.len() > 20, "the table is gone");
+    for (title, rows) in events {
+        for rows in tables(&rows) {
+            for row in rows {
+                assert!(row.iter().all(|cell| !cell.is_empty()), "{title}: {row:?}");
+                assert_eq!(fault(row[1]), None, "{title}: {row:?}");
+            }
+        }
+    }
+}
+
+pub(crate) fn has_each_primitive_at_each_event() {
+    for (title, rows) in events(PAGE) {
+        let tables = tables(&rows);
+        let primitives = tables.iter().map(|rows| {
+            let first = rows.iter().flat_map(|row| quoted(row[0]));
+            first.collect::<Vec<_>>()
+        });
+        let primitives: Vec<_> = primitives.collect();
+        assert_eq!(primitives, [IN_PROCESS, BETWEEN], "{title}");
+        for (rows, columns) in tables.iter().zip([5, 3]) {
+            assert!(rows.iter().all(|row| row.len() == columns), "{title}");
+        }
+    }
+}
+
+pub(crate) fn names_the_tests_there_are() {
+    let tests = crate::tests();
+    let tests = tests.iter().map(|(name, _)| &**name);
+    let no_test = |name: &&str| name.starts_with("table::") || name.starts_with("peers::");
+    let tests: HashSet<_> = tests.filter(|name| !no_test(name)).collect();
+    let named: HashSet<_> = named(PAGE).collect();
+    let missing: Vec<_> = named.difference(&tests).collect();
+    assert!(missing.is_empty(), "there are no tests {missing:#?}");
+    let unnamed: Vec<_> = tests.difference(&named).collect();
+    assert!(unnamed.is_empty(), "the table does not name {unnamed:#?}");
+}
+
+/// The checks above fail where they should.
+pub(crate) fn faults_are_found() {
+    assert_eq!(fault("**works**: `event::mutex`"), None);
+    assert_eq!(
+        fault("**not supported**: waiters are found by their address"),
+        None
+    );
+    for bad in [
+        "",
+        "works: `event::mutex`",
+        "**works**",
+        "**works**: `Event`",
+        NOT_SUPPORTED,
+    ] {
+        assert!(fault(bad).is_some(), "{bad}");
+    }
+    assert!(fault("**refused**: `event::mutex`").is_some());
+    let page = "# page\n\n## event\n| primitive | here |\n|---|---|\n| `Mutex` |  |\n";
+    let [(title, rows)] = &events(page)[..] else {
+        panic!("one event")
+    };
+    assert_eq!(
+        (*title, &tables(rows)),
+        ("event", &vec![vec![vec!["`Mutex`", ""]]])
+    );
+    let names: Vec<_> = named("`a::b`, `Mutex`, `std::sync::Mutex`, `x_y::z_a`").collect();
+    assert_eq!(names, ["a::b", "x_y::z_a"]);
+}
