@@ -18,6 +18,8 @@ mod handover;
 #[cfg(anteroom_models)]
 mod hundred_workers;
 #[cfg(anteroom_models)]
+mod lot;
+#[cfg(anteroom_models)]
 mod model;
 #[cfg(anteroom_models)]
 mod mutex;
@@ -45,6 +47,7 @@ fn main() {
         handover::MODELS,
         requeue::MODELS,
         reuse::MODELS,
+        lot::MODELS,
         hundred_workers::MODELS,
     ];
     runner::main(models.into_iter().chain(shared));

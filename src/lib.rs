@@ -68,6 +68,9 @@ use primitive::modeled::{spin, turns};
 
 pub use types::*;
 
+#[cfg(all(anteroom_models, target_os = "linux", not(shuttle)))]
+#[doc(hidden)]
+pub use parking::lot::model as parking_lot;
 #[cfg(anteroom_models)]
 #[doc(hidden)]
 pub use primitive::modeled::lot::sleepers;

@@ -34,16 +34,18 @@
 use crate::deadline::Deadline;
 use crate::fork;
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(shuttle)))]
 pub(crate) mod lot;
 
 #[cfg(loom)]
-use crate::primitive::modeled::lot;
+use crate::primitive::modeled::lot as used;
+#[cfg(all(target_os = "linux", not(loom)))]
+use lot as used;
 #[cfg(not(any(target_os = "linux", loom)))]
-use parking_lot_core as lot;
+use parking_lot_core as used;
 
-pub(crate) use lot::{FilterOp, ParkResult, ParkToken, UnparkToken};
-use lot::{RequeueOp, UnparkResult};
+pub(crate) use used::{FilterOp, ParkResult, ParkToken, UnparkToken};
+use used::{RequeueOp, UnparkResult};
 
 /// Says nothing.
 pub(crate) const NO_TOKEN: UnparkToken = UnparkToken(0);
@@ -76,7 +78,7 @@ pub(crate) unsafe fn park(
     fork::watch();
     // SAFETY: the key is the caller's own; the callbacks keep the rules that the module gives.
     unsafe {
-        lot::park(
+        used::park(
             key,
             validate,
             before_sleep,
@@ -101,7 +103,7 @@ pub(crate) unsafe fn unpark_some(
 ) {
     // SAFETY: as in `park`.
     unsafe {
-        lot::unpark_filter(key, choose, |r| {
+        used::unpark_filter(key, choose, |r| {
             assert!(cfg!(not(loom)) || r.unparked_threads <= BATCH);
             callback(r.unparked_threads, r.have_more_threads)
         })
@@ -149,7 +151,7 @@ pub(crate) unsafe fn unpark_first(
 pub(crate) unsafe fn unpark_one(key: usize, callback: impl FnOnce(bool, bool) -> UnparkToken) {
     // SAFETY: as in `park`.
     unsafe {
-        lot::unpark_one(key, |r| {
+        used::unpark_one(key, |r| {
             callback(r.unparked_threads != 0, r.have_more_threads)
         })
     };
@@ -183,7 +185,7 @@ pub(crate) unsafe fn unpark_one_requeue_rest(
         NO_TOKEN
     };
     // SAFETY: as in `park`.
-    let result = unsafe { lot::unpark_requeue(from, to, validate, callback) };
+    let result = unsafe { used::unpark_requeue(from, to, validate, callback) };
     valid.then_some(result.unparked_threads + result.requeued_threads)
 }
 
@@ -210,7 +212,7 @@ pub(crate) unsafe fn unpark_all(
     let queue = (&raw const private.0[1]).addr();
     // SAFETY: as in `park`; nobody else can know the address of our local variable.
     let all = unsafe {
-        lot::unpark_requeue(
+        used::unpark_requeue(
             key,
             queue,
             || RequeueOp::RequeueAll,
@@ -223,7 +225,7 @@ pub(crate) unsafe fn unpark_all(
     .requeued_threads;
     for _ in 0..all {
         // SAFETY: as above. One that has timed out meanwhile has left, and then this finds nobody.
-        unsafe { lot::unpark_one(queue, |_| token) };
+        unsafe { used::unpark_one(queue, |_| token) };
     }
     all
 }

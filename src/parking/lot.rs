@@ -22,12 +22,16 @@
 //! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
 
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{AtomicU32, AtomicUsize};
-use rustix::thread::futex;
+use crate::primitive::{AtomicU32, AtomicUsize, const_fn, table};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Instant;
+
+#[cfg(loom)]
+use crate::primitive::model::sync::{Mutex, MutexGuard};
+#[cfg(not(loom))]
+use std::sync::{Mutex, MutexGuard};
 
 /// What a thread parks with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,7 +80,7 @@ struct Parked {
     key: AtomicUsize,
     token: ParkToken,
     next: Cell<*const Parked>,
-    given: Cell<UnparkToken>,
+    given: AtomicUsize,
     /// Not zero until the thread is taken out of its queue to be woken. It sleeps on this word.
     asleep: AtomicU32,
 }
@@ -163,26 +167,25 @@ impl Queue {
     }
 }
 
-const INDEX_BITS: u32 = 9;
+/// In a model there are two buckets, and the keys of each collide.
+const INDEX_BITS: u32 = if cfg!(loom) { 1 } else { 9 };
 
 /// On a cache line of its own.
 #[repr(align(64))]
 struct Bucket(UnsafeCell<Mutex<Queue>>);
 
-// SAFETY: what is inside is a mutex. Only `begin_child` replaces it, in a process with one thread.
+// SAFETY: it is a mutex, which only `begin_child` replaces, in a process with one thread.
 unsafe impl Sync for Bucket {}
 
-static BUCKETS: [Bucket; 1 << INDEX_BITS] =
-    [const { Bucket(UnsafeCell::new(Mutex::new(Queue::new()))) }; _];
-
-/// In the child of a fork, whose only thread is not parked: nobody is, and no bucket is locked.
-pub(crate) fn begin_child() {
-    for bucket in &BUCKETS {
-        // SAFETY: there is one thread, and it is in `fork`: nothing refers to the bucket. What is
-        // overwritten, perhaps locked, owns nothing.
-        unsafe { bucket.0.get().write(Mutex::new(Queue::new())) };
+impl Bucket {
+    const_fn! {
+        const fn new() -> Self {
+            Bucket(UnsafeCell::new(Mutex::new(Queue::new())))
+        }
     }
 }
+
+table! { fn buckets() -> [Bucket; 1 << INDEX_BITS], each Bucket::new() }
 
 /// The number of a key's bucket.
 fn index(key: usize) -> usize {
@@ -191,8 +194,8 @@ fn index(key: usize) -> usize {
 }
 
 fn lock_bucket(index: usize) -> MutexGuard<'static, Queue> {
-    // SAFETY: the mutex is replaced only where nothing refers to it.
-    let bucket = unsafe { &*BUCKETS[index].0.get() };
+    // SAFETY: it is replaced only where nothing refers to it.
+    let bucket = unsafe { &*buckets()[index].0.get() };
     bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -240,15 +243,16 @@ impl Parked {
             if self.asleep.load(Acquire) == 0 {
                 return true;
             }
-            let left = match limit.map(|limit| limit.saturating_duration_since(Instant::now())) {
-                None => None,
-                Some(left) if left.is_zero() => return false,
-                // (A time that does not fit is longer than any that a thread can sleep.)
-                Some(left) => left.try_into().ok(),
-            };
-            // It may return for any reason, or none.
-            let _ = futex::wait(&self.asleep, futex::Flags::PRIVATE, 1, left.as_ref());
+            if !futex::wait(&self.asleep, limit) {
+                return false;
+            }
         }
+    }
+
+    /// What it was given. Only for the calling thread, when it has been taken out.
+    fn given(&self) -> ParkResult {
+        // ORDERING: Relaxed; it was written before `asleep` fell.
+        ParkResult::Unparked(UnparkToken(self.given.load(Relaxed)))
     }
 }
 
@@ -260,19 +264,60 @@ impl Parked {
 unsafe fn release(parked: *const Parked, token: UnparkToken) -> *const AtomicU32 {
     // SAFETY: the thread does not return before `asleep` falls (L1).
     let parked = unsafe { &*parked };
-    parked.given.set(token);
+    // ORDERING: Relaxed; the Release below orders it.
+    parked.given.store(token.0, Relaxed);
     let word = &raw const parked.asleep;
     // ORDERING: Release pairs with the Acquire in `sleep`.
     parked.asleep.store(0, Release);
     word
 }
 
-/// Wakes the thread that sleeps on the word. The word may be gone by now: then this wakes nobody,
-/// or a thread that sleeps on another word there and looks again.
-fn wake(word: *const AtomicU32) {
-    let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
-    // SAFETY: the kernel uses the address only to look for sleepers.
-    unsafe { libc::syscall(libc::SYS_futex, word, operation, 1) };
+/// Sleeping on a word that is 1.
+#[cfg(not(loom))]
+mod futex {
+    use super::{AtomicU32, Instant};
+    use rustix::thread::futex::{Flags, wait as wait_for};
+
+    /// Sleeps while the word is 1, or for less. False, and at once, if the time is up.
+    pub(super) fn wait(word: &AtomicU32, limit: Option<Instant>) -> bool {
+        let left = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return false;
+        }
+        // (A time that does not fit is longer than any that a thread can sleep.)
+        let left = left.and_then(|left| left.try_into().ok());
+        let _ = wait_for(word, Flags::PRIVATE, 1, left.as_ref());
+        true
+    }
+
+    /// Wakes the thread that sleeps on the word. The word may be gone by now: then this wakes
+    /// nobody, or a thread that sleeps on another word there, and looks again.
+    pub(super) fn wake(word: *const AtomicU32) {
+        let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+        // SAFETY: the kernel uses the address only to look for sleepers.
+        unsafe { libc::syscall(libc::SYS_futex, word, operation, 1) };
+    }
+}
+
+/// In a model, the modelled lot is the kernel's.
+#[cfg(loom)]
+mod futex {
+    use super::{AtomicU32, Instant, Relaxed};
+    use crate::primitive::modeled::lot as kernel;
+
+    pub(super) fn wait(word: &AtomicU32, limit: Option<Instant>) -> bool {
+        // ORDERING: Relaxed; the caller looks again.
+        let validate = || word.load(Relaxed) == 1;
+        let (key, token) = ((&raw const *word).addr(), kernel::ParkToken(0));
+        // SAFETY: nothing else parks at this word.
+        let result = unsafe { kernel::park(key, validate, || {}, |_, _| {}, token, limit) };
+        result != kernel::ParkResult::TimedOut
+    }
+
+    pub(super) fn wake(word: *const AtomicU32) {
+        // SAFETY: as above.
+        unsafe { kernel::unpark_one(word.addr(), |_| kernel::UnparkToken(0)) };
+    }
 }
 
 /// Ends the process if a callback panics: an entry must not leave its thread's stack while it is in
@@ -290,7 +335,10 @@ impl NoUnwinding {
 
 impl Drop for NoUnwinding {
     fn drop(&mut self) {
-        std::process::abort();
+        // A model that fails unwinds all its threads.
+        if cfg!(not(loom)) {
+            std::process::abort();
+        }
     }
 }
 
@@ -308,7 +356,7 @@ pub(crate) unsafe fn park(
         key: AtomicUsize::new(key),
         token,
         next: Cell::new(ptr::null()),
-        given: Cell::new(UnparkToken(0)),
+        given: AtomicUsize::new(0),
         asleep: AtomicU32::new(1),
     };
     NoUnwinding::run(|| {
@@ -334,7 +382,7 @@ pub(crate) unsafe fn park(
                 return ParkResult::TimedOut;
             }
         }
-        ParkResult::Unparked(parked.given.get())
+        parked.given()
     })
 }
 
@@ -363,7 +411,7 @@ pub(crate) unsafe fn unpark_filter(
     });
     words[..result.unparked_threads]
         .iter()
-        .for_each(|&word| wake(word));
+        .for_each(|&word| futex::wake(word));
     result
 }
 
@@ -420,7 +468,81 @@ pub(crate) unsafe fn unpark_requeue(
         first.map(|first| unsafe { release(first, token) })
     });
     if let Some(word) = word {
-        wake(word);
+        futex::wake(word);
     }
     result
+}
+
+/// In the child of a fork, whose only thread is not parked: nobody is, and no bucket is locked.
+#[cfg(not(any(loom, miri)))]
+pub(crate) fn begin_child() {
+    for bucket in buckets() {
+        // SAFETY: there is one thread, and it is in `fork`: nothing refers to the mutex. What is
+        // overwritten, perhaps locked, owns nothing.
+        unsafe { bucket.0.get().write(Mutex::new(Queue::new())) };
+    }
+}
+
+/// The lot itself, for models of it.
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model {
+    use super::*;
+
+    /// Parks with a token. Returns what it was given, or `None` if the time was up: then
+    /// `timed_out` has the key, and whether it was the last there.
+    pub fn park(
+        key: usize,
+        token: usize,
+        timed: bool,
+        validate: impl FnOnce() -> bool,
+        timed_out: impl FnOnce(usize, bool),
+    ) -> Option<usize> {
+        let limit = timed.then(Instant::now);
+        // SAFETY: the model's keys are its own.
+        let result =
+            unsafe { super::park(key, validate, || {}, timed_out, ParkToken(token), limit) };
+        match result {
+            ParkResult::Unparked(UnparkToken(given)) => Some(given),
+            ParkResult::TimedOut => None,
+            ParkResult::Invalid => Some(usize::MAX),
+        }
+    }
+
+    /// Unparks the first with this token, and gives it `given`. Returns how many there were, and
+    /// whether others stay.
+    pub fn unpark(key: usize, token: usize, given: usize) -> (usize, bool) {
+        let mut found = false;
+        let choose = |ParkToken(other)| match (found, other == token) {
+            (true, _) => FilterOp::Stop,
+            (false, false) => FilterOp::Skip,
+            (false, true) => {
+                found = true;
+                FilterOp::Unpark
+            }
+        };
+        // SAFETY: as above.
+        let result = unsafe { unpark_filter(key, choose, |_| UnparkToken(given)) };
+        (result.unparked_threads, result.have_more_threads)
+    }
+
+    /// Unparks the first.
+    pub fn unpark_first(key: usize, given: usize) -> (usize, bool) {
+        // SAFETY: as above.
+        let result = unsafe { unpark_one(key, |_| UnparkToken(given)) };
+        (result.unparked_threads, result.have_more_threads)
+    }
+
+    /// Moves all, or unparks the first and moves the rest, or does nothing. Returns how many of
+    /// each.
+    pub fn requeue(from: usize, to: usize, unpark: Option<bool>, given: usize) -> (usize, usize) {
+        let op = match unpark {
+            None => RequeueOp::Abort,
+            Some(true) => RequeueOp::UnparkOneRequeueRest,
+            Some(false) => RequeueOp::RequeueAll,
+        };
+        // SAFETY: as above.
+        let result = unsafe { unpark_requeue(from, to, || op, |_, _| UnparkToken(given)) };
+        (result.unparked_threads, result.requeued_threads)
+    }
 }

@@ -1,0 +1,252 @@
+//! Models of the parking lot itself, over a modelled futex. (All other models use a model of the lot.)
+//!
+//! Of the keys, `A` and `B` share a bucket, and `C` has another.
+
+use crate::model::models;
+use anteroom::parking_lot::{park, requeue, unpark, unpark_first};
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use loom::thread;
+use std::cell::Cell;
+
+models! {
+    a_wake_up_is_not_lost: any,
+    a_wake_up_is_not_lost: any bare,
+    a_wake_up_orders_memory: any bare,
+    a_thread_is_woken_or_its_time_is_up: any,
+    a_thread_is_woken_or_its_time_is_up: any bare,
+    threads_are_woken_in_their_order: 2,
+    the_token_decides_who_is_woken: 2,
+    others_of_the_bucket_are_left_alone: 2,
+    the_first_is_woken_and_the_rest_are_moved: 2,
+    all_are_moved: 2,
+    nobody_is_moved: 2,
+    one_that_is_moved_may_time_out: any,
+    one_that_is_moved_within_a_bucket_may_time_out: any,
+    two_that_move_to_and_fro_do_not_meet: 2,
+}
+
+const A: usize = 1;
+const B: usize = 3;
+const C: usize = 2;
+
+/// Starts a thread that parks, and returns when it is there: `parked` counts them.
+fn sleeper(key: usize, token: usize, parked: &Arc<AtomicUsize>) -> thread::JoinHandle<usize> {
+    let before = parked.load(Relaxed);
+    let here = parked.clone();
+    let sleeper = thread::spawn(move || {
+        let validate = || {
+            here.store(before + 1, Relaxed);
+            true
+        };
+        park(key, token, false, validate, |_, _| unreachable!()).unwrap()
+    });
+    while parked.load(Relaxed) == before {
+        thread::yield_now();
+    }
+    sleeper
+}
+
+fn a_wake_up_is_not_lost() {
+    let done = Arc::new(AtomicUsize::new(0));
+    let waiter = thread::spawn({
+        let done = done.clone();
+        move || {
+            park(
+                A,
+                0,
+                false,
+                || done.load(Relaxed) == 0,
+                |_, _| unreachable!(),
+            )
+            .unwrap()
+        }
+    });
+    done.store(1, Relaxed);
+    let (woken, others) = unpark_first(A, 7);
+    let given = waiter.join().unwrap();
+    assert_eq!(given, if woken == 1 { 7 } else { usize::MAX });
+    assert!(!others);
+    assert_eq!(unpark_first(A, 0), (0, false));
+}
+
+/// What the waker did before is seen after the park.
+fn a_wake_up_orders_memory() {
+    let cell = Arc::new(loom::cell::UnsafeCell::new(0));
+    let parked = Arc::new(AtomicUsize::new(0));
+    let waiter = thread::spawn({
+        let (cell, parked) = (cell.clone(), parked.clone());
+        move || {
+            let validate = || {
+                parked.store(1, Relaxed);
+                true
+            };
+            park(A, 0, false, validate, |_, _| unreachable!());
+            // SAFETY: the model judges whether the other thread is done with it.
+            cell.with(|cell| unsafe { *cell })
+        }
+    });
+    while parked.load(Relaxed) == 0 {
+        thread::yield_now();
+    }
+    // SAFETY: as above.
+    cell.with_mut(|cell| unsafe { *cell = 5 });
+    assert_eq!(unpark_first(A, 0).0, 1);
+    assert_eq!(waiter.join().unwrap(), 5);
+}
+
+fn a_thread_is_woken_or_its_time_is_up() {
+    let waiter = thread::spawn(|| {
+        let told = Cell::new(None);
+        let given = park(A, 0, true, || true, |key, last| told.set(Some((key, last))));
+        assert_eq!(told.get(), given.is_none().then_some((A, true)));
+        given
+    });
+    let (woken, others) = unpark_first(A, 7);
+    let given = waiter.join().unwrap();
+    assert_eq!(given, (woken == 1).then_some(7));
+    assert!(!others);
+    assert_eq!(unpark_first(A, 0), (0, false));
+}
+
+fn threads_are_woken_in_their_order() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let first = sleeper(A, 0, &parked);
+    let second = sleeper(A, 0, &parked);
+    assert_eq!(unpark_first(A, 1), (1, true));
+    assert_eq!(first.join().unwrap(), 1);
+    assert_eq!(unpark_first(A, 2), (1, false));
+    assert_eq!(second.join().unwrap(), 2);
+    // One that came alone leaves a queue that works.
+    let third = sleeper(A, 0, &parked);
+    assert_eq!(unpark_first(A, 3), (1, false));
+    assert_eq!(third.join().unwrap(), 3);
+}
+
+fn the_token_decides_who_is_woken() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let first = sleeper(A, 10, &parked);
+    let second = sleeper(A, 20, &parked);
+    assert_eq!(unpark(A, 30, 0), (0, true));
+    // The last in the queue leaves, and another comes behind the first.
+    assert_eq!(unpark(A, 20, 1), (1, true));
+    assert_eq!(second.join().unwrap(), 1);
+    let third = sleeper(A, 20, &parked);
+    assert_eq!(unpark_first(A, 2), (1, true));
+    assert_eq!(first.join().unwrap(), 2);
+    assert_eq!(unpark_first(A, 3), (1, false));
+    assert_eq!(third.join().unwrap(), 3);
+}
+
+fn others_of_the_bucket_are_left_alone() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let other = sleeper(B, 0, &parked);
+    let waiter = thread::spawn(|| {
+        let told = Cell::new(None);
+        let given = park(A, 0, true, || true, |key, last| told.set(Some((key, last))));
+        assert_eq!(told.get(), given.is_none().then_some((A, true)));
+        given
+    });
+    assert_eq!(requeue(A, C, Some(false), 0).0, 0);
+    let (at_a, more_at_a) = unpark_first(A, 1);
+    let (at_c, more_at_c) = unpark_first(C, 1);
+    assert_eq!(unpark_first(B, 2), (1, false));
+    assert_eq!(other.join().unwrap(), 2);
+    assert!(!more_at_a && !more_at_c);
+    let given = waiter.join().unwrap();
+    assert_eq!(given.is_some(), at_a + at_c == 1);
+}
+
+fn the_first_is_woken_and_the_rest_are_moved() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let first = sleeper(A, 0, &parked);
+    let second = sleeper(A, 0, &parked);
+    let third = sleeper(C, 0, &parked);
+    assert_eq!(requeue(A, C, Some(true), 1), (1, 1));
+    assert_eq!(first.join().unwrap(), 1);
+    assert_eq!(unpark_first(A, 9), (0, false));
+    // It is behind who was there.
+    assert_eq!(unpark_first(C, 3), (1, true));
+    assert_eq!(third.join().unwrap(), 3);
+    assert_eq!(unpark_first(C, 2), (1, false));
+    assert_eq!(second.join().unwrap(), 2);
+}
+
+fn all_are_moved() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let first = sleeper(A, 0, &parked);
+    let second = sleeper(A, 0, &parked);
+    // In the same bucket, and then into another, and back.
+    assert_eq!(requeue(A, B, Some(false), 9), (0, 2));
+    assert_eq!(requeue(B, C, Some(false), 9), (0, 2));
+    assert_eq!(requeue(C, B, Some(false), 9), (0, 2));
+    assert_eq!(unpark_first(A, 9), (0, false));
+    assert_eq!(unpark_first(C, 9), (0, false));
+    assert_eq!(unpark_first(B, 1), (1, true));
+    assert_eq!(unpark_first(B, 2), (1, false));
+    assert_eq!(first.join().unwrap(), 1);
+    assert_eq!(second.join().unwrap(), 2);
+}
+
+fn nobody_is_moved() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let waiter = sleeper(A, 0, &parked);
+    assert_eq!(requeue(A, C, None, 9), (0, 0));
+    assert_eq!(requeue(C, A, Some(true), 9), (0, 0));
+    assert_eq!(unpark_first(A, 1), (1, false));
+    assert_eq!(waiter.join().unwrap(), 1);
+}
+
+fn one_that_is_moved_may_time_out() {
+    move_one_with_a_limit(A, C);
+}
+
+fn one_that_is_moved_within_a_bucket_may_time_out() {
+    move_one_with_a_limit(A, B);
+}
+
+fn move_one_with_a_limit(from: usize, to: usize) {
+    let waiter = thread::spawn(move || {
+        let told = Cell::new(None);
+        let given = park(
+            from,
+            0,
+            true,
+            || true,
+            |key, last| told.set(Some((key, last))),
+        );
+        (given, told.get())
+    });
+    let (_, moved) = requeue(from, to, Some(false), 9);
+    let (woken, _) = unpark_first(to, 1);
+    assert!(woken <= moved);
+    let (late, _) = match woken {
+        0 => unpark_first(from, 2),
+        _ => (0, false),
+    };
+    let (given, told) = waiter.join().unwrap();
+    match given {
+        Some(1) => assert_eq!(woken, 1),
+        Some(2) => assert_eq!(late, 1),
+        Some(other) => panic!("given {other}"),
+        None => {
+            assert_eq!(woken + late, 0);
+            let key = if moved == 1 { to } else { from };
+            assert_eq!(told, Some((key, true)));
+        }
+    }
+    assert_eq!(given.is_none(), told.is_some());
+    assert_eq!(unpark_first(from, 0).0 + unpark_first(to, 0).0, 0);
+}
+
+/// Two locks at once, always in one order.
+fn two_that_move_to_and_fro_do_not_meet() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let waiter = sleeper(A, 0, &parked);
+    let fro = thread::spawn(|| requeue(C, A, Some(false), 9).1);
+    let to = requeue(A, C, Some(false), 9).1;
+    assert_eq!(to, 1);
+    let at = if fro.join().unwrap() == 1 { A } else { C };
+    assert_eq!(unpark_first(at, 1), (1, false));
+    assert_eq!(waiter.join().unwrap(), 1);
+}
