@@ -205,7 +205,7 @@ pub(crate) fn locked(mutex: &shared::Mutex<u64>) -> (shared::MutexGuard<'_, u64>
     match mutex.lock() {
         Ok(guard) => (guard, Entry::Cleanly),
         Err(LockError::OwnerDied(died)) => (died.repair(), Entry::AfterDeath),
-        Err(LockError::Poisoned) => panic!("poisoned"),
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -340,7 +340,7 @@ impl Channel for SharedCondvar {
             signals = match self.0.condvar.wait(signals) {
                 Ok(guard) => guard,
                 Err(LockError::OwnerDied(died)) => died.repair(),
-                Err(LockError::Poisoned) => panic!("poisoned"),
+                Err(error) => panic!("{error}"),
             };
         }
         *signals -= 1;
