@@ -31,8 +31,9 @@
 //! | sending a message | it is in the queue, whole, or not at all |
 //! | receiving a message | it is in the queue still, or gone with the dead |
 //! | writing to a pipe | the others read whole writes of up to 4096 bytes, or nothing of one |
-//! | reading from a pipe | what it had not taken is there still |
-//! | creating memory by name | the name exists, with everything in it, or not at all |
+//! | reading from a pipe | what it had not taken is there still; it takes up to 16 KiB at once |
+//! | creating or removing memory or a FIFO by name | the name exists, with everything in it, or not at all |
+//! | opening a FIFO | it has an end open until the system has closed that, or never had |
 //!
 //! Nobody hangs, no lock has two owners, and nothing polls: the kernel wakes who has to know. (Each thread has a list of what it holds
 //! which the kernel reads at the thread's end; `set_robust_list(2)`.)

@@ -27,6 +27,11 @@ models! {
     the_last_writer_is_killed: 2 mortal,
     the_last_writer_is_killed: 1 mortal one_by_one,
     the_last_reader_is_killed: 2 mortal,
+    a_short_write_passes_a_long_one: 2,
+    a_short_write_passes_a_long_one: 2 one_by_one,
+    a_killed_long_writer_leaves_no_short_one_asleep: 1 mortal,
+    a_long_write_goes_in_pieces: 3,
+    a_killed_writer_has_written_whole_pieces: 2 mortal,
 }
 
 /// A pipe, with so many of each side as the model says.
@@ -61,14 +66,24 @@ impl Pipe {
     fn write_before(&self, bytes: &[u8], deadline: Deadline) -> Result<u64, Stop> {
         let most = bytes.len() as u64;
         let amount = Amount { least: most, most };
+        self.write_amount(bytes, amount, deadline)
+    }
+
+    fn write_amount(&self, bytes: &[u8], amount: Amount, deadline: Deadline) -> Result<u64, Stop> {
         let hand = self.ring.writer(self.capacity(), &self.writers);
-        hand.pass(amount, deadline, |place, count| {
-            assert_eq!(count, most);
-            for (place, byte) in (place..).zip(bytes) {
+        hand.pass(amount, deadline, |place, passed, count| {
+            let piece = &bytes[passed as usize..][..count as usize];
+            for (place, byte) in (place..).zip(piece) {
                 // SAFETY: loom checks it.
                 self.byte(place).with_mut(|at| unsafe { *at = *byte });
             }
         })
+    }
+
+    /// Writes more bytes than are copied at once.
+    fn write_three(&self) -> Result<u64, Stop> {
+        let amount = Amount { least: 1, most: 3 };
+        self.write_amount(&[1, 2, 3], amount, FOREVER)
     }
 
     /// Reads one byte; nothing at the end of the file.
@@ -76,7 +91,7 @@ impl Pipe {
         let mut read = 0;
         let amount = Amount { least: 1, most: 1 };
         let hand = self.ring.reader(self.capacity(), &self.readers);
-        hand.pass(amount, deadline, |place, _| {
+        hand.pass(amount, deadline, |place, _, _| {
             // SAFETY: loom checks it.
             read = self.byte(place).with(|at| unsafe { *at });
         })?;
@@ -257,4 +272,53 @@ fn the_last_reader_is_killed() {
     doomed.join().unwrap();
     pipe.readers.close();
     writer.join().unwrap();
+}
+
+/// A long write waits beside room that is enough for a short one, and the reader reads on only when
+/// that one is done.
+fn a_short_write_passes_a_long_one() {
+    let pipe = share(Pipe::new(2, 1, 2));
+    assert_eq!(pipe.write_before(&[1, 2], FOREVER), Ok(2));
+    let long = process(&pipe, |pipe| {
+        assert_eq!(pipe.write_before(&[4, 5], FOREVER), Ok(2))
+    });
+    let short = process(&pipe, |pipe| pipe.write(3));
+    assert_eq!(pipe.read(), 1);
+    short.join().unwrap();
+    for byte in 2..=5 {
+        assert_eq!(pipe.read(), byte);
+    }
+    long.join().unwrap();
+}
+
+fn a_killed_long_writer_leaves_no_short_one_asleep() {
+    let pipe = share(Pipe::new(2, 1, 2));
+    assert_eq!(pipe.write_before(&[1, 2], FOREVER), Ok(2));
+    let long = mortal_process(&pipe, |pipe| _ = pipe.write_before(&[4, 5], FOREVER));
+    let short = process(&pipe, |pipe| pipe.write(3));
+    assert_eq!(pipe.read(), 1);
+    short.join().unwrap();
+    assert_eq!((pipe.read(), pipe.read()), (2, 3));
+    long.join().unwrap();
+}
+
+fn a_long_write_goes_in_pieces() {
+    let pipe = share(Pipe::new(3, 1, 1));
+    let writer = process(&pipe, |pipe| assert_eq!(pipe.write_three(), Ok(3)));
+    for byte in 1..=3 {
+        assert_eq!(pipe.read(), byte);
+    }
+    writer.join().unwrap();
+}
+
+fn a_killed_writer_has_written_whole_pieces() {
+    let pipe = share(Pipe::new(3, 1, 1));
+    let reader = process(&pipe, |pipe| {
+        let bytes: Vec<_> = std::iter::from_fn(|| pipe.read_before(FOREVER).ok()).collect();
+        assert!([&[][..], &[1, 2], &[1, 2, 3]].contains(&&*bytes));
+    });
+    let doomed = mortal_process(&pipe, |pipe| _ = pipe.write_three());
+    doomed.join().unwrap();
+    pipe.writers.close();
+    reader.join().unwrap();
 }

@@ -6,11 +6,11 @@
 //! - the reading end of its own bell, and only that, or its own bell would never hang up;
 //! - both ends of the other side's: the last reader whom it rings may be gone, and nobody is to get a `SIGPIPE`.
 
-use super::ring::Heard;
+use super::ring::{Heard, Stop};
 use crate::deadline::Deadline;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
-use rustix::io::{self, Errno, fcntl_dupfd_cloexec, read, write};
+use rustix::io::{self, Errno, fcntl_dupfd_cloexec, read, retry_on_intr, write};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::time::Timespec;
 use std::time::Instant;
@@ -55,48 +55,64 @@ impl Bells {
 
     /// Wakes the other side's sleeper.
     #[cold]
-    pub(super) fn ring(&self) {
-        match write(&self.other, &[0]) {
+    pub(super) fn ring(&self) -> Result<(), Stop> {
+        match retry_on_intr(|| write(&self.other, &[0])) {
             // Full: it has been rung for long.
-            Ok(_) | Err(Errno::AGAIN) => {}
-            Err(error) => panic!("a pipe of whose ends both are open: {error}"),
+            Ok(_) | Err(Errno::AGAIN) => Ok(()),
+            Err(error) => Err(stop(error)),
         }
     }
 
-    /// Whether nobody has the other side open.
-    pub(super) fn is_alone(&self) -> bool {
+    /// Whether no thread or process has the other side open.
+    pub(super) fn is_alone(&self) -> Result<bool, Stop> {
         let now = Timespec::default();
-        self.poll(Some(now)).contains(PollFlags::HUP)
+        Ok(self.poll(Some(now))?.contains(PollFlags::HUP))
     }
 
     /// Sleeps until the bell of this side is rung. One thread of a side at a time.
     #[cold]
-    pub(super) fn wait(&self, deadline: Deadline) -> Heard {
+    pub(super) fn wait(&self, deadline: Deadline) -> Result<Heard, Stop> {
         let left = deadline
             .instant()
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
         // Too long for the kernel is for ever.
-        let heard = self.poll(left.and_then(|left| Timespec::try_from(left).ok()));
+        let heard = self.poll(left.and_then(|left| Timespec::try_from(left).ok()))?;
         if heard.contains(PollFlags::IN) {
-            // What has been rung so far is heard once. Somebody else on this side cannot have been faster.
-            let mut rung = [0; 64];
-            while read(&self.own, &mut rung) == Ok(rung.len()) {}
+            // What has been rung so far is heard once; what is more than this, at once again. No
+            // other thread on this side can have been faster.
+            match read(&self.own, &mut [0; 64]) {
+                // The end of another file: a pipe that has something to read has not ended.
+                Ok(0) => return Err(stop(Errno::BADF)),
+                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(stop(error)),
+            }
         }
         if heard.contains(PollFlags::HUP) {
-            return Heard::Nobody;
+            return Ok(Heard::Nobody);
         }
-        match heard.is_empty() && deadline.passed() {
+        // Also if it was rung: the caller looks once more in any case.
+        Ok(match deadline.passed() {
             true => Heard::Deadline,
             false => Heard::Bell,
-        }
+        })
     }
 
     /// What the own bell says, within this time.
-    fn poll(&self, limit: Option<Timespec>) -> PollFlags {
+    fn poll(&self, limit: Option<Timespec>) -> Result<PollFlags, Stop> {
         let mut own = [PollFd::new(&self.own, PollFlags::IN)];
         match poll(&mut own, limit.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => own[0].revents(),
-            Err(error) => panic!("poll: {error}"),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(stop(error)),
+        }
+        let heard = own[0].revents();
+        // It was closed, or is another file: else it would say the same for ever.
+        match heard.intersects(PollFlags::NVAL | PollFlags::ERR) {
+            true => Err(stop(Errno::BADF)),
+            false => Ok(heard),
         }
     }
+}
+
+fn stop(error: Errno) -> Stop {
+    Stop::System(error.raw_os_error())
 }

@@ -2,7 +2,7 @@
 //! to be [closed](Bells::close) by whoever saw that.
 
 use super::kernel;
-use super::ring::Heard;
+use super::ring::{Heard, Stop};
 use crate::deadline::Deadline;
 use crate::primitive::Ordering::{Acquire, Relaxed};
 use crate::primitive::mortal::AtomicU32;
@@ -56,26 +56,27 @@ impl Bells {
         }
     }
 
-    pub(super) fn ring(&self) {
+    pub(super) fn ring(&self) -> Result<(), Stop> {
         kernel::add_one_and_wake(&self.other.rung, usize::MAX);
+        Ok(())
     }
 
-    pub(super) fn is_alone(&self) -> bool {
+    pub(super) fn is_alone(&self) -> Result<bool, Stop> {
         // ORDERING: Acquire; the kernel closes what the dead had open after their last store.
-        self.own.is_hung_up.load(Acquire) != 0
+        Ok(self.own.is_hung_up.load(Acquire) != 0)
     }
 
-    pub(super) fn wait(&self, deadline: Deadline) -> Heard {
+    pub(super) fn wait(&self, deadline: Deadline) -> Result<Heard, Stop> {
         let (rung, is_hung_up) = (&self.own.rung, &self.own.is_hung_up);
         let woken = kernel::wait(&[(rung, 0), (is_hung_up, 0)], deadline);
         // As poll(2) says both at once.
-        let is_alone = self.is_alone();
+        let is_alone = self.is_alone()?;
         // ORDERING: Relaxed; a sleeper looks at the ring again, whatever it sees here.
         rung.swap(0, Relaxed);
-        match (is_alone, woken) {
+        Ok(match (is_alone, woken) {
             (true, _) => Heard::Nobody,
             (false, true) => Heard::Bell,
             (false, false) => Heard::Deadline,
-        }
+        })
     }
 }

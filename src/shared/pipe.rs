@@ -15,9 +15,6 @@ use std::time::Duration;
 /// As many bytes as are never torn apart, as POSIX promises of `PIPE_BUF`.
 const ATOMIC: usize = 4096;
 
-/// As many bytes as are copied in one turn, so that the other side can copy the ones before meanwhile.
-const PIECE: usize = 16 * 1024;
-
 /// Creates a pipe of so many bytes, for this process and the children that it forks.
 ///
 /// As with `pipe(2)`, after a fork both processes have both ends, and each drops the one that it does not use: a reader that
@@ -169,6 +166,7 @@ impl Patience {
             (Stop::Damaged, _) => (ErrorKind::InvalidData, "the pipe's memory is damaged"),
             (Stop::TimedOut, Patience::None) => (ErrorKind::WouldBlock, "the call would wait"),
             (Stop::TimedOut, _) => (ErrorKind::TimedOut, "the call has waited for too long"),
+            (Stop::System(number), _) => return io::Error::from_raw_os_error(number),
         };
         io::Error::new(kind, text)
     }
@@ -180,8 +178,11 @@ impl Patience {
 /// left: all have dropped their ends, or have exited, or were killed. (A FIFO may have new writers later, and
 /// then has bytes again.) Any number of threads and processes may read; each byte goes to one of them.
 ///
-/// **Deaths.** A reader that is killed while it reads has taken either all the bytes of that call with it or none; the others go
-/// on. What a killed writer had written completely is read; what it was writing never was written.
+/// A call takes all bytes that are there when it begins, up to the buffer's length, and no others come between them.
+///
+/// **Deaths.** A reader that is killed while it reads has taken the first bytes of that call with it: all of them or none if they
+/// are up to 16 KiB, and else whole pieces of 16 KiB. The others go on. What a killed writer had written completely is read; what
+/// it was writing never was written.
 ///
 /// **Signals** do not end a call.
 ///
@@ -198,7 +199,8 @@ impl PipeReader {
     ///
     /// # Errors
     /// [`WouldBlock`](ErrorKind::WouldBlock) if the pipe is empty, and it is not the end;
-    /// [`InvalidData`](ErrorKind::InvalidData) if its memory is damaged.
+    /// [`InvalidData`](ErrorKind::InvalidData) if its memory is damaged; the system's (`EBADF`) if
+    /// the descriptors under the pipe were closed behind its back.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_with(buffer, Patience::None)
     }
@@ -219,14 +221,15 @@ impl PipeReader {
         let memory = self.0.memory();
         let amount = Amount {
             least: 1,
-            most: buffer.len().min(PIECE) as u64,
+            most: buffer.len() as u64,
         };
         let hand = memory
             .ring()
             .reader(memory.capacity() as u64, &self.0.bells);
-        let passed = hand.pass(amount, patience.deadline(), |place, count| {
+        let passed = hand.pass(amount, patience.deadline(), |place, passed, count| {
             let [(one, first), (two, rest)] = memory.parts(place, count as usize);
-            let (start, end) = buffer.split_at_mut(first);
+            let piece = &mut buffer[passed as usize..][..count as usize];
+            let (start, end) = piece.split_at_mut(first);
             // SAFETY: it is a reader's turn, so nobody writes there; `parts` says that they are in the ring.
             unsafe { one.copy_to_nonoverlapping(NonNull::from(start).cast(), first) };
             // SAFETY: as above; they are no more than the buffer takes.
@@ -256,14 +259,19 @@ impl Read for PipeReader {
 
 /// The end of a [`pipe`] or a [`Fifo`](super::Fifo) to which bytes are written.
 ///
-/// Writing waits until there is room. Up to 4096 bytes (or the capacity, if that is less) are written as a whole, in one piece that no other
-/// writer's bytes come between; more go in pieces, so [`write`](Write::write) may return less than it was given.
+/// As with `pipe(2)`, up to 4096 bytes (or the capacity, if that is less) are *atomic*: they are
+/// written as a whole, and no other writer's bytes come between them. [`write`](Write::write) waits
+/// until all its bytes are written; it returns fewer only if the last reader leaves meanwhile. More
+/// than 4096 bytes go in parts, between which other writers' bytes may come.
+///
+/// A write for which there is room does not wait behind one that needs more. So a large write may
+/// wait for as long as small ones take the room.
 ///
 /// Any number of threads and processes may write. If no reader is left, writing is an error,
 /// [`BrokenPipe`](ErrorKind::BrokenPipe), and never a `SIGPIPE`. If the last one was killed, rather than that it dropped its end, and was not
 /// waiting for bytes just then, then up to 4096 bytes may be written before a writer notices. [`flush`](Write::flush) always does.
 ///
-/// **Deaths.** What a writer was writing when it was killed is not written, but for the pieces before. It leaves nothing half done.
+/// **Deaths.** What a writer was writing when it was killed is not written, but for the parts before. It leaves nothing half done.
 ///
 /// **Signals** do not end a call.
 ///
@@ -276,16 +284,19 @@ impl PipeWriter {
         PipeWriter(End::new(bells, memory, false))
     }
 
-    /// Writes what there is room for, without waiting: up to 4096 bytes (or the capacity) all or nothing.
+    /// Writes without waiting: up to 4096 bytes (or the capacity, if that is less) all or nothing;
+    /// of more, as many as there is room for.
     ///
     /// # Errors
     /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room; [`BrokenPipe`](ErrorKind::BrokenPipe) if no reader is left;
-    /// [`InvalidData`](ErrorKind::InvalidData) if the pipe's memory is damaged.
+    /// [`InvalidData`](ErrorKind::InvalidData) if the pipe's memory is damaged; the system's
+    /// (`EBADF`) if the descriptors under the pipe were closed behind its back.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.write_with(bytes, Patience::None)
     }
 
-    /// Writes as soon as there is room, if that is within this time.
+    /// Writes as soon as there is room, if that is within this time: up to 4096 bytes (or the
+    /// capacity, if that is less) all or nothing; of more, as many as there is room for then.
     ///
     /// # Errors
     /// [`TimedOut`](ErrorKind::TimedOut) if it was not; else as [`try_write`](Self::try_write)'s.
@@ -298,32 +309,57 @@ impl PipeWriter {
         if bytes.is_empty() {
             return Ok(0);
         }
+        let written = self.write_part(bytes, patience);
+        match written {
+            Ok(count) if count < bytes.len() && matches!(patience, Patience::Forever) => {
+                Ok(self.write_rest(bytes, count))
+            }
+            Ok(count) => Ok(count),
+            Err(stop) => Err(patience.error(stop)),
+        }
+    }
+
+    /// Waits until all is written, or it cannot be, which the next call finds, too. Returns how much
+    /// is written.
+    #[cold]
+    fn write_rest(&self, bytes: &[u8], mut written: usize) -> usize {
+        while written < bytes.len() {
+            match self.write_part(&bytes[written..], Patience::Forever) {
+                Ok(count) => written += count,
+                Err(_) => break,
+            }
+        }
+        written
+    }
+
+    /// Writes what there is room for when there is enough.
+    #[inline]
+    fn write_part(&self, bytes: &[u8], patience: Patience) -> Result<usize, Stop> {
         let memory = self.0.memory();
         let whole = ATOMIC.min(memory.capacity());
         let amount = Amount {
             least: match patience {
-                // Whoever is going to wait for more anyway waits for what is worth a turn.
+                // A call that waits for more anyway waits for what is worth a turn.
                 Patience::Forever => bytes.len().min(whole) as u64,
                 _ if bytes.len() <= whole => bytes.len() as u64,
                 _ => 1,
             },
-            most: bytes.len().min(PIECE) as u64,
+            most: bytes.len() as u64,
         };
         let hand = memory
             .ring()
             .writer(memory.capacity() as u64, &self.0.bells);
-        let passed = hand.pass(amount, patience.deadline(), |place, count| {
+        let passed = hand.pass(amount, patience.deadline(), |place, passed, count| {
             let [(one, first), (two, rest)] = memory.parts(place, count as usize);
-            let (start, end) = bytes.split_at(first);
-            // SAFETY: it is a writer's turn, so nobody else writes or reads there; `parts` says that they are in the ring.
+            let piece = &bytes[passed as usize..][..count as usize];
+            let (start, end) = piece.split_at(first);
+            // SAFETY: it is a writer's turn, so no other thread writes or reads there; `parts` says
+            // that they are in the ring.
             unsafe { one.copy_from_nonoverlapping(NonNull::from(start).cast(), first) };
             // SAFETY: as above; they are no more than there are.
             unsafe { two.copy_from_nonoverlapping(NonNull::from(end).cast(), rest) };
         });
-        match passed {
-            Ok(count) => Ok(count as usize),
-            Err(stop) => Err(patience.error(stop)),
-        }
+        passed.map(|count| count as usize)
     }
 }
 
@@ -336,8 +372,9 @@ impl Write for &PipeWriter {
     /// Asks whether anybody is left to read what was written.
     fn flush(&mut self) -> io::Result<()> {
         match self.0.bells.is_alone() {
-            true => Err(Patience::Forever.error(Stop::Alone)),
-            false => Ok(()),
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Patience::Forever.error(Stop::Alone)),
+            Err(stop) => Err(Patience::Forever.error(stop)),
         }
     }
 }

@@ -64,13 +64,33 @@ impl RawMutex {
         self.entry.pend(me);
         match self.take(me, 0) {
             Ok(locked) => Some(self.enter(me, locked)),
-            Err(_) => self.lock_contended(me, deadline),
+            Err(_) => self.lock_contended(me, deadline, None),
+        }
+    }
+
+    /// As [`lock`](Self::lock), but also returns nothing as soon as another thread holds it and a
+    /// word is not as it was seen. A thread that changes the word wakes all that sleep on it.
+    pub(crate) fn lock_unless(
+        &self,
+        me: Me,
+        deadline: Deadline,
+        news: (&AtomicU32, u32),
+    ) -> Option<Locked> {
+        self.entry.pend(me);
+        match self.take(me, 0) {
+            Ok(locked) => Some(self.enter(me, locked)),
+            Err(_) => self.lock_contended(me, deadline, Some(news)),
         }
     }
 
     /// It is pending.
     #[cold]
-    fn lock_contended(&self, me: Me, deadline: Deadline) -> Option<Locked> {
+    fn lock_contended(
+        &self,
+        me: Me,
+        deadline: Deadline,
+        news: Option<(&AtomicU32, u32)>,
+    ) -> Option<Locked> {
         let word = &self.entry.word;
         let (mut spin, mut in_time) = (Spin::new(), true);
         loop {
@@ -85,7 +105,9 @@ impl RawMutex {
             if value & OWNER == me.id() && deadline.instant().is_none() {
                 panic!("shared::Mutex::lock: this thread holds it already");
             }
-            if !in_time {
+            // ORDERING: Relaxed; the caller looks again.
+            let is_news = news.is_some_and(|(word, seen)| word.load(Relaxed) != seen);
+            if !in_time || is_news {
                 // If it was woken, that is not lost: whoever holds it will wake another.
                 Entry::settle(me);
                 return None;
@@ -96,7 +118,11 @@ impl RawMutex {
             // ORDERING: Relaxed; the fence orders it before the kernel's look at the word, and pairs with the one in `unlock`.
             self.waits().swap(1, Relaxed);
             let limit = kernel::heavy_until();
-            kernel::wait(&[(word, value), (self.waits(), 1)], deadline.min(limit));
+            let (own, until) = ([(word, value), (self.waits(), 1)], deadline.min(limit));
+            match news {
+                None => kernel::wait(&own, until),
+                Some(news) => kernel::wait(&[own[0], own[1], news], until),
+            };
             // Also if it has not slept at all, because they are not as they should be.
             in_time = !deadline.passed();
             // Awake for a while, again: or else, where others take it all the time, it asks for a fence, finds the word changed and does not
