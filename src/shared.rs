@@ -55,6 +55,9 @@
 //! - **Other layouts.** All programs must have been compiled with the same version of this crate, as opening checks. 32-bit ones and C
 //!   libraries whose robust mutexes are laid out otherwise than glibc's are refused.
 //!
+//! **Stacks.** A call on a pipe, a FIFO or a message queue needs at most 5 KiB of stack in a release build. One that waits for permits
+//! of a semaphore or for an `RwLock` needs 13 KiB: more than a thread with 16 KiB has left beside its thread-locals.
+//!
 //! It needs Linux 5.16 (`futex_waitv`), and 6.2 or a stable kernel of 2022 or later for the promise about those who were woken
 //! ("futex: Resend potentially swallowed owner death notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 

@@ -99,7 +99,21 @@ impl Gate {
         looked_at: &[(&dyn Watched, u32)],
         deadline: Deadline,
     ) -> bool {
-        let mut words = [(self.word() as &dyn Watched, seen.word); kernel::MOST_WORDS];
+        match 2 + looked_at.len() <= kernel::FEW_WORDS {
+            true => self.sleep_on::<{ kernel::FEW_WORDS }>(seen, looked_at, deadline),
+            false => self.sleep_on::<{ kernel::MOST_WORDS }>(seen, looked_at, deadline),
+        }
+    }
+
+    /// On so many words at most. Not inline: 128 of them take 3 KiB of the stack.
+    #[inline(never)]
+    fn sleep_on<const N: usize>(
+        &self,
+        seen: Seen,
+        looked_at: &[(&dyn Watched, u32)],
+        deadline: Deadline,
+    ) -> bool {
+        let mut words = [(self.word() as &dyn Watched, seen.word); N];
         words[1] = self.pending_word();
         words[2..][..looked_at.len()].copy_from_slice(looked_at);
         kernel::wait(&words[..2 + looked_at.len()], deadline.min(seen.limit)) || !deadline.passed()

@@ -65,7 +65,19 @@ fn wait_on_many<W: Watched + ?Sized>(
     words: &[(&W, u32)],
     left: Option<Timespec>,
 ) -> Result<(), Errno> {
-    let mut waits = [futex::Wait::new(); MOST_WORDS];
+    match words.len() <= FEW_WORDS {
+        true => wait_on_up_to::<FEW_WORDS, W>(words, left),
+        false => wait_on_up_to::<MOST_WORDS, W>(words, left),
+    }
+}
+
+/// Not inline: 128 words take 3 KiB of the stack, which is all that some threads have left.
+#[inline(never)]
+fn wait_on_up_to<const N: usize, W: Watched + ?Sized>(
+    words: &[(&W, u32)],
+    left: Option<Timespec>,
+) -> Result<(), Errno> {
+    let mut waits = [futex::Wait::new(); N];
     for (wait, (word, value)) in waits.iter_mut().zip(words) {
         wait.val = (*value).into();
         wait.uaddr = WaitPtr::new(word.word().as_ptr().cast());
@@ -84,6 +96,9 @@ fn wait_on_many<W: Watched + ?Sized>(
 
 /// As many as the kernel takes at once.
 pub(super) const MOST_WORDS: usize = 128;
+
+/// As many as waiters watch that are in no ledger.
+pub(super) const FEW_WORDS: usize = 4;
 
 /// Wakes so many of those who sleep on the word, at most, and returns how many.
 #[cold]

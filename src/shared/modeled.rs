@@ -11,6 +11,9 @@ use crate::primitive::mortal;
 /// As many as a model needs.
 pub(super) const MOST_WORDS: usize = 8;
 
+/// So that models have both cases.
+pub(super) const FEW_WORDS: usize = 4;
+
 /// The calling thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Me(u32);
