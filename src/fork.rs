@@ -75,3 +75,54 @@ pub(crate) fn watch() {}
 pub(crate) fn generation() -> usize {
     0
 }
+
+#[cfg(all(test, unix, not(any(loom, miri))))]
+mod tests {
+    use crate::spin::{self, Spin};
+
+    /// Whether `life` returns true in a child, which then ends.
+    fn is_true_in_a_child(life: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child does nothing but `life`, which needs no other thread.
+        match unsafe { libc::fork() } {
+            0 => {
+                let code = if life() { 0 } else { 1 };
+                // SAFETY: ends the child, without its parent's destructors.
+                unsafe { libc::_exit(code) }
+            }
+            child => {
+                let mut status = 0;
+                // SAFETY: our own child, which has not been waited for.
+                assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+                status == 0
+            }
+        }
+    }
+
+    #[test]
+    fn a_child_counts_no_thread_as_spinning_that_it_does_not_have() {
+        let spin = Spin::woken();
+        assert!(spin::spinning() > 0);
+        assert!(is_true_in_a_child(|| spin::spinning() == 0));
+        drop(spin);
+    }
+
+    /// As when a signal handler forks.
+    #[test]
+    fn a_spin_that_began_in_the_parent_is_not_counted_in_the_child() {
+        let spin = Spin::woken();
+        assert!(is_true_in_a_child(|| {
+            drop(spin);
+            spin::spinning() == 0
+        }));
+    }
+
+    #[test]
+    fn each_child_is_a_generation() {
+        let here = super::generation();
+        assert!(is_true_in_a_child(|| {
+            let next = super::generation() == here + 1;
+            next && is_true_in_a_child(|| super::generation() == here + 2)
+        }));
+        assert_eq!(super::generation(), here);
+    }
+}

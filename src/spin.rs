@@ -234,6 +234,13 @@ pub(crate) fn begin_child() {
     SPINNING.store(0, Relaxed);
 }
 
+/// For the tests of `fork`.
+#[cfg(all(test, unix))]
+pub(crate) fn spinning() -> usize {
+    // ORDERING: Relaxed; a number.
+    SPINNING.load(Relaxed)
+}
+
 /// Yields if this thread has not done so for [`SLICE`]. If others are waiting for its processor, it
 /// comes back when its time to spin is over.
 fn give_way_at_times(now: Instant) {
