@@ -5,10 +5,14 @@
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 
-use anteroom::shared::{Mutex, Semaphore, Shared, TryLockError};
-use processes::{Child, Name, counter, shared, until};
+use anteroom::shared::{AcquireError, Mutex, RwLock, Semaphore, Shared, TryLockError};
+use processes::{Child, End, Name, counter, shared, until, until_asleep};
+use std::sync::Barrier;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
+
+/// More threads than there are slots.
+const MANY: usize = Semaphore::MAX_THREADS + 10;
 
 fn park() -> ! {
     loop {
@@ -74,4 +78,153 @@ fn a_child_does_not_take_its_parents_slot_for_its_own() {
     let _permit = semaphore.acquire().unwrap();
     child.kill();
     assert_eq!(semaphore.available_permits(), 1);
+}
+
+/// Uses both, and holds nothing afterwards.
+fn use_once(semaphore: &Semaphore, lock: &RwLock<u64>) {
+    drop(semaphore.acquire().unwrap());
+    drop(lock.read().unwrap());
+    *lock.write().unwrap() += 1;
+}
+
+#[test]
+fn zombies_use_up_no_slots() {
+    let (semaphore, lock) = (shared(Semaphore::new(2)), shared(RwLock::new(0)));
+    // Reaped when this is dropped.
+    let zombies: Vec<_> = (0..MANY)
+        .map(|_| {
+            let child = Child::fork(|| use_once(&semaphore, &lock));
+            until("ended", || child.has_ended());
+            child
+        })
+        .collect();
+    use_once(&semaphore, &lock);
+    assert_eq!(*lock.read().unwrap(), MANY as u64 + 1);
+    for zombie in zombies {
+        assert_eq!(zombie.wait(), End::Exited(0));
+    }
+}
+
+#[test]
+fn idle_threads_use_up_no_slots() {
+    let (semaphore, lock) = (shared(Semaphore::new(2)), shared(RwLock::new(0)));
+    let (used, all) = (counter(), Barrier::new(MANY + 1));
+    std::thread::scope(|s| {
+        for _ in 0..MANY {
+            s.spawn(|| {
+                use_once(&semaphore, &lock);
+                used.fetch_add(1, SeqCst);
+                all.wait();
+                // All at once, all of which live: some find their own slots, some a shared one.
+                (0..100).for_each(|_| use_once(&semaphore, &lock));
+            });
+        }
+        until("used by all", || used.load(SeqCst) == MANY as u64);
+        use_once(&semaphore, &lock);
+        all.wait();
+    });
+    assert_eq!(*lock.read().unwrap(), 101 * MANY as u64 + 1);
+    assert_eq!(semaphore.available_permits(), 2);
+}
+
+#[test]
+fn a_thousand_threads_find_a_slot_one_after_the_other() {
+    let (semaphore, lock) = (shared(Semaphore::new(2)), shared(RwLock::new(0)));
+    for _ in 0..1_000 {
+        std::thread::scope(|s| {
+            s.spawn(|| use_once(&semaphore, &lock));
+        });
+    }
+    assert_eq!(*lock.read().unwrap(), 1_000);
+}
+
+/// Forks a child that gets this number, if the system allows that, and no other process is faster each time.
+fn fork_as(number: libc::pid_t, life: impl Fn()) -> Option<Child> {
+    (0..100).find_map(|_| {
+        let before = (number - 1).to_string();
+        std::fs::write("/proc/sys/kernel/ns_last_pid", before).ok()?;
+        let child = Child::fork(&life);
+        (child.pid() == number).then_some(child)
+    })
+}
+
+#[test]
+fn slots_of_dead_threads_whose_numbers_live_again_are_found() {
+    let semaphore = shared(Semaphore::new(2));
+    let mut living = Vec::new();
+    for _ in 0..MANY {
+        let child = Child::fork(|| drop(semaphore.acquire().unwrap()));
+        let number = child.pid();
+        child.succeed();
+        match fork_as(number, processes::sleep_for_ever) {
+            Some(child) => living.push(child),
+            None if living.is_empty() => {
+                return eprintln!("skipped: process numbers cannot be chosen here");
+            }
+            None => {}
+        }
+    }
+    let most = MANY - Semaphore::MAX_THREADS / 10;
+    assert!(living.len() > most, "only {} live again", living.len());
+    drop(semaphore.acquire().unwrap());
+}
+
+/// What is held by a shared slot comes back to a waiter that began to wait before the slot was begun.
+#[test]
+fn a_waiter_is_woken_by_a_death_in_a_shared_slot() {
+    let (semaphore, step) = (shared(Semaphore::new(1)), counter());
+    let permit = semaphore.acquire().unwrap();
+    let waiter = Child::fork(|| drop(semaphore.acquire_many(2).unwrap()));
+    until_asleep(waiter.pid());
+    let _zombies: Vec<_> = (0..MANY)
+        .map(|_| {
+            let child = Child::fork(|| assert!(semaphore.try_acquire().is_err()));
+            until("ended", || child.has_ended());
+            child
+        })
+        .collect();
+    drop(permit);
+    let holder = Child::fork(|| {
+        let _permit = semaphore.acquire().unwrap();
+        step.fetch_add(1, SeqCst);
+        park();
+    });
+    until("held", || step.load(SeqCst) == 1);
+    // Too few for the waiter as long as the holder lives.
+    semaphore.add_permits(1);
+    until_asleep(waiter.pid());
+    holder.kill();
+    waiter.succeed();
+    assert_eq!(semaphore.available_permits(), 2);
+}
+
+/// As many as there are slots hold something, and one more is refused, as long as they do.
+#[test]
+fn too_many_holders_are_refused_until_one_lets_go() {
+    let semaphore = shared(Semaphore::new(1_000));
+    let (held, go) = (counter(), Barrier::new(MANY - 9));
+    let refused = || semaphore.try_acquire().err() == Some(AcquireError::TooManyThreads);
+    std::thread::scope(|s| {
+        for _ in 0..MANY {
+            s.spawn(|| drop(semaphore.acquire().unwrap()))
+                .join()
+                .unwrap();
+        }
+        for _ in 0..Semaphore::MAX_THREADS {
+            s.spawn(|| {
+                let permit = semaphore.acquire().unwrap();
+                held.fetch_add(1, SeqCst);
+                go.wait();
+                drop(permit);
+            });
+        }
+        until("held", || {
+            held.load(SeqCst) == Semaphore::MAX_THREADS as u64
+        });
+        assert!(refused());
+        assert!(refused());
+        go.wait();
+    });
+    assert!(!refused());
+    assert_eq!(semaphore.available_permits(), 1_000);
 }

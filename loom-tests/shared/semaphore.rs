@@ -7,6 +7,7 @@ use super::{
 use crate::deadline::Deadline;
 use crate::models;
 use crate::primitive::Access;
+use crate::shared::ledger::SLOTS;
 use crate::shared::semaphore::raw::{MAX_PERMITS, RawSemaphore, Refused};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -51,6 +52,16 @@ models! {
     who_is_woken_tells_of_a_new_slot: 0 mortal,
     who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest,
     who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest awake,
+    a_slot_is_retired_beside_its_owner: 1,
+    a_slot_is_retired_beside_its_killed_owner: 1 mortal,
+    a_killed_retirer_leaves_the_slot_to_its_owner: 1 mortal,
+    after_a_killed_retirer_another_one_may_die_too: 0 mortals,
+    two_retire_slots_at_once: 1,
+    two_retire_slots_at_once_and_one_is_killed: 0 mortal,
+    a_killed_user_of_a_shared_slot_gives_back: 1 mortal,
+    two_share_a_slot_and_one_is_killed: 0 mortal,
+    a_waiter_hears_of_a_shared_slot: 0 mortal newest,
+    a_waiter_hears_of_a_shared_slot: 0 mortal newest awake,
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
     without_give_back_a_killed_waiter_takes_no_wake_up: 1 mortal awake,
     without_give_back_it_is_given_back_by_hand: 2,
@@ -103,6 +114,12 @@ impl Store {
             self.data.exclusive();
             self.semaphore.give_back(holder, 1);
         }
+    }
+
+    /// There is one for each of two.
+    fn try_one_of_two(&self) {
+        let holder = self.semaphore.take(1, None).unwrap();
+        self.semaphore.give_back(holder, 1);
     }
 
     /// When all have ended, nobody holds any.
@@ -500,6 +517,117 @@ fn who_comes_later_has_the_slot_that_the_dead_began() {
     });
     // ORDERING: Relaxed, both; no part of the model.
     while sleepers() < 2 && !is_over.load(Relaxed) {
+        loom::thread::yield_now();
+    }
+    store.semaphore.give_back(holder, 1);
+    sleeper.join().unwrap();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// Processes that live, and hold nothing, have all slots that begin biased, but for so many that are in use already.
+fn own_slots_but(store: &Arc<Store>, used: usize) {
+    for _ in used..SLOTS {
+        process(store, Store::find_slot).join().unwrap();
+    }
+}
+
+/// The first slot is that of a process that uses it while another one retires it, or the next one.
+fn a_slot_is_retired_beside_its_owner() {
+    let store = share(Store::new(1));
+    let owner = known(&store, Store::enter);
+    own_slots_but(&store, 1);
+    let owner = owner.go();
+    store.enter();
+    owner.join().unwrap();
+    store.rest(1);
+}
+
+/// If it is killed in a slot that is retired, nothing comes back.
+fn a_slot_is_retired_beside_its_killed_owner() {
+    let store = share(Store::new(1));
+    let owner = known_mortal(&store, Store::enter);
+    own_slots_but(&store, 1);
+    let owner = owner.go();
+    store.find_slot();
+    owner.join().unwrap();
+    store.rest(1);
+}
+
+fn a_killed_retirer_leaves_the_slot_to_its_owner() {
+    let store = share(Store::new(1));
+    let owner = known(&store, Store::enter);
+    own_slots_but(&store, 1);
+    let owner = owner.go();
+    let doomed = mortal_process(&store, Store::find_slot);
+    owner.join().unwrap();
+    doomed.join().unwrap();
+    store.enter();
+    store.rest(1);
+}
+
+fn after_a_killed_retirer_another_one_may_die_too() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    own_slots_but(&store, 1);
+    mortal_process(&store, Store::enter).join().unwrap();
+    let second = second_mortal_process(&store, Store::enter);
+    store.enter();
+    second.join().unwrap();
+    store.rest(1);
+}
+
+fn two_retire_slots_at_once() {
+    let store = share(Store::new(2));
+    own_slots_but(&store, 0);
+    let other = process(&store, Store::try_one_of_two);
+    store.try_one_of_two();
+    other.join().unwrap();
+    store.rest(2);
+}
+
+fn two_retire_slots_at_once_and_one_is_killed() {
+    let store = share(Store::new(2));
+    own_slots_but(&store, 0);
+    let doomed = mortal_process(&store, Store::try_one_of_two);
+    store.try_one_of_two();
+    doomed.join().unwrap();
+    store.rest(2);
+}
+
+fn a_killed_user_of_a_shared_slot_gives_back() {
+    let store = share(Store::new(1));
+    own_slots_but(&store, 0);
+    store.find_slot();
+    let doomed = known_mortal(&store, Store::enter).go();
+    store.enter();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// The second is to have the slot that the first one had, at the same time or later.
+fn two_share_a_slot_and_one_is_killed() {
+    let store = share(Store::new(2));
+    store.find_slot();
+    own_slots_but(&store, 1);
+    let doomed = known_mortal(&store, Store::try_one_of_two);
+    let other = known(&store, Store::try_one_of_two);
+    let (doomed, other) = (doomed.go(), other.go());
+    doomed.join().unwrap();
+    other.join().unwrap();
+    store.rest(2);
+}
+
+/// The one who sleeps does not know the slot in which the permit is held by a process that is killed.
+fn a_waiter_hears_of_a_shared_slot() {
+    let store = share(Store::new(1));
+    let holder = store.semaphore.take(1, None).unwrap();
+    let sleeper = known(&store, Store::enter);
+    own_slots_but(&store, 2);
+    let sleeper = sleeper.go();
+    until_asleep(1);
+    let doomed = mortal_process(&store, Store::enter);
+    while sleepers() < 2 && nobody_is_dead() {
         loom::thread::yield_now();
     }
     store.semaphore.give_back(holder, 1);

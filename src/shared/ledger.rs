@@ -23,8 +23,8 @@
 //! finishes the record, gives back what the dead held, *as that slot*, and frees the slot. If it is killed on the
 //! way, whoever comes next finds the slot in one of the states that have just been told, and does the same. ([`recovery`])
 //!
-//! **Numbers.** `recorded` and `witnessed` have 64 bits and only grow; the state has the lowest 25 of them. A thread that is stopped
-//! between two looks of its own while another one makes exactly thirty million changes, and is then killed in the middle of the next
+//! **Numbers.** `recorded` and `witnessed` have 64 bits and only grow; the state has the lowest 24 of them. A thread that is stopped
+//! between two looks of its own while another one makes exactly sixteen million changes, and is then killed in the middle of the next
 //! one, would be misled.
 //!
 //! Some changes need no author: who takes or adds without being held to account just exchanges the value, and leaves the author
@@ -46,8 +46,12 @@ use crate::primitive::{array_of, const_fn, in_program_order};
 use slot::Slot;
 use std::marker::PhantomData;
 
-/// How many threads that live, at most: so many that one can sleep on their words and on those of a gate.
+/// How many threads hold something at once, at most: so many that a waiter can sleep on their words and on those of a gate.
+/// `futex_waitv` takes 128 words.
 pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 120 };
+
+/// Those of which each belongs to a thread, and then those that are shared.
+const ALL_SLOTS: usize = 2 * SLOTS;
 
 /// What a value means.
 pub(crate) trait Kind {
@@ -62,7 +66,7 @@ pub(crate) struct Ledger<K, const GATES: usize> {
     /// The slots below this one have been in use.
     used: AtomicU32,
     gates: [Gate; GATES],
-    slots: [Slot; SLOTS],
+    slots: [Slot; ALL_SLOTS],
     kind: PhantomData<fn() -> K>,
 }
 
@@ -82,13 +86,38 @@ pub(crate) struct Holder {
     not_send: PhantomData<*const ()>,
 }
 
+/// How much an account holds; and since which of its changes, which is not looked up twice.
+#[derive(Clone, Copy)]
+pub(crate) struct Held {
+    change: u64,
+    pub(crate) amount: u32,
+}
+
+impl Held {
+    /// As much, in its place.
+    #[inline]
+    pub(crate) fn now(self, amount: u32) -> Self {
+        Held { amount, ..self }
+    }
+
+    #[inline]
+    pub(crate) fn plus(self, more: u32) -> Self {
+        self.now(self.amount.wrapping_add(more))
+    }
+
+    #[inline]
+    pub(crate) fn minus(self, less: u32) -> Self {
+        self.now(self.amount.wrapping_sub(less))
+    }
+}
+
 /// A value and who changed it last.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State(u64);
 
 impl State {
     const VALUE_BITS: u32 = 32;
-    const NUMBER_BITS: u32 = 25;
+    const NUMBER_BITS: u32 = 24;
 
     fn new(value: u32, author: usize, number: u64) -> Self {
         let number = number & ((1 << Self::NUMBER_BITS) - 1);
@@ -154,7 +183,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
 
     /// What the account holds.
     #[inline]
-    pub(crate) fn held(&self, account: Account) -> u32 {
+    pub(crate) fn held(&self, account: Account) -> Held {
         self.slots[account.slot].held()
     }
 
@@ -170,7 +199,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     pub(crate) fn change(
         &self,
         account: Account,
-        held: u32,
+        held: Held,
         change: impl Fn(u32) -> Option<u32>,
     ) -> Result<u32, u32> {
         self.change_as(account.slot, held, change)
@@ -180,7 +209,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     fn change_as(
         &self,
         slot: usize,
-        held: u32,
+        held: Held,
         change: impl Fn(u32) -> Option<u32>,
     ) -> Result<u32, u32> {
         let author = &self.slots[slot];

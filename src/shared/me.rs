@@ -114,7 +114,7 @@ impl Me {
         // ORDERING: Relaxed; this thread has written it, or one before it of which it knows, or as much.
         match UNREACHED.load(Relaxed) {
             0 => fence::light(),
-            _ => fence::full(),
+            _ => full(),
         }
     }
 
@@ -154,6 +154,12 @@ impl Known {
         self.list.set(list);
         self.id.set(id.cast_unsigned());
     }
+}
+
+/// Out of line: hardly any process comes here.
+#[cold]
+fn full() {
+    fence::full();
 }
 
 /// Where no library has done so: tells the kernel of a list, which is never freed.

@@ -14,8 +14,8 @@ use std::{error, fmt};
 
 /// A reader-writer lock between processes that survives the death of whoever holds it.
 ///
-/// It belongs into memory that processes share ([`Shared`](super::Shared)), of which it takes about eight thousand bytes besides the
-/// data: it writes down who holds what.
+/// It belongs into memory that processes share ([`Shared`](super::Shared)), of which it takes about sixteen thousand bytes besides the
+/// data: it writes down which thread holds what.
 ///
 /// **Deaths.** The read locks of a thread that ends, because its process was killed or for any other reason, are released. If it
 /// ends while it *writes*, the next writer gets [`RwLockError::WriterDied`]: an error that holds the write lock. The data is as the
@@ -23,8 +23,10 @@ use std::{error, fmt};
 /// everyone, for ever, locking it is [`RwLockError::Poisoned`]. Until a writer has repaired it, readers get `WriterDied(())`. Who is
 /// killed while it waits takes nothing with it. A thread that panics while it holds the lock just releases it.
 ///
-/// **Threads.** A guard is dropped by the thread that locked. At most [`MAX_THREADS`](Self::MAX_THREADS) threads that live can have used
-/// a lock.
+/// **Threads.** A guard is dropped by the thread that locked. At most [`MAX_THREADS`](Self::MAX_THREADS) threads, of all processes,
+/// can hold a lock or wait for it at the same time: a waiter watches each of them, and the kernel lets it watch 128 words. How many have
+/// used it before does not matter, whether they still live or not. (Where the system refuses `membarrier(2)`, a thread that has used it
+/// counts until it has ended and been waited for.)
 ///
 /// **Fairness.** New readers do not pass a writer that waits. Beyond that there is none: when a writer goes, those who sleep are woken,
 /// and whoever comes first is first. A thread that reads must not lock again: if a writer waits, they wait for each other.
@@ -70,7 +72,7 @@ pub enum RwLockError<G> {
     WouldBlock,
     /// Somebody was in the way for so long. Only from the timed forms.
     TimedOut,
-    /// As many threads as the lock can keep account of have used it, and live.
+    /// As many threads as the lock can keep account of hold it, or wait for it.
     TooManyThreads,
 }
 
@@ -117,7 +119,7 @@ impl<G> From<Refused> for RwLockError<G> {
 }
 
 impl<T> RwLock<T> {
-    /// The most threads, of all processes, that live and have used the lock.
+    /// The most threads, of all processes, that hold the lock or wait for it at the same time.
     pub const MAX_THREADS: usize = SLOTS;
 
     /// Unlocked.

@@ -11,8 +11,8 @@ use std::{error, fmt};
 
 /// Counts permits, for threads of all processes. The permits of those who die come back.
 ///
-/// It belongs into memory that processes share ([`Shared`](super::Shared)), of which it takes about eight thousand bytes: it writes down who
-/// holds how many. The names are those of [`anteroom::Semaphore`](crate::Semaphore).
+/// It belongs into memory that processes share ([`Shared`](super::Shared)), of which it takes about sixteen thousand bytes: it writes down
+/// which thread holds how many. The names are those of [`anteroom::Semaphore`](crate::Semaphore).
 ///
 /// **Deaths.** If a thread ends while it holds permits, because its process was killed or for any other reason, they are free
 /// again, each once, whatever the instruction at which it died; who waits for them is woken. It is the same with a waiter that is killed
@@ -20,7 +20,10 @@ use std::{error, fmt};
 /// POSIX's does and System V's without `SEM_UNDO`.
 ///
 /// **Threads.** A permit is given back by the thread that acquired it; [`add_permits`](Self::add_permits) is for everyone. At most
-/// [`MAX_THREADS`](Self::MAX_THREADS) threads that live can have acquired permits of one semaphore. (Without give-back there is no limit.)
+/// [`MAX_THREADS`](Self::MAX_THREADS) threads, of all processes, can hold permits of one semaphore or wait for some at the same time: a
+/// waiter watches each of them, and the kernel lets it watch 128 words. How many have used it before does not matter, whether they still
+/// live or not. (Where the system refuses `membarrier(2)`, a thread that has used it counts until it has ended and been waited for.)
+/// Without give-back there is no limit.
 ///
 /// **Fairness.** None: whoever sees enough permits takes them. Waiters spin for a while, and then sleep. Of those who wait for more than
 /// one permit, one at a time does so; to get them it needs a moment at which there are as many.
@@ -59,7 +62,7 @@ pub enum AcquireError {
     NoPermits,
     /// The time was up. Only from the timed forms.
     TimedOut,
-    /// As many threads as the semaphore can keep account of have acquired permits of it, and live.
+    /// As many threads as the semaphore can keep account of hold permits of it, or wait for some.
     TooManyThreads,
 }
 
@@ -91,7 +94,7 @@ impl Semaphore {
     /// The most permits that a semaphore can have.
     pub const MAX_PERMITS: usize = MAX_PERMITS as usize;
 
-    /// The most threads, of all processes, that live and have acquired permits, if these are given back.
+    /// The most threads, of all processes, that hold permits or wait for some at the same time, if these are given back.
     pub const MAX_THREADS: usize = SLOTS;
 
     /// With `permits` to give, which come back from the dead.

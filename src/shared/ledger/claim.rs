@@ -1,21 +1,32 @@
 //! How a thread finds its slot.
 //!
-//! A thread remembers where its slots were in the last ledgers that it used. If it does not know, it looks through the slots
-//! that have ever been in use: for its own, then for one that nobody has, or only somebody dead. The last resort is the first slot that
-//! has never been in use.
+//! There are [`SLOTS`] biased slots and as many shared ones ([`slot`](super::slot)), which are begun in this order. A thread
+//! remembers where its slots were in the last ledgers that it used. If it does not know, it looks through the slots that have
+//! been begun:
+//! 1. for one that is its own, or by which it holds something;
+//! 2. for a shared one that is not armed;
+//! 3. for a biased one that has no owner, or a dead one: it asks the kernel;
+//! 4. if a biased one has not been begun yet, or a retired one not been replaced, for the next one;
+//! 5. for a biased one whose owner holds nothing by it, to retire it.
 //!
-//! **Who sleeps watches the slots that it has seen in use.** So whoever begins a new one opens the gates. If it is killed before
-//! that, one sleeper is woken; and if others sleep whose mark is gone, one that was woken is on its way. That one sees that there are
-//! more slots, and opens the gates again.
+//! So a thread finds none only if as many as [`SLOTS`] are armed. Biased slots are there because to arm one takes no locked
+//! instruction. Where the system refuses the heavy side of the asymmetric fence, the fourth step is the last one, and a slot
+//! stays with its owner until the kernel does not know the owner's number any more.
+//!
+//! **A waiter watches the slots that it has seen begun.** So a thread that begins one opens the gates. If it is killed before
+//! that, one waiter is woken; and if others sleep whose mark is gone, one that was woken is on its way. That one sees that there are
+//! more slots, and opens the gates again. Retired slots are not watched, and no more shared slots are begun than were retired: so
+//! there are at most [`SLOTS`] to watch.
 
 use super::super::gate::Gate;
 use super::super::kernel;
 use super::super::me::Me;
-use super::slot::Reservation;
+use super::slot::{Mode, Reservation, Retirement};
 use super::{Account, Kind, Ledger, SLOTS};
-use crate::primitive::Ordering::Relaxed;
+use crate::primitive::Ordering::{Relaxed, Release};
 use crate::primitive::thread_locals;
 use std::cell::Cell;
+use std::ops::Range;
 
 /// So many ledgers a thread remembers.
 const REMEMBERED: usize = 16;
@@ -25,6 +36,7 @@ struct Memory {
     /// Its address.
     ledger: usize,
     slot: usize,
+    /// Of a biased slot that is this thread's, and not contested.
     reservation: Reservation,
 }
 
@@ -54,34 +66,35 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         MEMORIES.with(|memories| use_it(&memories[place]))
     }
 
-    /// The calling thread's account, until [`leave`](Self::leave). Nothing if as many threads as there are slots live and have
-    /// used this ledger, or somebody is giving back just now what the dead among them held. The thread's list has nothing pending.
+    /// The calling thread's account, until [`leave`](Self::leave). Nothing if as many other threads as there are slots hold
+    /// something, or are about to. The thread's list has nothing pending, then and afterwards.
     #[inline]
     pub(crate) fn account(&self, me: Me) -> Option<Account> {
         let slot = match self.remembered(me) {
             Some(slot) => slot,
             None => self.claim(me)?,
         };
-        if !self.slots[slot].is_held_by(me) {
-            self.slots[slot].arm(me);
-        }
         Some(Account { me, slot })
     }
 
     /// The account is not needed any more, unless something is held.
     #[inline]
     pub(crate) fn leave(&self, account: Account) {
-        self.leave_with(account, self.held(account));
+        self.leave_with(account, self.held(account).amount);
     }
 
     /// As [`leave`](Self::leave), of whom it is known that so much is held.
     #[inline]
     pub(crate) fn leave_with(&self, account: Account, held: u32) {
-        if held == 0 {
-            self.slots[account.slot].disarm(account.me);
+        let Account { me, slot } = account;
+        match held {
+            0 if slot < SLOTS => self.slots[slot].disarm(me),
+            0 => self.slots[slot].disarm_shared(me),
+            _ => {}
         }
     }
 
+    /// The thread's biased slot, armed.
     #[inline]
     fn remembered(&self, me: Me) -> Option<usize> {
         let Memory {
@@ -89,94 +102,154 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             slot,
             reservation,
         } = self.memory(Cell::get);
-        let is_ours = ledger == self.address()
-            && reservation.thread() == me.id()
-            && self.slots[slot].reservation() == reservation
-            && self.slots[slot].is_free_or_in_list_of(me);
-        is_ours.then_some(slot)
+        if ledger != self.address()
+            || reservation.thread() != me.id()
+            || self.slots[slot].reservation() != reservation
+        {
+            return None;
+        }
+        let it = &self.slots[slot];
+        let is_armed = match it.is_held_by(me) {
+            true => it.is_in_list_of(me),
+            false => it.arm(me, reservation),
+        };
+        is_armed.then_some(slot)
     }
 
+    /// A slot, armed.
     #[cold]
     fn claim(&self, me: Me) -> Option<usize> {
+        if let Some(slot) = self.remembered_shared(me) {
+            return Some(slot);
+        }
         let mine = |thread| thread == me.id();
         let dead = |thread| thread == 0 || !kernel::is_alive(thread);
         loop {
-            let (used, lost) = (self.used(), Cell::new(false));
-            let found = self
-                .claim_used(me, used, mine, &lost)
-                .or_else(|| self.claim_used(me, used, dead, &lost));
-            // Who has lost one to another looks again at all: there may be another that is free.
-            match lost.get() {
-                _ if found.is_some() => return found,
-                true => {}
-                false if used == SLOTS => return None,
-                false => self.begin_slot(me, used),
-            }
-        }
-    }
-
-    /// Claims a slot that is reserved for such a thread. Says if somebody else was faster at one.
-    fn claim_used(
-        &self,
-        me: Me,
-        used: usize,
-        whose: impl Fn(u32) -> bool,
-        lost: &Cell<bool>,
-    ) -> Option<usize> {
-        (0..used).find(|slot| match self.claim_one(me, *slot, &whose) {
-            Claim::Taken => false,
-            Claim::Lost => {
-                lost.set(true);
-                false
-            }
-            Claim::Ours(reservation) => {
-                let (ledger, slot) = (self.address(), *slot);
+            let used = self.used();
+            let (biased, shared) = (0..used.min(SLOTS), SLOTS..used);
+            let claim = First::default();
+            let found = claim
+                .of(0..used, |slot| self.claim_held(me, slot))
+                .or_else(|| claim.of(biased.clone(), |slot| self.claim_biased(me, slot, mine)))
+                .or_else(|| claim.of(shared, |slot| self.claim_shared(me, slot)))
+                .or_else(|| claim.of(biased, |slot| self.claim_biased(me, slot, dead)));
+            if let Some((slot, reservation)) = found {
+                let ledger = self.address();
                 let memory = Memory {
                     ledger,
                     slot,
                     reservation,
                 };
                 self.memory(|it| it.set(memory));
-                true
+                return Some(slot);
             }
-        })
+            // A thread that has lost one to another looks again at all: there may be another that is free.
+            if claim.has_lost.get() {
+                continue;
+            }
+            match used < SLOTS + self.retired() {
+                true => self.begin_slot(me, used),
+                false if self.retire_one() => {}
+                false => return None,
+            }
+        }
     }
 
-    fn claim_one(&self, me: Me, index: usize, whose: impl Fn(u32) -> bool) -> Claim {
+    /// The shared slot that this thread had last, armed, unless another thread has it.
+    fn remembered_shared(&self, me: Me) -> Option<usize> {
+        let Memory { ledger, slot, .. } = self.memory(Cell::get);
+        let is_shared = ledger == self.address() && (SLOTS..self.used()).contains(&slot);
+        (is_shared && self.slots[slot].arm_shared(me)).then_some(slot)
+    }
+
+    /// If this thread holds something by it.
+    fn claim_held(&self, me: Me, index: usize) -> Claim {
         let slot = &self.slots[index];
         self.recover_slot(me, index);
+        match slot.is_held_by(me) && slot.is_free_or_in_list_of(me) {
+            true => Claim::Ours(slot.reservation().if_owned_by(me.id())),
+            false => Claim::Taken,
+        }
+    }
+
+    /// If it belongs to such a thread.
+    fn claim_biased(&self, me: Me, index: usize, whose: impl Fn(u32) -> bool) -> Claim {
+        let slot = &self.slots[index];
         let reservation = slot.reservation();
-        if !whose(reservation.thread()) {
+        if slot.is_retired() || !whose(reservation.thread()) {
             return Claim::Taken;
-        }
-        if !slot.is_free_or_in_list_of(me) {
-            return Claim::Taken;
-        }
-        if slot.is_held_by(me) {
-            return Claim::Ours(reservation);
         }
         // Only now, when its thread is known to be dead, or to be this one: else it might arm it yet.
         if slot.is_armed() {
             return Claim::Taken;
         }
-        match slot.reserve(reservation, me.id()) {
-            Some(reservation) => Claim::Ours(reservation),
-            None => Claim::Lost,
+        match slot.reserve(reservation, Mode::Owned, me.id()) {
+            Some(reservation) if slot.arm(me, reservation) => Claim::Ours(reservation),
+            _ => Claim::Lost,
         }
+    }
+
+    fn claim_shared(&self, me: Me, index: usize) -> Claim {
+        let slot = &self.slots[index];
+        if slot.is_armed() {
+            return Claim::Taken;
+        }
+        match slot.arm_shared(me) {
+            true => Claim::Ours(Reservation::NONE),
+            false => Claim::Lost,
+        }
+    }
+
+    /// How many shared slots there may be.
+    fn retired(&self) -> usize {
+        (0..SLOTS).filter(|slot| self.is_retired(*slot)).count()
+    }
+
+    /// Returns whether it is worth while to look again: not if no biased slot is idle.
+    fn retire_one(&self) -> bool {
+        let heavy = || kernel::heavy_until().instant().is_none();
+        let mut biased = self.slots[..SLOTS].iter();
+        biased.any(|slot| slot.retire(heavy) != Retirement::Refused)
     }
 
     /// Begins a slot, unless somebody else has.
     fn begin_slot(&self, me: Me, used: usize) {
         self.pend(me);
         let (found, more) = (used as u32, used as u32 + 1);
-        // ORDERING: Relaxed; a number, which those who sleep watch.
+        // ORDERING: Release pairs with the Acquire of a waiter, which is to see what was retired for this slot. The gates are
+        // opened after it.
         let begun = self
             .used
-            .compare_exchange(found, more, Relaxed, Relaxed)
+            .compare_exchange(found, more, Release, Relaxed)
             .is_ok();
         if begun {
             self.open_all(me);
         }
         Gate::settle(me);
+    }
+}
+
+/// The first slot that a claim gets.
+#[derive(Default)]
+struct First {
+    /// Another thread was faster at one of them.
+    has_lost: Cell<bool>,
+}
+
+impl First {
+    /// It is armed.
+    fn of(
+        &self,
+        mut slots: Range<usize>,
+        claim: impl Fn(usize) -> Claim,
+    ) -> Option<(usize, Reservation)> {
+        slots.find_map(|slot| match claim(slot) {
+            Claim::Ours(reservation) => Some((slot, reservation)),
+            Claim::Taken => None,
+            Claim::Lost => {
+                self.has_lost.set(true);
+                None
+            }
+        })
     }
 }

@@ -1,14 +1,19 @@
 //! What becomes of the slots of the dead.
 
 use super::super::me::Me;
-use super::{Kind, Ledger, SLOTS, State};
-use crate::primitive::Ordering::{Acquire, Relaxed};
+use super::{ALL_SLOTS, Kind, Ledger, SLOTS, State};
+use crate::primitive::Ordering::Acquire;
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     /// How many slots there are to look at. The number is not to be trusted.
     pub(super) fn used(&self) -> usize {
-        // ORDERING: Relaxed; a number.
-        (self.used.load(Relaxed) as usize).min(SLOTS)
+        // ORDERING: Acquire pairs with the Release in `begin_slot`: as many are retired as shared slots were begun beyond those.
+        (self.used.load(Acquire) as usize).min(ALL_SLOTS)
+    }
+
+    /// Whether the slot will never be used again.
+    pub(super) fn is_retired(&self, index: usize) -> bool {
+        index < SLOTS && self.slots[index].is_retired()
     }
 
     /// Gives back what the dead held.
@@ -21,13 +26,14 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     /// If the slot's owner is dead, and nobody else has taken it over.
     pub(super) fn recover_slot(&self, me: Me, index: usize) {
         let slot = &self.slots[index];
-        if !slot.take_over(me) {
+        if self.is_retired(index) || !slot.take_over(me) {
             return;
         }
         self.finish(index);
         let held = slot.held();
-        if held != 0 {
-            self.change_as(index, 0, |value| Some(K::given_back(value, held)))
+        if held.amount != 0 {
+            let change = |value| Some(K::given_back(value, held.amount));
+            self.change_as(index, held.now(0), change)
                 .expect("it refuses nothing");
         }
         // The dead may have changed the value, and opened no gate; or have been woken, and told nobody.

@@ -1,20 +1,38 @@
 //! A thread's line in a [`Ledger`](super::Ledger).
 //!
-//! **Its word** is 0 while the thread holds nothing and is about no change. Else the slot is *armed*: the word
-//! holds the thread's number, and it is in the thread's robust list. Nobody else writes the word of a slot that is reserved for a thread
-//! that lives, nor links it; so it takes no exchange, and nothing has to be pending: it is linked first and then armed, disarmed first and then
-//! unlinked. `WAITERS` is always set in it: whoever
-//! sleeps at a gate of the ledger sleeps on this word too, and does not say so.
+//! **The word** is 0 while no thread holds anything by the slot. Else the slot is *armed*: the word holds the number of its
+//! thread, and the entry is in that thread's robust list. `WAITERS` is always set in it, since each waiter of the ledger
+//! sleeps on this word, too, and sets no mark.
 //!
-//! Whoever takes over a slot of the dead does it as a mutex is taken over, since several may try to.
+//! **Biased slots** each have one owner, a thread that finds its slot again when it has held nothing for a while. Only the
+//! owner arms it, so that takes plain stores: the slot is linked first and then armed, disarmed first and then unlinked. The
+//! *reservation* says whose it is.
 //!
-//! **Reservations.** A thread keeps its slot when it holds nothing, and finds it again through a small memory of its own. A
-//! reservation is the thread's number and how many reservations the slot has had, so that no two are the same. How slots
-//! are found, and found again when their threads have ended, is in [`claim`](super::claim).
+//! **Shared slots** belong to no thread. Each use begins with a compare-exchange of the word, with the entry pending, as a
+//! mutex is taken.
+//!
+//! **Retirement.** When all biased slots have owners, another thread retires one whose owner holds nothing, and a shared slot
+//! is begun in its place. That must not depend on the owner, which may be asleep, a zombie, or dead with a number that
+//! lives again. Both sides write first and then look (E. W. Dekker's pattern, "Cooperating Sequential Processes", 1965):
+//! - the owner arms the slot, passes the light side of the asymmetric fence, and looks at the reservation. If that has
+//!   changed, the owner disarms the slot and claims another one;
+//! - the retirer marks the reservation as *contested*, passes the heavy side, and looks at the word. If that is 0, the slot
+//!   is retired; else the retirer takes its mark back.
+//!
+//! At least one of the two sees the other. A retired slot is never used again: its owner may be stopped just before it arms the
+//! slot, and may do that at any later time. It then holds nothing by it, so the memory of a retired slot does not matter.
+//!
+//! **Deaths.** An owner that is killed between its two steps leaves the word marked by the kernel, as any armed slot. A retirer
+//! that is killed leaves the slot contested: another retirer goes on with that, and the owner takes it back. Each change of
+//! the reservation has a number of its own, so no exchange succeeds that began before another one. A slot of the dead is taken
+//! over as a mutex is, since several threads may try to.
+//!
+//! How slots are found is in [`claim`](super::claim).
 
 use super::super::me::Me;
 use super::super::robust::Entry;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use super::Held;
+use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use crate::primitive::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use crate::primitive::{const_fn, in_program_order};
@@ -23,6 +41,7 @@ use crate::primitive::{const_fn, in_program_order};
 pub(super) struct Slot {
     /// Its first two own numbers are what is held after a change of an even number, and of an odd one.
     entry: Entry,
+    /// Of a biased slot.
     reservation: AtomicU64,
     /// The number of the last change.
     recorded: AtomicU64,
@@ -30,23 +49,58 @@ pub(super) struct Slot {
     witnessed: AtomicU64,
 }
 
-/// For whom a slot is kept.
+/// Whose a biased slot is; and how many reservations it had before, so that no two are the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reservation(u64);
 
+/// In the highest bits of a reservation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Owned = 0,
+    Contested = 1,
+    Retired = 2,
+}
+
 impl Reservation {
     pub(super) const NONE: Reservation = Reservation(0);
+    const MODE: u32 = 62;
+    const COUNT: u64 = (1 << (Self::MODE - 32)) - 1;
 
-    /// A thread's number, or 0.
+    /// The owner's number, or 0.
     pub(super) fn thread(self) -> u32 {
         self.0 as u32
     }
 
-    /// The next one, which is for this thread, or for nobody.
-    pub(super) fn next(self, thread: u32) -> Self {
-        let count = (self.0 >> 32) as u32;
-        Reservation(u64::from(count.wrapping_add(1)) << 32 | u64::from(thread))
+    /// Nothing, unless the thread is the owner, and the slot not contested.
+    pub(super) fn if_owned_by(self, thread: u32) -> Self {
+        match self.thread() == thread && self.0 >> Self::MODE == Mode::Owned as u64 {
+            true => self,
+            false => Self::NONE,
+        }
     }
+
+    fn is_contested(self) -> bool {
+        self.0 >> Self::MODE == Mode::Contested as u64
+    }
+
+    fn is_retired(self) -> bool {
+        self.0 >> Self::MODE == Mode::Retired as u64
+    }
+
+    fn next(self, mode: Mode, thread: u32) -> Self {
+        let count = (self.0 >> 32).wrapping_add(1) & Self::COUNT;
+        Reservation((mode as u64) << Self::MODE | count << 32 | u64::from(thread))
+    }
+}
+
+/// What became of an attempt to retire a slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retirement {
+    Done,
+    /// A thread uses it, or it is retired.
+    Refused,
+    /// Another thread changed the reservation meanwhile.
+    Disturbed,
 }
 
 impl Slot {
@@ -80,13 +134,13 @@ impl Slot {
 
     #[cfg(not(loom))]
     #[cold]
-    fn is_in_list_of(&self, me: Me) -> bool {
+    pub(super) fn is_in_list_of(&self, me: Me) -> bool {
         let start = std::ptr::from_ref(self).addr();
         me.list().names_any_in(start..start + size_of::<Self>())
     }
 
     #[cfg(loom)]
-    fn is_in_list_of(&self, me: Me) -> bool {
+    pub(super) fn is_in_list_of(&self, me: Me) -> bool {
         self.is_held_by(me)
     }
 
@@ -96,21 +150,89 @@ impl Slot {
         self.entry.word.load(Acquire) != 0
     }
 
-    /// The slot is reserved for this thread, and not armed.
+    /// Arms the slot, which is not armed, if it still is this thread's by this reservation.
     #[inline]
-    pub(super) fn arm(&self, me: Me) {
+    pub(super) fn arm(&self, me: Me, reservation: Reservation) -> bool {
         self.entry.link(me);
-        // ORDERING: Relaxed; it tells nothing but that this thread lives.
+        // ORDERING: Relaxed; the fence orders it before the look, and pairs with the one in `retire`.
         self.entry.word.store(me.id() | WAITERS, Relaxed);
+        me.light();
+        self.reservation() == reservation || self.back_off(me)
     }
 
-    /// It is this thread's, armed, holds nothing, and owes nobody a wake-up.
+    #[cold]
+    fn back_off(&self, me: Me) -> bool {
+        self.disarm(me);
+        false
+    }
+
+    /// The slot is this thread's, armed, holds nothing, and owes nobody a wake-up.
     #[inline]
     pub(super) fn disarm(&self, me: Me) {
-        // ORDERING: Release pairs with the Acquire of whoever looks whether it is armed when this thread has ended.
+        // ORDERING: Release pairs with the Acquire in `is_armed`.
         self.entry.word.store(0, Release);
         in_program_order();
         self.entry.unlink(me);
+    }
+
+    /// Arms the slot, which is a shared one, if no other thread has. The thread's list has nothing pending, then and
+    /// afterwards.
+    pub(super) fn arm_shared(&self, me: Me) -> bool {
+        self.entry.pend(me);
+        let armed = me.id() | WAITERS;
+        // ORDERING: Acquire pairs with the Release of the thread that disarmed it, or freed it.
+        let taken = self
+            .entry
+            .word
+            .compare_exchange(0, armed, Acquire, Relaxed)
+            .is_ok();
+        if taken {
+            self.entry.link(me);
+        }
+        Entry::settle(me);
+        taken
+    }
+
+    /// As [`disarm`](Self::disarm), of a shared slot, which another thread links as soon as the word is 0.
+    #[cold]
+    pub(super) fn disarm_shared(&self, me: Me) {
+        self.entry.pend(me);
+        self.entry.unlink(me);
+        // ORDERING: Release pairs with the Acquire in `arm_shared`, and with that of a thread that takes it over.
+        self.entry.word.store(0, Release);
+        Entry::settle(me);
+    }
+
+    /// Retires the slot if its owner holds nothing by it. `heavy` is the heavy side of the asymmetric fence, and returns
+    /// false if the system refuses it.
+    pub(super) fn retire(&self, heavy: impl Fn() -> bool) -> Retirement {
+        let found = self.reservation();
+        if found.is_retired() || self.is_armed() {
+            return Retirement::Refused;
+        }
+        let contested = match found.is_contested() {
+            // The retirer that has done so may have been killed.
+            true => Some(found),
+            false => self.reserve(found, Mode::Contested, found.thread()),
+        };
+        let Some(contested) = contested else {
+            return Retirement::Disturbed;
+        };
+        // Orders the exchange before the look; pairs with the fence in `arm`.
+        let is_idle = heavy() && !self.is_armed();
+        let mode = match is_idle {
+            true => Mode::Retired,
+            false => Mode::Owned,
+        };
+        match self.reserve(contested, mode, contested.thread()) {
+            Some(_) if is_idle => Retirement::Done,
+            Some(_) => Retirement::Refused,
+            None => Retirement::Disturbed,
+        }
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.reservation().is_retired()
     }
 
     /// Takes it over from a thread that was killed while it was armed. Returns false if there is none, any more.
@@ -134,16 +256,20 @@ impl Slot {
         taken.is_ok()
     }
 
-    /// What its owner held is given back, and whoever is concerned has been woken: nobody has it any more. This thread has taken
-    /// it over.
+    /// What its owner held is given back, and all waiters that this concerns have been woken: no thread has it any more. This
+    /// thread has taken it over.
     pub(super) fn free(&self, me: Me) {
-        let next = self.reservation().next(0);
-        // ORDERING: Release pairs with the Acquire of its next owner.
-        self.reservation.store(next.0, Release);
+        loop {
+            let found = self.reservation();
+            // A retirer may contest it meanwhile; or it was retired just before the dead armed it.
+            if found.is_retired() || self.reserve(found, Mode::Owned, 0).is_some() {
+                break;
+            }
+        }
         // Its next owner links it as soon as the word is 0.
         self.entry.pend(me);
         self.entry.unlink(me);
-        // ORDERING: Release pairs with the Acquire of its next owner, or of whoever takes it over.
+        // ORDERING: Release pairs with the Acquire of its next owner, or of a thread that takes it over.
         self.entry.word.store(0, Release);
         Entry::settle(me);
     }
@@ -154,13 +280,19 @@ impl Slot {
         Reservation(self.reservation.load(Acquire))
     }
 
-    /// Reserves it for another, if nobody has done so.
-    pub(super) fn reserve(&self, found: Reservation, thread: u32) -> Option<Reservation> {
-        let next = found.next(thread);
-        // ORDERING: Relaxed; `found` has been acquired, and it is still there.
+    /// Exchanges the reservation, if it is as it was found.
+    pub(super) fn reserve(
+        &self,
+        found: Reservation,
+        mode: Mode,
+        thread: u32,
+    ) -> Option<Reservation> {
+        let next = found.next(mode, thread);
+        // ORDERING: AcqRel: what was recorded for the dead is seen by the next owner; `found` has been acquired, and it is
+        // still there.
         let exchanged = self
             .reservation
-            .compare_exchange(found.0, next.0, Relaxed, Relaxed);
+            .compare_exchange(found.0, next.0, AcqRel, Relaxed);
         exchanged.is_ok().then_some(next)
     }
 
@@ -170,9 +302,12 @@ impl Slot {
 
     /// What is held after the last change on record.
     #[inline]
-    pub(super) fn held(&self) -> u32 {
-        // ORDERING: Relaxed, here and below: only the slot's owner writes these, and whoever has taken it over.
-        self.holds(self.recorded.load(Relaxed)).load(Relaxed)
+    pub(super) fn held(&self) -> Held {
+        // ORDERING: Relaxed, here and below: only the slot's owner writes these, and the thread that has taken it over.
+        let change = self.recorded.load(Relaxed);
+        // ORDERING: as above.
+        let amount = self.holds(change).load(Relaxed);
+        Held { change, amount }
     }
 
     #[inline]
@@ -183,11 +318,10 @@ impl Slot {
 
     /// Writes down what is held after the next change, and returns its number.
     #[inline]
-    pub(super) fn prepare(&self, held: u32) -> u64 {
+    pub(super) fn prepare(&self, held: Held) -> u64 {
+        let number = held.change.wrapping_add(1);
         // ORDERING: as above. The exchange of the state comes after it, as it releases.
-        let number = self.recorded.load(Relaxed).wrapping_add(1);
-        // ORDERING: as above.
-        self.holds(number).store(held, Relaxed);
+        self.holds(number).store(held.amount, Relaxed);
         number
     }
 

@@ -2,9 +2,9 @@
 
 use super::super::kernel::{self, Watched};
 use super::super::me::Me;
-use super::{Kind, Ledger, SLOTS};
+use super::{ALL_SLOTS, Kind, Ledger, SLOTS};
 use crate::deadline::Deadline;
-use crate::primitive::Ordering::Relaxed;
+use crate::primitive::Ordering::{Acquire, Relaxed};
 use crate::primitive::robust_word::OWNER_DIED;
 use crate::spin::Spin;
 
@@ -15,7 +15,10 @@ const _: () = assert!(2 + WORDS <= kernel::MOST_WORDS);
 /// What a waiter has looked at.
 struct Sight<'a> {
     words: [(&'a dyn Watched, u32); WORDS],
-    slots: usize,
+    /// How many of the words there are.
+    count: usize,
+    /// How many slots had been begun.
+    used: usize,
 }
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
@@ -38,7 +41,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         if let Ok(result) = awake(&mut spin, &attempt) {
             return Some(result);
         }
-        let (mut in_time, mut watched) = (true, SLOTS);
+        let (mut in_time, mut watched) = (true, ALL_SLOTS);
         loop {
             let seen = gate.approach();
             if self.used() > watched {
@@ -47,7 +50,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 self.open_all(me);
             }
             let mut sight = self.look(me);
-            watched = sight.slots;
+            watched = sight.used;
             // Who has slept waits awake, too, as what changes all the time would not let it sleep again. But not before it has
             // approached: whoever opened the gate took the mark of those away who still sleep, and what this one takes and gives back would
             // wake none of them. And not before it has looked: if it was a death that woke it, it is to tell the others.
@@ -57,7 +60,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 Err(_) if !in_time => return None,
                 Err(value) => sight.words[1].1 = value,
             }
-            gate.sleep(seen, &sight.words[..3 + sight.slots], deadline);
+            gate.sleep(seen, &sight.words[..sight.count], deadline);
             // Also if it has not slept at all, because a word is not as it should be.
             in_time = !deadline.passed();
             if in_time {
@@ -67,18 +70,22 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         }
     }
 
-    /// Looks at all that a sleeper watches, but for the value.
+    /// Looks at all that a waiter watches, but for the value.
     fn look(&self, me: Me) -> Sight<'_> {
-        // ORDERING: Relaxed; a number.
-        let used = self.used.load(Relaxed);
-        let slots = (used as usize).min(SLOTS);
+        // ORDERING: Acquire pairs with the Release in `begin_slot`: as many are retired as shared slots were begun beyond those.
+        let begun = self.used.load(Acquire);
+        let used = (begun as usize).min(ALL_SLOTS);
         let mut words: [(&dyn Watched, u32); WORDS] = [self.gates[0].pending_word(); WORDS];
         words[1].0 = &self.state;
-        words[2] = (&self.used, used);
-        for (index, watched) in words[3..][..slots].iter_mut().enumerate() {
+        words[2] = (&self.used, begun);
+        let mut count = 3;
+        for index in (0..used)
+            .filter(|index| !self.is_retired(*index))
+            .take(SLOTS)
+        {
             let word = self.slots[index].word();
-            // A mark of death is never slept on: whoever has taken the slot over since may be killed, too, and leave the same mark.
-            // (A model found this: `after_a_death_whoever_gives_back_may_die_too`.)
+            // A mark of death is never slept on: the thread that has taken the slot over since may be killed, too, and leave the
+            // same mark. (A model found this: `after_a_death_whoever_gives_back_may_die_too`.)
             let value = loop {
                 // ORDERING: Relaxed; if it is not so any more when the thread goes to sleep, it does not sleep.
                 let value = word.load(Relaxed);
@@ -87,9 +94,10 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 }
                 self.recover_slot(me, index);
             };
-            *watched = (word, value);
+            words[count] = (word, value);
+            count += 1;
         }
-        Sight { words, slots }
+        Sight { words, count, used }
     }
 }
 

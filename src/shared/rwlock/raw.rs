@@ -12,7 +12,7 @@
 //! **Who waits.** The one writer that has closed the lock waits at the *exit*, which the last reader to go opens. All others wait
 //! at the *entrance*, which a writer opens for all when it goes.
 
-use super::super::ledger::{Account, Holder, Kind, Ledger};
+use super::super::ledger::{Account, Held, Holder, Kind, Ledger};
 use super::super::me::Me;
 use crate::deadline::Deadline;
 use crate::primitive::{Access, const_fn};
@@ -109,7 +109,7 @@ impl RawRwLock {
     /// Returns whether it came in. Fails with the value while somebody is in the way.
     #[inline]
     fn try_read(&self, account: Account) -> Result<Result<bool, Refused>, u32> {
-        let held = self.ledger.held(account).wrapping_add(1);
+        let held = self.ledger.held(account).plus(1);
         let change = |value| (value < READERS).then(|| value + 1);
         match self.ledger.change(account, held, change) {
             Ok(_) => Ok(Ok(true)),
@@ -132,12 +132,12 @@ impl RawRwLock {
         }
         self.data.shared();
         let account = holder.account(me);
-        let held = self.ledger.held(account).wrapping_sub(1);
+        let held = self.ledger.held(account).minus(1);
         let value = self.change(account, held, |value| Readers::given_back(value, 1));
         if value & CLOSED != 0 && readers(value) == 0 {
             self.ledger.gate(EXIT).open(me);
         }
-        self.ledger.leave(account);
+        self.ledger.leave_with(account, held.amount);
     }
 
     /// As [`read`](Self::read).
@@ -162,7 +162,7 @@ impl RawRwLock {
             }
         };
         self.ledger
-            .restate(account, self.ledger.held(account) | WRITING);
+            .restate(account, self.ledger.held(account).amount | WRITING);
         self.data.exclusive();
         let written = match value & DIED {
             0 => Written::Cleanly,
@@ -174,7 +174,8 @@ impl RawRwLock {
     /// Also while others read, if this thread can wait for them. Returns the new value, or fails with the one that is in the way.
     #[inline]
     fn try_close(&self, account: Account, can_wait: bool) -> Result<Result<u32, Refused>, u32> {
-        let held = self.ledger.held(account) | CLOSED;
+        let held = self.ledger.held(account);
+        let held = held.now(held.amount | CLOSED);
         let change = |value| {
             let is_open = value & (CLOSED | POISONED) == 0 && (can_wait || readers(value) == 0);
             is_open.then_some(value | CLOSED)
@@ -202,7 +203,8 @@ impl RawRwLock {
         if let Some(value) = self.ledger.wait(me, EXIT, deadline, attempt, || ()) {
             return Ok(value);
         }
-        let held = self.ledger.held(account) & !CLOSED;
+        let held = self.ledger.held(account);
+        let held = held.now(held.amount & !CLOSED);
         self.change(account, held, |value| value & !CLOSED);
         self.ledger.gate(ENTRANCE).open_for_all(me);
         Err(Refused::TimedOut)
@@ -217,16 +219,17 @@ impl RawRwLock {
         }
         self.data.exclusive();
         let account = holder.account(me);
-        let held = self.ledger.held(account) & !(CLOSED | WRITING);
+        let held = self.ledger.held(account);
+        let held = held.now(held.amount & !(CLOSED | WRITING));
         let end = if poison { POISONED } else { 0 };
         self.change(account, held, |value| value & !(CLOSED | DIED) | end);
         self.ledger.gate(ENTRANCE).open_for_all(me);
-        self.ledger.leave(account);
+        self.ledger.leave_with(account, held.amount);
     }
 
     /// A change that is not refused. Returns the new value.
     #[inline]
-    fn change(&self, account: Account, held: u32, change: impl Fn(u32) -> u32) -> u32 {
+    fn change(&self, account: Account, held: Held, change: impl Fn(u32) -> u32) -> u32 {
         let changed = self
             .ledger
             .change(account, held, |value| Some(change(value)));

@@ -106,9 +106,15 @@ impl RawSemaphore {
             return end.map(|()| Holder::unaccounted(me));
         };
         if end.is_err() || permits == 0 {
-            self.ledger.leave(account);
+            self.leave(account);
         }
         end.map(|()| account.holder())
+    }
+
+    /// Out of line: it was refused, or asked for nothing.
+    #[cold]
+    fn leave(&self, account: Account) {
+        self.ledger.leave(account);
     }
 
     /// Fails with the value if there are too few.
@@ -117,7 +123,7 @@ impl RawSemaphore {
         let change = |value| taken(value, permits);
         let end = match account {
             Some(account) => {
-                let held = self.ledger.held(account).wrapping_add(permits);
+                let held = self.ledger.held(account).plus(permits);
                 self.ledger.change(account, held, change)
             }
             None => self.ledger.change_unaccounted(change),
@@ -209,11 +215,11 @@ impl RawSemaphore {
             return;
         }
         let account = holder.account(me);
-        let held = self.ledger.held(account).wrapping_sub(permits);
+        let held = self.ledger.held(account).minus(permits);
         if let Ok(value) = self.ledger.change(account, held, change) {
             self.let_go_on(me, value);
         }
-        self.ledger.leave_with(account, held);
+        self.ledger.leave_with(account, held.amount);
     }
 
     /// What the holder has is not to be given back.
@@ -221,9 +227,9 @@ impl RawSemaphore {
         let me = Me::get();
         if holder.is(me) && !holder.is_unaccounted() && permits > 0 {
             let account = holder.account(me);
-            let held = self.ledger.held(account).wrapping_sub(permits);
+            let held = self.ledger.held(account).minus(permits).amount;
             self.ledger.restate(account, held);
-            self.ledger.leave(account);
+            self.ledger.leave_with(account, held);
         }
     }
 
