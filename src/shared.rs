@@ -43,7 +43,13 @@
 //!   Sizes and positions in it are not believed, so to *open* and to *use* memory full of random bytes is safe.
 //! - **Stopped processes.** Who is stopped (`SIGSTOP`) keeps what it holds, and maybe a wake-up that others rely on, until it goes on or is
 //!   killed.
-//! - **PID namespaces.** A lock is held by a thread's number. Processes that share memory must be in one namespace.
+//! - **PID namespaces.** A lock is held by a thread's number, which is another one in each namespace. Memory that was made in one
+//!   namespace is not opened in another ([`OpenError::PidNamespace`]), where `/proc` tells which is which. A child of a fork that is in
+//!   another namespace than its parent must not use what it inherits, which is not checked.
+//! - **Memory that is taken away from the dying.** `process_mrelease(2)`, which Android's killer of processes uses, frees a process's
+//!   memory while it is being killed, maybe before the kernel has read there which locks it holds. These then stay with the dead, as
+//!   those of glibc's robust mutexes do. (The out-of-memory killer of Linux before 5.18 could do the same; since then it leaves the process two seconds first.) The
+//!   waiters do not ask whether a holder lives: its number may live again, and a zombie has one, too.
 //! - **The kernel's unlock race.** A thread says that it is releasing a lock, releases it, and takes the word back. If in between another
 //!   thread unmaps the memory and maps something else there, the kernel may, if just then the process dies, mark a word of that
 //!   (glibc's bug 14485). Here a guard borrows the memory until its release is over, so nobody can unmap it.
@@ -58,8 +64,10 @@
 //! **Stacks.** A call on a pipe, a FIFO or a message queue needs at most 5 KiB of stack in a release build. One that waits for permits
 //! of a semaphore or for an `RwLock` needs 13 KiB: more than a thread with 16 KiB has left beside its thread-locals.
 //!
-//! It needs Linux 5.16 (`futex_waitv`), and 6.2 or a stable kernel of 2022 or later for the promise about those who were woken
-//! ("futex: Resend potentially swallowed owner death notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
+//! It needs Linux 5.16 (`futex_waitv`). Where that is missing, or a sandbox refuses it, nothing is created or opened
+//! ([`OpenError::Unsupported`]); where a sandbox refuses it later, waiters look again every millisecond. It needs 6.2 or a stable
+//! kernel of 2022 or later for the promise about threads that were woken ("futex: Resend potentially swallowed owner death
+//! notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 
 #[cfg(not(loom))]
 mod awake;

@@ -7,7 +7,7 @@
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 
-use anteroom::shared::{Mutex, OpenError, Shared, SharedMemory, TryLockError};
+use anteroom::shared::{MessageQueue, Mutex, OpenError, Shared, SharedMemory, TryLockError};
 use processes::{Child, Name};
 use std::fs::{self, File};
 use std::io::Write;
@@ -190,7 +190,7 @@ fn a_damaged_header_is_refused() {
             matches!(
                 it,
                 OpenError::Version {
-                    expected: 1,
+                    expected: 2,
                     found: 9
                 }
             )
@@ -239,12 +239,12 @@ fn a_short_file_is_refused() {
     let name = Name::new("short");
     drop(SharedMemory::create(&name, 100_000).unwrap());
     let file = File::options().write(true).open(path(&name)).unwrap();
-    for length in [99_999, 4096, 64, 40] {
+    for length in [99_999, 4096, 64, 48] {
         file.set_len(length).unwrap();
         let refused = SharedMemory::open(&name);
         assert!(matches!(refused, Err(OpenError::Truncated { found, .. }) if found == length));
     }
-    for length in [39, 1, 0] {
+    for length in [47, 1, 0] {
         file.set_len(length).unwrap();
         assert!(matches!(
             SharedMemory::open(&name),
@@ -385,4 +385,158 @@ fn errors_say_what_is_wrong() {
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     let error: std::io::Error = OpenError::NotShared.into();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+}
+
+/// Runs on a stack that is much smaller than the value.
+fn on_a_small_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
+    std::thread::scope(|s| {
+        let thread = std::thread::Builder::new().stack_size(256 << 10);
+        thread.spawn_scoped(s, run).unwrap().join().unwrap()
+    })
+}
+
+#[test]
+fn a_value_of_many_megabytes_is_made_in_place() {
+    type Large = [Mutex<[u64; 64]>; 40_000];
+    const { assert!(size_of::<Large>() > 16 << 20) };
+    let (name, second) = (Name::new("large"), Name::new("large"));
+    on_a_small_stack(|| {
+        let fill = |it: &mut Large| it[39_999].get_mut()[63] += 5;
+        let check = |it: &Large| {
+            assert_eq!(it[0].lock().unwrap()[0], 0);
+            assert_eq!(it[39_999].lock().unwrap()[63], 5);
+        };
+        check(&Shared::create_with(&name, fill).unwrap());
+        check(&Shared::<Large>::open(&name).unwrap());
+        check(&Shared::open_or_create_with(&name, fill).unwrap());
+        check(&Shared::open_or_create_with(&second, fill).unwrap());
+        check(&Shared::anonymous_with(fill).unwrap());
+        let refused = Shared::<Large>::create_with(&name, |_| ());
+        assert!(matches!(refused, Err(OpenError::AlreadyExists)));
+    });
+}
+
+/// Nothing has the name afterwards.
+#[test]
+fn a_panic_while_a_value_is_made_creates_nothing() {
+    let name = Name::new("panic");
+    let panic =
+        std::panic::catch_unwind(|| Shared::<u64>::create_with(&name, |_| panic!("wanted")));
+    assert!(panic.is_err());
+    let mode = |it: &mut AtomicU64| *it.get_mut() = 3;
+    let made = Shared::create_with_mode_and(&name, 0o640, mode).unwrap();
+    assert_eq!(made.load(SeqCst), 3);
+    let mode = fs::metadata(path(&name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode & !0o037, 0o640 & !0o037);
+}
+
+/// Becomes this user, in a child of root.
+fn become_user(user: libc::uid_t) {
+    // SAFETY: changes the user of this process, which has one thread.
+    assert_eq!(unsafe { libc::setuid(user) }, 0);
+}
+
+fn is_root() -> bool {
+    // SAFETY: asks for this process's user.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    if !is_root {
+        eprintln!("skipped: not root, so this cannot become another user");
+    }
+    is_root
+}
+
+#[test]
+fn what_another_user_planted_is_not_opened_or_created() {
+    if !is_root() {
+        return;
+    }
+    const STRANGER: u32 = 65_534;
+    let planted = Name::new("planted");
+    Child::fork(|| {
+        become_user(STRANGER);
+        // SAFETY: an option of this process.
+        unsafe { libc::umask(0) };
+        let made = Shared::create_with_mode(&planted, 0o666, AtomicU64::new(1)).unwrap();
+        // Its own it takes.
+        let same = Shared::open_or_create(&planted, AtomicU64::new(2)).unwrap();
+        assert_eq!((made.load(SeqCst), same.load(SeqCst)), (1, 1));
+    })
+    .succeed();
+    let refuse = || {
+        let refused = Shared::open_or_create(&planted, AtomicU64::new(2)).err();
+        let is_right = matches!(refused, Some(OpenError::OtherOwner { found: STRANGER }));
+        assert!(is_right, "{refused:?}");
+        let refused = SharedMemory::open_or_create(&planted, 8).err();
+        assert!(matches!(refused, Some(OpenError::OtherOwner { .. })));
+        let refused = MessageQueue::open_or_create(&planted, 8, 8).err();
+        assert!(matches!(refused, Some(OpenError::OtherOwner { .. })));
+        // To open it is a decision of its own.
+        let open: Shared<AtomicU64> = Shared::open(&planted).unwrap();
+        assert_eq!(open.load(SeqCst), 1);
+    };
+    refuse();
+    Child::fork(|| {
+        become_user(STRANGER - 1);
+        refuse();
+    })
+    .succeed();
+}
+
+/// Root is trusted; and who has the permission opens what others made for it.
+#[test]
+fn what_root_made_is_opened_by_its_users() {
+    if !is_root() {
+        return;
+    }
+    let name = Name::new("roots");
+    let made = Child::fork(|| {
+        // SAFETY: an option of this process.
+        unsafe { libc::umask(0) };
+        drop(Shared::create_with_mode(&name, 0o666, AtomicU64::new(1)).unwrap());
+    });
+    made.succeed();
+    Child::fork(|| {
+        become_user(65_534);
+        let opened = Shared::open_or_create(&name, AtomicU64::new(2)).unwrap();
+        opened.fetch_add(1, SeqCst);
+        Shared::<AtomicU64>::open(&name)
+            .unwrap()
+            .fetch_add(1, SeqCst);
+    })
+    .succeed();
+    assert_eq!(Shared::<AtomicU64>::open(&name).unwrap().load(SeqCst), 3);
+}
+
+#[test]
+fn a_process_of_another_pid_namespace_opens_nothing() {
+    let (name, bytes) = (Name::new("namespace"), Name::new("namespace"));
+    let here = Shared::create(&name, Mutex::new(0)).unwrap();
+    let _bytes = SharedMemory::create(&bytes, 10).unwrap();
+    Child::fork(|| {
+        // SAFETY: concerns the children of this process.
+        if unsafe { libc::unshare(libc::CLONE_NEWPID) } != 0 {
+            return eprintln!("skipped: no PID namespace can be made here");
+        }
+        Child::fork(|| {
+            let refused = Shared::<Mutex<i32>>::open(&name).err();
+            let is_right = matches!(
+                refused,
+                Some(OpenError::PidNamespace { expected, found }) if expected != found
+            );
+            assert!(is_right, "{refused:?}");
+            let refused = Shared::open_or_create(&name, Mutex::new(0)).err();
+            assert!(matches!(refused, Some(OpenError::PidNamespace { .. })));
+            let refused = SharedMemory::open(&bytes).err();
+            assert!(matches!(refused, Some(OpenError::PidNamespace { .. })));
+            // Its own it uses.
+            let own = Name::new("inner");
+            let made = Shared::create(&own, Mutex::new(0)).unwrap();
+            let opened = Shared::<Mutex<i32>>::open(&own).unwrap();
+            *opened.lock().unwrap() += 1;
+            assert_eq!(*made.lock().unwrap(), 1);
+        })
+        .succeed();
+    })
+    .succeed();
+    assert_eq!(*here.lock().unwrap(), 0);
 }

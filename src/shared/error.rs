@@ -63,6 +63,23 @@ pub enum OpenError {
     },
     /// More was asked for than an address space holds, or nothing.
     SizeOutOfRange,
+    /// Its creator is in another PID namespace, where threads have other numbers: a lock would take one process for another.
+    PidNamespace {
+        /// The number of this process's namespace.
+        expected: u64,
+        /// That of the creator's.
+        found: u64,
+    },
+    /// Another user owns what has the name, and may have put it there for this purpose. Only from what creates it otherwise.
+    OtherOwner {
+        /// The user's number.
+        found: u32,
+    },
+    /// The system has no such call, or refuses it (a sandbox, say), and there is no way without it.
+    Unsupported {
+        /// The call, and what it is needed with.
+        call: &'static str,
+    },
     /// Nobody has opened the other end in time.
     TimedOut,
     /// The system refused, for another reason.
@@ -96,6 +113,11 @@ impl fmt::Display for OpenError {
             Self::Truncated { expected, found } => {
                 write!(f, "it has {found} bytes, but should have {expected}")
             }
+            Self::PidNamespace { expected, found } => {
+                write!(f, "it belongs to PID namespace {found}, not {expected}")
+            }
+            Self::OtherOwner { found } => write!(f, "it belongs to user {found}"),
+            Self::Unsupported { call } => write!(f, "the system refuses {call}"),
             Self::SizeOutOfRange => write!(f, "so many bytes cannot be shared"),
             Self::TimedOut => write!(f, "nobody has opened the other end in time"),
             Self::System(error) => write!(f, "{error}"),
@@ -130,7 +152,8 @@ impl From<OpenError> for io::Error {
             OpenError::System(error) => return error,
             OpenError::NotFound => NotFound,
             OpenError::AlreadyExists => AlreadyExists,
-            OpenError::PermissionDenied => PermissionDenied,
+            OpenError::PermissionDenied | OpenError::OtherOwner { .. } => PermissionDenied,
+            OpenError::Unsupported { .. } => Unsupported,
             OpenError::TimedOut => TimedOut,
             OpenError::NameEmpty
             | OpenError::NameTooLong { .. }

@@ -1,15 +1,21 @@
 //! What memory between processes asks of the kernel: to sleep and to wake on a word, and fences that reach others.
 //!
 //! **Sleeping** is futex(2) without `PRIVATE`: the kernel finds the sleepers by the page and not by the address,
-//! so it works across mappings. Who watches several words sleeps with futex_waitv (Linux 5.16).
+//! so it works across mappings. A thread that watches several words sleeps with futex_waitv (Linux 5.16).
+//!
+//! **Sandboxes** may refuse a call. Memory is not created or opened where that is so from the beginning ([`check`]). Where a sandbox
+//! begins later, a wait must not end in a panic, since the thread holds what others wait for, and is half way through a change: it
+//! looks again every [`NAP`] instead.
 
+use super::error::OpenError;
 use crate::deadline::Deadline;
 use crate::fence;
+use crate::primitive::Ordering::Relaxed;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags, WaitFlags, WaitPtr, WaitvFlags, WakeOp, WakeOpCmp};
 use rustix::time::{ClockId, Timespec, clock_gettime};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a thread can sleep on: a word of 32 bits.
 pub(super) trait Watched {
@@ -51,8 +57,55 @@ pub(super) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline)
     match end {
         Ok(()) | Err(Errno::AGAIN | Errno::INTR) => true,
         Err(Errno::TIMEDOUT) => false,
-        Err(error) => panic!("futex: {error}"),
+        Err(_) => nap(words, deadline),
     }
+}
+
+/// How long a thread sleeps that the system does not let sleep on several words.
+const NAP: Duration = Duration::from_millis(1);
+
+/// Sleeps for a short while, on the first word, unless one of them has changed: what is missed meanwhile, the caller sees when it
+/// looks again. Returns as [`wait`] does.
+#[cold]
+fn nap<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
+    // ORDERING: Relaxed; the caller looks again.
+    let is_same = |(word, value): &(&W, u32)| word.word().load(Relaxed) == *value;
+    if let [(word, value), ..] = words
+        && words.iter().all(is_same)
+    {
+        let until = deadline.min(Deadline::after(NAP));
+        let left = until.instant().expect("a nap ends");
+        let left = left.saturating_duration_since(Instant::now());
+        let short = Timespec::try_from(left).expect("a nap is short");
+        let slept = futex::wait(word.word(), Flags::empty(), *value, Some(&short));
+        if !matches!(
+            slept,
+            Ok(()) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT)
+        ) {
+            // Not even that is allowed.
+            std::thread::sleep(left);
+        }
+    }
+    !deadline.passed()
+}
+
+/// Whether the system has the calls without which nothing in shared memory can wait, or survive a death. Asked each time: the
+/// child of a fork may be in a sandbox in which its parent is not.
+pub(super) fn check() -> Result<(), OpenError> {
+    // To wait for no word is invalid, if there is such a call.
+    let waits = futex::waitv(&[], WaitvFlags::empty(), None, ClockId::Monotonic);
+    if waits.err() != Some(Errno::INVAL) {
+        let call = "futex_waitv(2), of Linux 5.16";
+        return Err(OpenError::Unsupported { call });
+    }
+    let (mut list, mut size) = (std::ptr::null_mut::<u8>(), 0_usize);
+    // SAFETY: the call writes a pointer and a size to where it is told to.
+    let got = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut list, &raw mut size) };
+    if got != 0 {
+        let call = "get_robust_list(2)";
+        return Err(OpenError::Unsupported { call });
+    }
+    Ok(())
 }
 
 /// As good as for ever, and small enough to be added to the time.

@@ -66,6 +66,12 @@ impl<T: Shareable> Shared<T> {
         }
     }
 
+    /// Where all bytes are zero.
+    fn in_place(mut fill: impl FnMut(&mut T)) -> impl FnMut(NonNull<u8>) {
+        // SAFETY: the payload was made for a `T`, of which any bits are one, and nobody else sees it yet.
+        move |at| fill(unsafe { at.cast::<T>().as_mut() })
+    }
+
     fn of(region: Region) -> Self {
         Shared {
             region,
@@ -76,7 +82,8 @@ impl<T: Shareable> Shared<T> {
     /// Creates the value with this name, for processes of the same user. Nobody can open it before it is complete.
     ///
     /// # Errors
-    /// [`AlreadyExists`](OpenError::AlreadyExists), one of those of names, or the system's.
+    /// [`AlreadyExists`](OpenError::AlreadyExists), [`Unsupported`](OpenError::Unsupported), one of those of names, or the
+    /// system's.
     pub fn create(name: &str, value: T) -> Result<Self, OpenError> {
         Self::create_with_mode(name, OWNER_ONLY, value)
     }
@@ -89,30 +96,89 @@ impl<T: Shareable> Shared<T> {
         Region::create(name, mode, Self::PAYLOAD, Self::SIZE, Self::filled(value)).map(Self::of)
     }
 
+    /// As [`create`](Self::create), of a value that is made where it is to be: it is all zeros, and `fill` changes that as it
+    /// likes. For what is too large for the stack, on which `create` takes it.
+    ///
+    /// All zeros are a number that is 0, a lock that is free, a semaphore without permits.
+    ///
+    /// # Errors
+    /// As `create`'s.
+    ///
+    /// # Examples
+    /// ```
+    /// use anteroom::shared::{Mutex, Shared};
+    ///
+    /// # let name = format!("anteroom-doc-large-{}", std::process::id());
+    /// type Table = [Mutex<[u64; 64]>; 10_000];
+    /// let table = Shared::<Table>::create_with(&name, |table| table[7].get_mut()[1] = 5)?;
+    /// assert_eq!(table[7].lock().unwrap()[..3], [0, 5, 0]);
+    /// # Shared::<Table>::unlink(&name)?;
+    /// # Ok::<(), anteroom::shared::OpenError>(())
+    /// ```
+    pub fn create_with(name: &str, fill: impl FnOnce(&mut T)) -> Result<Self, OpenError> {
+        Self::create_with_mode_and(name, OWNER_ONLY, fill)
+    }
+
+    /// As [`create_with`](Self::create_with), with the permissions of [`create_with_mode`](Self::create_with_mode).
+    ///
+    /// # Errors
+    /// As `create`'s.
+    pub fn create_with_mode_and(
+        name: &str,
+        mode: u32,
+        fill: impl FnOnce(&mut T),
+    ) -> Result<Self, OpenError> {
+        let fill = Self::in_place(once(fill));
+        Region::create(name, mode, Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
+    }
+
     /// Opens what another process, or this one, has created.
     ///
     /// # Errors
     /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the one that says what is there
-    /// if it is not a `T`, one of those of names, or the system's.
+    /// if it is not a `T`, [`PidNamespace`](OpenError::PidNamespace), [`Unsupported`](OpenError::Unsupported), one of those of
+    /// names, or the system's.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         Region::open(name, Self::PAYLOAD).map(Self::of)
     }
 
-    /// Opens what has the name, or creates it if nothing has.
+    /// Opens what has the name, or creates it if nothing has. What another user has put there is refused, unless that is root: all
+    /// users can make files in `/dev/shm`. ([`open`](Self::open) takes it, if the permissions allow.)
     ///
     /// # Errors
-    /// As those of [`create`](Self::create) and [`open`](Self::open).
+    /// As those of [`create`](Self::create) and [`open`](Self::open), or [`OtherOwner`](OpenError::OtherOwner).
     pub fn open_or_create(name: &str, value: T) -> Result<Self, OpenError> {
         let fill = Self::filled(value);
         Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
     }
 
+    /// As [`open_or_create`](Self::open_or_create), of a value that is made where it is to be:
+    /// see [`create_with`](Self::create_with). `fill` may be called more than once, if another process removes the name meanwhile.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_or_create_with(name: &str, fill: impl FnMut(&mut T)) -> Result<Self, OpenError> {
+        let fill = Self::in_place(fill);
+        Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
+    }
+
     /// Creates it without a name: for this process, and the children that it forks from now on.
+    ///
+    /// A child in another PID namespace must not use what it inherits, which is not checked: there, threads have other numbers.
     ///
     /// # Errors
     /// The system's.
     pub fn anonymous(value: T) -> Result<Self, OpenError> {
         Region::anonymous(Self::PAYLOAD, Self::SIZE, Self::filled(value)).map(Self::of)
+    }
+
+    /// As [`anonymous`](Self::anonymous), of a value that is made where it is to be: see [`create_with`](Self::create_with).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn anonymous_with(fill: impl FnOnce(&mut T)) -> Result<Self, OpenError> {
+        let fill = Self::in_place(once(fill));
+        Region::anonymous(Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
     }
 
     /// Removes the name, whatever has it. Who has opened it keeps it.
@@ -123,6 +189,12 @@ impl<T: Shareable> Shared<T> {
     pub fn unlink(name: &str) -> Result<(), OpenError> {
         region::remove(name)
     }
+}
+
+/// What is called once.
+fn once<A: ?Sized>(fill: impl FnOnce(&mut A)) -> impl FnMut(&mut A) {
+    let mut fill = Some(fill);
+    move |it| fill.take().expect("called once")(it)
 }
 
 impl<T: Shareable> Deref for Shared<T> {
@@ -182,10 +254,10 @@ impl SharedMemory {
         Ok(SharedMemory { region })
     }
 
-    /// Opens what has the name, of any size, or creates it.
+    /// Opens what has the name, of any size, or creates it. As [`Shared::open_or_create`].
     ///
     /// # Errors
-    /// As those of [`create`](Self::create) and [`open`](Self::open).
+    /// As those of [`create`](Self::create) and [`open`](Self::open), or [`OtherOwner`](OpenError::OtherOwner).
     pub fn open_or_create(name: &str, size: usize) -> Result<Self, OpenError> {
         let region = Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, size, |_| ())?;
         Ok(SharedMemory { region })

@@ -4,23 +4,37 @@
 //! nobody has it mapped. It is made without a name (`O_TMPFILE`), filled in, and then linked to its name in one step:
 //! who opens it never sees it half made, and whoever is killed before that leaves nothing behind.
 //!
+//! To give a file a name by its descriptor takes a kernel that allows that to all (Linux 6.10), or a capability, or `/proc`.
+//!
+//! **Whose it is.** [`open`](Region::open) takes what the file's permissions allow, as those of another user may be meant to share it.
+//! [`open_or_create`](Region::open_or_create) is for a caller that does not expect anybody else's: in a folder where all may make
+//! files, a stranger could put one there first. So it takes only what belongs to the caller, or to root.
+//!
+//! **PID namespaces.** A lock names its holder by the thread's number, which is another one in each namespace. So the header says in
+//! which one the memory was made, as the number of its file in `/proc`, and no process of another one opens it; also not plain
+//! bytes, since locks may lie in them. Without `/proc` this cannot be told, and is not checked.
+//!
 //! Nothing that stands in the file is trusted further than it was checked: how much is mapped is what the file has, and
 //! where the payload is follows from what the caller asked for.
 
 use super::error::OpenError;
+use super::kernel;
 use super::me::Me;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fstat, linkat, open, statat, unlink,
+    AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fstat, fstatvfs, linkat, open, stat,
+    statat, unlink,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use rustix::process::geteuid;
+use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
 
 pub(super) const FOLDER: &str = "/dev/shm";
 const MAGIC: u64 = u64::from_le_bytes(*b"anteroom");
 /// Of the header, and of every type in here.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// As far as a page's start is aligned on every machine.
 const MOST_ALIGN: usize = 4096;
 
@@ -34,6 +48,8 @@ struct Header {
     fingerprint: u64,
     size: u64,
     align: u64,
+    /// The creator's PID namespace, or 0.
+    namespace: u64,
 }
 
 /// What a payload is.
@@ -67,6 +83,7 @@ impl Payload {
             fingerprint: self.fingerprint,
             size: size as u64,
             align: self.align as u64,
+            namespace: pid_namespace(),
         }
     }
 
@@ -86,6 +103,10 @@ impl Payload {
         if header.align != self.align as u64 {
             let (expected, found) = (self.align, header.align);
             return Err(OpenError::Align { expected, found });
+        }
+        let (expected, found) = (pid_namespace(), header.namespace);
+        if expected != found && expected != 0 && found != 0 {
+            return Err(OpenError::PidNamespace { expected, found });
         }
         if let Some(expected) = self.size
             && header.size != expected as u64
@@ -124,47 +145,56 @@ impl Region {
         mode: u32,
         payload: Payload,
         size: usize,
-        fill: impl Fn(NonNull<u8>),
+        fill: impl FnMut(NonNull<u8>),
     ) -> Result<Self, OpenError> {
         let path = path(name)?;
         let whole = payload.region_size(size)?;
+        kernel::check()?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let file = open(FOLDER, flags, Mode::from_raw_mode(mode))?;
-        // All of it now: a full disk is an error here, and not a signal at some later access.
-        fallocate(&file, FallocateFlags::empty(), 0, whole as u64)?;
+        allocate(&file, whole as u64)?;
         let region = Self::map(Some(&file), payload, size)?;
         region.fill(payload, fill);
-        let nameless = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-        linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+        link(&file, &path)?;
         Ok(region)
     }
 
     /// Maps what has this name.
     pub(super) fn open(name: &str, payload: Payload) -> Result<Self, OpenError> {
+        Self::open_if(name, payload, |_| Ok(()))
+    }
+
+    fn open_if(
+        name: &str,
+        payload: Payload,
+        is_right: impl Fn(&OwnedFd) -> Result<(), OpenError>,
+    ) -> Result<Self, OpenError> {
+        kernel::check()?;
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = match open(path(name)?, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Err(OpenError::NotShared),
             Err(error) => return Err(error.into()),
         };
+        is_right(&file)?;
         let size = payload.check(read_header(&file)?, length(&file)?)?;
         Self::map(Some(&file), payload, size)
     }
 
-    /// The first of those, or the second.
+    /// Maps what has this name, if it belongs to this process's user or to root, or makes one.
     pub(super) fn open_or_create(
         name: &str,
         mode: u32,
         payload: Payload,
         size: usize,
-        fill: impl Fn(NonNull<u8>),
+        mut fill: impl FnMut(NonNull<u8>),
     ) -> Result<Self, OpenError> {
         loop {
-            match Self::open(name, payload) {
+            match Self::open_if(name, payload, belongs_to_us) {
                 Err(OpenError::NotFound) => {}
                 done => return done,
             }
-            match Self::create(name, mode, payload, size, &fill) {
+            match Self::create(name, mode, payload, size, &mut fill) {
                 // Another was faster.
                 Err(OpenError::AlreadyExists) => {}
                 done => return done,
@@ -176,9 +206,10 @@ impl Region {
     pub(super) fn anonymous(
         payload: Payload,
         size: usize,
-        fill: impl Fn(NonNull<u8>),
+        fill: impl FnMut(NonNull<u8>),
     ) -> Result<Self, OpenError> {
         payload.region_size(size)?;
+        kernel::check()?;
         let region = Self::map(None, payload, size)?;
         region.fill(payload, fill);
         Ok(region)
@@ -203,7 +234,7 @@ impl Region {
         })
     }
 
-    fn fill(&self, payload: Payload, fill: impl Fn(NonNull<u8>)) {
+    fn fill(&self, payload: Payload, mut fill: impl FnMut(NonNull<u8>)) {
         fill(self.payload());
         // SAFETY: the region is large and aligned enough, and nobody else has seen it.
         unsafe { self.start.cast().write(payload.header(self.size)) };
@@ -231,6 +262,55 @@ impl Drop for Region {
         // SAFETY: mapped as a whole by `map`; whoever borrowed from it is gone.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.mapped) };
         debug_assert!(unmapped.is_ok());
+    }
+}
+
+/// Gives the file all its memory now: a full disk is an error here, and not a signal at some later access.
+fn allocate(file: &OwnedFd, whole: u64) -> Result<(), OpenError> {
+    /// A kernel that lets signals interrupt the call takes back what it has done of it. So that signals which come all the time do
+    /// not keep it from ending, each call is for this many bytes, whose zeroing takes about 0.1 ms.
+    const AT_ONCE: u64 = 1 << 20;
+    let disk = fstatvfs(file)?;
+    // A file system without a limit has no blocks. What is too large for this one is not even begun.
+    if disk.f_blocks != 0 && whole.div_ceil(disk.f_frsize.max(1)) > disk.f_bavail {
+        return Err(Errno::NOSPC.into());
+    }
+    for from in (0..whole).step_by(AT_ONCE as usize) {
+        let length = AT_ONCE.min(whole - from);
+        retry_on_intr(|| fallocate(file, FallocateFlags::empty(), from, length))?;
+    }
+    Ok(())
+}
+
+/// Gives the file a name, which no other file has.
+fn link(file: &OwnedFd, path: &str) -> Result<(), OpenError> {
+    match linkat(file, "", CWD, path, AtFlags::EMPTY_PATH) {
+        Ok(()) => return Ok(()),
+        Err(Errno::EXIST) => return Err(OpenError::AlreadyExists),
+        // Not allowed, which systems say in several ways.
+        Err(_) => {}
+    }
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Err(Errno::NOENT) => {
+            let call = "linkat(2) by a descriptor, as Linux 6.10 allows, and there is no /proc";
+            Err(OpenError::Unsupported { call })
+        }
+        linked => Ok(linked?),
+    }
+}
+
+/// The number of this process's PID namespace, or 0 if `/proc` does not tell.
+fn pid_namespace() -> u64 {
+    stat("/proc/self/ns/pid").map_or(0, |it| it.st_ino)
+}
+
+/// Nobody else has made the file, but for root.
+fn belongs_to_us(file: &OwnedFd) -> Result<(), OpenError> {
+    match fstat(file)?.st_uid {
+        0 => Ok(()),
+        owner if owner == geteuid().as_raw() => Ok(()),
+        found => Err(OpenError::OtherOwner { found }),
     }
 }
 

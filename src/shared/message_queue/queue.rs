@@ -105,10 +105,11 @@ impl MessageQueue {
         Ok(Self::of(region, &layout))
     }
 
-    /// Opens what has the name, as large as it is, or creates it if nothing has.
+    /// Opens what has the name, as large as it is, or creates it if nothing has. What another user has put there is refused,
+    /// as [`Shared::open_or_create`](crate::shared::Shared::open_or_create) says.
     ///
     /// # Errors
-    /// As those of [`create`](Self::create) and [`open`](Self::open).
+    /// As those of [`create`](Self::create) and [`open`](Self::open), or [`OtherOwner`](OpenError::OtherOwner).
     pub fn open_or_create(
         name: &str,
         capacity: usize,
