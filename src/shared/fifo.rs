@@ -102,7 +102,7 @@ impl Fifo {
             let files = Files::new(name)?;
             let size = size.ok_or(OpenError::SizeOutOfRange)?;
             sweep(name);
-            if region::exists(name)? {
+            if region::owner(name)?.is_some() {
                 return Err(OpenError::AlreadyExists);
             }
             let fill = |payload: NonNull<u8>| {

@@ -322,11 +322,11 @@ pub(super) fn remove(name: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Whether anything has this name.
-pub(super) fn exists(name: &str) -> Result<bool, OpenError> {
+/// The number of the user to whom the file of this name belongs, if there is one.
+pub(super) fn owner(name: &str) -> Result<Option<u32>, OpenError> {
     match statat(CWD, path(name)?, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(_) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
+        Ok(file) => Ok(Some(file.st_uid)),
+        Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

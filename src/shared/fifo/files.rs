@@ -29,6 +29,7 @@ use super::super::region;
 use super::{Found, Side};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with, unlink};
 use rustix::io::{Errno, retry_on_intr};
+use rustix::process::geteuid;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::BTreeSet;
 use std::fs::DirEntry;
@@ -134,20 +135,31 @@ impl<'a> Files<'a> {
     }
 
     fn sweep(self) {
-        match Found::open(&self.unfinished()) {
-            // A FIFO whose name looks like that has another id.
-            Ok(found) if found.id() == self.id => {
-                let (me, door) = (Me::get(), &found.named().door);
-                if door.try_lock(me).is_some() {
-                    // Its creator may have finished it just before.
-                    if matches!(region::exists(&self.unfinished()), Ok(true)) {
-                        self.remove_unfinished();
-                    }
-                    door.unlock(me);
+        match region::owner(&self.unfinished()) {
+            Ok(Some(owner)) if owner == geteuid().as_raw() => self.sweep_unfinished(),
+            // Of another user: its memory is not to be trusted, and it is that user's to remove.
+            Ok(Some(_)) | Err(_) => {}
+            Ok(None) => {
+                if !self.has_name() {
+                    self.remove_bells();
                 }
             }
-            Err(OpenError::NotFound) if !self.has_name() => self.remove_bells(),
-            _ => {}
+        }
+    }
+
+    fn sweep_unfinished(self) {
+        // A FIFO whose name looks like that has another id.
+        let found = Found::open(&self.unfinished()).ok();
+        let Some(found) = found.filter(|found| found.id() == self.id) else {
+            return;
+        };
+        let (me, door) = (Me::get(), &found.named().door);
+        if door.try_lock(me).is_some() {
+            // Its creator may have finished it just before.
+            if matches!(region::owner(&self.unfinished()), Ok(Some(_))) {
+                self.remove_unfinished();
+            }
+            door.unlock(me);
         }
     }
 }
