@@ -327,6 +327,36 @@ fn too_few_descriptors_leave_nothing_half_done() {
     assert_no_files(&name);
 }
 
+/// Adversary 22: a signal whose handler asks for interrupted calls ends no opening.
+#[test]
+fn signals_end_no_opening() {
+    let _turn = turn();
+    extern "C" fn ignore(_: libc::c_int) {}
+    let name = Name::new("signals");
+    Fifo::create(&name, 100).unwrap();
+    let reader = Child::fork(|| {
+        // SAFETY: all zeros is a valid `sigaction`: no flags, an empty mask.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = ignore as *const () as usize;
+        // SAFETY: the handler does nothing.
+        unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+        let mut text = String::new();
+        let mut reader = Fifo::open_reader(&name).unwrap();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+    });
+    for _ in 0..100 {
+        processes::until_asleep(reader.pid());
+        reader.signal(libc::SIGUSR1);
+    }
+    let mut writer = Fifo::open_writer(&name).unwrap();
+    writer.write_all(b"x").unwrap();
+    drop(writer);
+    reader.succeed();
+    Fifo::unlink(&name).unwrap();
+    assert_no_files(&name);
+}
+
 /// In a `/dev/shm` of the child's own, which has room for so few files.
 #[test]
 fn full_file_system_refuses_and_stays_empty() {
