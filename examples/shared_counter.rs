@@ -64,7 +64,7 @@ fn lock_and_repair(board: &Board) -> MutexGuard<'_, Counts> {
             counts.copy = counts.rounds;
             counts.repair()
         }
-        Err(LockError::Poisoned) => unreachable!("everybody repairs"),
+        Err(error) => panic!("{error}"),
     }
 }
 

@@ -76,6 +76,8 @@ mod bells;
 #[cfg(loom)]
 #[path = "shared/modeled_bells.rs"]
 mod bells;
+#[cfg(not(loom))]
+mod block;
 mod condvar;
 #[cfg(not(loom))]
 mod error;
@@ -89,6 +91,7 @@ mod awake {
 #[cfg(not(loom))]
 mod fifo;
 mod gate;
+mod held;
 #[cfg(not(loom))]
 mod kernel;
 #[cfg(loom)]
@@ -99,6 +102,8 @@ use kernel as me;
 mod ledger;
 #[cfg(not(loom))]
 mod lock_error;
+#[cfg(not(loom))]
+mod mapped;
 #[cfg(not(loom))]
 mod me;
 #[cfg(not(loom))]
@@ -112,6 +117,8 @@ mod mutex {
 }
 #[cfg(not(loom))]
 mod pipe;
+#[cfg(not(loom))]
+mod process;
 #[cfg(not(loom))]
 mod region;
 mod ring;
@@ -140,6 +147,7 @@ pub use {
     condvar::Condvar,
     error::OpenError,
     fifo::Fifo,
+    held::MAX_HELD,
     lock_error::{LockError, TryLockError},
     memory::{Shared, SharedMemory},
     message_queue::{MessageQueue, ReceiveError, SendError},

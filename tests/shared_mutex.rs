@@ -94,7 +94,7 @@ fn sleeping_waiters_come_in_after_a_death() {
                     *died = 1;
                     drop(died.repair());
                 }
-                Err(LockError::Poisoned) => unreachable!(),
+                Err(error) => panic!("{error}"),
             })
         })
         .collect();

@@ -3,6 +3,7 @@
 
 mod condvar;
 mod gate;
+mod held;
 mod mutex;
 mod queue;
 mod ring;
@@ -18,6 +19,7 @@ pub const MODELS: &[&[crate::Model]] = &[
     gate::MODELS,
     queue::MODELS,
     condvar::MODELS,
+    held::MODELS,
 ];
 
 use crate::primitive::modeled::mortal::{holds_nothing, mortal, nobody_is_dead, sleepers};

@@ -78,10 +78,10 @@ pub(crate) struct Account {
 }
 
 /// A thread that holds something, and where that is written. For guards: it does not leave its thread.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Holder {
-    /// The thread's number, and above it its slot's. In one word: two halves that are written one by one and read together make the
-    /// processor wait.
+    /// The generation of the thread's process, and above it the number of its slot. In one word: two halves that are written one by
+    /// one and read together make the processor wait.
     word: u64,
     not_send: PhantomData<*const ()>,
 }
@@ -332,7 +332,7 @@ impl Holder {
     #[inline]
     fn new(me: Me, slot: u32) -> Self {
         Holder {
-            word: u64::from(slot) << 32 | u64::from(me.id()),
+            word: u64::from(slot) << 32 | u64::from(me.generation()),
             not_send: PhantomData,
         }
     }
@@ -353,10 +353,11 @@ impl Holder {
         self.slot() == Holder::UNACCOUNTED
     }
 
-    /// Whether this is the calling thread: it is not in the child of a fork.
+    /// The calling thread, if this is it. It does not leave its thread, so it is, but in the child of a fork, for ever: the
+    /// child and what descends from it are of other generations, whatever their threads' numbers are.
     #[inline]
-    pub(crate) fn is(self, me: Me) -> bool {
-        self.word as u32 == me.id()
+    pub(crate) fn me(self) -> Option<Me> {
+        Me::of(self.word as u32)
     }
 
     /// The account of the calling thread, which this is.

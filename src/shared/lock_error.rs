@@ -2,20 +2,26 @@
 
 use std::{error, fmt};
 
-/// Somebody died while holding the lock.
+/// Why a lock was not simply taken.
+#[non_exhaustive]
 pub enum LockError<G> {
     /// Just now, and this holds the lock: the data may be half changed.
     OwnerDied(G),
     /// And somebody else has released it without putting its data right.
     Poisoned,
+    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks. Nothing has changed.
+    TooManyHeld,
 }
 
 /// Why a lock was not taken that was only tried, or not simply.
+#[non_exhaustive]
 pub enum TryLockError<G> {
     /// As [`LockError::OwnerDied`].
     OwnerDied(G),
     /// As [`LockError::Poisoned`].
     Poisoned,
+    /// As [`LockError::TooManyHeld`].
+    TooManyHeld,
     /// Somebody holds it.
     WouldBlock,
     /// Somebody held it for so long.
@@ -27,18 +33,23 @@ impl<G> From<LockError<G>> for TryLockError<G> {
         match error {
             LockError::OwnerDied(guard) => Self::OwnerDied(guard),
             LockError::Poisoned => Self::Poisoned,
+            LockError::TooManyHeld => Self::TooManyHeld,
         }
     }
 }
 
 const OWNER_DIED: &str = "its last owner died while holding the lock";
 const POISONED: &str = "an owner died while holding the lock, and nobody has repaired its data";
+/// Of all locks.
+pub(super) const TOO_MANY_HELD: &str =
+    "this thread holds as many locks as the kernel would release";
 
 impl<G> LockError<G> {
     fn text(&self) -> &'static str {
         match self {
             Self::OwnerDied(_) => OWNER_DIED,
             Self::Poisoned => POISONED,
+            Self::TooManyHeld => TOO_MANY_HELD,
         }
     }
 }
@@ -48,6 +59,7 @@ impl<G> TryLockError<G> {
         match self {
             Self::OwnerDied(_) => OWNER_DIED,
             Self::Poisoned => POISONED,
+            Self::TooManyHeld => TOO_MANY_HELD,
             Self::WouldBlock => "somebody holds the lock",
             Self::TimedOut => "somebody held the lock for too long",
         }

@@ -1,17 +1,27 @@
 //! The calling thread, as the kernel knows it: its number, and its list of what is to be released when it dies.
 //!
-//! Each thread has a *robust list*, which the C library has told the kernel of, of words that hold the thread's number while it holds
-//! the locks that they are part of. When the thread ends, however it ends, the kernel marks those words with `OWNER_DIED` and
-//! wakes one who sleeps there. The list is the library's own: ours stand between its robust mutexes, in the same layout
+//! Each thread has a *robust list*, which the C library has registered with the kernel, of words that hold the
+//! thread's number while it holds the locks that they are part of. When the thread ends, however it ends,
+//! the kernel marks those words with `OWNER_DIED` and wakes a thread that sleeps there. The list is the
+//! library's own: ours stand between its robust mutexes, in the same layout
 //! ([`Entry`](super::robust::Entry)), and neither notices.
+//!
+//! Here, the head of the list is used as the kernel uses it. What the thread has in the list is in a
+//! [block](super::block) of its own.
+//!
+//! If other code replaces the registered list later (`set_robust_list`), the kernel walks that one, and
+//! what this thread holds stays held after its death. glibc never does so within a process's life.
 
-use super::robust::{OFFSET, untagged};
+use super::block::Block;
+use super::held::Held;
+use super::mapped;
+use super::process::{NO_PAGE, Page};
+use super::robust::{OFFSET, back_link_of, untagged};
 use crate::fence;
-use crate::primitive::AtomicPtr;
-use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::primitive::Ordering::Relaxed;
 use crate::primitive::mortal::AtomicU32;
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 
@@ -19,57 +29,52 @@ use std::ptr::{self, NonNull};
 #[repr(C)]
 pub(super) struct RobustList {
     /// The address of an entry's link, which holds the next one's, and in the end this one's.
-    pub(super) first: Cell<usize>,
+    first: Cell<usize>,
     /// From the link to the word.
     offset: isize,
     /// Of an entry that this thread may or may not hold just now.
     pub(super) pending: Cell<usize>,
 }
 
-/// `ROBUST_LIST_LIMIT`: how many entries of a list the kernel looks at.
-const LONGEST: usize = 2048;
-
 impl RobustList {
-    /// Which ends it: the address of its first link.
-    #[inline]
-    pub(super) fn address(&self) -> usize {
+    /// The address that ends the list: that of its first link.
+    fn address(&self) -> usize {
         self.first.as_ptr().expose_provenance()
-    }
-
-    /// Whether it names anything in this memory, as far as the kernel would follow it.
-    pub(super) fn names_any_in(&self, memory: Range<usize>) -> bool {
-        let mut link = untagged(self.first.get());
-        for _ in 0..LONGEST {
-            if link == self.address() {
-                return false;
-            }
-            if memory.contains(&link) {
-                return true;
-            }
-            // SAFETY: the list holds entries that are mapped as long as they are in it, and an entry's link is first.
-            link = untagged(unsafe { *ptr::with_exposed_provenance::<usize>(link) });
-        }
-        true
     }
 }
 
 /// The calling thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Me {
-    list: NonNull<RobustList>,
+    block: &'static Block,
     id: u32,
+    not_send: PhantomData<*const ()>,
 }
 
-/// What a thread knows of itself, as long as the page says that it is in this process. Cells each, not copied as a whole:
-/// that took a third of the time of a lock.
+/// What a thread knows of itself, valid while the page has the same stamp. Cells each, not copied as a
+/// whole: that took a third of the time of a lock.
 struct Known {
-    page: Cell<&'static AtomicU32>,
-    process: Cell<u32>,
-    list: Cell<NonNull<RobustList>>,
+    page: Cell<&'static Page>,
+    stamp: Cell<u64>,
+    /// Pages that regions have mapped, each at the place that follows from its number: those in which the
+    /// thread has used locks lately. Two regions by turns mostly have two places.
+    pages: [Cell<usize>; PAGES],
+    /// The piece in which the thread last found a page.
+    piece: Cell<(usize, usize)>,
+    block: Cell<Option<&'static Block>>,
     id: Cell<u32>,
+    /// Of the process in which it has learnt this. (The block may be another thread's since a fork.)
+    generation: Cell<u32>,
 }
 
-static NOWHERE: AtomicU32 = AtomicU32::new(0);
+/// How many pages a thread remembers.
+const PAGES: usize = 64;
+
+/// The number of the page in which the address is. Never 0: nothing is mapped there.
+#[inline]
+fn page_of(address: usize) -> usize {
+    address / mapped::UNIT
+}
 
 /// Whether the heavy fences of others do not reach this process: 1, or 0.
 static UNREACHED: AtomicU32 = AtomicU32::new(0);
@@ -77,28 +82,70 @@ static UNREACHED: AtomicU32 = AtomicU32::new(0);
 thread_local! {
     static KNOWN: Known = const {
         Known {
-            page: Cell::new(&NOWHERE),
-            process: Cell::new(1),
-            list: Cell::new(NonNull::dangling()),
+            page: Cell::new(&NO_PAGE),
+            stamp: Cell::new(u64::MAX),
+            pages: [const { Cell::new(0) }; PAGES],
+            piece: Cell::new((0, 0)),
+            block: Cell::new(None),
             id: Cell::new(0),
+            generation: Cell::new(0),
         }
     };
+    static LEAVES: Leaves = const { Leaves(Cell::new(None)) };
+}
+
+/// Tells the thread's block when the thread is about to end.
+struct Leaves(Cell<Option<&'static Block>>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        if let Some(block) = self.0.get() {
+            block.leave();
+        }
+    }
 }
 
 impl Me {
+    /// For what is in a region by construction, and for what it holds already.
+    ///
     /// # Panics
     /// If this thread has a robust list whose layout is another than glibc's on a 64-bit machine.
     #[inline]
     pub(crate) fn get() -> Self {
         KNOWN.with(|known| {
-            // ORDERING: Relaxed; written by this process only, always the same.
-            if known.page.get().load(Relaxed) != known.process.get() {
+            if known.page.get().stamp() != known.stamp.get() {
                 known.ask();
             }
-            Me {
-                list: known.list.get(),
-                id: known.id.get(),
+            known.me()
+        })
+    }
+
+    /// The calling thread, if its process is of this generation.
+    #[inline]
+    pub(super) fn of(generation: u32) -> Option<Self> {
+        KNOWN.with(|known| {
+            if known.page.get().stamp() != known.stamp.get() {
+                known.ask();
             }
+            (known.generation.get() == generation).then(|| known.me())
+        })
+    }
+
+    /// For a lock that begins at this address, before anything of it is linked or pending.
+    ///
+    /// # Panics
+    /// As [`get`](Self::get), and if the lock is not in memory that a region has mapped.
+    #[inline]
+    pub(crate) fn for_lock<T>(lock: &T, kind: &str) -> Self {
+        KNOWN.with(|known| {
+            let address = ptr::from_ref(lock).addr();
+            let is_current = known.page.get().stamp() == known.stamp.get();
+            let page = page_of(address);
+            let is_inside = known.pages[page % PAGES].get() == page;
+            if !(is_current && is_inside) {
+                known.locate(address, kind);
+            }
+            known.me()
         })
     }
 
@@ -106,6 +153,18 @@ impl Me {
     #[inline]
     pub(super) fn id(self) -> u32 {
         self.id
+    }
+
+    /// The generation of its process, which no process has that descends from this one.
+    #[inline]
+    pub(super) fn generation(self) -> u32 {
+        self.block.generation()
+    }
+
+    /// Whether it may hold one more lock.
+    #[inline]
+    pub(super) fn has_room(self) -> bool {
+        self.held().has_room()
     }
 
     /// The side that costs nothing of a pair of fences ([`fence::light`]), the other being [`heavy_until`](super::kernel::heavy_until).
@@ -121,38 +180,79 @@ impl Me {
     #[inline]
     pub(super) fn list(&self) -> &RobustList {
         // SAFETY: it is this thread's own, and stays until the thread ends.
-        unsafe { self.list.as_ref() }
+        unsafe { &*self.block.list() }
+    }
+
+    /// What it has in the list.
+    #[inline]
+    pub(super) fn held(self) -> &'static Held {
+        &self.block.held
     }
 }
 
 impl Known {
+    #[inline]
+    fn me(&self) -> Me {
+        // SAFETY: `ask` has set it before the stamp.
+        let block = unsafe { self.block.get().unwrap_unchecked() };
+        Me {
+            block,
+            id: self.id.get(),
+            not_send: PhantomData,
+        }
+    }
+
+    /// Learns everything anew that may have changed.
     #[cold]
     fn ask(&self) {
-        let mut list = ptr::null_mut::<RobustList>();
-        let mut size = 0_usize;
-        // SAFETY: the call writes a pointer and a size to where it is told to.
-        let done =
-            unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut list, &raw mut size) };
-        assert_eq!(done, 0, "get_robust_list failed");
-        let list = NonNull::new(list).unwrap_or_else(register);
-        // SAFETY: it is this thread's own, and stays until the thread ends.
-        let offset = unsafe { list.as_ref() }.offset;
-        assert_eq!(
-            offset, OFFSET,
-            "anteroom::shared: this C library's robust mutexes are laid out otherwise"
-        );
+        let page = Page::get();
+        // Before everything else: see `mapped`.
+        let stamp = page.current_stamp();
+        self.pages.iter().for_each(|page| page.set(0));
+        self.piece.set((0, 0));
+        let generation = page.generation();
+        if self.generation.get() != generation {
+            self.join(generation);
+        }
+        self.page.set(page);
+        self.stamp.set(stamp);
+    }
+
+    /// The thread is new, or its process is.
+    fn join(&self, generation: u32) {
+        let list = robust_list();
         let id = rustix::thread::gettid().as_raw_nonzero().get();
+        let id = id.cast_unsigned();
         if !fence::join_others() {
             // ORDERING: Relaxed; read by this process's threads, each of which has come here first.
             UNREACHED.store(1, Relaxed);
         }
-        let (page, process) = (page(), std::process::id());
-        // ORDERING: as in `get`.
-        page.store(process, Relaxed);
-        self.page.set(page);
-        self.process.set(process);
-        self.list.set(list);
-        self.id.set(id.cast_unsigned());
+        let block = Block::claim(generation, id);
+        if LEAVES.try_with(|leaves| leaves.0.set(Some(block))).is_err() {
+            block.leave();
+        }
+        insert(&block.held, list);
+        block.set(list, generation);
+        self.block.set(Some(block));
+        self.id.set(id);
+        self.generation.set(generation);
+    }
+
+    /// Finds the page in which the address is among those that regions have mapped.
+    #[cold]
+    fn locate(&self, address: usize, kind: &str) {
+        if self.page.get().stamp() != self.stamp.get() {
+            self.ask();
+        }
+        let (start, length) = self.piece.get();
+        if address.wrapping_sub(start) >= length {
+            let Range { start, end } = mapped::find(address).unwrap_or_else(|| {
+                panic!("{kind}: it must be in memory that Shared or SharedMemory has mapped")
+            });
+            self.piece.set((start, end - start));
+        }
+        let page = page_of(address);
+        self.pages[page % PAGES].set(page);
     }
 }
 
@@ -162,7 +262,25 @@ fn full() {
     fence::full();
 }
 
-/// Where no library has done so: tells the kernel of a list, which is never freed.
+/// The list that the kernel walks when this thread ends.
+fn robust_list() -> NonNull<RobustList> {
+    let mut list = ptr::null_mut::<RobustList>();
+    let mut size = 0_usize;
+    // SAFETY: the call writes a pointer and a size to where it is told to.
+    let done = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut list, &raw mut size) };
+    assert_eq!(done, 0, "get_robust_list failed");
+    let list = NonNull::new(list).unwrap_or_else(register);
+    // SAFETY: it is this thread's own, and stays until the thread ends.
+    let offset = unsafe { list.as_ref() }.offset;
+    assert_eq!(
+        offset, OFFSET,
+        "anteroom::shared: this C library's robust mutexes are laid out otherwise"
+    );
+    list
+}
+
+/// Where no library has done so (a child that was made by a bare system call): tells the kernel of a list,
+/// which is never freed.
 fn register() -> NonNull<RobustList> {
     let list = Box::leak(Box::new(RobustList {
         first: Cell::new(0),
@@ -177,34 +295,16 @@ fn register() -> NonNull<RobustList> {
     list
 }
 
-/// A word that is this process's number, or 0 after a fork, in the child: it is in a page which the kernel empties for it. Not a
-/// `OnceLock`: if another thread was filling that during a fork, it would never be filled in the child.
-fn page() -> &'static AtomicU32 {
-    static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
-    // ORDERING: Acquire, here and below, pairs with the Release of whoever put it there: the mapping comes first.
-    let mut page = PAGE.load(Acquire);
-    if page.is_null() {
-        let new = map_page();
-        // ORDERING: as above.
-        page = match PAGE.compare_exchange(ptr::null_mut(), new, AcqRel, Acquire) {
-            Ok(_) => new,
-            Err(theirs) => {
-                // SAFETY: this thread's own mapping, of which nobody else knows.
-                unsafe { munmap(new.cast(), rustix::param::page_size()) }.expect("mapped");
-                theirs
-            }
-        };
+/// Puts the thread's sentinels in front of what the library has in the list, for good.
+fn insert(held: &Held, list: NonNull<RobustList>) {
+    // SAFETY: it is this thread's own, and stays until the thread ends.
+    let list = unsafe { list.as_ref() };
+    let (head, next) = (list.address(), list.first.get());
+    let first = held.precede(head, next);
+    if untagged(next) != head {
+        // SAFETY: a mutex of the library's that this thread holds, so it is mapped.
+        unsafe { back_link_of(next).write(held.last()) };
     }
-    // SAFETY: never unmapped, and zero at first, as it is in the child of a fork.
-    unsafe { &*page }
-}
-
-fn map_page() -> *mut AtomicU32 {
-    let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-    let size = rustix::param::page_size();
-    // SAFETY: a new mapping of any address takes nothing from anybody.
-    let page = unsafe { mmap_anonymous(ptr::null_mut(), size, access, kind) }.expect("memory");
-    // SAFETY: that mapping, as a whole, which is empty.
-    unsafe { madvise(page, size, Advice::LinuxWipeOnFork) }.expect("Linux 4.14");
-    page.cast()
+    crate::primitive::in_program_order();
+    list.first.set(first);
 }

@@ -23,8 +23,27 @@ impl Me {
         Me(mortal::my_id())
     }
 
+    pub(super) fn of(generation: u32) -> Option<Self> {
+        let me = Self::get();
+        (me.generation() == generation).then_some(me)
+    }
+
+    /// In a model everything is where it must be.
+    pub(crate) fn for_lock<T>(_: &T, _: &str) -> Self {
+        Self::get()
+    }
+
     pub(super) fn id(self) -> u32 {
         self.0
+    }
+
+    /// Each thread stands for a process.
+    pub(super) fn generation(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn has_room(self) -> bool {
+        true
     }
 
     pub(super) fn light(self) {

@@ -77,7 +77,10 @@ impl<T> Mutex<T> {
     /// If this thread holds it already.
     #[inline]
     pub fn lock(&self) -> LockResult<'_, T> {
-        let me = Me::get();
+        let me = self.me();
+        if !me.has_room() {
+            return Err(LockError::TooManyHeld);
+        }
         let locked = self.raw.lock(me, Deadline::NEVER);
         self.guard(me, locked.expect("there is no deadline"))
     }
@@ -88,7 +91,10 @@ impl<T> Mutex<T> {
     /// [`TryLockError::WouldBlock`] if somebody does; else as [`lock`](Self::lock)'s.
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<'_, T> {
-        let me = Me::get();
+        let me = self.me();
+        if !me.has_room() {
+            return Err(TryLockError::TooManyHeld);
+        }
         let locked = self.raw.try_lock(me).ok_or(TryLockError::WouldBlock)?;
         Ok(self.guard(me, locked)?)
     }
@@ -110,9 +116,18 @@ impl<T> Mutex<T> {
     }
 
     fn lock_before(&self, deadline: Deadline) -> TryLockResult<'_, T> {
-        let me = Me::get();
+        let me = self.me();
+        if !me.has_room() {
+            return Err(TryLockError::TooManyHeld);
+        }
         let locked = self.raw.lock(me, deadline).ok_or(TryLockError::TimedOut)?;
         Ok(self.guard(me, locked)?)
+    }
+
+    /// The calling thread, which may lock this.
+    #[inline]
+    fn me(&self) -> Me {
+        Me::for_lock(self, "shared::Mutex")
     }
 
     /// This thread has just locked it.
@@ -120,7 +135,7 @@ impl<T> Mutex<T> {
     pub(super) fn guard(&self, me: Me, locked: Locked) -> LockResult<'_, T> {
         let guard = MutexGuard {
             mutex: self,
-            owner: me.id(),
+            owner: me.generation(),
             not_send: PhantomData,
         };
         match locked {
@@ -165,17 +180,17 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 #[must_use = "the mutex is released at once if the guard is not kept"]
 pub struct MutexGuard<'a, T> {
     mutex: &'a Mutex<T>,
-    /// The number of the thread whose the mutex is: not a child's of a fork, which has this guard too.
+    /// The generation of the process whose thread holds the mutex. The guard stays on its thread, so a thread
+    /// of that generation is this one; and a child of a fork, which has the guard too, is of another.
     owner: u32,
     not_send: PhantomData<*const ()>,
 }
 
 impl<T> MutexGuard<'_, T> {
-    /// The calling thread, if the mutex is its own.
+    /// The calling thread, if the mutex is its own: else the guard was inherited over a fork.
     #[inline]
     fn owner(&self) -> Option<Me> {
-        let me = Me::get();
-        (me.id() == self.owner).then_some(me)
+        Me::of(self.owner)
     }
 }
 
@@ -189,10 +204,14 @@ impl<'a, T> MutexGuard<'a, T> {
         }
     }
 
-    /// The mutex, which stays locked, and the calling thread, if it is the owner.
-    pub(super) fn forget(self) -> (&'a Mutex<T>, Option<Me>) {
-        let this = ManuallyDrop::new(self);
-        (this.mutex, this.owner())
+    /// Whether the mutex is this thread's, which is the calling one.
+    pub(super) fn is_owned(&self, me: Me) -> bool {
+        me.generation() == self.owner
+    }
+
+    /// The mutex, which stays locked.
+    pub(super) fn forget(self) -> &'a Mutex<T> {
+        ManuallyDrop::new(self).mutex
     }
 }
 

@@ -17,9 +17,11 @@
 //! Nothing that stands in the file is trusted further than it was checked: how much is mapped is what the file has, and
 //! where the payload is follows from what the caller asked for.
 
+use super::block;
 use super::error::OpenError;
 use super::kernel;
-use super::me::Me;
+use super::mapped;
+use super::process::Page;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fstat, fstatvfs, linkat, open, stat,
@@ -28,6 +30,7 @@ use rustix::fs::{
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use rustix::process::geteuid;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
 
@@ -226,8 +229,10 @@ impl Region {
             // SAFETY: as above.
             None => unsafe { mmap_anonymous(ptr::null_mut(), mapped, access, MapFlags::SHARED) },
         }?;
+        let start = NonNull::new(start.cast::<u8>()).expect("no mapping begins at zero");
+        mapped::add(&range(start, mapped));
         Ok(Region {
-            start: NonNull::new(start.cast()).expect("no mapping begins at zero"),
+            start,
             mapped,
             payload: payload.start(),
             size,
@@ -252,14 +257,23 @@ impl Region {
     }
 }
 
+/// The addresses of a mapping.
+fn range(start: NonNull<u8>, mapped: usize) -> Range<usize> {
+    let start = start.addr().get();
+    start..start + mapped
+}
+
 impl Drop for Region {
     fn drop(&mut self) {
-        let start = self.start.addr().get();
-        if Me::get().list().names_any_in(start..start + self.mapped) {
-            // A guard was forgotten, so its lock is still in this thread's list. It stays, and so must the memory.
+        let (memory, page) = (range(self.start, self.mapped), Page::get());
+        if block::is_any_held_in(&memory, page.generation()) {
+            // A guard was forgotten, so its lock is still in some thread's robust list, which the kernel
+            // walks. It stays there, and so must the memory.
             return;
         }
-        // SAFETY: mapped as a whole by `map`; whoever borrowed from it is gone.
+        mapped::remove(&memory);
+        page.change_stamp();
+        // SAFETY: mapped as a whole by `map`; no borrow of it is left, and no list leads into it.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.mapped) };
         debug_assert!(unmapped.is_ok());
     }

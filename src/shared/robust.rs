@@ -1,13 +1,15 @@
 //! An entry of a thread's robust list: a word that the kernel looks at when the thread that holds it ends.
 //!
-//! Who takes such a word says so twice, so that there is no instruction after which the kernel would not know of it:
+//! A thread that takes such a word says so twice, so that there is no instruction after which the kernel
+//! would not know of it:
 //! first the list's head names the entry as *pending*; then the word gets the thread's number; then the entry is linked
-//! into the list. Releasing is the same backwards. What is pending may be held or not: the kernel looks at the word. If nobody
-//! holds it, the kernel wakes one who sleeps there, for the dead may have been woken to take it, or have been about to wake
+//! into the list. Releasing is the same backwards. What is pending may be held or not: the kernel looks at the word. If no
+//! thread holds it, the kernel wakes one that sleeps there, for the dead may have been woken to take it, or have been about to wake
 //! another. There is one pending entry a thread. What is linked need not be it, but may go on being it.
 //!
-//! The links are addresses of the process that holds the entry. Nobody else reads them, and they mean nothing once it is
-//! released.
+//! The links are addresses of the process that holds the entry. Only the kernel reads them, at the
+//! thread's end: the process itself keeps what it holds in private memory ([`held`](super::held)). They mean
+//! nothing once the entry is released.
 //!
 //! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc's lists.
 
@@ -16,17 +18,19 @@ use crate::primitive::mortal::{AtomicU32, AtomicU64};
 #[cfg(not(loom))]
 use crate::primitive::{Ordering::Relaxed, in_program_order};
 
+#[cfg(not(loom))]
+use super::held::Bypass;
 use super::me::Me;
 #[cfg(loom)]
 use crate::primitive::mortal;
 
-/// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for whatever it is part of, a link back
-/// and a link on, which is what the list's addresses point to.
+/// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for whatever it is part of, a link back,
+/// which is not used here, and a link on, which is what the list's addresses point to.
 #[repr(C)]
 pub(super) struct Entry {
     pub(super) word: AtomicU32,
     pub(super) own: [AtomicU32; 5],
-    previous: AtomicU64,
+    _previous: AtomicU64,
     next: AtomicU64,
 }
 
@@ -47,7 +51,7 @@ impl Entry {
                     AtomicU32::new(0),
                     AtomicU32::new(0),
                 ],
-                previous: AtomicU64::new(0),
+                _previous: AtomicU64::new(0),
                 next: AtomicU64::new(0),
             }
         }
@@ -60,9 +64,10 @@ impl Entry {
     /// From now on the kernel looks at this entry when the thread ends, though it is not in the list.
     #[inline]
     pub(super) fn pend(&self, me: Me) {
+        let list = me.list();
         in_program_order();
-        if me.list().pending.get() != self.address() {
-            me.list().pending.set(self.address());
+        if list.pending.get() != self.address() {
+            list.pending.set(self.address());
         }
         in_program_order();
     }
@@ -75,53 +80,31 @@ impl Entry {
         in_program_order();
     }
 
-    /// Puts it into the list, as the first. It is pending, and held; or nobody else will link it.
+    /// Puts it into the list, as the first of this thread's. It is pending, and held; or no other thread
+    /// will link it.
     #[inline]
     pub(super) fn link(&self, me: Me) {
-        let list = me.list();
-        let (head, next) = (list.address(), list.first.get());
+        let held = me.held();
+        let newest = held.newest();
         // Mostly it is there still, from the last time. To write it anyway takes as long as all the rest of this.
-        // ORDERING: Relaxed, here and below: only this thread and the kernel, after its end, look at the links.
-        if self.next.load(Relaxed) != next as u64 {
+        // ORDERING: Relaxed, both: only the kernel looks at the links, after this thread's end.
+        if self.next.load(Relaxed) != newest as u64 {
             // ORDERING: as above.
-            self.next.store(next as u64, Relaxed);
-        }
-        if untagged(next) != head {
-            // ORDERING: as above.
-            // SAFETY: the list holds entries that are mapped as long as they are in it.
-            unsafe { previous_of(next) }.store(self.address() as u64, Relaxed);
+            self.next.store(newest as u64, Relaxed);
         }
         in_program_order();
-        list.first.set(self.address());
+        held.push(self.address(), newest);
         in_program_order();
     }
 
-    /// Takes it out of the list. It is pending; or nobody holds it, nor will anybody else link it.
+    /// Takes it out of the list. It is pending; or no thread holds it, nor will another thread link it.
     #[inline]
     pub(super) fn unlink(&self, me: Me) {
-        let list = me.list();
-        // ORDERING: as in `link`.
-        let next = self.next.load(Relaxed);
-        let is_first = list.first.get() == self.address();
-        let previous = match is_first {
-            true => list.address() as u64,
-            // Whoever came in front of it wrote this.
-            // ORDERING: as in `link`.
-            false => self.previous.load(Relaxed),
-        };
-        if untagged(next as usize) != list.address() {
-            // ORDERING: as in `link`.
-            // SAFETY: as in `link`; these are its neighbours.
-            unsafe { previous_of(next as usize) }.store(previous, Relaxed);
-        }
-        if is_first {
-            list.first.set(next as usize);
-        } else {
-            let before =
-                std::ptr::with_exposed_provenance::<AtomicU64>(untagged(previous as usize));
-            // ORDERING: as in `link`.
-            // SAFETY: as above.
-            unsafe { &*before }.store(next, Relaxed);
+        if let Some(Bypass { link, next }) = me.held().pop(self.address()) {
+            let link = std::ptr::with_exposed_provenance::<AtomicU64>(link);
+            // ORDERING: Relaxed; as in `link`.
+            // SAFETY: the link of an entry that this thread holds. Its memory stays mapped while it does.
+            unsafe { &*link }.store(next as u64, Relaxed);
         }
         in_program_order();
     }
@@ -140,15 +123,10 @@ pub(super) fn untagged(address: usize) -> usize {
     address & !1
 }
 
-/// The link back of the entry that a list knows by this address.
-///
-/// # Safety
-/// The entry is mapped.
+/// The link back of the library's entry that a list knows by this address.
 #[cfg(not(loom))]
-unsafe fn previous_of<'a>(address: usize) -> &'a AtomicU64 {
-    let previous = untagged(address) - size_of::<AtomicU64>();
-    // SAFETY: the caller's promise; ours are laid out as glibc's.
-    unsafe { &*std::ptr::with_exposed_provenance::<AtomicU64>(previous) }
+pub(super) fn back_link_of(address: usize) -> *mut usize {
+    std::ptr::with_exposed_provenance_mut(untagged(address) - size_of::<usize>())
 }
 
 /// In a model, the list is the modelled kernel's.

@@ -4,6 +4,7 @@ mod guards;
 pub(crate) mod raw;
 
 use super::ledger::SLOTS;
+use super::lock_error::TOO_MANY_HELD;
 use super::shareable::{Shareable, fingerprint, mix_number};
 use crate::deadline::Deadline;
 pub use guards::{RwLockReadGuard, RwLockWriteGuard, WriterDied};
@@ -63,6 +64,7 @@ unsafe impl<T: Shareable + Send> Shareable for RwLock<T> {
 }
 
 /// Why the lock was not taken, or not simply. `G` is what comes with a writer's death.
+#[non_exhaustive]
 pub enum RwLockError<G> {
     /// The last writer died while writing, so the data may be half changed. For a writer this holds the lock.
     WriterDied(G),
@@ -74,6 +76,8 @@ pub enum RwLockError<G> {
     TimedOut,
     /// As many threads as the lock can keep account of hold it, or wait for it.
     TooManyThreads,
+    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks. Nothing has changed.
+    TooManyHeld,
 }
 
 /// What locking for reading gives.
@@ -89,6 +93,7 @@ impl<G> RwLockError<G> {
             Self::WouldBlock => "somebody holds the lock",
             Self::TimedOut => "somebody held the lock for too long",
             Self::TooManyThreads => "too many threads use the lock",
+            Self::TooManyHeld => TOO_MANY_HELD,
         }
     }
 }
@@ -114,6 +119,7 @@ impl<G> From<Refused> for RwLockError<G> {
             Refused::WouldBlock => Self::WouldBlock,
             Refused::TimedOut => Self::TimedOut,
             Refused::TooManyThreads => Self::TooManyThreads,
+            Refused::TooManyHeld => Self::TooManyHeld,
         }
     }
 }

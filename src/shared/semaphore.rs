@@ -3,6 +3,7 @@
 pub(crate) mod raw;
 
 use super::ledger::{Holder, SLOTS};
+use super::lock_error::TOO_MANY_HELD;
 use super::shareable::{Shareable, fingerprint};
 use crate::deadline::Deadline;
 use raw::{MAX_PERMITS, RawSemaphore, Refused};
@@ -55,6 +56,7 @@ unsafe impl Shareable for Semaphore {
 
 /// Why permits were not acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AcquireError {
     /// The semaphore was closed.
     Closed,
@@ -64,6 +66,8 @@ pub enum AcquireError {
     TimedOut,
     /// As many threads as the semaphore can keep account of hold permits of it, or wait for some.
     TooManyThreads,
+    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks. Nothing has changed.
+    TooManyHeld,
 }
 
 impl From<Refused> for AcquireError {
@@ -73,6 +77,7 @@ impl From<Refused> for AcquireError {
             Refused::NoPermits => Self::NoPermits,
             Refused::TimedOut => Self::TimedOut,
             Refused::TooManyThreads => Self::TooManyThreads,
+            Refused::TooManyHeld => Self::TooManyHeld,
         }
     }
 }
@@ -84,6 +89,7 @@ impl fmt::Display for AcquireError {
             Self::NoPermits => "no permits available",
             Self::TimedOut => "timed out waiting for permits",
             Self::TooManyThreads => "too many threads use the semaphore",
+            Self::TooManyHeld => TOO_MANY_HELD,
         })
     }
 }
@@ -291,12 +297,21 @@ impl<'a> SemaphorePermit<'a> {
     /// Adds the permits of `other` to these.
     ///
     /// # Panics
-    /// If they are of two semaphores (both then give theirs back), or more than a `u32` counts.
+    /// If they are of two semaphores, of one that is mapped twice, or of two holders (one was inherited over a fork), or
+    /// more than a `u32` counts. Nothing has changed then, and both give back what they hold.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(
             std::ptr::eq(self.semaphore, other.semaphore),
             "SemaphorePermit::merge: permits of two semaphores"
+        );
+        // Who holds nothing is no holder.
+        if self.permits == 0 {
+            self.holder = other.holder;
+        }
+        assert!(
+            other.permits == 0 || self.holder == other.holder,
+            "SemaphorePermit::merge: permits of two holders"
         );
         self.permits = self
             .permits

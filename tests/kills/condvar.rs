@@ -25,7 +25,7 @@ fn repaired<'a>(result: LockResult<'a, u64>) -> MutexGuard<'a, u64> {
     match result {
         Ok(guard) => guard,
         Err(LockError::OwnerDied(died)) => died.repair(),
-        Err(LockError::Poisoned) => panic!("everybody repairs"),
+        Err(error) => panic!("{error}"),
     }
 }
 

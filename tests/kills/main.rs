@@ -44,7 +44,7 @@ fn kill_everywhere<T>(scenarios: &[Scenario<T>]) {
 
 /// What is done when a process waits for the first time is inherited by the children, so that it is not stepped through.
 fn wait_once() {
-    let mutex = Mutex::new(());
+    let mutex = processes::shared(Mutex::new(()));
     let _guard = mutex.lock();
     assert!(mutex.try_lock_for(Duration::from_micros(1)).is_err());
 }

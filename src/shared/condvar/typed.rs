@@ -132,6 +132,12 @@ impl Condvar {
         self.wait_while_before(guard, condition, Deadline::at(deadline))
     }
 
+    /// The calling thread, which may use this.
+    #[inline]
+    fn me(&self) -> Me {
+        Me::for_lock(self, "shared::Condvar")
+    }
+
     fn wait_while_before<'a, T>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -158,8 +164,13 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         deadline: Deadline,
     ) -> (LockResult<'a, T>, WaitTimeoutResult) {
-        let (mutex, owner) = guard.forget();
-        let me = owner.expect("shared::Condvar::wait: a child does not hold its parent's mutex");
+        // Before the guard is taken apart: a panic releases the mutex.
+        let me = self.me();
+        assert!(
+            guard.is_owned(me),
+            "shared::Condvar::wait: a child does not hold its parent's mutex"
+        );
+        let mutex = guard.forget();
         let (locked, timed_out) = self.raw.wait(me, mutex.raw(), deadline);
         (mutex.guard(me, locked), WaitTimeoutResult::new(timed_out))
     }
@@ -167,13 +178,13 @@ impl Condvar {
     /// Wakes one who waits, if there is one. With nobody waiting it is one load.
     #[inline]
     pub fn notify_one(&self) {
-        self.raw.notify_one(Me::get());
+        self.raw.notify_one(self.me());
     }
 
     /// Wakes all who wait.
     #[inline]
     pub fn notify_all(&self) {
-        self.raw.notify_all(Me::get());
+        self.raw.notify_all(self.me());
     }
 }
 

@@ -136,7 +136,7 @@ impl Slot {
     #[cold]
     pub(super) fn is_in_list_of(&self, me: Me) -> bool {
         let start = std::ptr::from_ref(self).addr();
-        me.list().names_any_in(start..start + size_of::<Self>())
+        me.held().holds_any_in(&(start..start + size_of::<Self>()))
     }
 
     #[cfg(loom)]

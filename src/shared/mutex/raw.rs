@@ -103,6 +103,7 @@ impl RawMutex {
                 }
             }
             if value & OWNER == me.id() && deadline.instant().is_none() {
+                Entry::settle(me);
                 panic!("shared::Mutex::lock: this thread holds it already");
             }
             // ORDERING: Relaxed; the caller looks again.

@@ -55,6 +55,7 @@ pub(crate) enum Refused {
     WouldBlock,
     TimedOut,
     TooManyThreads,
+    TooManyHeld,
 }
 
 /// What comes with a write lock: whether the last writer was killed while it wrote.
@@ -82,6 +83,9 @@ impl RawRwLock {
 
     #[inline]
     fn account(&self, me: Me) -> Result<Account, Refused> {
+        if !me.has_room() {
+            return Err(Refused::TooManyHeld);
+        }
         self.ledger.account(me).ok_or(Refused::TooManyThreads)
     }
 
@@ -91,7 +95,7 @@ impl RawRwLock {
     /// If there are as many readers as can be counted.
     #[inline]
     pub(crate) fn read(&self, wait: Option<Deadline>) -> Result<Option<Holder>, Refused> {
-        let me = Me::get();
+        let me = Me::for_lock(self, "shared::RwLock");
         let account = self.account(me)?;
         let attempt = || self.try_read(account);
         let end = match attempt() {
@@ -126,14 +130,16 @@ impl RawRwLock {
     /// Does nothing in the child of a fork that read, as does [`unlock_write`](Self::unlock_write).
     #[inline]
     pub(crate) fn unlock_read(&self, holder: Holder) {
-        let me = Me::get();
-        if !holder.is(me) {
+        let Some(me) = holder.me() else {
             return;
-        }
+        };
         self.data.shared();
         let account = holder.account(me);
-        let held = self.ledger.held(account).minus(1);
-        let value = self.change(account, held, |value| Readers::given_back(value, 1));
+        let held = self.ledger.held(account);
+        // It is in the memory that is shared: nothing is given back that does not stand there.
+        let given = readers(held.amount).min(1);
+        let held = held.minus(given);
+        let value = self.change(account, held, |value| Readers::given_back(value, given));
         if value & CLOSED != 0 && readers(value) == 0 {
             self.ledger.gate(EXIT).open(me);
         }
@@ -143,7 +149,7 @@ impl RawRwLock {
     /// As [`read`](Self::read).
     #[inline]
     pub(crate) fn write(&self, wait: Option<Deadline>) -> Result<(Holder, Written), Refused> {
-        let me = Me::get();
+        let me = Me::for_lock(self, "shared::RwLock");
         let account = self.account(me)?;
         let attempt = || self.try_close(account, wait.is_some());
         let closed = match attempt() {
@@ -213,10 +219,9 @@ impl RawRwLock {
     /// The data is right; or it is not, if `poison`.
     #[inline]
     pub(crate) fn unlock_write(&self, holder: Holder, poison: bool) {
-        let me = Me::get();
-        if !holder.is(me) {
+        let Some(me) = holder.me() else {
             return;
-        }
+        };
         self.data.exclusive();
         let account = holder.account(me);
         let held = self.ledger.held(account);

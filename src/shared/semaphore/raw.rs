@@ -57,6 +57,7 @@ pub(crate) enum Refused {
     NoPermits,
     TimedOut,
     TooManyThreads,
+    TooManyHeld,
 }
 
 #[repr(C)]
@@ -80,11 +81,18 @@ impl RawSemaphore {
         }
     }
 
+    /// The calling thread, which may use this.
+    #[inline]
+    fn me(&self) -> Me {
+        Me::for_lock(self, "shared::Semaphore")
+    }
+
     /// The calling thread's account; nothing if this semaphore keeps none.
     #[inline]
     fn account(&self, me: Me) -> Result<Option<Account>, Refused> {
         // ORDERING: Relaxed; it never changes.
         match self.without_give_back.load(Relaxed) {
+            0 if !me.has_room() => Err(Refused::TooManyHeld),
             0 => match self.ledger.account(me) {
                 None => Err(Refused::TooManyThreads),
                 account => Ok(account),
@@ -96,7 +104,7 @@ impl RawSemaphore {
     /// At most `MAX_PERMITS`. Waits if there is a deadline, which may be never.
     #[inline]
     pub(crate) fn take(&self, permits: u32, wait: Option<Deadline>) -> Result<Holder, Refused> {
-        let me = Me::get();
+        let me = self.me();
         let account = self.account(me)?;
         let end = match self.try_take(account, permits) {
             Err(_) => self.take_contended(me, account, permits, wait),
@@ -205,17 +213,19 @@ impl RawSemaphore {
     /// Gives back what the holder has; it need not be all. Does nothing in the child of a fork.
     #[inline]
     pub(crate) fn give_back(&self, holder: Holder, permits: u32) {
-        let me = Me::get();
-        if !holder.is(me) || permits == 0 {
+        let Some(me) = holder.me().filter(|_| permits > 0) else {
             return;
-        }
-        let change = |value| Some(given(value, permits));
+        };
         if holder.is_unaccounted() {
-            self.change_unaccounted(me, change);
+            self.change_unaccounted(me, |value| Some(given(value, permits)));
             return;
         }
         let account = holder.account(me);
-        let held = self.ledger.held(account).minus(permits);
+        let held = self.ledger.held(account);
+        // It is in the memory that is shared: nothing is given back that does not stand there.
+        let permits = permits.min(held.amount);
+        let held = held.minus(permits);
+        let change = |value| Some(given(value, permits));
         if let Ok(value) = self.ledger.change(account, held, change) {
             self.let_go_on(me, value);
         }
@@ -224,10 +234,12 @@ impl RawSemaphore {
 
     /// What the holder has is not to be given back.
     pub(crate) fn forget(&self, holder: Holder, permits: u32) {
-        let me = Me::get();
-        if holder.is(me) && !holder.is_unaccounted() && permits > 0 {
+        let me = holder
+            .me()
+            .filter(|_| !holder.is_unaccounted() && permits > 0);
+        if let Some(me) = me {
             let account = holder.account(me);
-            let held = self.ledger.held(account).minus(permits).amount;
+            let held = self.ledger.held(account).amount.saturating_sub(permits);
             self.ledger.restate(account, held);
             self.ledger.leave_with(account, held);
         }
@@ -248,7 +260,7 @@ impl RawSemaphore {
     /// Returns false, and changes nothing, if there would be too many.
     pub(crate) fn add(&self, permits: u32) -> bool {
         let more = |value| (permits <= MAX_PERMITS - free(value)).then(|| value + permits);
-        self.change_unaccounted(Me::get(), more)
+        self.change_unaccounted(self.me(), more)
     }
 
     /// Takes up to so many for good, and returns how many.
@@ -265,7 +277,7 @@ impl RawSemaphore {
     }
 
     pub(crate) fn close(&self) {
-        self.change_unaccounted(Me::get(), |value| Some(value | CLOSED));
+        self.change_unaccounted(self.me(), |value| Some(value | CLOSED));
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -274,7 +286,7 @@ impl RawSemaphore {
 
     /// Also of those that the dead held.
     pub(crate) fn free(&self) -> u32 {
-        self.ledger.recover(Me::get());
+        self.ledger.recover(self.me());
         free(self.ledger.value())
     }
 }

@@ -1,0 +1,174 @@
+//! The blocks in which the threads of this process keep what they hold.
+//!
+//! A block belongs to one thread until the kernel has walked that thread's robust list. Blocks are in a
+//! chain that only grows, so that any thread can look through all of them ([`is_any_held_in`]); they
+//! are used again, and never unmapped.
+//!
+//! **The claim** says to which generation of the process a block belongs, how often it was claimed,
+//! and two flags:
+//! - `CLAIMED`: a thread is making it its own. Nothing is held in it.
+//! - `LEAVING`: the thread's destructors are running, or have run. When the kernel does not know the thread
+//!   any more, it has walked the list, and the block is free.
+//!
+//! In the child of a fork, all blocks are of an earlier generation: free, whatever they say.
+
+use super::held::Held;
+use super::me::RobustList;
+use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+use std::ops::Range;
+use std::ptr::{self, NonNull};
+
+/// All zero: of no generation.
+#[repr(C)]
+pub(super) struct Block {
+    /// The head of the thread's robust list.
+    list: AtomicPtr<RobustList>,
+    /// That of the thread's process, as its guards know it.
+    generation: AtomicU32,
+    pub(super) held: Held,
+    claim: AtomicU64,
+    /// The number of the thread that has claimed it.
+    thread: AtomicU32,
+    /// The one that was made before it.
+    next: AtomicPtr<Block>,
+}
+
+/// The block that was made last.
+static NEWEST: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
+
+const CLAIMED: u64 = 1;
+const LEAVING: u64 = 2;
+const COUNT: u64 = 4;
+const GENERATION_SHIFT: u32 = 32;
+
+impl Block {
+    /// A block for the calling thread, which has this number, empty.
+    pub(super) fn claim(generation: u32, thread: u32) -> &'static Self {
+        all()
+            .find(|block| block.try_claim(generation, thread))
+            .unwrap_or_else(|| Self::make(generation, thread))
+    }
+
+    fn try_claim(&self, generation: u32, thread: u32) -> bool {
+        // ORDERING: Acquire pairs with the Release below: the thread's number is the one of this claim.
+        let found = self.claim.load(Acquire);
+        if self.may_hold(found, generation) {
+            return false;
+        }
+        if found & CLAIMED != 0 && is_of(found, generation) {
+            return false;
+        }
+        let count = (found as u32 & !(CLAIMED | LEAVING) as u32).wrapping_add(COUNT as u32);
+        let claim = u64::from(generation) << GENERATION_SHIFT | u64::from(count);
+        // ORDERING: AcqRel; a claim that has not changed since is one whose thread has ended.
+        let claimed = self
+            .claim
+            .compare_exchange(found, claim | CLAIMED, AcqRel, Relaxed);
+        if claimed.is_err() {
+            return false;
+        }
+        // ORDERING: Relaxed; the store below releases it.
+        self.thread.store(thread, Relaxed);
+        self.held.reset();
+        // ORDERING: Release pairs with the Acquires of those that look at it.
+        self.claim.store(claim, Release);
+        true
+    }
+
+    /// Whether the thread that has claimed it so can hold anything.
+    fn may_hold(&self, claim: u64, generation: u32) -> bool {
+        match claim & (CLAIMED | LEAVING) {
+            _ if !is_of(claim, generation) => false,
+            0 => true,
+            // ORDERING: Relaxed; the claim, which was acquired, released it.
+            LEAVING => !has_ended(self.thread.load(Relaxed)),
+            _ => false,
+        }
+    }
+
+    #[cold]
+    fn make(generation: u32, thread: u32) -> &'static Self {
+        let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: a new mapping of any address replaces none.
+        let block = unsafe { mmap_anonymous(ptr::null_mut(), size_of::<Self>(), access, kind) };
+        let block = block.expect("memory").cast::<Self>();
+        // SAFETY: as large as a block, aligned to a page, never unmapped; all zero is one.
+        let made = unsafe { &*block };
+        assert!(
+            made.try_claim(generation, thread),
+            "no other thread knows it"
+        );
+        // ORDERING: Relaxed; the exchange confirms it.
+        let mut newest = NEWEST.load(Relaxed);
+        loop {
+            // ORDERING: Relaxed; the exchange releases it.
+            made.next.store(newest, Relaxed);
+            // ORDERING: Release pairs with the Acquire in `all`.
+            match NEWEST.compare_exchange(newest, block, Release, Relaxed) {
+                Ok(_) => return made,
+                Err(found) => newest = found,
+            }
+        }
+    }
+
+    /// The head of the robust list of the calling thread, whose block it is, and the thread's generation.
+    pub(super) fn set(&self, list: NonNull<RobustList>, generation: u32) {
+        // ORDERING: Relaxed, here and below; only the thread itself reads them.
+        self.list.store(list.as_ptr(), Relaxed);
+        // ORDERING: as above.
+        self.generation.store(generation, Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn list(&self) -> *const RobustList {
+        // ORDERING: Relaxed; as in `set`.
+        self.list.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn generation(&self) -> u32 {
+        // ORDERING: Relaxed; as in `set`.
+        self.generation.load(Relaxed)
+    }
+
+    /// The calling thread, whose it is, ends soon.
+    pub(super) fn leave(&self) {
+        // ORDERING: Relaxed; what the thread still holds, the kernel's answer orders.
+        self.claim.fetch_or(LEAVING, Relaxed);
+    }
+}
+
+fn is_of(claim: u64, generation: u32) -> bool {
+    claim >> GENERATION_SHIFT == u64::from(generation)
+}
+
+fn all() -> impl Iterator<Item = &'static Block> {
+    // ORDERING: Acquire pairs with the Release in `make`; blocks further down were acquired by it.
+    let newest = NEWEST.load(Acquire);
+    // SAFETY: blocks are never unmapped.
+    let at = |block: *mut Block| unsafe { block.as_ref() };
+    // ORDERING: Relaxed; written before the block was in the chain.
+    std::iter::successors(at(newest), move |block| at(block.next.load(Relaxed)))
+}
+
+/// Whether a thread of this process holds anything in this memory, which no thread uses any more.
+pub(super) fn is_any_held_in(memory: &Range<usize>, generation: u32) -> bool {
+    all().any(|block| {
+        // Before what is held: that may be another thread's by now, and is not the one's before it.
+        // ORDERING: Acquire; as in `try_claim`.
+        let claim = block.claim.load(Acquire);
+        is_of(claim, generation)
+            && block.held.holds_any_in(memory)
+            && block.may_hold(claim, generation)
+    })
+}
+
+/// Whether this process has no thread of this number any more.
+fn has_ended(thread: u32) -> bool {
+    let process = std::process::id();
+    // SAFETY: no signal is sent; it only asks.
+    let asked = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, 0) };
+    asked != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+}

@@ -1,0 +1,261 @@
+//! Which entries the calling thread has in its robust list, kept in memory of this process alone.
+//!
+//! The kernel walks the list through shared memory, where any process may write. This process never
+//! follows a link there: all addresses that it stores through stand here.
+//!
+//! The thread's entries stand between two *sentinels*, which are private and stay in the list for
+//! good: head → the C library's → first sentinel → ours, newest first → last sentinel → older ones of
+//! the library → head. So nothing of the library's is ever next to one of ours, and neither writes
+//! into the other's entries.
+//!
+//! The newest entry is named by the first sentinel's link, and the others stand in `below[..count]`, oldest
+//! first. So to hold one lock takes no other store than that link.
+//!
+//! **Other threads look in here** before they unmap memory ([`holds_any_in`](Held::holds_any_in)), while
+//! the owner locks and unlocks something else. What they look for are entries in that memory, whose
+//! guards were forgotten: these are held from before the look until after it. A look finds each of them.
+//! Let an entry's *place* be the number of older ones.
+//! - (H1) Until the first time that a newer entry is linked, it is named by the link.
+//! - (H2) From then on it stands at its place in `below`, also while it is the newest again. So its place is
+//!   at most `count`.
+//! - (H3) Its place never grows. It shrinks when an older one is removed, and then the entry
+//!   stands at its new place before anything else is stored at the old one.
+//! - (H4) A look reads the link first: if that names another entry, H2 holds by now. Then it reads
+//!   `count`, and then the places from that one down to 0. If an entry does not stand where it
+//!   stood, what is there instead was stored (Release) after the entry had been stored at a lower place,
+//!   and the look (Acquire) comes to that one later.
+//! - (H5) What is not held stands at no place up to `count`, and the link does not name it.
+//!
+//! Hence no lock, no version, and no store to what the owner uses. The models are in
+//! `loom-tests/shared/held.rs`.
+
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::primitive::{AtomicUsize, in_program_order};
+use std::ops::Range;
+
+/// How many locks a thread can hold at once: a mutex counts as one, and so does a semaphore or a
+/// reader-writer lock of which it holds anything.
+///
+/// The kernel looks at 2,048 entries of a thread's robust list, and at none beyond. The others are for
+/// the robust mutexes of the C library.
+pub const MAX_HELD: usize = if cfg!(loom) { 3 } else { 1000 };
+
+/// Entries that are linked within a call, beyond those that a thread holds when it returns.
+const WITHIN_A_CALL: usize = if cfg!(loom) { 1 } else { 8 };
+
+const CAPACITY: usize = MAX_HELD + WITHIN_A_CALL;
+
+/// An entry of the list that no thread ever holds. Laid out as [`Entry`](super::robust::Entry).
+#[repr(C)]
+struct Sentinel {
+    /// Always 0.
+    word: [u32; 6],
+    /// The C library writes it when an entry of its own comes or goes in front of this one.
+    previous: AtomicUsize,
+    next: AtomicUsize,
+}
+
+/// All zero until [`reset`](Self::reset).
+#[repr(C)]
+pub(crate) struct Held {
+    first: Sentinel,
+    last: Sentinel,
+    /// How many are held beside the newest.
+    count: AtomicUsize,
+    below: [AtomicUsize; CAPACITY],
+}
+
+/// What is to be stored for an entry to leave the list: the address of the link to be changed, and its
+/// new value.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Bypass {
+    pub(crate) link: usize,
+    pub(crate) next: usize,
+}
+
+impl Held {
+    /// The last sentinel's address, as it stands in the list.
+    #[inline]
+    fn end(&self) -> usize {
+        (&raw const self.last.next).expose_provenance()
+    }
+
+    /// Makes it empty, for a new owner.
+    pub(crate) fn reset(&self) {
+        // ORDERING: Relaxed, all; only the owner and the kernel look at what it holds from now on.
+        self.count.store(0, Relaxed);
+        for place in &self.below {
+            // ORDERING: as above.
+            if place.load(Relaxed) == 0 {
+                break;
+            }
+            // ORDERING: as above.
+            place.store(0, Relaxed);
+        }
+        // ORDERING: as above.
+        self.first.next.store(self.end(), Relaxed);
+    }
+
+    /// Puts both sentinels in front of a list whose first entry is `next`. Returns what its head is to
+    /// name from now on.
+    #[cfg(not(loom))]
+    pub(super) fn precede(&self, head: usize, next: usize) -> usize {
+        let first = (&raw const self.first.next).expose_provenance();
+        // ORDERING: Relaxed, all; as in `reset`.
+        self.first.previous.store(head, Relaxed);
+        // ORDERING: as above.
+        self.last.previous.store(first, Relaxed);
+        // ORDERING: as above.
+        self.last.next.store(next, Relaxed);
+        first
+    }
+
+    /// The address of the last sentinel's link, which the next entry of the library points back to.
+    #[cfg(not(loom))]
+    pub(super) fn last(&self) -> usize {
+        self.end()
+    }
+
+    /// Whether the owner may hold one more when its call returns.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        // ORDERING: Relaxed; only the owner writes it.
+        self.count.load(Relaxed) < MAX_HELD - 1
+    }
+
+    /// The first of the owner's entries in the list, or the last sentinel.
+    #[inline]
+    pub(crate) fn newest(&self) -> usize {
+        // ORDERING: Relaxed; only the owner writes it.
+        self.first.next.load(Relaxed)
+    }
+
+    /// Links an entry as the newest. Its own link names `newest`, which is the newest until now.
+    #[inline]
+    pub(crate) fn push(&self, entry: usize, newest: usize) {
+        if newest != self.end() {
+            // ORDERING: Relaxed; only the owner writes it.
+            let count = self.count.load(Relaxed);
+            // ORDERING: Release, both; they pair with the Acquires in `holds_any_in` (H2).
+            self.below[count].store(newest, Release);
+            // ORDERING: as above.
+            self.count.store(count + 1, Release);
+        }
+        in_program_order();
+        // ORDERING: Release pairs with the Acquire in `holds_any_in` (H4). The kernel, which looks after this thread's
+        // end, sees the program's order.
+        self.first.next.store(entry, Release);
+    }
+
+    /// Unlinks an entry, if it is the newest, or else says how. An entry that is not there stays so.
+    #[inline]
+    pub(crate) fn pop(&self, entry: usize) -> Option<Bypass> {
+        if self.newest() != entry {
+            return self.remove(entry);
+        }
+        // ORDERING: Relaxed; only the owner writes it.
+        let count = self.count.load(Relaxed);
+        match count {
+            0 => self.pop_last(),
+            _ => self.pop_newest(count),
+        }
+        None
+    }
+
+    /// It is the only one.
+    #[inline]
+    fn pop_last(&self) {
+        // ORDERING: Release, both; as in `push`.
+        self.first.next.store(self.end(), Release);
+        in_program_order();
+        // ORDERING: Relaxed; only the owner writes it.
+        if self.below[0].load(Relaxed) != 0 {
+            // It had been below a newer one (H5).
+            // ORDERING: as above.
+            self.below[0].store(0, Release);
+        }
+    }
+
+    #[inline]
+    fn pop_newest(&self, count: usize) {
+        // ORDERING: Release, all; as in `push`.
+        self.first.next.store(self.older_than(count), Release);
+        in_program_order();
+        // ORDERING: Relaxed; only the owner writes it.
+        if self.below[count].load(Relaxed) != 0 {
+            // As in `pop_last`.
+            // ORDERING: as above.
+            self.below[count].store(0, Release);
+        }
+        // ORDERING: as above.
+        self.count.store(count - 1, Release);
+    }
+
+    /// The entry below this place, or the last sentinel.
+    #[inline]
+    fn older_than(&self, place: usize) -> usize {
+        match place.checked_sub(1) {
+            // ORDERING: Relaxed; only the owner writes it.
+            Some(older) => self.below[older].load(Relaxed),
+            None => self.end(),
+        }
+    }
+
+    /// Removes an entry that is not the newest. What is returned leads past it.
+    #[cold]
+    fn remove(&self, entry: usize) -> Option<Bypass> {
+        // ORDERING: Relaxed, here and below, for loads: only the owner writes them.
+        let count = self.count.load(Relaxed);
+        // ORDERING: as above.
+        let at = |place: usize| match place == count {
+            true => self.newest(),
+            false => self.below[place].load(Relaxed),
+        };
+        let place = (0..count).rev().find(|place| at(*place) == entry)?;
+        let bypass = Bypass {
+            link: at(place + 1),
+            next: self.older_than(place),
+        };
+        for newer in place + 1..=count {
+            // ORDERING: Release, all, pairs with the Acquire in `holds_any_in`: what stood at a place has been stored at
+            // the one below it (H3).
+            self.below[newer - 1].store(at(newer), Release);
+        }
+        // ORDERING: as above.
+        self.below[count].store(0, Release);
+        // ORDERING: as above.
+        self.count.store(count - 1, Release);
+        Some(bypass)
+    }
+
+    /// Whether an entry in this memory is held. For any thread; exact for entries that stay held
+    /// meanwhile, and for others right at some time.
+    pub(crate) fn holds_any_in(&self, memory: &Range<usize>) -> bool {
+        // ORDERING: Acquire, all; they pair with the Releases of the owner (H4).
+        let newest = self.first.next.load(Acquire);
+        // ORDERING: as above.
+        let count = self.count.load(Acquire).min(CAPACITY - 1);
+        let is_inside = |entry| memory.contains(&entry);
+        is_inside(newest)
+            || (0..=count)
+                .rev()
+                // ORDERING: as above.
+                .any(|place| is_inside(self.below[place].load(Acquire)))
+    }
+
+    /// To be [reset](Self::reset) where it stays.
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        let sentinel = || Sentinel {
+            word: [0; 6],
+            previous: AtomicUsize::new(0),
+            next: AtomicUsize::new(0),
+        };
+        Held {
+            first: sentinel(),
+            last: sentinel(),
+            count: AtomicUsize::new(0),
+            below: std::array::from_fn(|_| AtomicUsize::new(0)),
+        }
+    }
+}
