@@ -21,60 +21,92 @@ fn push(held: &Held, entry: usize) {
     held.push(entry, held.newest());
 }
 
-/// Holds these, then does this, while another thread looks for `STAYS`.
-fn look_meanwhile(first: &[usize], life: impl FnOnce(&Held)) {
+/// Holds these, then does this, after which it holds those, while another thread looks for `STAYS`.
+fn look_meanwhile(first: &[usize], life: impl FnOnce(&Held), left: &[usize]) {
     let held = Arc::new(Held::new());
     held.reset();
+    let none = held.newest();
     first.iter().for_each(|entry| push(&held, *entry));
     let looked = {
         let held = held.clone();
-        thread::spawn(move || held.holds_any_in(&(STAYS..STAYS + 1)))
+        thread::spawn(move || finds(&held, STAYS))
     };
     life(&held);
     assert!(looked.join().unwrap(), "it is held all the time");
+    for other in OTHERS {
+        assert_eq!(finds(&held, other), left.contains(&other));
+    }
+    assert_eq!(held.newest(), *left.last().unwrap());
+    left.iter().for_each(|entry| _ = held.pop(*entry));
+    assert!(![STAYS].iter().chain(&OTHERS).any(|it| finds(&held, *it)));
+    assert_eq!(held.newest(), none);
+    assert_eq!(held.pop(STAYS), None, "it is not there");
+    push(&held, OTHERS[0]);
+    held.reset();
+    assert_eq!(held.newest(), none);
+}
+
+fn finds(held: &Held, entry: usize) -> bool {
+    held.holds_any_in(&(entry..entry + 1))
+}
+
+/// Removes one that is not the newest, between these.
+fn bypass(held: &Held, entry: usize, newer: usize, older: Option<usize>) {
+    let bypass = held.pop(entry).expect("it is not the newest");
+    assert_eq!(bypass.link, newer);
+    assert!(older.is_none_or(|older| older == bypass.next));
 }
 
 fn a_look_finds_what_stays_the_newest() {
-    look_meanwhile(&[OTHERS[0], STAYS], |held| {
-        held.pop(OTHERS[0]);
-    });
+    let [one, ..] = OTHERS;
+    look_meanwhile(
+        &[one, STAYS],
+        |held| bypass(held, one, STAYS, None),
+        &[STAYS],
+    );
 }
 
 /// By turns it is the newest, and not.
 fn a_look_finds_what_stays_below_others() {
-    look_meanwhile(&[STAYS], |held| {
-        push(held, OTHERS[0]);
-        push(held, OTHERS[1]);
-        held.pop(OTHERS[1]);
-        held.pop(OTHERS[0]);
-        push(held, OTHERS[2]);
-    });
+    let [one, two, three] = OTHERS;
+    let life = |held: &Held| {
+        push(held, one);
+        push(held, two);
+        assert_eq!(held.pop(two), None);
+        assert_eq!(held.pop(one), None);
+        push(held, three);
+    };
+    look_meanwhile(&[STAYS], life, &[STAYS, three]);
 }
 
 fn a_look_finds_what_moves_down() {
     let [one, two, three] = OTHERS;
-    look_meanwhile(&[one, STAYS, two], |held| {
-        held.pop(one);
+    let life = |held: &Held| {
+        bypass(held, one, STAYS, None);
         push(held, three);
-    });
+        bypass(held, two, three, Some(STAYS));
+    };
+    look_meanwhile(&[one, STAYS, two], life, &[STAYS, three]);
 }
 
 fn a_look_finds_what_moves_down_as_the_newest() {
     let [one, two, three] = OTHERS;
-    look_meanwhile(&[one, STAYS, two], |held| {
-        held.pop(two);
-        held.pop(one);
+    let life = |held: &Held| {
+        assert_eq!(held.pop(two), None);
+        bypass(held, one, STAYS, None);
         push(held, two);
         push(held, three);
-    });
+    };
+    look_meanwhile(&[one, STAYS, two], life, &[STAYS, two, three]);
 }
 
 fn a_look_finds_what_moves_down_twice() {
     let [one, two, three] = OTHERS;
-    look_meanwhile(&[one, two, STAYS], |held| {
+    let life = |held: &Held| {
         push(held, three);
-        held.pop(one);
-        held.pop(two);
+        bypass(held, one, two, None);
+        bypass(held, two, STAYS, None);
         push(held, one);
-    });
+    };
+    look_meanwhile(&[one, two, STAYS], life, &[STAYS, three, one]);
 }

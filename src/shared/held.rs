@@ -38,7 +38,10 @@ use std::ops::Range;
 ///
 /// The kernel looks at 2,048 entries of a thread's robust list, and at none beyond. The others are for
 /// the robust mutexes of the C library.
-pub const MAX_HELD: usize = if cfg!(loom) { 3 } else { 1000 };
+#[cfg(not(loom))]
+pub const MAX_HELD: usize = 1000;
+#[cfg(loom)]
+const MAX_HELD: usize = 3;
 
 /// Entries that are linked within a call, beyond those that a thread holds when it returns.
 const WITHIN_A_CALL: usize = if cfg!(loom) { 1 } else { 8 };
@@ -117,6 +120,7 @@ impl Held {
     }
 
     /// Whether the owner may hold one more when its call returns.
+    #[cfg(not(loom))]
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         // ORDERING: Relaxed; only the owner writes it.
