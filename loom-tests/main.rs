@@ -4,6 +4,8 @@
 //! Each model is explored until nothing is left to explore, within its stated bound on preemptions. One file a
 //! primitive; `cargo loom NAME` runs those whose name contains it.
 
+#![cfg_attr(anteroom_models, allow(clippy::duplicate_mod))]
+
 #[cfg(not(anteroom_models))]
 compile_error!("run the models with `cargo loom`: they need `--cfg loom --cfg anteroom_models`");
 
@@ -17,6 +19,8 @@ mod condvar;
 mod handover;
 #[cfg(anteroom_models)]
 mod hundred_workers;
+#[cfg(anteroom_models)]
+mod litmus;
 #[cfg(anteroom_models)]
 mod lot;
 #[cfg(anteroom_models)]
@@ -50,7 +54,7 @@ fn main() {
         lot::MODELS,
         hundred_workers::MODELS,
     ];
-    runner::main(models.into_iter().chain(shared));
+    runner::main(models.into_iter().chain(shared), litmus::all());
 }
 
 #[cfg(not(anteroom_models))]

@@ -102,16 +102,13 @@ pub(crate) struct Searched {
 /// to the end. If there are two, all this is done for each fate of the first.
 pub(crate) fn search(model: &'static Model) -> Searched {
     let end = deep().map(|limit| Instant::now() + limit);
-    let mut builder = loom::model::Builder::new();
-    builder.max_permutations = None;
-    builder.checkpoint_file = None;
-    builder.expect_explicit_explore = false;
-    builder.max_branches = 20_000;
+    let mut builder = builder(
+        model
+            .preemptions
+            .map(|bound| bound + usize::from(end.is_some())),
+    );
     // So often loom looks at the time.
     builder.checkpoint_interval = 100;
-    builder.preemption_bound = model
-        .preemptions
-        .map(|bound| bound + usize::from(end.is_some()));
 
     choose(model.how);
     let is_mortal = |which: &usize| match which {
@@ -121,7 +118,8 @@ pub(crate) fn search(model: &'static Model) -> Searched {
     let (mut executions, mut fates) = (0, [0; anteroom::MORTALS]);
     let is_complete = loop {
         builder.max_duration = end.map(|end| end.saturating_duration_since(Instant::now()));
-        executions += search_once(&builder, model, fates);
+        anteroom::set_fates(fates);
+        executions += count(&builder, model.body);
         if end.is_some_and(|end| Instant::now() >= end) {
             break false;
         }
@@ -147,21 +145,40 @@ pub(crate) fn search(model: &'static Model) -> Searched {
     }
 }
 
-/// With one fate of each of the model's mortal threads, if it has any.
-fn search_once(
-    builder: &loom::model::Builder,
-    model: &'static Model,
-    fates: [u32; anteroom::MORTALS],
+/// Explores every execution of `body` to the end, with these choices. Returns how many there are.
+pub(crate) fn explore(
+    how: &[&str],
+    preemptions: Option<usize>,
+    body: impl Fn() + Send + Sync + 'static,
 ) -> usize {
-    anteroom::set_fates(fates);
+    choose(how);
+    anteroom::set_fates([0; anteroom::MORTALS]);
+    count(&builder(preemptions), body)
+}
+
+/// Without a limit on anything but preemptions.
+fn builder(preemptions: Option<usize>) -> loom::model::Builder {
+    let mut builder = loom::model::Builder::new();
+    builder.max_permutations = None;
+    builder.max_duration = None;
+    builder.checkpoint_file = None;
+    builder.expect_explicit_explore = false;
+    builder.max_branches = 20_000;
+    builder.preemption_bound = preemptions;
+    builder
+}
+
+fn count(builder: &loom::model::Builder, body: impl Fn() + Send + Sync + 'static) -> usize {
     let executions = std::sync::Arc::new(AtomicUsize::new(0));
     let counter = executions.clone();
     builder.check(move || {
         counter.fetch_add(1, Relaxed);
-        (model.body)();
+        body();
     });
     executions.load(Relaxed)
 }
 
 /// The one panic that a model asks for, thousands of times: it is not shown.
 pub(crate) const WANTED_PANIC: &str = "Condvar::wait: other threads are waiting";
+/// Nor are those that litmus programs ask for.
+pub(crate) const WANTED_PANICS: &[&str] = &[WANTED_PANIC, "Permit::merge", "Semaphore::"];

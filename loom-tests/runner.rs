@@ -3,7 +3,8 @@
 //! Loom maps a stack for each thread of each execution, and takes it away again. Two searches in one process wait for each other
 //! to do that, and take four times as long as in two.
 
-use crate::model::{Model, Searched, WANTED_PANIC, search};
+use crate::litmus::Litmus;
+use crate::model::{Model, Searched, WANTED_PANICS, search};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -15,7 +16,7 @@ struct Sum {
     searched: usize,
     executions: usize,
     /// Their names.
-    unfinished: Vec<&'static str>,
+    unfinished: Vec<String>,
 }
 
 static SUM: Mutex<Sum> = Mutex::new(Sum {
@@ -28,25 +29,21 @@ static SUM: Mutex<Sum> = Mutex::new(Sum {
 const SEARCHED: &str = " models searched to the end, ";
 const EXECUTIONS: &str = " executions";
 
-pub(crate) fn main(models: impl Iterator<Item = &'static [Model]>) {
+pub(crate) fn main(
+    models: impl Iterator<Item = &'static [Model]>,
+    programs: impl Iterator<Item = Litmus>,
+) {
     let arguments = Arguments::from_args();
     hide_wanted_panics();
     // Then the searches cannot wait for each other. It is what their own processes are told.
     let is_one_by_one = arguments.test_threads == Some(1);
-    let trials = models
-        .flatten()
-        .map(|model| {
-            let (_, name) = model.name.split_once("::").expect("the crate's name");
-            Trial::test(name, move || {
-                let searched = match is_one_by_one {
-                    true => search(model),
-                    false => search_elsewhere(name)?,
-                };
-                add(model.name, searched);
-                Ok(())
-            })
-        })
-        .collect();
+    let models = models.flatten().map(|model| {
+        let (_, name) = model.name.split_once("::").expect("the crate's name");
+        trial(name.into(), is_one_by_one, move || Ok(search(model)))
+    });
+    let programs =
+        programs.map(|program| trial(program.name(), is_one_by_one, move || program.search()));
+    let trials = models.chain(programs).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     let sum = SUM.lock().unwrap();
     for name in &sum.unfinished {
@@ -54,6 +51,22 @@ pub(crate) fn main(models: impl Iterator<Item = &'static [Model]>) {
     }
     println!("{}{SEARCHED}{}{EXECUTIONS}", sum.searched, sum.executions);
     conclusion.exit();
+}
+
+/// Of one search.
+fn trial(
+    name: String,
+    is_here: bool,
+    search: impl FnOnce() -> Result<Searched, Failed> + Send + 'static,
+) -> Trial {
+    Trial::test(name.clone(), move || {
+        let searched = match is_here {
+            true => search()?,
+            false => search_elsewhere(&name)?,
+        };
+        add(name, searched);
+        Ok(())
+    })
 }
 
 /// In a process of its own.
@@ -79,7 +92,7 @@ fn parse(sum: &str) -> Option<Searched> {
     })
 }
 
-fn add(name: &'static str, searched: Searched) {
+fn add(name: String, searched: Searched) {
     let mut sum = SUM.lock().unwrap();
     sum.executions += searched.executions;
     match searched.is_complete {
@@ -94,7 +107,7 @@ fn hide_wanted_panics() {
     panic::set_hook(Box::new(move |panic| {
         if !panic
             .payload_as_str()
-            .is_some_and(|text| text.starts_with(WANTED_PANIC))
+            .is_some_and(|text| WANTED_PANICS.iter().any(|wanted| text.starts_with(wanted)))
         {
             show(panic);
         }

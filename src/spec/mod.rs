@@ -5,9 +5,12 @@
 //! a lock: over a [`Mutex`](crate::Mutex) as few as over loom's own.
 //!
 //! Each file here stands in for the `raw` module of one primitive and has the same functions. A specification allows every
-//! order in which the real thing may serve threads: whoever waits may be overtaken, also where a hand-over or a fair
+//! order in which the real thing may serve threads: a waiter may be overtaken, also where a direct handoff or a fair
 //! release would forbid it. It orders memory at least as the real one does; where the real one promises no
 //! order (notifying, a failed attempt, `is_locked`), do not build on the model's.
+//!
+//! Litmus programs (`loom-tests/litmus.rs`) compare each specification's outcomes with the algorithm's: they are the same,
+//! but for what the programs list.
 //!
 //! A deadline is a choice: a timed call looks, lets others do whatever they may do, looks once more, and gives up. So it
 //! fails or succeeds in every way that some timing could bring about.

@@ -9,6 +9,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::sync::{Mutex, MutexGuard};
 use std::cell::Cell;
 use std::mem;
+use std::sync::{PoisonError, TryLockError};
 
 /// The untyped mutex. It appears in the types of guards; use [`Mutex`](crate::Mutex).
 pub struct RawMutex {
@@ -44,14 +45,23 @@ impl RawMutex {
         self.held.set(Some(guard));
     }
 
+    fn try_guard(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.mutex.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     pub(crate) fn lock(&self) {
-        self.keep(self.mutex.lock().unwrap());
+        // A panic that releases it poisons loom's mutex. Ours is as before.
+        self.keep(self.mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(crate) fn try_lock(&self) -> bool {
         // ORDERING: Relaxed; it orders nothing.
         self.tries.fetch_add(1, Relaxed);
-        self.mutex.try_lock().map(|guard| self.keep(guard)).is_ok()
+        self.try_guard().map(|guard| self.keep(guard)).is_some()
     }
 
     pub(crate) fn lock_until(&self, deadline: Deadline) -> bool {
@@ -66,7 +76,7 @@ impl RawMutex {
     pub(crate) fn is_locked(&self) -> bool {
         // ORDERING: as in `try_lock`.
         self.tries.fetch_add(1, Relaxed);
-        self.mutex.try_lock().is_err()
+        self.try_guard().is_none()
     }
 
     /// # Safety

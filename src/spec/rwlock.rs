@@ -9,17 +9,47 @@ pub struct RawRwLock {
 }
 
 /// As in the real one's table: a writer takes `writer` first, and then waits for the readers to leave.
+///
+/// Neither is done in one step. A reader arrives first, and is not let in if a writer has come meanwhile; a writer that does
+/// not wait looks whether readers are inside or arriving, and goes again. So both may be refused.
 #[derive(Default)]
 struct State {
     readers: usize,
+    /// Readers that look whether they may come in.
+    arriving: usize,
     upgradable: bool,
     writer: bool,
+    /// The writer has seen that no reader is inside.
+    written: bool,
 }
 
 impl State {
-    fn try_read(&mut self, recursive: bool) -> Option<()> {
-        let may = !self.writer || (recursive && self.readers > 0);
-        may.then(|| self.readers += 1)
+    /// A recursive reader passes a writer that waits.
+    fn lets_in(&self, recursive: bool) -> bool {
+        !self.writer || (recursive && !self.written)
+    }
+
+    fn arrive(&mut self, recursive: bool) -> Option<()> {
+        self.lets_in(recursive).then(|| self.arriving += 1)
+    }
+
+    fn enter(&mut self, recursive: bool) -> bool {
+        let may = self.lets_in(recursive);
+        self.arriving -= 1;
+        self.readers += usize::from(may);
+        may
+    }
+
+    /// What the owner of `writer` sees.
+    fn try_begin_writing(&mut self) -> bool {
+        self.written = self.readers == 0 && self.arriving == 0;
+        self.written
+    }
+
+    fn end_writing(&mut self, upgradable: bool) {
+        self.writer = false;
+        self.written = false;
+        self.upgradable = upgradable;
     }
 
     fn try_claim(&mut self) -> Option<&mut Self> {
@@ -51,12 +81,18 @@ impl RawRwLock {
 
     pub(crate) fn try_read(&self, recursive: bool) -> bool {
         self.monitor
-            .change(|state| state.try_read(recursive).is_some())
+            .change(|state| state.arrive(recursive).is_some())
+            && self.monitor.change(|state| state.enter(recursive))
     }
 
     pub(crate) fn read(&self, recursive: bool, deadline: Deadline) -> bool {
-        let step = |state: &mut State| state.try_read(recursive).map(|()| true);
-        self.monitor.wait(deadline, step, |_| false)
+        let arrive = |state: &mut State| state.arrive(recursive).map(|()| true);
+        while self.monitor.wait(deadline, arrive, |_| false) {
+            if self.monitor.change(|state| state.enter(recursive)) {
+                return true;
+            }
+        }
+        false
     }
 
     pub(crate) fn read_again(&self) {
@@ -64,11 +100,21 @@ impl RawRwLock {
     }
 
     pub(crate) fn try_write(&self) -> bool {
-        self.monitor.change(|state| {
+        let claimed = self.monitor.change(|state| {
             let may = state.readers == 0 && state.try_claim().is_some();
             state.writer |= may;
             may
-        })
+        });
+        claimed && self.drain_at_once(false)
+    }
+
+    /// The owner of `writer` looks once whether readers are inside, and if so, goes again.
+    fn drain_at_once(&self, upgradable: bool) -> bool {
+        let drained = self.monitor.change(State::try_begin_writing);
+        if !drained {
+            self.monitor.change(|state| state.end_writing(upgradable));
+        }
+        drained
     }
 
     pub(crate) fn write(&self, deadline: Deadline) -> bool {
@@ -83,12 +129,12 @@ impl RawRwLock {
 
     /// Waits for the readers to leave; gives up `writer`, and is `upgradable` again or not, when the time is up.
     fn drain(&self, deadline: Deadline, upgradable: bool) -> bool {
-        let empty = |state: &mut State| (state.readers == 0).then_some(true);
-        self.monitor.wait(deadline, empty, |state| {
-            state.writer = false;
-            state.upgradable = upgradable;
-            false
-        })
+        let empty = |state: &mut State| state.try_begin_writing().then_some(true);
+        let drained = self.monitor.wait(deadline, empty, |_| false);
+        if !drained {
+            self.monitor.change(|state| state.end_writing(upgradable));
+        }
+        drained
     }
 
     pub(crate) fn write_again(&self) {
@@ -113,21 +159,21 @@ impl RawRwLock {
     /// # Safety
     /// The caller is the upgradable reader; if this returns true, it is the writer.
     pub(crate) unsafe fn try_upgrade(&self) -> bool {
+        self.claim_upgrade();
+        self.drain_at_once(true)
+    }
+
+    fn claim_upgrade(&self) {
         self.monitor.change(|state| {
-            let may = state.readers == 0;
-            state.writer = may;
-            state.upgradable = !may;
-            may
-        })
+            state.upgradable = false;
+            state.writer = true;
+        });
     }
 
     /// # Safety
     /// The caller is the upgradable reader, and if this returns true, the writer.
     pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
-        self.monitor.change(|state| {
-            state.upgradable = false;
-            state.writer = true;
-        });
+        self.claim_upgrade();
         self.drain(deadline, true)
     }
 
@@ -135,18 +181,15 @@ impl RawRwLock {
     /// The caller is the writer, and a reader when this returns.
     pub(crate) unsafe fn downgrade(&self) {
         self.monitor.change(|state| {
-            state.writer = false;
-            state.readers = 1;
+            state.end_writing(false);
+            state.readers += 1;
         });
     }
 
     /// # Safety
     /// The caller is the writer, and the upgradable reader when this returns.
     pub(crate) unsafe fn downgrade_to_upgradable(&self) {
-        self.monitor.change(|state| {
-            state.writer = false;
-            state.upgradable = true;
-        });
+        self.monitor.change(|state| state.end_writing(true));
     }
 
     /// # Safety
@@ -167,7 +210,7 @@ impl RawRwLock {
     /// # Safety
     /// The caller is the writer.
     pub(crate) unsafe fn unlock_write(&self) {
-        self.monitor.leave(|state| state.writer = false);
+        self.monitor.leave(|state| state.end_writing(false));
     }
 
     /// # Safety

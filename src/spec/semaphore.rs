@@ -15,6 +15,10 @@ pub(crate) struct RawSemaphore {
 struct State {
     permits: usize,
     closed: bool,
+    /// How often permits were brought.
+    brought: usize,
+    /// How many threads that wait keep the permits from all others just now.
+    reserved: usize,
 }
 
 impl State {
@@ -22,11 +26,19 @@ impl State {
         if self.closed {
             return Err(TryAcquireError::Closed);
         }
+        if wanted > 0 && self.reserved > 0 {
+            return Err(TryAcquireError::NoPermits);
+        }
         self.permits = self
             .permits
             .checked_sub(wanted)
             .ok_or(TryAcquireError::NoPermits)?;
         Ok(())
+    }
+
+    fn bring(&mut self, permits: usize) {
+        self.permits += permits;
+        self.brought += 1;
     }
 }
 
@@ -40,6 +52,8 @@ impl RawSemaphore {
             monitor: Monitor::new(State {
                 permits,
                 closed: false,
+                brought: 0,
+                reserved: 0,
             }),
         }
     }
@@ -50,18 +64,41 @@ impl RawSemaphore {
     }
 
     pub(crate) fn take(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
-        let step = |state: &mut State| match state.try_take(permits as usize) {
+        let wanted = permits as usize;
+        let step = |state: &mut State| match state.try_take(wanted) {
             Err(TryAcquireError::NoPermits) => None,
             done => Some(done),
         };
-        let give_up = |_: &mut State| Err(TryAcquireError::NoPermits);
+        // A thread that waits is called when permits are brought. If there are too few for it, it may
+        // keep them from all others for a while: here, between two steps.
+        let mut brought = None;
+        let called = |state: &mut State| {
+            let before = *brought.get_or_insert(state.brought);
+            let done = step(state).map(Some);
+            done.or_else(|| (state.brought != before).then_some(None))
+        };
+        if let Some(done) = self.monitor.wait(deadline, called, |_| None) {
+            return done;
+        }
+        let reserve = |state: &mut State| {
+            let done = step(state);
+            state.reserved += usize::from(done.is_none());
+            done
+        };
+        if let Some(done) = self.monitor.change(reserve) {
+            return done;
+        }
+        self.monitor.change(|state| state.reserved -= 1);
+        let give_up = |_: &mut State| Err(TryAcquireError::TimedOut);
         self.monitor.wait(deadline, step, give_up)
     }
 
     pub(crate) fn add_permits(&self, permits: usize) {
         let fit = self.monitor.change(|state| {
             let fit = permits <= MAX_PERMITS - state.permits;
-            state.permits += if fit { permits } else { 0 };
+            if fit {
+                state.bring(permits);
+            }
             fit
         });
         assert!(
@@ -71,8 +108,7 @@ impl RawSemaphore {
     }
 
     pub(crate) fn give_back(&self, permits: u32) {
-        self.monitor
-            .leave(|state| state.permits += permits as usize);
+        self.monitor.leave(|state| state.bring(permits as usize));
     }
 
     pub(crate) fn forget_permits(&self, permits: usize) -> usize {
