@@ -1,4 +1,5 @@
-//! Models of the parking lot itself, over a modelled futex. (All other models use a model of the lot.)
+//! Models of the parking lot itself, over a modelled futex. (All other models use a model of the
+//! lot.)
 //!
 //! Of the keys, `A` and `B` share a bucket, and `C` has another.
 
@@ -21,6 +22,10 @@ models! {
     the_first_is_woken_and_the_rest_are_moved: 2,
     all_are_moved: 2,
     nobody_is_moved: 2,
+    one_that_moves_leaves_the_other_of_its_bucket: 2,
+    others_in_front_are_passed: 2,
+    one_behind_others_may_time_out: 2,
+    a_queue_whose_first_has_left_takes_more: 2,
     one_that_is_moved_may_time_out: any,
     one_that_is_moved_within_a_bucket_may_time_out: any,
     two_that_move_to_and_fro_do_not_meet: 2,
@@ -193,8 +198,60 @@ fn nobody_is_moved() {
     let waiter = sleeper(A, 0, &parked);
     assert_eq!(requeue(A, C, None, 9), (0, 0));
     assert_eq!(requeue(C, A, Some(true), 9), (0, 0));
+    let other = sleeper(A, 0, &parked);
+    assert_eq!(unpark_first(A, 1), (1, true));
+    assert_eq!(waiter.join().unwrap(), 1);
+    assert_eq!(unpark_first(A, 2), (1, false));
+    assert_eq!(other.join().unwrap(), 2);
+}
+
+fn one_that_moves_leaves_the_other_of_its_bucket() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let first = sleeper(A, 0, &parked);
+    let other = sleeper(B, 0, &parked);
+    assert_eq!(requeue(A, C, Some(false), 9), (0, 1));
+    assert_eq!(unpark_first(C, 1), (1, false));
+    assert_eq!(first.join().unwrap(), 1);
+    let second = sleeper(C, 0, &parked);
+    assert_eq!(unpark_first(B, 2), (1, false));
+    assert_eq!(other.join().unwrap(), 2);
+    assert_eq!(unpark_first(C, 3), (1, false));
+    assert_eq!(second.join().unwrap(), 3);
+}
+
+fn others_in_front_are_passed() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let other = sleeper(B, 0, &parked);
+    let waiter = sleeper(A, 0, &parked);
     assert_eq!(unpark_first(A, 1), (1, false));
     assert_eq!(waiter.join().unwrap(), 1);
+    assert_eq!(unpark_first(B, 2), (1, false));
+    assert_eq!(other.join().unwrap(), 2);
+}
+
+fn one_behind_others_may_time_out() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let first = sleeper(A, 0, &parked);
+    let second = thread::spawn(|| park(A, 0, true, || true, |_, _| {}));
+    assert_eq!(unpark_first(A, 1).0, 1);
+    let (woken, others) = unpark_first(A, 2);
+    assert!(!others);
+    assert_eq!(first.join().unwrap(), 1);
+    assert_eq!(second.join().unwrap(), (woken == 1).then_some(2));
+    assert_eq!(unpark_first(A, 3), (0, false));
+}
+
+fn a_queue_whose_first_has_left_takes_more() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let first = sleeper(A, 0, &parked);
+    let second = sleeper(A, 0, &parked);
+    assert_eq!(unpark_first(A, 1), (1, true));
+    assert_eq!(first.join().unwrap(), 1);
+    let third = sleeper(A, 0, &parked);
+    assert_eq!(unpark_first(A, 2), (1, true));
+    assert_eq!(second.join().unwrap(), 2);
+    assert_eq!(unpark_first(A, 3), (1, false));
+    assert_eq!(third.join().unwrap(), 3);
 }
 
 fn one_that_is_moved_may_time_out() {

@@ -24,6 +24,7 @@
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicU32, AtomicUsize, const_fn, table};
 use std::cell::{Cell, UnsafeCell};
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ptr;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -209,14 +210,16 @@ fn lock_both(
     Option<MutexGuard<'static, Queue>>,
 ) {
     let (from, to) = (index(from), index(to));
-    if from == to {
-        (lock_bucket(from), None)
-    } else if from < to {
-        let from = lock_bucket(from);
-        (from, Some(lock_bucket(to)))
-    } else {
-        let to = lock_bucket(to);
-        (lock_bucket(from), Some(to))
+    match from.cmp(&to) {
+        Equal => (lock_bucket(from), None),
+        Less => {
+            let from = lock_bucket(from);
+            (from, Some(lock_bucket(to)))
+        }
+        Greater => {
+            let to = lock_bucket(to);
+            (lock_bucket(from), Some(to))
+        }
     }
 }
 
@@ -498,10 +501,12 @@ pub mod model {
         validate: impl FnOnce() -> bool,
         timed_out: impl FnOnce(usize, bool),
     ) -> Option<usize> {
-        let limit = timed.then(Instant::now);
+        let (token, limit) = (ParkToken(token), timed.then(Instant::now));
+        let was_told = Cell::new(false);
+        let before_sleep = || was_told.set(true);
         // SAFETY: the model's keys are its own.
-        let result =
-            unsafe { super::park(key, validate, || {}, timed_out, ParkToken(token), limit) };
+        let result = unsafe { super::park(key, validate, before_sleep, timed_out, token, limit) };
+        assert_eq!(was_told.get(), result != ParkResult::Invalid);
         match result {
             ParkResult::Unparked(UnparkToken(given)) => Some(given),
             ParkResult::TimedOut => None,
