@@ -63,7 +63,8 @@ fn refused<R>(what: &str, lock: impl FnOnce() -> R) {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     let text = text.unwrap_or("");
-    assert!(text.contains("region"), "{what}: the panic says {text:?}");
+    let why = "must be in memory that Shared or SharedMemory has mapped";
+    assert!(text.contains(why), "{what}: the panic says {text:?}");
 }
 
 pub(crate) fn mutex_outside_a_region() {
