@@ -46,7 +46,7 @@ const WAITING: &[(&str, &str)] = &[
     ("stopped_waiter::rwlock_written", "L2"),
     ("stopped_waiter::rwlock_read", "L2"),
     ("stopped_waiter::semaphore", "L2"),
-    ("stopped_waiter::shared_rwlock_read", "L2"),
+    ("two_copies::rwlock", "L15"),
     ("outside_a_region::shared_mutex", "P1"),
     ("outside_a_region::shared_rwlock", "P1"),
     ("outside_a_region::shared_semaphore", "P1"),
@@ -59,10 +59,6 @@ const WAITING: &[(&str, &str)] = &[
     ("number_reused::shared_rwlock_written", "P3"),
     ("number_reused::shared_rwlock_read", "P3"),
     ("number_reused::shared_semaphore", "P3"),
-    ("zombies::shared_rwlock_written", "P8"),
-    ("zombies::shared_rwlock_read", "P8"),
-    ("zombies::shared_semaphore", "P8"),
-    ("two_copies::rwlock", "L15"),
 ];
 
 /// A test: its name and what it does.
@@ -286,7 +282,11 @@ pub(crate) fn tests() -> Vec<Test> {
         stops::woken_waiter_of_a_condvar,
         "condvar"
     );
-    event!("stopped_waiter", stops::woken_waiter_between, shared_locks);
+    event!(
+        "stopped_waiter",
+        stops::woken_waiter_between,
+        [SharedMutex SharedWritten SharedSemaphore]
+    );
     event!("stopped_waiter", stops::woken_waiter_of_a_channel, channels);
 
     event!("signal_while_waiting", signals::while_waiting, locks);
