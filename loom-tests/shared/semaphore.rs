@@ -53,13 +53,13 @@ models! {
     who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest,
     who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest awake,
     a_slot_is_retired_beside_its_owner: 1,
-    a_slot_is_retired_beside_its_killed_owner: 0 mortal,
+    a_slot_is_retired_beside_its_killed_owner: 1 mortal,
     a_killed_retirer_leaves_the_slot_to_its_owner: 0 mortal,
     after_a_killed_retirer_another_one_may_die_too: 0 mortals,
     two_retire_slots_at_once: 1,
     two_retire_slots_at_once_and_one_is_killed: 0 mortal,
     a_killed_user_of_a_shared_slot_gives_back: 1 mortal,
-    two_share_a_slot_and_one_is_killed: 0 mortal,
+    two_share_a_slot_and_one_is_killed: 1 mortal,
     a_waiter_hears_of_a_shared_slot: 0 mortal newest,
     a_waiter_hears_of_a_shared_slot: 0 mortal newest awake,
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
@@ -570,10 +570,10 @@ fn after_a_killed_retirer_another_one_may_die_too() {
     let store = share(Store::new(1));
     store.find_slot();
     own_slots_but(&store, 1);
-    mortal_process(&store, Store::enter).join().unwrap();
-    let second = second_mortal_process(&store, Store::enter);
-    store.enter();
+    mortal_process(&store, Store::find_slot).join().unwrap();
+    let second = second_mortal_process(&store, Store::find_slot);
     second.join().unwrap();
+    store.enter();
     store.rest(1);
 }
 
