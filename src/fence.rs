@@ -78,7 +78,12 @@ pub(crate) fn register() {
 }
 
 /// As `heavy`, paired with `light` in all processes that have called [`join_others`].
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(loom)
+))]
 #[cold]
 pub(crate) fn heavy_for_others() -> bool {
     use rustix::thread::{MembarrierCommand, membarrier};
@@ -88,7 +93,12 @@ pub(crate) fn heavy_for_others() -> bool {
 
 /// From now on this process is one of those. False if the system refused: then `light` is not
 /// enough here.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(loom)
+))]
 pub(crate) fn join_others() -> bool {
     use rustix::thread::{MembarrierCommand, membarrier};
 
@@ -131,7 +141,12 @@ pub(crate) fn full() {
 /// [`full`], right after a successful exchange or compare-exchange of any ordering, which on x86-64
 /// is a full fence by itself.
 #[cfg(any(
-    all(target_os = "linux", not(loom)),
+    all(
+        target_os = "linux",
+        target_env = "gnu",
+        target_pointer_width = "64",
+        not(loom)
+    ),
     all(anteroom_models, not(shuttle))
 ))]
 #[inline(always)]

@@ -12,7 +12,13 @@ mod load;
 #[cfg(any(not(loom), anteroom_models))]
 mod parking;
 mod primitive;
-#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    any(not(loom), anteroom_models),
+    not(shuttle)
+))]
 pub mod shared;
 #[cfg(all(loom, not(anteroom_models)))]
 #[path = "spec/mod.rs"]

@@ -29,11 +29,21 @@ pub(crate) use modeled::Access;
 #[cfg(anteroom_models)]
 pub(crate) use modeled::Patience;
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(loom)
+))]
 pub(crate) use std::sync::atomic::AtomicPtr;
 
 /// Atomics in memory that processes share.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(loom)
+))]
 pub(crate) mod mortal {
     pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
 }
@@ -42,13 +52,25 @@ pub(crate) use modeled::mortal;
 
 /// Numbers in memory that processes share, which a lock guards. They are atomic for the sake of those who break the rules, and
 /// not modelled.
-#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    any(not(loom), anteroom_models),
+    not(shuttle)
+))]
 pub(crate) mod guarded {
     pub(crate) use std::sync::atomic::AtomicU32;
 }
 
 /// A word of a robust list, as the kernel reads and writes it: bits of its interface.
-#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    any(not(loom), anteroom_models),
+    not(shuttle)
+))]
 pub(crate) mod robust_word {
     /// The thread that holds it, or 0.
     pub(crate) const OWNER: u32 = 0x3fff_ffff;
@@ -60,7 +82,13 @@ pub(crate) mod robust_word {
 
 /// Keeps the compiler from moving accesses across it. The kernel, which looks at the memory of a thread after its end, is
 /// like a signal handler: it sees what comes before this before what comes after. (In a model it does so anyway.)
-#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    any(not(loom), anteroom_models),
+    not(shuttle)
+))]
 #[inline(always)]
 pub(crate) fn in_program_order() {
     #[cfg(not(loom))]
@@ -83,7 +111,13 @@ macro_rules! const_fn {
 pub(crate) use const_fn;
 
 /// Writes an array of which each element is a constant, or, in a model, is made anew.
-#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    any(not(loom), anteroom_models),
+    not(shuttle)
+))]
 macro_rules! array_of {
     ($each:expr) => {{
         #[cfg(not(loom))]
@@ -93,7 +127,13 @@ macro_rules! array_of {
         array
     }};
 }
-#[cfg(all(target_os = "linux", any(not(loom), anteroom_models), not(shuttle)))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    any(not(loom), anteroom_models),
+    not(shuttle)
+))]
 pub(crate) use array_of;
 
 /// Writes a function that returns a static table: one for the process, or one for each execution of a model.

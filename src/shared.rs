@@ -1,4 +1,9 @@
-//! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at any instruction. Linux only.
+//! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at any instruction.
+//!
+//! **Targets.** This module exists on 64-bit Linux with glibc only, and other targets do not have it: a program that names it does
+//! not compile there. The locks join the list that the C library has registered with the kernel for each of its threads. musl
+//! registers one when a thread locks its first robust mutex, and would silently replace ours, so that locks of the dead would stay
+//! held; other libraries and 32-bit targets lay their mutexes out otherwise.
 //!
 //! | what | instead of | when a process dies |
 //! |---|---|---|
@@ -35,12 +40,29 @@
 //! | creating or removing memory or a FIFO by name | the name exists, with everything in it, or not at all |
 //! | opening a FIFO | it has an end open until the system has closed that, or never had |
 //!
+//! # What is checked
+//! - **Where a lock is.** A [`Mutex`], [`RwLock`], [`Semaphore`] or [`Condvar`] works in memory that [`Shared`] or
+//!   [`SharedMemory`] has mapped in this process, and nowhere else. Every other use of it panics before it changes anything. To
+//!   check it costs a thread two loads for a page in which it has used a lock lately, and else a search of all mappings.
+//! - **How many locks a thread holds**: at most [`MAX_HELD`]. One more is refused with `TooManyHeld`. The kernel lets go
+//!   of 2,048 locks of a dead thread; the others are for robust mutexes of the C library.
+//! - **Which process holds a lock.** A guard belongs to one process, not to whichever thread has the number of the one that locked:
+//!   in a child of a fork, and in all that descend from it, an inherited guard does nothing when it is dropped, for ever.
+//!
 //! Nobody hangs, no lock has two owners, and nothing polls: the kernel wakes who has to know. (Each thread has a list of what it holds
 //! which the kernel reads at the thread's end; `set_robust_list(2)`.)
 //!
 //! # What is not
-//! - **Hostile processes.** Whoever may write to the memory can keep others waiting for ever, and can make a thread that holds a lock crash.
-//!   Sizes and positions in it are not believed, so to *open* and to *use* memory full of random bytes is safe.
+//! - **Hostile processes.** A process that may write to the memory can keep others waiting for ever, and change the data. It cannot
+//!   make them read or write anywhere else: sizes and positions in it are not believed, and which locks a thread holds stands in
+//!   memory of its own process. So to *open* and to *use* memory full of random bytes is safe. Only the kernel follows addresses in
+//!   it, when a thread ends that holds locks there. If these were changed, the kernel lets go of fewer locks than the thread held, of
+//!   other regions as well; and it may set `FUTEX_OWNER_DIED` in a word of the dying process that equals the thread's number,
+//!   wherever the address points.
+//! - **Locks in a lock's data.** A lock that lies in the data of another one must not be overwritten (`*guard = ...`) while a
+//!   forgotten guard holds it: the kernel would not find the locks that its thread had locked before.
+//! - **A replaced list.** If other code of the process registers another robust list for a thread (`set_robust_list(2)`),
+//!   the kernel does not learn what that thread holds. glibc does so only in the child of a fork, which is noticed.
 //! - **Stopped processes.** Who is stopped (`SIGSTOP`) keeps what it holds, and maybe a wake-up that others rely on, until it goes on or is
 //!   killed.
 //! - **PID namespaces.** A lock is held by a thread's number, which is another one in each namespace. Memory that was made in one
@@ -56,10 +78,11 @@
 //! - **`exec` by one thread of many.** The kernel gives it another number before it looks at what it holds, which stays held for ever.
 //!   (glibc's robust mutexes, too.) Let go of everything before, or let the main thread do it.
 //! - **Forks.** A child holds nothing of what its parent holds, though it has its guards: these do nothing when they are dropped.
+//!   What they refer to must not be read or written there: the parent changes it.
 //!   Children made otherwise than by `fork`, which share the parent's memory (`vfork`, `CLONE_VM`), must not use this.
 //! - **The memory's file.** If somebody truncates it, the next access is `SIGBUS`.
-//! - **Other layouts.** All programs must have been compiled with the same version of this crate, as opening checks. 32-bit ones and C
-//!   libraries whose robust mutexes are laid out otherwise than glibc's are refused.
+//! - **Other layouts.** All programs must have been compiled with the same version of this crate, as opening checks. A thread whose
+//!   registered list is laid out otherwise than glibc's panics.
 //!
 //! **Stacks.** A call on a pipe, a FIFO or a message queue needs at most 5 KiB of stack in a release build. One that waits for permits
 //! of a semaphore or for an `RwLock` needs 13 KiB: more than a thread with 16 KiB has left beside its thread-locals.

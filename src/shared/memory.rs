@@ -16,8 +16,9 @@ pub(super) const OWNER_ONLY: u32 = 0o600;
 /// What has a name is a file of that name in `/dev/shm`. It lives until [`unlink`](Self::unlink), however many processes
 /// come and go, and its memory until the last of them has dropped it. Each process has it at an address of its own.
 ///
-/// If a guard of something in it is forgotten (`mem::forget`), the memory must stay mapped. It does if the thread that forgot the guard drops this;
-/// do not drop it on another thread while that one lives.
+/// If a guard of something in it was forgotten (`mem::forget`), the memory stays mapped when this is dropped, on
+/// whatever thread: the lock is still in the list that the kernel walks at the end of the thread that holds it. Once that
+/// thread has ended, dropping this unmaps the memory.
 ///
 /// Where a name's file is cut short behind this crate's back, an access ends the process with `SIGBUS`.
 ///

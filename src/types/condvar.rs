@@ -61,7 +61,12 @@ pub struct Condvar {
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    #[cfg(all(target_os = "linux", not(loom)))]
+    #[cfg(all(
+        target_os = "linux",
+        target_env = "gnu",
+        target_pointer_width = "64",
+        not(loom)
+    ))]
     pub(crate) fn new(timed_out: bool) -> Self {
         WaitTimeoutResult(timed_out)
     }

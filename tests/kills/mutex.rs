@@ -22,6 +22,8 @@ anteroom::shareable! {
         deaths: AtomicU64,
         /// How many have it: one at most.
         owners: AtomicU64,
+        /// Held beside it.
+        more: [Mutex<u64>; 2],
     }
 }
 
@@ -30,6 +32,7 @@ fn new() -> Common<Board> {
         mutex: Mutex::new(Pair { one: 0, other: 0 }),
         deaths: AtomicU64::new(0),
         owners: AtomicU64::new(0),
+        more: [const { Mutex::new(0) }; 2],
     }))
 }
 
@@ -81,6 +84,40 @@ fn let_go(board: &Board) {
 
 fn nothing(_: &Board) {}
 
+/// Holds three, and unlocks the newest first.
+fn change_inside(board: &Board) {
+    let _outer = one_more(board, 0);
+    change(board);
+    let _inner = one_more(board, 1);
+}
+
+/// Holds three, and unlocks the oldest first.
+fn change_hand_over_hand(board: &Board) {
+    let older = one_more(board, 0);
+    let pair = lock(board);
+    let newer = one_more(board, 1);
+    drop(older);
+    drop(pair);
+    drop(newer);
+}
+
+fn one_more(board: &Board, which: usize) -> MutexGuard<'_, u64> {
+    match board.more[which].lock() {
+        Ok(guard) => guard,
+        Err(LockError::OwnerDied(died)) => died.repair(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// None of them is held by the dead.
+fn check_all(board: &Board) {
+    check(board);
+    for mutex in &board.more {
+        let locked = mutex.try_lock();
+        assert!(!matches!(locked, Err(TryLockError::WouldBlock)));
+    }
+}
+
 /// So that what a process does only once is not stepped through each time.
 fn warm_up(_: &Board) {
     // It stays mapped: to unmap it would make the thread learn some of it again.
@@ -109,6 +146,25 @@ const LOCK: Scenario<Board> = Scenario {
 
 const SCENARIOS: &[Scenario<Board>] = &[
     LOCK,
+    Scenario {
+        name: "mutex: the first lock of a process",
+        before: nothing,
+        ..LOCK
+    },
+    Scenario {
+        name: "mutex: three, the newest unlocked first",
+        operation: change_inside,
+        others: &[change],
+        check: check_all,
+        ..LOCK
+    },
+    Scenario {
+        name: "mutex: three, the oldest unlocked first",
+        operation: change_hand_over_hand,
+        others: &[change],
+        check: check_all,
+        ..LOCK
+    },
     Scenario {
         name: "mutex: lock and unlock beside one",
         others: &[change],

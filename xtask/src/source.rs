@@ -62,6 +62,7 @@ pub fn holds(meta: &Meta) -> bool {
         Meta::NameValue(pair) => {
             let wanted = match pair.path.get_ident().map(ToString::to_string).as_deref() {
                 Some("target_os") => "linux",
+                Some("target_env") => "gnu",
                 Some("target_pointer_width") => "64",
                 _ => return false,
             };
