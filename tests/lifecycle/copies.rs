@@ -70,9 +70,14 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("lifecycle-plugin")
 }
 
+/// Whether the file is there, with this text.
+fn is(path: &Path, text: &[u8]) -> bool {
+    fs::read(path).is_ok_and(|found| found == text)
+}
+
 /// Writes the file unless it is there. Several processes may do so at once.
 fn write(path: &Path, text: &[u8]) -> io::Result<()> {
-    if fs::read(path).is_ok_and(|found| found == text) {
+    if is(path, text) {
         return Ok(());
     }
     fs::create_dir_all(path.parent().expect("it has one"))?;
@@ -90,10 +95,11 @@ pub(crate) fn build() -> Result<(), String> {
         let (folder, package) = (folder(), folder().join("package"));
         let manifest = manifest(root);
         write(&package.join("Cargo.toml"), manifest.as_bytes())?;
-        // The versions that this crate is built with.
-        let lock = package.join("Cargo.lock");
-        if !lock.exists() {
-            write(&lock, &fs::read(root.join("Cargo.lock"))?)?;
+        // The versions that this crate is built with. (Cargo leaves out those that are not used.)
+        let versions = fs::read(root.join("Cargo.lock"))?;
+        if !is(&package.join("versions"), &versions) {
+            write(&package.join("Cargo.lock"), &versions)?;
+            write(&package.join("versions"), &versions)?;
         }
         let cargo = std::env::var("CARGO").unwrap_or(env!("CARGO").into());
         Command::new(cargo)
