@@ -61,6 +61,9 @@
 //!   wherever the address points.
 //! - **Locks in a lock's data.** A lock that lies in the data of another one must not be overwritten (`*guard = ...`) while a
 //!   forgotten guard holds it: the kernel would not find the locks that its thread had locked before.
+//! - **Leaked guards.** The end of a thread counts as its death, also if it has leaked a guard (`Box::leak`), and
+//!   then the next holder may change what references from that guard still show. Such a reference must not be used
+//!   after that thread's end.
 //! - **A replaced list.** If other code of the process registers another robust list for a thread (`set_robust_list(2)`),
 //!   the kernel does not learn what that thread holds. glibc does so only in the child of a fork, which is noticed.
 //! - **Stopped processes.** Who is stopped (`SIGSTOP`) keeps what it holds, and maybe a wake-up that others rely on, until it goes on or is

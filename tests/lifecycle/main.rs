@@ -47,18 +47,6 @@ const WAITING: &[(&str, &str)] = &[
     ("stopped_waiter::rwlock_read", "L2"),
     ("stopped_waiter::semaphore", "L2"),
     ("two_copies::rwlock", "L15"),
-    ("outside_a_region::shared_mutex", "P1"),
-    ("outside_a_region::shared_rwlock", "P1"),
-    ("outside_a_region::shared_semaphore", "P1"),
-    ("outside_a_region::shared_condvar", "P1"),
-    ("unmapped::shared_mutex", "P2"),
-    ("unmapped::shared_rwlock_written", "P2"),
-    ("unmapped::shared_rwlock_read", "P2"),
-    ("unmapped::shared_semaphore", "P2"),
-    ("number_reused::shared_mutex", "P3"),
-    ("number_reused::shared_rwlock_written", "P3"),
-    ("number_reused::shared_rwlock_read", "P3"),
-    ("number_reused::shared_semaphore", "P3"),
 ];
 
 /// A test: its name and what it does.
