@@ -137,9 +137,12 @@ impl RawRwLock {
         let account = holder.account(me);
         let held = self.ledger.held(account);
         // It is in the memory that is shared: nothing is given back that does not stand there.
-        let given = readers(held.amount).min(1);
-        let held = held.minus(given);
-        let value = self.change(account, held, |value| Readers::given_back(value, given));
+        if readers(held.amount) == 0 {
+            self.ledger.leave(account);
+            return;
+        }
+        let held = held.minus(1);
+        let value = self.change(account, held, |value| Readers::given_back(value, 1));
         if value & CLOSED != 0 && readers(value) == 0 {
             self.ledger.gate(EXIT).open(me);
         }
