@@ -41,7 +41,6 @@ use subjects::*;
 const WAITING: &[(&str, &str)] = &[
     ("fork_while_free::rwlock_written", "L3"),
     ("fork_while_free::semaphore", "L3"),
-    ("fork_while_waited_for::rwlock_read", "L3"),
     ("stopped_waiter::mutex", "L2"),
     ("stopped_waiter::rwlock_written", "L2"),
     ("stopped_waiter::rwlock_read", "L2"),
@@ -153,7 +152,7 @@ pub(crate) fn tests() -> Vec<Test> {
         channels
     );
 
-    event!("fork_while_waited_for", fork::while_waited_for, locks);
+    event!("fork_while_waited_for", fork::while_waited_for, [Mutex Written Semaphore]);
     event!(
         "fork_while_waited_for",
         fork::condvar_while_waited_for,

@@ -81,7 +81,7 @@ fn use_it<L: Lock>(lock: &'static L) {
     let threads: Vec<_> = (0..2)
         .map(|_| {
             Thread::spawn(|| {
-                for _ in 0..1000 {
+                for _ in 0..200 {
                     drop(lock.hold());
                     assert_eq!(lock.enter(), Entry::Cleanly);
                 }
@@ -100,8 +100,8 @@ fn use_channel<C: Channel>(channel: &'static C) {
         channel.signal();
         waiter.join();
     }
-    let waiter = Thread::spawn(|| (0..1000).for_each(|_| channel.wait()));
-    (0..1000).for_each(|_| channel.signal());
+    let waiter = Thread::spawn(|| (0..200).for_each(|_| channel.wait()));
+    (0..200).for_each(|_| channel.signal());
     waiter.join();
 }
 
