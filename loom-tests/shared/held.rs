@@ -11,6 +11,7 @@ models! {
     a_look_finds_what_moves_down: any,
     a_look_finds_what_moves_down_as_the_newest: any,
     a_look_finds_what_moves_down_twice: any,
+    a_look_finds_what_moves_down_under_what_goes: any,
 }
 
 /// Entries: addresses that nothing is stored to here.
@@ -41,8 +42,28 @@ fn look_meanwhile(first: &[usize], life: impl FnOnce(&Held), left: &[usize]) {
     assert!(![STAYS].iter().chain(&OTHERS).any(|it| finds(&held, *it)));
     assert_eq!(held.newest(), none);
     assert_eq!(held.pop(STAYS), None, "it is not there");
-    push(&held, OTHERS[0]);
+    nothing_is_left_behind(&held, none);
+}
+
+/// After all has been released, and after a reset.
+fn nothing_is_left_behind(held: &Held, none: usize) {
+    let [one, two, three] = OTHERS;
+    [one, STAYS, two]
+        .iter()
+        .for_each(|entry| push(held, *entry));
+    assert_eq!(held.pop(two), None);
+    bypass(held, one, STAYS, None);
+    assert_eq!(held.pop(STAYS), None);
+    [one, two].iter().for_each(|entry| push(held, *entry));
+    assert!(!finds(held, STAYS) && !finds(held, three));
+    push(held, three);
     held.reset();
+    for entry in [STAYS, STAYS + 1] {
+        push(held, entry);
+        assert!(!OTHERS.iter().any(|it| finds(held, *it)));
+    }
+    assert_eq!(held.pop(STAYS + 1), None);
+    assert_eq!(held.pop(STAYS), None);
     assert_eq!(held.newest(), none);
 }
 
@@ -109,4 +130,17 @@ fn a_look_finds_what_moves_down_twice() {
         push(held, one);
     };
     look_meanwhile(&[one, two, STAYS], life, &[STAYS, three, one]);
+}
+
+/// Its last place is below the first one, and so is the number of entries.
+fn a_look_finds_what_moves_down_under_what_goes() {
+    let [one, two, three] = OTHERS;
+    let life = |held: &Held| {
+        push(held, three);
+        bypass(held, one, two, None);
+        assert_eq!(held.pop(three), None);
+        bypass(held, two, STAYS, None);
+        push(held, one);
+    };
+    look_meanwhile(&[one, two, STAYS], life, &[STAYS, one]);
 }

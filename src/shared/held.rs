@@ -169,14 +169,14 @@ impl Held {
     /// It is the only one.
     #[inline]
     fn pop_last(&self) {
-        // ORDERING: Release, both; as in `push`.
-        self.first.next.store(self.end(), Release);
+        // ORDERING: Relaxed, all; nothing stays held for which another thread could look.
+        self.first.next.store(self.end(), Relaxed);
         in_program_order();
-        // ORDERING: Relaxed; only the owner writes it.
+        // ORDERING: as above.
         if self.below[0].load(Relaxed) != 0 {
             // It had been below a newer one (H5).
             // ORDERING: as above.
-            self.below[0].store(0, Release);
+            self.below[0].store(0, Relaxed);
         }
     }
 
@@ -238,7 +238,7 @@ impl Held {
         // ORDERING: Acquire, all; they pair with the Releases of the owner (H4).
         let newest = self.first.next.load(Acquire);
         // ORDERING: as above.
-        let count = self.count.load(Acquire).min(CAPACITY - 1);
+        let count = self.count.load(Acquire);
         let is_inside = |entry| memory.contains(&entry);
         is_inside(newest)
             || (0..=count)
