@@ -67,6 +67,8 @@ fn choose(how: &[&str]) {
             "one_by_one" => choices.one_by_one = true,
             // Who waits looks once more each time before it may sleep.
             "awake" => choices.awake = true,
+            // Every lease is over as soon as a thread asks.
+            "stalled" => choices.stalled = true,
             // How readers are biased.
             "own_line" => choices.bias = anteroom::Bias::OwnLine,
             "asymmetric" => choices.bias = anteroom::Bias::Asymmetric,

@@ -2,7 +2,8 @@
 //! happens-before, are reported by loom itself; a lost wake-up is a deadlock.
 
 use crate::model::{Common, models};
-use anteroom::{Mutex, MutexGuard};
+use anteroom::{Mutex, MutexGuard, stop_when_woken};
+use std::sync::Arc;
 use std::time::Duration;
 
 models! {
@@ -36,6 +37,18 @@ models! {
     two_mutexes_do_not_disturb_each_other: 3,
     a_waiter_relies_on_one_of_another_mutex: 3,
     nobody_leaves_a_wake_to_a_thread_of_another_mutex: 0,
+    two_threads_exclude_each_other: any stalled,
+    three_threads_exclude_each_other: 1 stalled,
+    a_timeout_among_three_leaves_no_trace: 1 stalled,
+    who_was_woken_and_gives_up_passes_it_on: 1 stalled,
+    a_fair_unlock_among_three_loses_nobody: 1 stalled,
+    two_mutexes_do_not_disturb_each_other: 1 stalled,
+    the_next_owner_may_free_the_mutex: 3 stalled,
+    a_woken_thread_that_is_stopped_keeps_no_other_out: 1 stalled,
+    a_woken_thread_that_is_stopped_keeps_no_other_out: 0 stalled impatient,
+    a_thread_handed_the_mutex_keeps_no_other_out: 1 stalled,
+    a_bump_to_a_stopped_thread_returns: 2 stalled,
+    a_late_thread_takes_no_mutex_that_is_held: 2 stalled impatient,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -302,4 +315,56 @@ fn two_mutexes_do_not_disturb_each_other() {
         mutex.assert_at_rest();
         assert_eq!(*mutex.get_mut(), 2);
     }
+}
+
+/// `unlock` unlocks for a thread that is stopped when it has been woken, and for another one; or only
+/// for the first. Whatever happens, it must not need that thread.
+fn does_not_need_the_first(unlock: fn(MutexGuard<'_, usize>), others: usize) {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let mutex = Common::new(Mutex::new(0));
+    let closed = gate.lock().unwrap();
+    let guard = mutex.lock();
+    let stopped = mutex.spawn({
+        let gate = gate.clone();
+        move |mutex| {
+            stop_when_woken(gate);
+            add_one(mutex);
+        }
+    });
+    loom::thread::yield_now();
+    let others: Vec<_> = (0..others).map(|_| mutex.spawn(add_one)).collect();
+    loom::thread::yield_now();
+    unlock(guard);
+    let all = 1 + others.len();
+    others.into_iter().for_each(|other| other.join().unwrap());
+    drop(closed);
+    stopped.join().unwrap();
+    rest(mutex, all);
+}
+
+fn a_woken_thread_that_is_stopped_keeps_no_other_out() {
+    does_not_need_the_first(|guard| drop(guard), 1);
+}
+
+fn a_thread_handed_the_mutex_keeps_no_other_out() {
+    fn unlock_fair(guard: MutexGuard<'_, usize>) {
+        MutexGuard::unlock_fair(guard);
+    }
+    does_not_need_the_first(unlock_fair, 1);
+}
+
+fn a_bump_to_a_stopped_thread_returns() {
+    does_not_need_the_first(|mut guard| MutexGuard::bump(&mut guard), 0);
+}
+
+/// The mutex is kept for a waiter, and another thread takes it first.
+fn a_late_thread_takes_no_mutex_that_is_held() {
+    let mutex = Common::new(Mutex::new(0));
+    let guard = mutex.lock();
+    let waiter = mutex.spawn(add_one);
+    loom::thread::yield_now();
+    MutexGuard::unlock_fair(guard);
+    add_one(&mutex);
+    waiter.join().unwrap();
+    rest(mutex, 2);
 }

@@ -1,14 +1,16 @@
 //! Models of `notify_all` that moves waiters to the mutex's queue, where they are the mutex's waiters.
 
 use crate::model::{Common, models};
-use anteroom::{Condvar, Mutex, MutexGuard};
+use anteroom::{Condvar, Mutex, MutexGuard, stop_when_woken};
 use loom::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 models! {
     a_fair_unlock_hands_over_to_one_that_was_moved: 0,
     a_fair_unlock_hands_over_to_one_that_was_moved: 0 bare,
     nobody_is_moved_to_the_mutex_of_others: 2,
+    a_notified_thread_that_is_stopped_keeps_no_other_asleep: 2 stalled,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -79,4 +81,27 @@ fn nobody_is_moved_to_the_mutex_of_others() {
     room.state.assert_at_rest();
     room.changed.assert_at_rest();
     other.assert_at_rest();
+}
+
+/// `notify_all` wakes it, and moves the other one to the mutex's queue. The notifier does not hold the
+/// mutex any more.
+fn a_notified_thread_that_is_stopped_keeps_no_other_asleep() {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let room = Common::new(Room::default());
+    let closed = gate.lock().unwrap();
+    let stopped = room.spawn({
+        let gate = gate.clone();
+        move |room| {
+            stop_when_woken(gate);
+            room.wait();
+        }
+    });
+    loom::thread::yield_now();
+    let other = room.spawn(Room::wait);
+    loom::thread::yield_now();
+    room.state.lock().may_go = true;
+    room.changed.notify_all();
+    other.join().unwrap();
+    drop(closed);
+    rest(room, [stopped]);
 }

@@ -2,8 +2,9 @@
 //! served sees what was done before the permit was given back.
 
 use crate::model::{Common, models};
-use anteroom::{Permit, Semaphore, TryAcquireError};
+use anteroom::{Permit, Semaphore, TryAcquireError, stop_when_woken};
 use loom::cell::UnsafeCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 models! {
@@ -54,6 +55,16 @@ models! {
     whoever_is_served_may_free_it_after_waiting: 3,
     whoever_is_served_may_free_it_after_waiting: 3 impatient,
     whoever_takes_it_after_a_timeout_may_free_it: 4,
+    one_permit_among_three_excludes: 1 stalled,
+    a_batch_and_a_small_wish_are_served: 1 stalled,
+    one_release_serves_two: 1 stalled,
+    closing_refuses_the_next_in_turn: 1 stalled impatient,
+    a_timeout_in_its_turn_lets_the_next_be_served: 1 stalled,
+    whoever_is_served_may_free_it_after_waiting: 2 stalled impatient,
+    a_called_thread_that_is_stopped_keeps_no_other_out: 1 stalled,
+    a_called_thread_that_is_stopped_keeps_no_other_out: 1 stalled impatient,
+    a_stopped_batch_keeps_no_other_out: 1 stalled,
+    a_stopped_batch_keeps_no_other_out: 1 stalled impatient,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -395,4 +406,37 @@ fn whoever_takes_it_after_a_timeout_may_free_it() {
     });
     drop(permit);
     other.join().unwrap();
+}
+
+/// The first waiter wants so many permits, and is stopped when it has been woken. Another one wants one,
+/// which is added. It must not need the first.
+fn does_not_need_the_first(wanted: u32) {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let semaphore = Common::new(Semaphore::new(0));
+    let closed = gate.lock().unwrap();
+    let stopped = semaphore.spawn({
+        let gate = gate.clone();
+        move |semaphore| {
+            stop_when_woken(gate);
+            drop(semaphore.acquire_many(wanted).unwrap());
+        }
+    });
+    loom::thread::yield_now();
+    let other = semaphore.spawn(take_one);
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    other.join().unwrap();
+    drop(closed);
+    semaphore.add_permits(1);
+    stopped.join().unwrap();
+    rest(semaphore, 2);
+}
+
+fn a_called_thread_that_is_stopped_keeps_no_other_out() {
+    does_not_need_the_first(1);
+}
+
+/// It is stopped when it is called, or, if it runs before that, while it sits on the chair.
+fn a_stopped_batch_keeps_no_other_out() {
+    does_not_need_the_first(2);
 }

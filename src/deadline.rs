@@ -34,6 +34,12 @@ impl Deadline {
             .is_some_and(|deadline| cfg!(loom) || deadline <= Instant::now())
     }
 
+    /// Whether it was over before the call began to wait. (In a model, none is: there a timed wait
+    /// explores what an untimed one does, too.)
+    pub(crate) fn is_past(self) -> bool {
+        !cfg!(loom) && self.passed()
+    }
+
     #[cfg(any(not(loom), anteroom_models))]
     pub(crate) fn instant(self) -> Option<Instant> {
         self.0

@@ -7,6 +7,8 @@ mod deadline;
 mod fence;
 #[cfg(any(not(loom), anteroom_models))]
 mod fork;
+#[cfg(not(loom))]
+mod lease;
 #[cfg(all(unix, not(any(loom, miri))))]
 mod load;
 #[cfg(any(not(loom), anteroom_models))]
@@ -70,7 +72,7 @@ mod raw {
 use spec as raw;
 
 #[cfg(anteroom_models)]
-use primitive::modeled::{spin, turns};
+use primitive::modeled::{lease, spin, turns};
 
 pub use types::*;
 
@@ -85,7 +87,7 @@ pub use primitive::modeled::lot::sleepers;
 pub use primitive::modeled::mortal::{MORTALS, has_died, set_fates};
 #[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use primitive::modeled::{Bias, Choices, Model, set_choices};
+pub use primitive::modeled::{Bias, Choices, Model, set_choices, stop_when_woken};
 #[cfg(anteroom_models)]
 #[doc(hidden)]
 pub use waiters::nobody_waits;

@@ -50,13 +50,25 @@ use used::{RequeueOp, UnparkResult};
 /// Says nothing.
 pub(crate) const NO_TOKEN: UnparkToken = UnparkToken(0);
 
-/// A park token that no other lock in this process uses: `n` is below 8.
+/// A park token that no other lock in this process uses: `n` is below [`LATE`]. It is an address inside
+/// a variable of this module, so it is no lock's address either.
 pub(crate) fn late(n: usize) -> ParkToken {
-    #[repr(align(8))]
-    struct Private([u8; 8]);
-    static PRIVATE: Private = Private([0; 8]);
     ParkToken((&raw const PRIVATE.0[n]).addr())
 }
+
+/// Which `n` this token was made of, if it is [`late`].
+pub(crate) fn which_late(ParkToken(token): ParkToken) -> Option<usize> {
+    let n = token.wrapping_sub((&raw const PRIVATE).addr());
+    (n < LATE).then_some(n)
+}
+
+/// How many late tokens there are. Of the first eight, the mutex has 0 and 3, the reader-writer lock 1
+/// and 2, and the semaphore 4, 5, and all others.
+pub(crate) const LATE: usize = 8 + 1024;
+
+#[repr(align(8))]
+struct Private([u8; LATE]);
+static PRIVATE: Private = Private([0; LATE]);
 
 /// Puts the calling thread to sleep in the queue of `key`, unless `validate` (under the queue's
 /// lock) says no.
@@ -141,6 +153,66 @@ pub(crate) unsafe fn unpark_first(
     // SAFETY: the caller's promise is the same.
     unsafe { unpark_some(key, first, callback) };
     unparked
+}
+
+/// Unparks the last thread for which `choose` says so, and nobody else. If there is one, `callback` runs,
+/// and learns whether others stay. Where `choose` says to stop, no
+/// thread is unparked.
+///
+/// # Safety
+/// As for [`unpark_some`].
+pub(crate) unsafe fn unpark_last(
+    key: usize,
+    choose: impl Fn(ParkToken) -> FilterOp,
+    callback: impl Fn(bool) -> UnparkToken,
+) {
+    loop {
+        let mut last = 0;
+        let count = |token| match choose(token) {
+            FilterOp::Unpark => {
+                last += 1;
+                FilterOp::Skip
+            }
+            FilterOp::Skip => FilterOp::Skip,
+            FilterOp::Stop => {
+                last = 0;
+                FilterOp::Stop
+            }
+        };
+        // Which of them does not matter in a model, and the search is shorter so.
+        if !cfg!(loom) {
+            // SAFETY: the caller's promise is the same.
+            unsafe { unpark_some(key, count, |_, _| NO_TOKEN) };
+            if last == 0 {
+                return;
+            }
+        }
+        let (mut before, mut done) = (0, cfg!(loom));
+        let (mut found, mut chosen) = (false, false);
+        let choose_last = |token| {
+            if chosen {
+                return FilterOp::Stop;
+            }
+            let op = choose(token);
+            done |= op == FilterOp::Stop;
+            before += usize::from(op == FilterOp::Unpark);
+            chosen = op == FilterOp::Unpark && before >= last;
+            match op {
+                FilterOp::Unpark if !chosen => FilterOp::Skip,
+                op => op,
+            }
+        };
+        let callback = |threads, more| {
+            found = threads != 0;
+            if found { callback(more) } else { NO_TOKEN }
+        };
+        // SAFETY: the caller's promise is the same.
+        unsafe { unpark_some(key, choose_last, callback) };
+        if found || done {
+            return;
+        }
+        // The queue is shorter by now.
+    }
 }
 
 /// Unparks the first thread in the queue, whatever its token. `callback` learns whether there was

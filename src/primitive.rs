@@ -12,7 +12,17 @@
 pub(crate) mod modeled;
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+#[cfg(all(not(loom), not(target_has_atomic = "64")))]
+pub(crate) use std::sync::atomic::AtomicU32 as AtomicState;
+/// The waiters' table's: 64 bits, or as many as the target changes at once.
+#[cfg(all(not(loom), target_has_atomic = "64"))]
+pub(crate) use std::sync::atomic::AtomicU64 as AtomicState;
+#[cfg(any(anteroom_models, all(not(loom), target_has_atomic = "64")))]
+pub(crate) type State = u64;
+#[cfg(all(not(loom), not(target_has_atomic = "64")))]
+pub(crate) type State = u32;
 
 #[cfg(all(anteroom_models, not(shuttle)))]
 pub(crate) use loom as model;
@@ -20,7 +30,7 @@ pub(crate) use loom as model;
 pub(crate) use shuttle as model;
 
 #[cfg(anteroom_models)]
-pub(crate) use model::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+pub(crate) use model::sync::atomic::{AtomicU8, AtomicU64 as AtomicState, Ordering};
 #[cfg(anteroom_models)]
 pub(crate) use modeled::weak::{AtomicU32, AtomicUsize};
 
@@ -35,7 +45,7 @@ pub(crate) use modeled::Patience;
     target_pointer_width = "64",
     not(loom)
 ))]
-pub(crate) use std::sync::atomic::AtomicPtr;
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU64};
 
 /// Atomics in memory that processes share.
 #[cfg(all(

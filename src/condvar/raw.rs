@@ -18,7 +18,11 @@
 //! ## `notify_all` and the herd
 //! A mutex lets in one thread at a time, so `notify_all` wakes one waiter and moves the others to the mutex's
 //! queue, where they are counted as its waiters. The one that is woken will take the mutex, and sees the others
-//! when it unlocks; so does each of them in its turn. Waiters for a reader-writer lock are all woken: readers go in
+//! when it unlocks; so does each of them in its turn. It may be stopped before it does (see the
+//! watchers of [`waiters`]). If the mutex is held, as it mostly is by the notifier, its holder
+//! finds the others when it unlocks; else the notifier calls a watcher. (A holder that is just
+//! unlocking may miss them, if its store is still on the way to memory. Then they depend on the
+//! thread that was woken.) Waiters for a reader-writer lock are all woken: readers go in
 //! together, and writers with a condition variable are rare.
 
 use super::awake;
@@ -40,6 +44,11 @@ pub(crate) struct RawCondvar {
 /// variable's address.
 const MUTEX: usize = 0;
 const OTHER: usize = 1;
+
+#[cold]
+fn misused() -> ! {
+    panic!("Condvar::wait: other threads are waiting on this condition variable with another lock");
+}
 
 impl RawCondvar {
     const_fn! {
@@ -97,13 +106,24 @@ impl RawCondvar {
         // The waiters of whom we read may have left, and others come with another lock.
         // ORDERING: Relaxed; read under the queue's lock.
         let still_there = || self.lock.load(Relaxed) == lock;
+        let needs_watcher = Cell::new(false);
         let moved = |woken, moved| {
             taken_out(woken + moved);
-            RawMutex::requeued(lock, moved);
+            // SAFETY: the threads that are moved borrow the mutex, and sleep in a queue that is locked.
+            needs_watcher.set(moved > 0 && unsafe { RawMutex::requeued(lock, moved) });
         };
         let queue = self.queue(MUTEX);
-        // SAFETY: we borrow the condition variable; whoever is in the queue borrows the mutex at `lock`.
-        let threads = unsafe { parking::unpark_one_requeue_rest(queue, lock, still_there, moved) };
+        let threads = match waiters::fits(lock) {
+            // SAFETY: we borrow the condition variable; a thread in the queue borrows the mutex at
+            // `lock`.
+            true => unsafe { parking::unpark_one_requeue_rest(queue, lock, still_there, moved) },
+            // There they would have no watcher.
+            // SAFETY: we borrow the condition variable.
+            false => Some(unsafe { parking::unpark_all(queue, NO_TOKEN, taken_out) }),
+        };
+        if needs_watcher.get() {
+            RawMutex::call_watcher(lock);
+        }
         match threads {
             // SAFETY: we borrow the condition variable.
             Some(0) => unsafe { parking::unpark_all(self.queue(OTHER), NO_TOKEN, taken_out) },
@@ -116,8 +136,19 @@ impl RawCondvar {
     /// Whether the caller was notified before its time was up.
     pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let lock = guard.raw_lock().queue_key();
+        if deadline.is_past() {
+            // ORDERING: Relaxed; it only tells a misuse.
+            let others = self.lock.load(Relaxed);
+            if others != 0 && others != lock {
+                misused();
+            }
+            // SAFETY: the guard holds the lock; we take it again.
+            unsafe { guard.unlock() };
+            guard.relock();
+            return false;
+        }
         let queue = self.queue(G::Raw::QUEUE);
-        let misused = Cell::new(false);
+        let is_misused = Cell::new(false);
         let notified = Cell::new(true);
         let first = Cell::new(false);
         let validate = || {
@@ -125,8 +156,8 @@ impl RawCondvar {
             // ORDERING: Relaxed, both; invariant 1 says what orders them.
             let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
             first.set(others.is_ok());
-            misused.set(others.is_err_and(|others| others != lock));
-            !misused.get()
+            is_misused.set(others.is_err_and(|others| others != lock));
+            !is_misused.get()
         };
         let before_sleep = || {
             // SAFETY: the guard holds the lock; we take it again below, whatever happens.
@@ -160,10 +191,9 @@ impl RawCondvar {
                 timed_out,
             )
         };
-        assert!(
-            !misused.get(),
-            "Condvar::wait: other threads are waiting on this condition variable with another lock"
-        );
+        if is_misused.get() {
+            misused();
+        }
         match result {
             ParkResult::Unparked(UnparkToken(token)) if guard.raw_lock().took(token) => {}
             _ => guard.relock(),
@@ -214,7 +244,7 @@ impl Requeue for RawMutex {
 
     fn requeued_timed_out(&self, key: usize) {
         if key == self.key() {
-            waiters::remove_one(key);
+            waiters::remove(key, false);
         }
     }
 }

@@ -5,52 +5,82 @@
 //! ([`crate::fence`]); waiters pay for both.
 //!
 //! ## Invariants
-//! 1. Only the owner, and whoever holds the queue's lock on behalf of the first waiter in it, changes the byte
-//!    from `LOCKED`; anybody changes it from `UNLOCKED` to `LOCKED` and is the owner then.
+//! 1. Only the holder changes the byte from `LOCKED`. Any thread may change it from `UNLOCKED` to
+//!    `LOCKED`, and is the holder then.
 //! 2. After the store of `UNLOCKED` an unlocker touches the mutex no more, unless it finds, under the queue's
 //!    lock, a thread that waits for this mutex: that thread borrows it, so it is alive.
+//!    So it is where the unlocker reserves the mutex for a waiter, under the queue's lock.
 //! 3. A thread that sleeps without a limit of its own has been counted since before its `heavy` fence, and has
 //!    seen `LOCKED` since after it. So whoever unlocks after that sees the count. ([`Nap`] says when it does.)
 //!
 //! 4. While a thread is marked as awake for this mutex, unlockers wake nobody. It ends the mark when it has taken the
 //!    mutex (then its own unlock looks for others), or after it has counted itself and before it looks at the byte for
-//!    the last time. If it gives up because its time is over, it makes up for a wake that may have been left to it.
+//!    the last time. If it gives up because its time is over, it looks once more after a fence, and takes
+//!    the mutex if that is free: then a wake may have been left to it.
+//! 5. A byte from `RESERVED` on says that the mutex is free, and kept on a lease ([`lease`]) for a waiter
+//!    that was woken with `RESERVED_FOR_YOU`. That thread changes it to `LOCKED`; when the lease is over,
+//!    any thread may. So nothing is ever held by a thread that has not run.
+//! 6. No waiter depends on another one that was woken: invariant W of [`crate::waiters`].
 //!
 //! ## Fairness
 //! A running thread may take the mutex ahead of those that sleep (barging). Those that sleep are woken in their order,
 //! one at a time. One that was woken, did not get the mutex, and has waited for longer than [`Patience`] likes, says so.
-//! Then, when it is the waiters' turn ([`crate::turns`]), an unlocker takes the mutex again on behalf of the first in the
-//! queue, still under the queue's lock, and hands it over. If somebody else was faster, that one's unlock comes to the
-//! same place. And if it is the waiters' turn while the one who was woken does not come, then perhaps it has no
-//! processor to run on, and the unlocker yields its own. `unlock_fair` hands over without ever releasing.
+//! Then, when it is the waiters' turn ([`crate::turns`]), an unlocker reserves the mutex for the first
+//! in the queue, still under the queue's lock. If another thread was faster, its unlock comes to the
+//! same place. And if it is the waiters' turn while the designated waker does not come, then perhaps it
+//! has no processor to run on, and the unlocker yields its own. `unlock_fair` reserves it at once: the
+//! mutex never looks free in between.
 //!
 //! Sources: barging with parking by address, parking_lot (A. d'Antras, 2016) after WebKit's (F. Pizlo, 2015);
 //! the asymmetric unlock is this crate's.
 
 use crate::deadline::Deadline;
 use crate::fence;
+use crate::lease;
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU8, Patience, const_fn};
 use crate::spin::{self, Spin};
 use crate::turns;
-use crate::waiters::{self, Nap};
+use crate::waiters::{self, Nap, Role};
 use std::cell::Cell;
 use std::ptr;
 
 const UNLOCKED: u8 = 0;
 const LOCKED: u8 = 1;
+/// The least of the values that say that the mutex is kept for a waiter; the rest of the byte is when
+/// its lease began.
+const RESERVED: u8 = 0x80;
+const LEASES: u32 = 0x80;
 
 /// You were woken: try to take the mutex.
 const TRY: UnparkToken = NO_TOKEN;
 /// As `TRY`, and you are marked as awake.
 const TRY_AWAKE: UnparkToken = UnparkToken(2);
-/// The mutex is yours already.
-const HANDED_OVER: UnparkToken = UnparkToken(1);
+/// The mutex is kept for you: take it.
+const RESERVED_FOR_YOU: UnparkToken = UnparkToken(1);
+/// Park again, with a nap, and watch: you are counted as watching.
+const WATCH: UnparkToken = UnparkToken(3);
 
 /// What a waiter parks with.
 fn waiting() -> ParkToken {
     parking::late(0)
+}
+
+/// What one parks with that watches.
+fn watching() -> ParkToken {
+    parking::late(3)
+}
+
+/// A byte that keeps the mutex for a waiter from now on.
+fn reserved() -> u8 {
+    RESERVED | lease::begin(LEASES) as u8
+}
+
+/// Whether any thread may take a mutex whose byte is this.
+fn is_free(state: u8) -> bool {
+    let is_over = || lease::is_over(u32::from(state & !RESERVED), LEASES);
+    state == UNLOCKED || state & RESERVED != 0 && is_over()
 }
 
 /// The untyped mutex. It appears in the types of guards; use [`Mutex`](crate::Mutex).
@@ -84,9 +114,28 @@ impl RawMutex {
 
     #[inline(always)]
     fn try_take(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of whoever stored UNLOCKED.
+        // ORDERING: Acquire pairs with the Release of the last unlocker's store.
+        let taken = self
+            .state
+            .compare_exchange(UNLOCKED, LOCKED, Acquire, Relaxed);
+        match taken {
+            Ok(_) => true,
+            Err(LOCKED) => false,
+            Err(state) => self.take_over(state),
+        }
+    }
+
+    /// Takes the mutex whose byte was this, if the lease for which it was kept is over.
+    #[cold]
+    fn take_over(&self, state: u8) -> bool {
+        is_free(state) && self.take_from(state)
+    }
+
+    fn take_from(&self, state: u8) -> bool {
+        // ORDERING: Acquire pairs with the Release of the last unlocker's store, directly or through its
+        // release sequence.
         self.state
-            .compare_exchange(UNLOCKED, LOCKED, Acquire, Relaxed)
+            .compare_exchange(state, LOCKED, Acquire, Relaxed)
             .is_ok()
     }
 
@@ -102,7 +151,7 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self) {
         if !self.try_take() {
-            self.lock_contended(Deadline::NEVER);
+            self.lock_contended(Deadline::NEVER, Role::Running);
         }
         self.data.exclusive();
     }
@@ -110,7 +159,7 @@ impl RawMutex {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn lock_until(&self, deadline: Deadline) -> bool {
-        let taken = self.try_take() || self.lock_contended(deadline);
+        let taken = self.try_take() || self.lock_contended(deadline, Role::Running);
         if taken {
             self.data.exclusive();
         }
@@ -119,7 +168,7 @@ impl RawMutex {
 
     pub(crate) fn is_locked(&self) -> bool {
         // ORDERING: Relaxed; the answer may be old when the caller reads it, so it orders nothing.
-        self.state.load(Relaxed) == LOCKED
+        !is_free(self.state.load(Relaxed))
     }
 
     /// # Safety
@@ -137,70 +186,107 @@ impl RawMutex {
         }
     }
 
-    /// After the mutex with this key, which may be gone, was released while somebody waits.
+    /// After the mutex with this key, which may be gone, was released while a thread waits.
     #[cold]
     fn unlocked(key: usize) {
-        if !waiters::is_awake(key) {
+        let says = waiters::look(key);
+        if !says.awake {
             Self::wake_one(key);
+        } else if says.unwatched {
+            Self::call_watcher(key);
         } else if turns::due_by_sample(key) && !Self::wake_one(key) {
             turns::taken(key);
             spin::give_way();
         }
     }
 
-    /// Wakes the first waiter for the mutex with this key, which may be gone, and takes the mutex for it if it is the
-    /// waiters' turn. Returns whether somebody was woken.
+    /// Wakes the first waiter for the mutex with this key, which may be gone, and reserves the mutex for
+    /// it if it is the waiters' turn. Returns whether a thread was woken.
     fn wake_one(key: usize) -> bool {
         let turn = waiters::is_eager(key) && turns::due(key);
         let token = Cell::new(TRY);
         let mark = Cell::new(false);
+        let watched = Cell::new(false);
         let choose = |waiter| {
-            if !turn && waiters::is_awake(key) {
+            if !turn && waiters::look(key).awake {
                 return FilterOp::Stop;
             }
-            // Those that were moved here come in numbers, and do little: the more of them are on their way, the better.
+            // Those that were moved here come in numbers, and do little: the more of them are on their
+            // way, the better.
             if waiter == ParkToken(key) {
                 return FilterOp::Unpark;
             }
-            if waiter != waiting() {
+            if waiter != waiting() && waiter != watching() {
                 return FilterOp::Skip;
             }
+            watched.set(waiter == watching());
             if !turn {
                 mark.set(true);
                 return FilterOp::Unpark;
             }
             let mutex = ptr::with_exposed_provenance::<Self>(key);
-            // SAFETY: this waiter parked as `waiting` under this key, so it borrows a mutex there
-            // (invariant 2).
+            // SAFETY: this waiter parked with a token of ours under this key, so it borrows a mutex
+            // there (invariant 2).
             let mutex = unsafe { &*mutex };
-            // ORDERING: Relaxed; this exchange continues the release sequence of the store that it reads, and
-            // the waiter reads what it writes with Acquire.
-            let taken = mutex
+            // ORDERING: Relaxed; this exchange continues the release sequence of the store that it
+            // reads, and the waiter reads what it writes with Acquire.
+            let kept = mutex
                 .state
-                .compare_exchange(UNLOCKED, LOCKED, Relaxed, Relaxed);
-            if taken.is_err() {
-                // Somebody barged in, and will come here too. Nobody behind this waiter may pass it.
+                .compare_exchange(UNLOCKED, reserved(), Relaxed, Relaxed);
+            if kept.is_err() {
+                // A thread barged in, and will come here too. No thread behind this waiter may pass it.
                 return FilterOp::Stop;
             }
             turns::taken(key);
-            token.set(HANDED_OVER);
+            token.set(RESERVED_FOR_YOU);
             FilterOp::Unpark
         };
+        let unwatched = Cell::new(false);
         let callback = || {
-            if token.get() == HANDED_OVER {
-                waiters::hand_over(key);
-            } else if !mark.get() {
-                waiters::remove_one(key);
-            } else if waiters::wake(key) {
-                token.set(TRY_AWAKE);
-            }
+            let says = if token.get() == RESERVED_FOR_YOU {
+                waiters::hand_over(key, watched.get())
+            } else if mark.get() {
+                let (marked, says) = waiters::wake(key, watched.get());
+                token.set(if marked { TRY_AWAKE } else { TRY });
+                says
+            } else {
+                waiters::remove(key, watched.get())
+            };
+            unwatched.set(says.unwatched);
             token.get()
         };
         // SAFETY: the mutex may be gone, but `choose` picks only `late` tokens.
-        unsafe { parking::unpark_first(key, choose, callback) }
+        let woken = unsafe { parking::unpark_first(key, choose, callback) };
+        if unwatched.get() {
+            Self::call_watcher(key);
+        }
+        woken
     }
 
-    /// Releases, and gives the mutex to the first waiter if one is known: it never looks free in between.
+    /// Wakes the last waiter for the mutex with this key, which may be gone, to watch: see
+    /// [`crate::waiters`].
+    #[cold]
+    pub(crate) fn call_watcher(key: usize) {
+        let choose = |waiter| {
+            if waiter == watching() {
+                FilterOp::Stop
+            } else if waiter == waiting() || waiter == ParkToken(key) {
+                FilterOp::Unpark
+            } else {
+                FilterOp::Skip
+            }
+        };
+        let callback = |_| {
+            let token = if waiters::watch(key) { WATCH } else { TRY };
+            waiters::remove(key, false);
+            token
+        };
+        // SAFETY: the mutex may be gone, but `choose` picks only `late` tokens.
+        unsafe { parking::unpark_last(key, choose, callback) };
+    }
+
+    /// Releases, and reserves the mutex for the first waiter if one is known: it never looks free in
+    /// between.
     ///
     /// # Safety
     /// The caller owns the mutex.
@@ -209,21 +295,34 @@ impl RawMutex {
             // SAFETY: the caller's promise is the same.
             return unsafe { self.unlock() };
         }
+        let key = self.key();
         self.data.exclusive();
-        let handed_over = |found, _| {
-            if found {
-                waiters::remove_one(self.key());
-                // ORDERING: Release pairs with the Acquire load of the waiter that is handed the mutex.
-                self.state.store(LOCKED, Release);
-            } else {
-                // Nobody is in the queue, and whoever is on the way there will see this under its lock.
-                // ORDERING: Release pairs with the Acquire of the next owner's `try_take`.
-                self.state.store(UNLOCKED, Release);
+        let found = Cell::new(false);
+        let (watched, unwatched) = (Cell::new(false), Cell::new(false));
+        let first = |waiter| {
+            if found.replace(true) {
+                return FilterOp::Stop;
             }
-            HANDED_OVER
+            watched.set(waiter == watching());
+            FilterOp::Unpark
+        };
+        let release = |_, _| {
+            let state = if found.get() {
+                unwatched.set(waiters::remove(key, watched.get()).unwatched);
+                reserved()
+            } else {
+                // No thread is in the queue, and one on the way there will see this under its lock.
+                UNLOCKED
+            };
+            // ORDERING: Release pairs with the Acquire of the next holder's `take_from` or `try_take`.
+            self.state.store(state, Release);
+            RESERVED_FOR_YOU
         };
         // SAFETY: we own the mutex until the callback releases it.
-        unsafe { parking::unpark_one(self.key(), handed_over) };
+        unsafe { parking::unpark_some(key, first, release) };
+        if unwatched.get() {
+            Self::call_watcher(key);
+        }
     }
 
     /// Lets a waiter have the mutex for a while, if there is one.
@@ -239,94 +338,137 @@ impl RawMutex {
         }
     }
 
+    /// Waits, beginning in this role.
     #[cold]
-    fn lock_contended(&self, deadline: Deadline) -> bool {
+    fn lock_contended(&self, deadline: Deadline, mut role: Role) -> bool {
+        if deadline.is_past() {
+            return false;
+        }
         let key = self.key();
         let mut spin = Spin::hot();
         let mut nap = Nap::new();
         let mut patience = Patience::new();
-        // Whether the calling thread is marked so, and whether it ever was.
-        let (mut awake, mut was_awake) = (false, false);
+        // Whether a thread was woken, this one or another, and did not take the mutex.
+        let mut in_vain = false;
         loop {
-            // A look first: the exchange would take the line from its owner for nothing.
-            // ORDERING: Relaxed; `try_take` orders what follows.
-            if (spin.is_rested() || self.state.load(Relaxed) == UNLOCKED) && self.try_take() {
-                if awake {
-                    waiters::got_it(key);
-                }
-                spin.got_it();
-                return true;
-            }
-            if spin.again() {
-                continue;
-            }
-            if patience.exhausted() && was_awake {
-                waiters::hurry(key);
-            }
-            let result = self.park(awake, deadline, &mut nap);
-            awake = result == ParkResult::Unparked(TRY_AWAKE);
-            was_awake |= awake;
-            match result {
-                ParkResult::Unparked(HANDED_OVER) => {
-                    self.receive();
+            if role != Role::Called {
+                // A look first: the exchange would take the line from its owner for nothing.
+                // ORDERING: Relaxed; `try_take` orders what follows.
+                if (spin.is_rested() || is_free(self.state.load(Relaxed))) && self.try_take() {
+                    if role == Role::Awake {
+                        waiters::got_it(key);
+                    }
+                    spin.got_it();
                     return true;
                 }
-                ParkResult::TimedOut if deadline.passed() => {
-                    if was_awake {
-                        self.pass_on();
-                    }
-                    return false;
+                if spin.again() {
+                    continue;
                 }
-                ParkResult::Unparked(_) | ParkResult::TimedOut | ParkResult::Invalid => {}
             }
-            if awake {
+            if patience.exhausted() && in_vain {
+                waiters::hurry(key);
+            }
+            let result = self.park(role, deadline, &mut nap);
+            role = match result {
+                ParkResult::Unparked(TRY_AWAKE) => Role::Awake,
+                ParkResult::Unparked(WATCH) => Role::Called,
+                _ => Role::Running,
+            };
+            match result {
+                ParkResult::Unparked(RESERVED_FOR_YOU) if self.receive() => return true,
+                ParkResult::TimedOut if deadline.passed() => return self.last_try(&nap),
+                ParkResult::Unparked(_) => in_vain = true,
+                ParkResult::TimedOut | ParkResult::Invalid => in_vain |= nap.ended_mark(),
+            }
+            if role == Role::Awake {
                 spin = Spin::woken();
             }
         }
     }
 
-    /// A thread that was awake gives up: whoever unlocked meanwhile may have left the others to it.
-    fn pass_on(&self) {
-        // ORDERING: the fence orders the end of the mark before the loads (Relaxed, here and below), against the
-        // unlocker's light one.
-        fence::heavy();
-        if self.state.load(Relaxed) == UNLOCKED && waiters::any(self.key()) {
-            Self::wake_one(self.key());
+    /// The time is up.
+    fn last_try(&self, nap: &Nap) -> bool {
+        let relied_on = nap.is_relied_on();
+        if relied_on {
+            // ORDERING: the fence orders the end of the mark, and of watching, before the exchange in
+            // `try_take`, against the unlocker's light one: one that left the others to this thread has
+            // released the mutex before that.
+            fence::heavy();
+        }
+        let taken = self.try_take();
+        let key = self.key();
+        if !taken && relied_on && self.is_kept() && waiters::look(key).unwatched {
+            Self::call_watcher(key);
+        }
+        taken
+    }
+
+    /// Whether other threads are to leave the mutex to one that was woken.
+    fn is_kept(&self) -> bool {
+        // ORDERING: Relaxed; where it matters, the queue's lock orders it.
+        self.state.load(Relaxed) & RESERVED != 0 || waiters::look(self.key()).awake
+    }
+
+    /// The mutex was kept for the calling thread: takes it, and makes the former holder's work visible.
+    /// False if it was late, and another thread has taken it.
+    fn receive(&self) -> bool {
+        // An exchange reads the newest value, so this does not rely on what a wake-up orders.
+        // ORDERING: Acquire, as in `try_take`.
+        let taken = self
+            .state
+            .compare_exchange(UNLOCKED, LOCKED, Acquire, Relaxed);
+        match taken {
+            Ok(_) => true,
+            Err(LOCKED) => false,
+            Err(state) => self.take_from(state),
         }
     }
 
-    /// The calling thread was handed the mutex: makes the former owner's work visible to it.
-    fn receive(&self) {
-        // ORDERING: Acquire pairs with the Release of whoever handed over: in `unlock_fair` directly, in
-        // `wake_one` through the release sequence of the last unlocker's store. An exchange reads the newest value,
-        // so this does not rely on what a wake-up orders.
-        let state = self.state.swap(LOCKED, Acquire);
-        debug_assert_eq!(state, LOCKED);
+    fn park(&self, role: Role, deadline: Deadline, nap: &mut Nap) -> ParkResult {
+        let key = self.key();
+        let state = Cell::new(LOCKED);
+        let validate = || {
+            // ORDERING: Relaxed; the queue's lock orders this look against handoffs, `heavy` against
+            // unlocks.
+            state.set(self.state.load(Relaxed));
+            // One that was called to watch leaves a free mutex to the designated waker, for one nap.
+            !is_free(state.get()) || role == Role::Called && waiters::look(key).awake
+        };
+        let tokens = [waiting(), watching()];
+        let is_reserved = || state.get() != LOCKED;
+        // SAFETY: the key is our address, and we borrow the mutex. A condition variable may move its
+        // waiters here, but no thread is moved away.
+        unsafe { waiters::park_watched(key, tokens, role, deadline, nap, validate, is_reserved) }
     }
 
-    fn park(&self, awake: bool, deadline: Deadline, nap: &mut Nap) -> ParkResult {
-        // ORDERING: Relaxed; the queue's lock orders this look against hand-overs, `heavy` against unlocks.
-        let validate = || self.state.load(Relaxed) == LOCKED;
-        // SAFETY: the key is our address, and we borrow the mutex. A condition variable may move its waiters here, but
-        // nobody is moved away.
-        unsafe { waiters::park(self.key(), waiting(), awake, deadline, nap, validate) }
-    }
-
-    /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that was
-    /// woken: that one will take the mutex, and on unlocking see the others counted.
-    pub(crate) fn requeued(key: usize, threads: usize) {
+    /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that
+    /// was woken: that one will take the mutex, and on unlocking see the others counted. Returns whether
+    /// it may be the only one that will, so that [`call_watcher`](Self::call_watcher) is to be called.
+    ///
+    /// # Safety
+    /// Those threads borrow the mutex, and the queue stays locked until this returns.
+    pub(crate) unsafe fn requeued(key: usize, threads: usize) -> bool {
         waiters::add(key, threads);
+        let mutex = ptr::with_exposed_provenance::<Self>(key);
+        // SAFETY: the caller's promise.
+        let mutex = unsafe { &*mutex };
+        // ORDERING: Relaxed; if the caller holds the mutex, it knows that it does, and else this is an
+        // estimate.
+        mutex.state.load(Relaxed) != LOCKED
     }
 
-    /// What a thread that was moved to the mutex's queue, and was woken there with this token, does first. Returns whether
-    /// the mutex is its own. (It was woken without a mark: see `wake_one`.)
+    /// What a thread that was moved to the mutex's queue, and was woken there with this token, does
+    /// first. Returns whether the mutex is its own. (It was woken without a mark: see `wake_one`.)
     pub(crate) fn lock_after(&self, token: UnparkToken) -> bool {
-        let handed_over = token == HANDED_OVER;
-        if handed_over {
-            self.receive();
+        let taken = match token {
+            RESERVED_FOR_YOU => self.receive(),
+            WATCH => self.lock_contended(Deadline::NEVER, Role::Called),
+            _ => false,
+        };
+        if taken {
             self.data.exclusive();
         }
-        handed_over
+        taken
     }
 
     /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.

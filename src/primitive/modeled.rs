@@ -141,10 +141,30 @@ pub struct Choices {
     pub one_by_one: bool,
     /// Whether who waits looks once more each time before it may sleep, as one who spins does.
     pub awake: bool,
+    /// Whether every lease is over as soon as a thread asks, or none ever is.
+    pub stalled: bool,
 }
 
 thread_local! {
     static CHOICES: Cell<Choices> = Cell::new(Choices::default());
+}
+
+crate::primitive::thread_locals! {
+    static STOP: RefCell<Option<std::sync::Arc<model::sync::Mutex<()>>>> = RefCell::new(None);
+}
+
+/// From now on, the calling thread of the model is stopped whenever it has been woken, as a signal
+/// handler may stop a thread, until `gate` is open: until it can be locked.
+pub fn stop_when_woken(gate: std::sync::Arc<model::sync::Mutex<()>>) {
+    STOP.with(|stop| *stop.borrow_mut() = Some(gate));
+}
+
+fn stop_if_wanted() {
+    let gate = STOP.with(|stop| stop.borrow_mut().take());
+    if let Some(gate) = gate {
+        drop(gate.lock().unwrap());
+        STOP.with(|stop| *stop.borrow_mut() = Some(gate));
+    }
 }
 
 /// Chooses for this thread's models.
@@ -271,4 +291,22 @@ pub(crate) mod turns {
     }
 
     pub(crate) fn taken(_: usize) {}
+}
+
+/// Those of `src/lease.rs`: a choice of the model's ([`Choices::stalled`]).
+pub(crate) mod lease {
+    pub(crate) const LIMIT: std::time::Duration = std::time::Duration::ZERO;
+
+    pub(crate) fn begin(_: u32) -> u32 {
+        0
+    }
+
+    pub(crate) fn is_over(_: u32, _: u32) -> bool {
+        super::CHOICES.get().stalled
+    }
+
+    /// Where no lease is ever over, there are no watchers either: the search is shorter.
+    pub(crate) fn may_stall() -> bool {
+        super::CHOICES.get().stalled
+    }
 }

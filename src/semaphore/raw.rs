@@ -1,10 +1,10 @@
 //! The semaphore's state machine: a count of permits, a first-come queue, and a chair for the next in turn.
 //!
 //! ```text
-//! usize::BITS-1           5          4         3         2        1        0
-//! +-------------------------+----------+--------+--------+--------+--------+
-//! |         permits         | RESERVED | SEATED | CALLED | PARKED | CLOSED |
-//! +-------------------------+----------+--------+--------+--------+--------+
+//! usize::BITS-1      9   8     5      4         3        2        1        0
+//! +--------------------+-------+----------+--------+--------+--------+--------+
+//! |      permits       | lease | RESERVED | SEATED | CALLED | PARKED | CLOSED |
+//! +--------------------+-------+----------+--------+--------+--------+--------+
 //! ```
 //!
 //! A thread that waits parks in the queue. Whoever brings permits *calls* the first one there, unless one has been
@@ -13,6 +13,14 @@
 //! that never holds anybody else, and whoever brings permits wakes it again. Once it has waited for [`Patience`](crate::primitive::Patience)
 //! since it was called, it *reserves*: from then on nobody else takes permits, until it has as many as it wants.
 //! Having taken them it calls the next, if permits are left.
+//!
+//! The called thread may be stopped at any time ([`lease`]). So it reserves on a lease, which begins anew
+//! when it is woken from the chair: when that is over, any thread may take permits. And while a called
+//! thread is on its way, one of those in the queue watches, as [`waiters`](crate::waiters) has it: it sleeps for
+//! [`lease::LIMIT`] at most. If by then the called thread has not reserved, or its lease is over, then
+//! the watcher ends the turn, and the next is called. So there may be several called threads, of which
+//! all but one come late: each ends a turn that is not its own, and is patient again. That costs order
+//! and wake-ups, and loses nothing.
 //!
 //! | `CALLED` | `SEATED` | `RESERVED` | the next in turn |
 //! |---|---|---|---|
@@ -26,15 +34,19 @@
 //! 1. `PARKED` is set exactly while a thread is in the queue, and changes only under its lock. `SEATED` is the same
 //!    for the chair.
 //! 2. `CALLED` is set only under the queue's lock, together with taking the first thread out of the queue, and while
-//!    it is not set. Only that thread clears it, and it alone sets and clears `RESERVED`, and sits on the chair.
-//! 3. At rest, there are too few permits for the thread on the chair, or, if none is called, for each in the queue.
-//!    So it was when they came to sleep there, or else permits were reserved for the one that was called. Whoever
-//!    brings permits or clears `CALLED` sees in the word that it changed whether somebody is to be woken: then it
-//!    goes to wake that one, or whoever is in its place by then.
+//!    it is not set. That thread clears it when its turn ends, and it alone sits on the chair. A watcher
+//!    may clear it, and `RESERVED`, before.
+//! 3. At rest, there are too few permits for the first thread on the chair, and if none is called, for
+//!    each in the queue. So it was when they came to sleep there, or else permits were reserved. A thread
+//!    that brings permits or clears `CALLED` sees in the word that it changed whether one is to be woken:
+//!    then it goes to wake that one, or another that is in its place by then.
 //! 4. `CLOSED` is set once, and then nobody is in the queue or on the chair for longer than it takes to wake them, nor
 //!    comes there.
 //! 5. A thread that has given back its permits touches the semaphore no more, unless it finds, under the lock of the
 //!    queue or the chair, a thread that waits for permits: that thread borrows the semaphore, so it is alive.
+//! 6. While a called thread is on its way (`is_expected`) and others are in the queue, one of them
+//!    watches. A thread sleeps there for good only if that is so. A thread that wakes one, in the queue
+//!    or on the chair, and one that has watched and leaves, calls a watcher if there is none.
 //!
 //! ## Fairness
 //! Those who sleep get their permits in the order in which they came: one is the next, and the others are behind it.
@@ -48,6 +60,7 @@ mod wake;
 
 use super::TryAcquireError;
 use crate::deadline::Deadline;
+use crate::lease;
 use crate::parking::{self, NO_TOKEN};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicUsize, const_fn};
@@ -58,14 +71,34 @@ const PARKED: usize = 2;
 const CALLED: usize = 4;
 const SEATED: usize = 8;
 const RESERVED: usize = 16;
-const ONE: usize = 32;
+/// When the reservation began, or was renewed.
+const ONE_LEASE: usize = 32;
+const LEASES: u32 = 16;
+const LEASE: usize = ONE_LEASE * (LEASES as usize - 1);
+const ONE: usize = 512;
 
 /// Leaves room in the word for permits that are given back while there are too many already.
-pub(crate) const MAX_PERMITS: usize = usize::MAX >> 6;
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
 /// Whether somebody sleeps for whom permits may be enough now.
 fn is_awaited(state: usize) -> bool {
     state & SEATED != 0 || state & (PARKED | CALLED) == PARKED
+}
+
+/// Whether permits are kept for the called thread.
+fn is_reserved(state: usize) -> bool {
+    let is_over = || lease::is_over(((state & LEASE) / ONE_LEASE) as u32, LEASES);
+    state & RESERVED != 0 && (state & SEATED != 0 || !is_over())
+}
+
+/// The state with a lease that begins now.
+fn with_lease(state: usize) -> usize {
+    (state & !LEASE) | (lease::begin(LEASES) as usize * ONE_LEASE)
+}
+
+/// Whether the called thread is on its way, so that it is to be watched over.
+fn is_expected(state: usize) -> bool {
+    state & SEATED == 0 && state & (CALLED | RESERVED) != 0
 }
 
 /// The untyped semaphore, without permits that give themselves back.
@@ -104,7 +137,7 @@ impl RawSemaphore {
             if wanted == 0 {
                 return Ok(());
             }
-            if state & RESERVED != 0 || state / ONE < wanted {
+            if state / ONE < wanted || is_reserved(state) {
                 return Err(TryAcquireError::NoPermits);
             }
             // ORDERING: Acquire pairs with the Release of whoever gave these permits back.
@@ -130,7 +163,7 @@ impl RawSemaphore {
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
         let state = crate::primitive::at_rest!(self.state);
-        assert_eq!(state & (ONE - 1) & !CLOSED, 0, "at rest");
+        assert_eq!(state & (ONE - 1) & !CLOSED & !LEASE, 0, "at rest");
     }
 
     #[inline]
@@ -215,10 +248,8 @@ impl RawSemaphore {
         };
         // SAFETY: we borrow the semaphore; those who could let it go learn that it is closed from the callback.
         unsafe { parking::unpark_all(key, NO_TOKEN, callback) };
-        if seated.get() {
-            // SAFETY: `rouse` may be late.
-            unsafe { Self::rouse(key) };
-        }
+        // SAFETY: we borrow the semaphore.
+        while seated.get() && unsafe { Self::rouse(key) } {}
     }
 
     pub(crate) fn is_closed(&self) -> bool {

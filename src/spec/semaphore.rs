@@ -5,7 +5,7 @@ use super::Monitor;
 use crate::deadline::Deadline;
 
 /// As the real one's.
-pub(crate) const MAX_PERMITS: usize = usize::MAX >> 6;
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
 /// The untyped semaphore, without permits that give themselves back.
 pub(crate) struct RawSemaphore {

@@ -21,6 +21,16 @@ use std::time::{Duration, Instant};
 /// whoever unlocks it next; so it goes every half millisecond, as long as threads wait for so long.
 /// [`MutexGuard::unlock_fair`](Guard::unlock_fair) hands it over at once.
 ///
+/// A mutex that is handed over is kept for that thread for 4 to 6 ms, and looks locked meanwhile: a
+/// `try_lock` fails though no thread has the guard. If the thread has not run by then (it may be
+/// stopped, by a signal handler or a debugger), any thread may take it. Likewise no waiter depends for
+/// longer than that on one other thread that was woken. (That is so if one waiter is stopped. If several
+/// waiters of one mutex are stopped at once, others that sleep may have to wait until one of them goes
+/// on, or until another thread comes to lock it.)
+///
+/// # Timeouts
+/// A timeout of zero, or a deadline in the past, only tries. At the deadline there is one last try.
+///
 /// # Memory ordering
 /// Unlocking happens-before the next locking returns, be that by `lock`, by a successful `try_lock`, or by
 /// being handed the mutex. A failed `try_lock` orders nothing.
@@ -142,7 +152,7 @@ impl<T: ?Sized> Mutex<T> {
         locked.then(|| unsafe { self.guard_arc() })
     }
 
-    /// Whether somebody holds the mutex now. The answer may be old before the caller has it.
+    /// Whether a thread holds the mutex now, or it is kept for one that was handed it. The answer may be old before the caller has it.
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }

@@ -20,6 +20,10 @@ use std::time::{Duration, Instant};
 /// comes later takes permits before it has as many as it wants. Nobody waits for ever: at most half a millisecond,
 /// and as long as it takes to wake a thread and to get that many permits back, for each that came to sleep before.
 ///
+/// A thread that is woken for its turn, or for permits that it has reserved, may be stopped, by a signal
+/// handler or a debugger. The others wait for it for 4 to 6 ms, and then the turn or the reservation is
+/// void.
+///
 /// # Memory ordering
 /// Giving back permits happens-before the acquisition that uses them returns.
 ///
@@ -46,7 +50,8 @@ pub struct AcquireError(());
 pub enum TryAcquireError {
     /// The semaphore was closed.
     Closed,
-    /// There are not enough permits, or another has waited too long for them. Only from the forms that do not wait.
+    /// There are not enough permits, or they are reserved for a thread that has waited too long. Only
+    /// from the forms that do not wait.
     NoPermits,
     /// The time was up. Only from the timed forms.
     TimedOut,
@@ -166,7 +171,13 @@ impl Semaphore {
         Permit::acquire(self, permits)
     }
 
-    /// Takes a permit if there is one.
+    /// Takes a permit if there is one, and if it is not reserved.
+    ///
+    /// A thread that has waited for half a millisecond since it became the next in turn has all permits
+    /// reserved until there are as many as it wants. So this may fail though
+    /// [`available_permits`](Self::available_permits) is not zero, and no other thread gets one
+    /// meanwhile. If there are as many, and that thread does not run for 4 to 6 ms, the reservation is
+    /// void.
     ///
     /// # Errors
     /// `Closed` or `NoPermits`.
@@ -175,7 +186,8 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `permits` permits if there are as many.
+    /// Takes `permits` permits if there are as many, and they are not reserved: see
+    /// [`try_acquire`](Self::try_acquire).
     ///
     /// # Errors
     /// `Closed` or `NoPermits`.

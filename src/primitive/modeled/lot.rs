@@ -43,6 +43,11 @@ pub(crate) enum RequeueOp {
     RequeueAll,
 }
 
+crate::primitive::thread_locals! {
+    /// How often the calling thread has timed out since it was woken.
+    static NAPS: std::cell::Cell<usize> = std::cell::Cell::new(0);
+}
+
 /// A parked thread, in the queue of its key. The std mutexes are never held across a step of the model.
 struct Parked {
     thread: Thread,
@@ -166,9 +171,17 @@ pub(crate) unsafe fn park(
         };
         queue.remove(here);
         timed_out(key, queue.is_empty());
+        drop(queue);
+        // One that naps again and again lets others do what it waits for.
+        if NAPS.with(|naps| naps.replace(naps.get() + 1)) > 0 {
+            thread::yield_now();
+        }
         return ParkResult::TimedOut;
     }
-    ParkResult::Unparked(parked.wait())
+    NAPS.with(|naps| naps.set(0));
+    let token = parked.wait();
+    super::stop_if_wanted();
+    ParkResult::Unparked(token)
 }
 
 /// # Safety

@@ -95,9 +95,8 @@ impl RawRwLock {
             }
             let (queue, token) = (revocation_key(key), revocation_token());
             // SAFETY: the key is inside our word, and we borrow the lock.
-            let result = unsafe {
-                waiters::park(queue, token, false, deadline, &mut nap, || slot.holds(key))
-            };
+            let result =
+                unsafe { waiters::park(queue, token, deadline, &mut nap, || slot.holds(key)) };
             if result == ParkResult::TimedOut && deadline.passed() {
                 return false;
             }
@@ -133,7 +132,7 @@ impl RawRwLock {
     pub(super) fn wake_revoker(key: usize) {
         let queue = revocation_key(key);
         let callback = || {
-            waiters::remove_one(queue);
+            waiters::remove(queue, false);
             NO_TOKEN
         };
         wake(queue, revocation_token(), callback);

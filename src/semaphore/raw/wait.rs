@@ -1,14 +1,30 @@
 //! What a thread does that waits for permits: it spins, sleeps in the queue, is called, and sits on the chair.
 //! The invariants are those of [`raw`](super).
 
-use super::wake::{CALL, chair, wants};
-use super::{CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED};
+use super::wake::{CALL, LOOK, WATCH, chair, waiting, wants, watching};
+use super::{
+    CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, is_expected, is_reserved,
+    with_lease,
+};
 use crate::deadline::Deadline;
 use crate::parking::{self, ParkResult};
 use crate::primitive::Ordering::{Acquire, Relaxed};
 use crate::primitive::Patience;
 use crate::semaphore::TryAcquireError;
 use crate::spin::Spin;
+use crate::{lease, waiters};
+use std::cell::Cell;
+
+/// What a thread in the queue knows of its watching (invariant 6).
+#[derive(Default)]
+struct Watch {
+    /// It was called to watch, and is counted as watching.
+    is_called: bool,
+    /// It may sleep for good only if another one watches, and it has found none.
+    must: bool,
+    /// It has watched, so that others may have relied on it.
+    is_relied_on: bool,
+}
 
 impl RawSemaphore {
     #[cold]
@@ -17,21 +33,49 @@ impl RawSemaphore {
         permits: u32,
         deadline: Deadline,
     ) -> Result<(), TryAcquireError> {
+        if deadline.is_past() {
+            return Err(TryAcquireError::TimedOut);
+        }
+        let mut watch = Watch::default();
+        let result = self.queue(permits, deadline, &mut watch);
+        if watch.is_relied_on {
+            self.keep_watch();
+        }
+        match result? {
+            true => Ok(()),
+            false => self.take_in_turn(permits, deadline),
+        }
+    }
+
+    /// Waits until the calling thread has permits (true), or is called (false).
+    fn queue(
+        &self,
+        permits: u32,
+        deadline: Deadline,
+        watch: &mut Watch,
+    ) -> Result<bool, TryAcquireError> {
         let mut spin = Spin::new();
         loop {
-            match self.try_take(permits) {
-                Err(TryAcquireError::NoPermits) => {}
-                done => return done,
+            if !watch.is_called {
+                match self.try_take(permits) {
+                    Err(TryAcquireError::NoPermits) => {}
+                    done => return done.map(|()| true),
+                }
+                if spin.again() {
+                    continue;
+                }
             }
-            if spin.again() {
-                continue;
-            }
-            match self.park(permits, deadline) {
-                ParkResult::Unparked(CALL) => return self.take_in_turn(permits, deadline),
+            match self.park(permits, deadline, watch) {
+                ParkResult::Unparked(CALL) => return Ok(false),
+                ParkResult::Unparked(WATCH) => watch.is_called = true,
+                ParkResult::Unparked(LOOK) | ParkResult::Invalid => {}
                 ParkResult::Unparked(_) => return Err(TryAcquireError::Closed),
                 // If we were the first: there are too few permits also for those behind us (invariant 3).
-                ParkResult::TimedOut => return Err(TryAcquireError::TimedOut),
-                ParkResult::Invalid => {}
+                ParkResult::TimedOut if deadline.passed() => {
+                    let taken = self.try_take(permits);
+                    return taken.map(|()| true).map_err(in_time);
+                }
+                ParkResult::TimedOut => self.end_stalled_turn(),
             }
         }
     }
@@ -52,8 +96,7 @@ impl RawSemaphore {
             let limit = match patience.left() {
                 Some(left) => Deadline::after(left),
                 None if !reserved => {
-                    // ORDERING: Relaxed; it only keeps others from taking what `try_take_in_turn` will take.
-                    self.state.fetch_or(RESERVED, Relaxed);
+                    self.reserve();
                     reserved = true;
                     spin = Spin::new();
                     continue;
@@ -62,8 +105,11 @@ impl RawSemaphore {
             };
             match self.sit(permits, deadline.min(limit)) {
                 ParkResult::TimedOut if deadline.passed() => {
-                    self.call_next(self.end_turn());
-                    return Err(TryAcquireError::TimedOut);
+                    let taken = self.try_take_in_turn(permits);
+                    if taken == Err(TryAcquireError::NoPermits) {
+                        self.end_turn();
+                    }
+                    return taken.map_err(in_time);
                 }
                 ParkResult::Unparked(_) => spin = Spin::new(),
                 ParkResult::TimedOut | ParkResult::Invalid => {}
@@ -98,27 +144,70 @@ impl RawSemaphore {
         }
     }
 
-    /// The called thread gives up its turn. Returns the state in which it was until now.
-    fn end_turn(&self) -> usize {
+    /// Keeps all permits for the called thread.
+    fn reserve(&self) {
+        let next = |state| Some(with_lease(state) | RESERVED);
+        // ORDERING: Relaxed, both; it only keeps others from taking what `try_take_in_turn` will take.
+        let _ = self.state.fetch_update(Relaxed, Relaxed, next);
+    }
+
+    /// The called thread gives up its turn.
+    fn end_turn(&self) {
         // ORDERING: Relaxed; nothing is handed on to anybody.
-        self.state.fetch_and(!(CALLED | RESERVED), Relaxed)
+        let before = self.state.fetch_and(!(CALLED | RESERVED), Relaxed);
+        self.call_next(before & !CALLED);
+    }
+
+    /// A watcher's nap is over: if the called thread has not reserved, or not for long, it has not come.
+    fn end_stalled_turn(&self) {
+        let has_stalled = |state| is_expected(state) && !is_reserved(state);
+        let next = |state| has_stalled(state).then_some(state & !(CALLED | RESERVED));
+        // ORDERING: Relaxed, both; as in `end_turn`.
+        if let Ok(stalled) = self.state.fetch_update(Relaxed, Relaxed, next) {
+            self.call_next(stalled & !CALLED);
+        }
     }
 
     /// After a change to this state that may have let somebody else be the next.
     fn call_next(&self, state: usize) {
-        if state & PARKED != 0 && state / ONE > 0 {
+        if state & (PARKED | SEATED) != 0 && state / ONE > 0 {
             // SAFETY: the semaphore is not gone: we borrow it.
-            unsafe { Self::call(self.key()) };
+            unsafe { Self::wake(self.key(), state) };
+        }
+    }
+
+    /// The calling thread was a watcher, and leaves the queue: calls another one if need be.
+    fn keep_watch(&self) {
+        let key = self.key();
+        // ORDERING: Relaxed; a thread that is called after this calls a watcher itself.
+        let state = self.state.load(Relaxed);
+        if is_expected(state) && state & PARKED != 0 && waiters::needs_watcher(key) {
+            Self::call_watcher(key);
         }
     }
 
     /// Sleeps in the queue, unless there is no more reason to.
-    fn park(&self, permits: u32, deadline: Deadline) -> ParkResult {
+    fn park(&self, permits: u32, deadline: Deadline, watch: &mut Watch) -> ParkResult {
+        let key = self.key();
+        let is_called = std::mem::take(&mut watch.is_called);
+        let must_nap = std::mem::take(&mut watch.must);
+        let watching_now = is_called || must_nap && waiters::watch(key);
+        watch.is_relied_on |= watching_now;
+        let is_nap = watching_now || must_nap || !waiters::fits(key);
+        let limit = match is_nap {
+            true => deadline.min(Deadline::after(lease::LIMIT)),
+            false => deadline,
+        };
+        let must = Cell::new(false);
         let validate = || {
+            let may_be_kept = is_nap || !waiters::needs_watcher(key);
             let wait = |state| {
                 let refused = state & CLOSED != 0;
-                let enough = state & RESERVED == 0 && state / ONE >= permits as usize;
-                (!refused && !enough).then_some(state | PARKED)
+                // One that was called to watch leaves permits to those before it, for one nap.
+                let is_left = is_called && state & (CALLED | PARKED) != 0;
+                let enough = state / ONE >= permits as usize && !is_reserved(state) && !is_left;
+                must.set(!may_be_kept && is_expected(state));
+                (!refused && !enough && !must.get()).then_some(state | PARKED)
             };
             // ORDERING: Relaxed, both; the word itself orders this against those who change it, and the queue's lock
             // those whom it makes come here.
@@ -130,10 +219,21 @@ impl RawSemaphore {
                 // ORDERING: Relaxed; under the queue's lock.
                 self.state.fetch_and(!PARKED, Relaxed);
             }
+            if watching_now {
+                waiters::unwatch(key);
+            }
         };
-        let key = self.key();
+        let token = if watching_now { watching() } else { waiting() };
         // SAFETY: the key is our address, and we are borrowed.
-        unsafe { parking::park(key, wants(permits), deadline, validate, || {}, timed_out) }
+        let result = unsafe { parking::park(key, token, limit, validate, || {}, timed_out) };
+        watch.must = must.get();
+        match result {
+            ParkResult::Unparked(CALL | WATCH | LOOK) | ParkResult::TimedOut => {}
+            // Nobody else has taken it out as a watcher.
+            ParkResult::Unparked(_) | ParkResult::Invalid if watching_now => waiters::unwatch(key),
+            ParkResult::Unparked(_) | ParkResult::Invalid => {}
+        }
+        result
     }
 
     /// Sleeps on the chair, unless there is no more reason to. Only for the called thread.
@@ -146,12 +246,22 @@ impl RawSemaphore {
             // ORDERING: Relaxed, both; as in `park`.
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
         };
-        let timed_out = |_, _| {
-            // ORDERING: Relaxed; under the chair's lock.
-            self.state.fetch_and(!SEATED, Relaxed);
+        let timed_out = |_, last| {
+            if last {
+                // ORDERING: Relaxed; under the chair's lock.
+                self.state.fetch_and(!SEATED, Relaxed);
+            }
         };
         let key = chair(self.key());
         // SAFETY: the key is an address inside us, and we are borrowed.
         unsafe { parking::park(key, wants(permits), deadline, validate, || {}, timed_out) }
+    }
+}
+
+/// What a timed form says where one that does not wait would have said this.
+fn in_time(refused: TryAcquireError) -> TryAcquireError {
+    match refused {
+        TryAcquireError::NoPermits => TryAcquireError::TimedOut,
+        other => other,
     }
 }

@@ -1,25 +1,57 @@
 //! How those who wait for permits are woken, by threads that may have no business with the semaphore any more.
 //! The invariants are those of [`raw`](super).
 
-use super::{CALLED, CLOSED, MAX_PERMITS, ONE, PARKED, RawSemaphore, SEATED};
+use super::{CALLED, CLOSED, ONE, PARKED, RawSemaphore, SEATED, with_lease};
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
+use crate::waiters;
 use std::cell::Cell;
 use std::ptr;
 
 /// Unpark token: you are the next.
 pub(super) const CALL: UnparkToken = UnparkToken(8);
+/// Unpark token: go on waiting in the queue, and watch: you are counted as watching.
+pub(super) const WATCH: UnparkToken = UnparkToken(9);
+/// Unpark token: look again.
+pub(super) const LOOK: UnparkToken = UnparkToken(10);
 
-/// What a waiter parks with: how many permits it wants, inverted, so that it is neither an address nor a small
-/// number. Permits are often given back late (see [`parking`]), and so no other lock's token may look like it.
-pub(super) fn wants(permits: u32) -> ParkToken {
-    ParkToken(!(permits as usize))
+// Permits are often given back late (see [`parking`]), and so no other lock's token may be like ours.
+
+/// What a thread in the queue parks with.
+pub(super) fn waiting() -> ParkToken {
+    parking::late(4)
 }
 
-/// How many permits the waiter wants, if it waits for a semaphore.
-fn wanted(ParkToken(token): ParkToken) -> Option<usize> {
-    let permits = !token;
-    (permits <= MAX_PERMITS).then_some(permits)
+/// What one in the queue parks with that watches.
+pub(super) fn watching() -> ParkToken {
+    parking::late(5)
+}
+
+/// The first token of threads on the chair.
+const SEATS: usize = 8;
+/// Fewer permits than this are told exactly.
+const EXACT: u32 = 64;
+
+/// What a thread on the chair parks with: how many permits it wants, or a little less: a number with six
+/// digits of base two, and zeros.
+pub(super) fn wants(permits: u32) -> ParkToken {
+    let seat = match permits.checked_ilog2() {
+        Some(log) if permits >= EXACT => {
+            EXACT + (log - EXACT.ilog2()) * (EXACT / 2) + (permits >> (log - 5)) % (EXACT / 2)
+        }
+        _ => permits,
+    };
+    parking::late(SEATS + seat as usize)
+}
+
+/// How many permits a thread that parked with this wants at least, if it is on a chair.
+fn wanted(token: ParkToken) -> Option<usize> {
+    let seat = parking::which_late(token)?.checked_sub(SEATS)?;
+    let Some(large) = seat.checked_sub(EXACT as usize) else {
+        return Some(seat);
+    };
+    let half = EXACT as usize / 2;
+    Some((half + large % half) << (large / half + 1))
 }
 
 /// The key of the chair: inside the semaphore, so that no other lock has it as long as the semaphore lives.
@@ -34,10 +66,9 @@ impl RawSemaphore {
     /// `key` is that of a semaphore. It may be gone.
     #[cold]
     pub(super) unsafe fn wake(key: usize, state: usize) {
-        if state & SEATED != 0 {
-            // SAFETY: our caller's promise.
-            unsafe { Self::rouse(key) };
-        } else {
+        // SAFETY: our caller's promise.
+        let roused = state & SEATED != 0 && unsafe { Self::rouse(key) };
+        if !roused && state & (PARKED | CALLED) == PARKED {
             // SAFETY: our caller's promise.
             unsafe { Self::call(key) };
         }
@@ -51,8 +82,10 @@ impl RawSemaphore {
     pub(super) unsafe fn call(key: usize) {
         let semaphore = ptr::with_exposed_provenance::<Self>(key);
         let called = Cell::new(false);
+        let watched = Cell::new(false);
+        let unwatched = Cell::new(false);
         let choose = |waiter| {
-            if wanted(waiter).is_none() {
+            if waiter != waiting() && waiter != watching() {
                 return FilterOp::Skip;
             }
             if called.get() {
@@ -66,6 +99,7 @@ impl RawSemaphore {
                 return FilterOp::Stop;
             }
             called.set(true);
+            watched.set(waiter == watching());
             FilterOp::Unpark
         };
         let callback = |_, more| {
@@ -75,23 +109,63 @@ impl RawSemaphore {
                 let next = |state| Some((state | CALLED) & !if more { 0 } else { PARKED });
                 // ORDERING: Relaxed, both; nothing is given, and the queue's lock orders the flags.
                 let _ = semaphore.state.fetch_update(Relaxed, Relaxed, next);
+                if watched.get() {
+                    waiters::unwatch(key);
+                }
+                unwatched.set(more && waiters::needs_watcher(key));
             }
             CALL
         };
         // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
         unsafe { parking::unpark_some(key, choose, callback) };
+        if unwatched.get() {
+            Self::call_watcher(key);
+        }
     }
 
-    /// Wakes the thread on the chair if there are enough permits for it, or none to come.
+    /// Wakes the last thread in the queue to watch (invariant 6). The semaphore with this key may be gone.
+    #[cold]
+    pub(super) fn call_watcher(key: usize) {
+        let semaphore = ptr::with_exposed_provenance::<Self>(key);
+        let choose = |waiter| {
+            if waiter == waiting() {
+                FilterOp::Unpark
+            } else if waiter == watching() {
+                FilterOp::Stop
+            } else {
+                FilterOp::Skip
+            }
+        };
+        let callback = |more: bool| {
+            if !more {
+                // SAFETY: a waiter was found that parked for permits under this key, and does not know
+                // yet that it is woken (invariant 5).
+                let semaphore = unsafe { &*semaphore };
+                // ORDERING: Relaxed; under the queue's lock.
+                semaphore.state.fetch_and(!PARKED, Relaxed);
+            }
+            if waiters::watch(key) { WATCH } else { LOOK }
+        };
+        // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
+        unsafe { parking::unpark_last(key, choose, callback) };
+    }
+
+    /// Wakes the first thread on the chair if there may be enough permits for it, or none to come. Returns
+    /// whether it did.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
-    pub(super) unsafe fn rouse(key: usize) {
+    pub(super) unsafe fn rouse(key: usize) -> bool {
         let semaphore = ptr::with_exposed_provenance::<Self>(key);
+        let roused = Cell::new(false);
+        let unwatched = Cell::new(false);
         let choose = |waiter| {
             let Some(wanted) = wanted(waiter) else {
                 return FilterOp::Skip;
             };
+            if roused.get() {
+                return FilterOp::Stop;
+            }
             // SAFETY: this waiter sits on the chair of the semaphore with this key, and borrows it (invariant 5).
             let semaphore = unsafe { &*semaphore };
             // ORDERING: Relaxed; as in `call`.
@@ -99,11 +173,58 @@ impl RawSemaphore {
             if state & CLOSED == 0 && state / ONE < wanted {
                 return FilterOp::Stop;
             }
-            // ORDERING: Relaxed; under the chair's lock.
-            semaphore.state.fetch_and(!SEATED, Relaxed);
+            roused.set(true);
             FilterOp::Unpark
         };
+        let callback = |_, more: bool| {
+            if roused.get() && !more {
+                // SAFETY: as above; the waiter does not know yet that it is woken.
+                let semaphore = unsafe { &*semaphore };
+                let next = |state| Some(with_lease(state) & !SEATED);
+                // ORDERING: Relaxed, both; under the chair's lock.
+                let before = semaphore.state.fetch_update(Relaxed, Relaxed, next);
+                let parked = before.is_ok_and(|state| state & PARKED != 0);
+                unwatched.set(parked && waiters::needs_watcher(key));
+            }
+            NO_TOKEN
+        };
         // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
-        unsafe { parking::unpark_first(chair(key), choose, || NO_TOKEN) };
+        unsafe { parking::unpark_some(chair(key), choose, callback) };
+        if unwatched.get() {
+            Self::call_watcher(key);
+        }
+        roused.get()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_tells_how_many_permits_are_wanted_or_a_little_less() {
+        let near_powers = (0..32).flat_map(|log| [-1, 0, 1].map(|near| (1_i64 << log) + near));
+        let all = (0..5000).chain(near_powers).chain([i64::from(u32::MAX)]);
+        for permits in all.filter_map(|permits| u32::try_from(permits).ok()) {
+            let told = wanted(wants(permits)).expect("it is a seat");
+            let wanted = permits as usize;
+            assert!(
+                told <= wanted && wanted - told <= wanted / 32,
+                "{permits}: {told}"
+            );
+            assert!(permits >= EXACT || told == wanted);
+        }
+    }
+
+    #[test]
+    fn tokens_of_other_locks_are_no_seats() {
+        let others = [
+            waiting(),
+            watching(),
+            ParkToken(0),
+            ParkToken(0x1234),
+            ParkToken(!0),
+        ];
+        assert!(others.into_iter().all(|token| wanted(token).is_none()));
     }
 }

@@ -1,0 +1,70 @@
+//! How long a lock is kept for one waiter that does not come.
+//!
+//! A waiter may be stopped at any time: by a signal handler, a debugger, `SIGSTOP`, or because its
+//! priority is starved. So what is kept for one waiter is kept on a *lease*: a lock reserved by a
+//! direct handoff, permits reserved for the front waiter. When the lease is over, any thread may
+//! take it. No thread owns anything before it has run.
+//!
+//! A lease lasts 4 to 6 ms. [`LIMIT`] is the least: about a hundred times what it takes a woken
+//! thread to run on the machine of the `contention` benchmark, and a few time slices of a thread
+//! that runs in its place.
+//!
+//! The lock's word stores when the lease began, in few bits: the clock's count of [`TICK`]s modulo
+//! `kinds`. So an abandoned lease looks young again for three ticks in `kinds`, which delays the
+//! thread that looks just then by as much.
+
+use crate::system::microseconds;
+use std::time::Duration;
+
+/// The least that a lease lasts, and how long a thread sleeps that watches over one.
+pub(crate) const LIMIT: Duration = Duration::from_millis(4);
+
+/// The unit of the clock is 2^11 µs, about 2 ms.
+const TICK: u32 = 11;
+
+/// A lease lasts until so many ticks have begun after it.
+const TICKS: u32 = 3;
+
+/// The time now, modulo `kinds`, which is a power of two.
+fn tick(kinds: u32) -> u32 {
+    (microseconds() >> TICK) % kinds
+}
+
+/// A lease that begins now.
+pub(crate) fn begin(kinds: u32) -> u32 {
+    tick(kinds)
+}
+
+/// Whether the lease that began at `begun` is over.
+pub(crate) fn is_over(begun: u32, kinds: u32) -> bool {
+    is_over_at(tick(kinds), begun, kinds)
+}
+
+fn is_over_at(tick: u32, begun: u32, kinds: u32) -> bool {
+    tick.wrapping_sub(begun) % kinds >= TICKS
+}
+
+/// Whether a waiter may be stopped, so that there are watchers ([`crate::waiters`]): always.
+pub(crate) fn may_stall() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_lasts_at_least_its_limit() {
+        let least = Duration::from_micros(u64::from((TICKS - 1) << TICK));
+        assert!(least >= LIMIT, "{least:?}");
+    }
+
+    #[test]
+    fn a_lease_ends_after_three_ticks_also_where_the_clock_wraps() {
+        for begun in 0..16 {
+            let over = |ticks| is_over_at((begun + ticks) % 16, begun, 16);
+            assert!(!(0..TICKS).any(over));
+            assert!((TICKS..16).all(over));
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! A waiter that was woken is stopped before it runs: here by a signal handler, as a garbage collector
+//! or a debugger stops threads. It holds nothing, so all others get the lock, though it stays stopped
+//! until they have had it.
+//!
+//! Adversary 40.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use anteroom::{Condvar, Mutex, MutexGuard, Semaphore, TryAcquireError};
+use common::{asleep, asleep_for_good, must_end, until};
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex as StdMutex, Once};
+use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
+
+/// How many threads are in the handler.
+static STOPPED: AtomicUsize = AtomicUsize::new(0);
+static MAY_GO: AtomicBool = AtomicBool::new(false);
+/// The handler is one for all tests.
+static ONE_TEST: StdMutex<()> = StdMutex::new(());
+
+extern "C" fn stay(_signal: libc::c_int) {
+    STOPPED.fetch_add(1, SeqCst);
+    while !MAY_GO.load(SeqCst) {
+        // SAFETY: it waits for a millisecond, and is allowed in a handler.
+        unsafe { libc::poll(std::ptr::null_mut(), 0, 1) };
+    }
+    STOPPED.fetch_sub(1, SeqCst);
+}
+
+fn install_handler() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // SAFETY: all zeros is a valid `sigaction`: no flags, an empty mask.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        action.sa_sigaction = stay as *const () as usize;
+        // SAFETY: the handler uses atomics and `poll`, which are safe in a signal handler.
+        let result = unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) };
+        assert_eq!(result, 0);
+    });
+}
+
+/// Opens the gate for those that are stopped.
+struct Gate;
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        MAY_GO.store(true, SeqCst);
+        until(|| STOPPED.load(SeqCst) == 0);
+    }
+}
+
+/// What a test has.
+struct Stage<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    _gate: Gate,
+}
+
+impl<'scope> Stage<'scope, '_> {
+    /// Starts a thread that does this, and stops it when it sleeps in it for good.
+    fn stopped(&self, work: impl FnOnce() + Send + 'scope) {
+        // The thread outlives its number here: the gate opens at the end.
+        let number: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(0)));
+        let work = move || {
+            // SAFETY: it only asks.
+            number.store(unsafe { libc::pthread_self() } as usize, SeqCst);
+            work();
+        };
+        asleep_for_good(self.scope, work);
+        let before = STOPPED.load(SeqCst);
+        let thread = number.load(SeqCst) as libc::pthread_t;
+        // SAFETY: the thread sleeps until it is woken, which nothing has done yet.
+        assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR1) }, 0);
+        until(|| STOPPED.load(SeqCst) == before + 1);
+    }
+
+    /// Starts a thread that does this. It sleeps for good now.
+    fn waits(&self, work: impl FnOnce() + Send + 'scope) -> thread::ScopedJoinHandle<'scope, ()> {
+        asleep_for_good(self.scope, work)
+    }
+}
+
+fn on_stage(test: impl for<'scope> FnOnce(&Stage<'scope, '_>) + Send + 'static) {
+    must_end(|| {
+        let _one = ONE_TEST.lock().unwrap_or_else(|failed| failed.into_inner());
+        install_handler();
+        MAY_GO.store(false, SeqCst);
+        thread::scope(|scope| {
+            let stage = Stage { scope, _gate: Gate };
+            test(&stage);
+            assert!(STOPPED.load(SeqCst) > 0, "nothing was stopped");
+        });
+    });
+}
+
+/// Made so that it lives as long as any thread.
+fn leaked<T>(it: T) -> &'static T {
+    Box::leak(Box::new(it))
+}
+
+#[test]
+fn mutex_waiters_asleep_before_do_not_need_a_stopped_one() {
+    on_stage(|stage| {
+        let mutex = leaked(Mutex::new(()));
+        let guard = mutex.lock();
+        stage.stopped(|| drop(mutex.lock()));
+        let others = [(); 3].map(|()| stage.waits(|| drop(mutex.lock())));
+        drop(guard);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
+fn a_mutex_waiter_that_comes_later_does_not_need_a_stopped_one() {
+    on_stage(|stage| {
+        let mutex = leaked(Mutex::new(()));
+        let guard = mutex.lock();
+        stage.stopped(|| drop(mutex.lock()));
+        drop(guard);
+        let guard = mutex.lock();
+        let others = [(); 3].map(|()| asleep(stage.scope, || drop(mutex.lock())));
+        drop(guard);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
+fn mutex_waiters_do_not_need_two_stopped_ones() {
+    on_stage(|stage| {
+        let mutex = leaked(Mutex::new(()));
+        let guard = mutex.lock();
+        stage.stopped(|| drop(mutex.lock()));
+        stage.stopped(|| drop(mutex.lock()));
+        let other = stage.waits(|| drop(mutex.lock()));
+        drop(guard);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_mutex_unlocked_fairly_for_a_stopped_thread_is_free_for_others() {
+    on_stage(|stage| {
+        let mutex = leaked(Mutex::new(()));
+        let guard = mutex.lock();
+        stage.stopped(|| drop(mutex.lock()));
+        let others = [(); 2].map(|()| stage.waits(|| drop(mutex.lock())));
+        MutexGuard::unlock_fair(guard);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
+fn try_lock_takes_what_is_kept_for_a_stopped_thread() {
+    on_stage(|stage| {
+        let mutex = leaked(Mutex::new(()));
+        let guard = mutex.lock();
+        stage.stopped(|| drop(mutex.lock()));
+        MutexGuard::unlock_fair(guard);
+        assert!(mutex.is_locked() == mutex.try_lock().is_none());
+        until(|| !mutex.is_locked());
+        until(|| mutex.try_lock().is_some());
+    });
+}
+
+#[test]
+fn a_bump_to_a_stopped_thread_returns() {
+    on_stage(|stage| {
+        let mutex = leaked(Mutex::new(()));
+        let mut guard = mutex.lock();
+        stage.stopped(|| drop(mutex.lock()));
+        MutexGuard::bump(&mut guard);
+        MutexGuard::unlocked_fair(&mut guard, || ());
+    });
+}
+
+/// Starts two waiters of which the first is stopped, and notifies all.
+fn check_notify_all(notify: fn(&'static Mutex<bool>, &'static Condvar)) {
+    on_stage(move |stage| {
+        let (mutex, changed) = (leaked(Mutex::new(false)), leaked(Condvar::new()));
+        let wait = || changed.wait_while(&mut mutex.lock(), |may_go| !*may_go);
+        stage.stopped(wait);
+        let others = [(); 3].map(|()| stage.waits(wait));
+        notify(mutex, changed);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
+fn notify_all_without_the_lock_does_not_need_a_stopped_waiter() {
+    check_notify_all(|mutex, changed| {
+        *mutex.lock() = true;
+        assert_eq!(changed.notify_all(), 4);
+    });
+}
+
+#[test]
+fn notify_all_with_the_lock_does_not_need_a_stopped_waiter() {
+    check_notify_all(|mutex, changed| {
+        let mut may_go = mutex.lock();
+        *may_go = true;
+        assert_eq!(changed.notify_all(), 4);
+    });
+}
+
+#[test]
+fn semaphore_waiters_do_not_need_a_stopped_one() {
+    on_stage(|stage| {
+        let semaphore = leaked(Semaphore::new(0));
+        stage.stopped(|| drop(semaphore.acquire()));
+        let others = [(); 3].map(|()| stage.waits(|| drop(semaphore.acquire())));
+        semaphore.add_permits(1);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
+fn a_semaphore_waiter_that_comes_later_does_not_need_a_stopped_one() {
+    on_stage(|stage| {
+        let semaphore = leaked(Semaphore::new(0));
+        stage.stopped(|| drop(semaphore.acquire()));
+        semaphore.add_permits(1);
+        let permit = semaphore.acquire().unwrap();
+        let others = [(); 3].map(|()| asleep(stage.scope, || drop(semaphore.acquire())));
+        drop(permit);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+/// Each round frees a lock at a time, in the middle of a wait for at most half a millisecond. Returns
+/// how many waits failed though it was free at their end.
+fn failed_at_the_end<G>(
+    lock: impl Fn() -> G,
+    lock_until: impl Fn(Instant) -> bool + Sync,
+) -> usize {
+    const WAIT: Duration = Duration::from_micros(500);
+    let (mut rounds, mut failed) = (0, 0);
+    until(|| {
+        let begun = StdMutex::new(None);
+        let guard = lock();
+        let (released, locked) = thread::scope(|s| {
+            let waiter = s.spawn(|| {
+                let end = Instant::now() + WAIT;
+                *begun.lock().unwrap() = Some(end);
+                lock_until(end)
+            });
+            until(|| begun.lock().unwrap().is_some());
+            let end = begun.lock().unwrap().unwrap();
+            while Instant::now() + WAIT / 2 < end {
+                std::hint::spin_loop();
+            }
+            drop(guard);
+            (Instant::now() < end, waiter.join().unwrap())
+        });
+        if released {
+            rounds += 1;
+            failed += usize::from(!locked);
+        }
+        rounds == 300
+    });
+    failed
+}
+
+#[test]
+fn a_mutex_that_is_free_at_the_deadline_is_taken() {
+    must_end(|| {
+        let mutex = Mutex::new(());
+        let failed = failed_at_the_end(|| mutex.lock(), |end| mutex.try_lock_until(end).is_some());
+        assert_eq!(failed, 0);
+    });
+}
+
+#[test]
+fn a_permit_that_is_free_at_the_deadline_is_taken() {
+    must_end(|| {
+        let semaphore = Semaphore::new(1);
+        let failed = failed_at_the_end(
+            || semaphore.acquire().unwrap(),
+            |end| semaphore.try_acquire_until(end).is_ok(),
+        );
+        assert_eq!(failed, 0);
+    });
+}
+
+#[test]
+fn a_timed_waiter_takes_the_permit_that_a_stopped_one_was_called_for() {
+    on_stage(|stage| {
+        let semaphore = leaked(Semaphore::new(0));
+        stage.stopped(|| drop(semaphore.acquire()));
+        let timed = stage
+            .scope
+            .spawn(|| semaphore.try_acquire_for(Duration::from_secs(50)).is_ok());
+        semaphore.add_permits(1);
+        assert!(timed.join().unwrap());
+    });
+}
+
+/// How often the calling thread gave up its processor of its own accord meanwhile.
+fn pauses(work: impl FnOnce()) -> i64 {
+    fn asked() -> i64 {
+        // SAFETY: all zeros is a valid `rusage`, which the call fills in.
+        let mut usage: libc::rusage = unsafe { mem::zeroed() };
+        // SAFETY: it writes there.
+        let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &mut usage) };
+        assert_eq!(result, 0);
+        usage.ru_nvcsw
+    }
+    let before = asked();
+    work();
+    asked() - before
+}
+
+#[test]
+fn a_timeout_of_zero_never_sleeps() {
+    must_end(|| {
+        let mutex = Mutex::new(());
+        let semaphore = Semaphore::new(0);
+        let guard = mutex.lock();
+        let past = Instant::now();
+        let slept = pauses(|| {
+            for _ in 0..100 {
+                assert!(mutex.try_lock_for(Duration::ZERO).is_none());
+                assert!(mutex.try_lock_until(past).is_none());
+                let permit = semaphore.try_acquire_for(Duration::ZERO);
+                assert_eq!(permit.map(mem::drop), Err(TryAcquireError::TimedOut));
+                let permit = semaphore.try_acquire_many_until(3, past);
+                assert_eq!(permit.map(mem::drop), Err(TryAcquireError::TimedOut));
+            }
+        });
+        assert_eq!(slept, 0);
+        drop(guard);
+        let changed = Condvar::new();
+        let mut guard = mutex.lock();
+        let slept = pauses(|| {
+            for _ in 0..100 {
+                assert!(changed.wait_for(&mut guard, Duration::ZERO).timed_out());
+                assert!(changed.wait_until(&mut guard, past).timed_out());
+            }
+        });
+        assert_eq!(slept, 0);
+    });
+}
+
+#[test]
+fn a_condvar_wait_of_zero_lets_go_of_the_lock() {
+    must_end(|| {
+        let (mutex, changed) = (Mutex::new(0), Condvar::new());
+        thread::scope(|s| {
+            let mut guard = mutex.lock();
+            asleep_for_good(s, || *mutex.lock() += 1);
+            until(|| {
+                changed.wait_for(&mut guard, Duration::ZERO);
+                *guard == 1
+            });
+        });
+    });
+}
