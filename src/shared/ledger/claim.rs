@@ -68,13 +68,17 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
 
     /// The calling thread's account, until [`leave`](Self::leave). Nothing if as many other threads as there are slots hold
     /// something, or are about to. The thread's list has nothing pending, then and afterwards.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn account(&self, me: Me) -> Option<Account> {
-        let slot = match self.remembered(me) {
-            Some(slot) => slot,
-            None => self.claim(me)?,
-        };
+        let slot = self.armed_slot(me)?;
         Some(Account { me, slot })
+    }
+
+    /// In registers: an account that is returned through memory is written and read in different parts,
+    /// for which the processor waits.
+    #[inline]
+    fn armed_slot(&self, me: Me) -> Option<usize> {
+        self.remembered(me).or_else(|| self.claim(me))
     }
 
     /// The account is not needed any more, unless something is held.

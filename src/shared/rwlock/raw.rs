@@ -81,12 +81,21 @@ impl RawRwLock {
         }
     }
 
-    #[inline]
-    fn account(&self, me: Me) -> Result<Account, Refused> {
-        if !me.has_room() {
-            return Err(Refused::TooManyHeld);
+    #[inline(always)]
+    fn account(&self, me: Me) -> Option<Account> {
+        match me.has_room() {
+            true => self.ledger.account(me),
+            false => None,
         }
-        self.ledger.account(me).ok_or(Refused::TooManyThreads)
+    }
+
+    /// Why there is none.
+    #[cold]
+    fn no_account(me: Me) -> Refused {
+        match me.has_room() {
+            true => Refused::TooManyThreads,
+            false => Refused::TooManyHeld,
+        }
     }
 
     /// Waits if there is a deadline, which may be never. Nothing if a writer died, and none has been in since.
@@ -96,7 +105,9 @@ impl RawRwLock {
     #[inline]
     pub(crate) fn read(&self, wait: Option<Deadline>) -> Result<Option<Holder>, Refused> {
         let me = Me::for_lock(self, "shared::RwLock");
-        let account = self.account(me)?;
+        let Some(account) = self.account(me) else {
+            return Err(Self::no_account(me));
+        };
         let attempt = || self.try_read(account);
         let end = match attempt() {
             Err(_) => self.enter_contended(me, wait, attempt),
@@ -153,7 +164,9 @@ impl RawRwLock {
     #[inline]
     pub(crate) fn write(&self, wait: Option<Deadline>) -> Result<(Holder, Written), Refused> {
         let me = Me::for_lock(self, "shared::RwLock");
-        let account = self.account(me)?;
+        let Some(account) = self.account(me) else {
+            return Err(Self::no_account(me));
+        };
         let attempt = || self.try_close(account, wait.is_some());
         let closed = match attempt() {
             Err(_) => self.enter_contended(me, wait, attempt),
