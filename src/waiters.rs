@@ -371,26 +371,24 @@ impl Nap {
         let is_short = self.next == Self::SHORT;
         let is_first = std::mem::take(&mut self.is_first);
         let (slot, tag) = find(key);
-        let (mut watching, mut must) = (false, std::mem::take(&mut self.must));
-        let next = |state: State| {
-            let says = says(state, key, tag);
-            let state = match role {
-                Role::Awake => state & !AWAKE,
-                Role::Running | Role::Called => state,
-            };
-            let may_watch = may_watch && lease::may_stall();
-            must |= says.awake && !says.watched && role != Role::Awake && may_watch;
-            let more = match may_watch && role != Role::Called && (must || is_short) {
-                true => one_more_watching(state, key, tag),
-                false => None,
-            };
-            watching = role == Role::Called || more.is_some();
-            Some(more.unwrap_or(state) + ONE_PARKED)
+        // ORDERING: Acquire, both, pairs with `seen`: the `heavy` before that comes before what the
+        // caller does next. (The thread that called it may wait for another lock, and not look at the
+        // caller's.)
+        let before = match role {
+            // ORDERING: as above.
+            Role::Running | Role::Called => slot.fetch_add(ONE_PARKED, Acquire),
+            Role::Awake => {
+                let next = |state| Some((state & !AWAKE) + ONE_PARKED);
+                // ORDERING: as above.
+                slot.fetch_update(Acquire, Relaxed, next).unwrap_or(0)
+            }
         };
-        // ORDERING: Acquire pairs with `seen`: the `heavy` before that comes before what the caller does
-        // next. (The thread that called it may wait for another lock, and not look at the caller's.)
-        let before = slot.fetch_update(Acquire, Relaxed, next);
-        let is_seen = is_first && before.is_ok_and(|state| state & SEEN != 0);
+        let is_seen = is_first && before & SEEN != 0;
+        let may_watch = may_watch && lease::may_stall();
+        let before = says(before, key, tag);
+        let is_kept = before.awake && !before.watched && role != Role::Awake;
+        let must = std::mem::take(&mut self.must) || may_watch && is_kept;
+        let watching = role == Role::Called || may_watch && (must || is_short) && watch(key);
         let nap = |length| Sleep {
             limit: deadline.min(Deadline::after(length)),
             is_for_good: false,
