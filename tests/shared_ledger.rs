@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 
-use anteroom::shared::{AcquireError, Mutex, RwLock, Semaphore, Shared, TryLockError};
+use anteroom::shared::{AcquireError, Mutex, RwLock, RwLockError, Semaphore, Shared, TryLockError};
 use processes::{Child, End, Name, counter, shared, until, until_asleep};
 use std::sync::Barrier;
 use std::sync::atomic::Ordering::SeqCst;
@@ -167,6 +167,55 @@ fn slots_of_dead_threads_whose_numbers_live_again_are_found() {
     let most = MANY - Semaphore::MAX_THREADS / 10;
     assert!(living.len() > most, "only {} live again", living.len());
     drop(semaphore.acquire().unwrap());
+}
+
+/// The descendant has inherited what the dead thread remembered of its slots.
+#[test]
+fn descendant_with_the_number_of_the_dead_hears_of_its_death() {
+    const HEARD: u64 = 1;
+    const NOT_HEARD: u64 = 2;
+    const NO_NUMBER: u64 = 3;
+    let (lock, semaphore) = (shared(RwLock::new(0)), shared(Semaphore::new(1)));
+    let (is_gone, end) = (counter(), counter());
+    let holder = Child::fork(|| {
+        let _held = (lock.write().unwrap(), semaphore.acquire().unwrap());
+        let number = std::process::id();
+        // SAFETY: the child ends by itself, and so does this process.
+        if unsafe { libc::fork() } != 0 {
+            // SAFETY: without destructors.
+            unsafe { libc::_exit(0) };
+        }
+        until("the holder's number is free", || is_gone.load(SeqCst) == 1);
+        let descendant = fork_as(number as libc::pid_t, || {
+            if std::process::id() != number {
+                return;
+            }
+            let died = lock.try_write_for(Duration::from_secs(30));
+            let Err(RwLockError::WriterDied(it)) = died else {
+                panic!("it has not heard of the death");
+            };
+            drop(it.repair());
+            drop(semaphore.try_acquire_for(Duration::from_secs(30)).unwrap());
+        });
+        let heard = descendant.map(|it| it.wait() == End::Exited(0));
+        end.store(
+            match heard {
+                Some(true) => HEARD,
+                Some(false) => NOT_HEARD,
+                None => NO_NUMBER,
+            },
+            SeqCst,
+        );
+        // SAFETY: without destructors.
+        unsafe { libc::_exit(0) };
+    });
+    holder.succeed();
+    is_gone.store(1, SeqCst);
+    until("the descendant has ended", || end.load(SeqCst) != 0);
+    match end.load(SeqCst) {
+        NO_NUMBER => eprintln!("skipped: process numbers cannot be chosen here"),
+        end => assert_eq!(end, HEARD),
+    }
 }
 
 /// What is held by a shared slot comes back to a waiter that began to wait before the slot was begun.

@@ -22,7 +22,9 @@ pub const MODELS: &[&[crate::Model]] = &[
     held::MODELS,
 ];
 
-use crate::primitive::modeled::mortal::{holds_nothing, mortal, nobody_is_dead, sleepers};
+use crate::primitive::modeled::mortal::{
+    holds_nothing, live_again, mortal, nobody_is_dead, sleepers,
+};
 use std::sync::Arc;
 
 /// What the processes of a model share. No reference counts it that a killed one would leave behind.

@@ -1,8 +1,8 @@
 //! The reader-writer lock between processes.
 
 use super::{
-    Known, Ready, known, known_mortal, mortal, mortal_process, process, second_mortal_process,
-    share, until_asleep,
+    Known, Ready, known, known_mortal, live_again, mortal, mortal_process, process,
+    second_mortal_process, share, until_asleep,
 };
 use crate::deadline::Deadline;
 use crate::models;
@@ -30,6 +30,7 @@ models! {
     one_after_the_other_may_die: 0 mortals,
     a_killed_reader_who_wanted_to_write_still_read: 0 mortal,
     what_the_dead_wrote_can_be_left_as_it_is: 0 mortal,
+    a_descendant_with_the_number_of_the_dead_hears_of_its_death: 0 mortal,
     a_killed_writer_lets_two_sleeping_readers_in: 0 mortal,
     a_killed_writer_lets_two_sleeping_readers_in: 0 mortal awake,
 }
@@ -258,6 +259,28 @@ fn what_the_dead_wrote_can_be_left_as_it_is() {
         assert_eq!(lock.read(wait).err(), Some(Refused::Poisoned));
         assert_eq!(lock.write(wait).err(), Some(Refused::Poisoned));
     }
+}
+
+/// It has inherited the memory of the dead thread's slot, too.
+fn a_descendant_with_the_number_of_the_dead_hears_of_its_death() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let is_whole = Cell::new(true);
+    let lived = mortal(0, || {
+        let (holder, _) = lock.write(WAIT).unwrap();
+        is_whole.set(false);
+        // ORDERING: Relaxed; no other thread looks. It is a step at which the writer can die.
+        AtomicU32::new(0).store(1, Relaxed);
+        is_whole.set(true);
+        lock.unlock_write(holder, false);
+    });
+    if lived.is_none() {
+        live_again();
+    }
+    let (holder, written) = lock.write(None).expect("no living thread holds it");
+    assert!(is_whole.get() || written == Written::WriterDied);
+    lock.unlock_write(holder, false);
+    assert_eq!(rest(&lock), Written::Cleanly);
 }
 
 /// Whoever is woken by the kernel instead wakes the other.

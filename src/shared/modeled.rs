@@ -39,7 +39,7 @@ impl Me {
 
     /// Each thread stands for a process.
     pub(super) fn generation(self) -> u32 {
-        self.0
+        mortal::my_generation()
     }
 
     pub(super) fn has_room(self) -> bool {

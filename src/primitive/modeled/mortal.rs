@@ -35,6 +35,8 @@ loom::thread_local! {
     static STEPS: Cell<Option<u32>> = Cell::new(None);
     // ORDERING: Relaxed; numbers that differ.
     static ME: u32 = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    /// How many processes have had this thread's number before.
+    static BEFORE: Cell<u32> = Cell::new(0);
 }
 
 loom::lazy_static! {
@@ -183,6 +185,19 @@ fn my_list<R>(change: impl FnOnce(&mut RobustList) -> R) -> R {
 /// The number that this thread leaves in words that it holds.
 pub(crate) fn my_id() -> u32 {
     ME.with(|me| *me)
+}
+
+/// The generation of this thread's process, which no process has that it descends from.
+pub(crate) fn my_generation() -> u32 {
+    BEFORE.with(|before| before.get() << 16 | my_id())
+}
+
+/// This thread, which was killed, goes on as a process that descends from it and has got its number.
+/// It has inherited what the thread remembered.
+pub(crate) fn live_again() {
+    BEFORE.with(|before| before.set(before.get() + 1));
+    let me = my_id();
+    DEAD.lock().unwrap().retain(|dead| *dead != me);
 }
 
 pub(crate) fn pend(word: Option<&AtomicU32>) {

@@ -38,6 +38,10 @@ struct Memory {
     slot: usize,
     /// Of a biased slot that is this thread's, and not contested.
     reservation: Reservation,
+    /// The generation of the process that made the reservation; 0 if the slot has none. A child of a
+    /// fork inherits the memory, and may have a thread with the number in the reservation. The
+    /// reservation is not its own all the same: other processes take over the slot of its ancestor.
+    generation: u32,
 }
 
 /// What became of the claim to a slot.
@@ -50,7 +54,7 @@ enum Claim {
 
 thread_locals! {
     static MEMORIES: [Cell<Memory>; REMEMBERED] = [const {
-        Cell::new(Memory { ledger: 0, slot: 0, reservation: Reservation::NONE })
+        Cell::new(Memory { ledger: 0, slot: 0, reservation: Reservation::NONE, generation: 0 })
     }; REMEMBERED];
 }
 
@@ -105,9 +109,10 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             ledger,
             slot,
             reservation,
+            generation,
         } = self.memory(Cell::get);
         if ledger != self.address()
-            || reservation.thread() != me.id()
+            || generation != me.generation()
             || self.slots[slot].reservation() != reservation
         {
             return None;
@@ -139,10 +144,15 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 .or_else(|| claim.of(biased, |slot| self.claim_biased(me, slot, dead)));
             if let Some((slot, reservation)) = found {
                 let ledger = self.address();
+                let generation = match reservation == Reservation::NONE {
+                    true => 0,
+                    false => me.generation(),
+                };
                 let memory = Memory {
                     ledger,
                     slot,
                     reservation,
+                    generation,
                 };
                 self.memory(|it| it.set(memory));
                 return Some(slot);
@@ -184,6 +194,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             return Claim::Taken;
         }
         // Only now, when its thread is known to be dead, or to be this one: else it might arm it yet.
+        // What descends from it, and has its memory of the slot, does not arm it: see `Memory`.
         if slot.is_armed() {
             return Claim::Taken;
         }
