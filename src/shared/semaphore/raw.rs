@@ -276,6 +276,7 @@ impl RawSemaphore {
     /// Takes up to so many for good, and returns how many.
     #[cfg(not(loom))]
     pub(crate) fn take_for_good(&self, permits: u32) -> u32 {
+        self.me();
         loop {
             let value = self.ledger.value();
             let less = permits.min(free(value));
@@ -291,6 +292,7 @@ impl RawSemaphore {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
+        self.me();
         self.ledger.value() & CLOSED != 0
     }
 
