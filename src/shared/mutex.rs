@@ -4,7 +4,7 @@ pub(crate) mod raw;
 
 use super::lock_error::{LockError, TryLockError};
 use super::me::Me;
-use super::shareable::{Shareable, fingerprint, mix_number};
+use super::shareable::{Shareable, assert_no_locks, fingerprint, mix_number};
 use crate::deadline::Deadline;
 use crate::primitive::Ordering::Relaxed;
 use raw::{Locked, RawMutex};
@@ -49,6 +49,7 @@ unsafe impl<T: Send> Send for Mutex<T> {}
 // any are a state: at worst one in which it is held by nobody who lives.
 unsafe impl<T: Shareable + Send> Shareable for Mutex<T> {
     const FINGERPRINT: u64 = mix_number(fingerprint("Mutex 1"), T::FINGERPRINT);
+    const HAS_LOCKS: bool = true;
 }
 
 /// What locking gives.
@@ -237,9 +238,11 @@ impl<T> Deref for MutexGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for MutexGuard<'_, T> {
+/// Does not compile for data that [has locks](Shareable::HAS_LOCKS).
+impl<T: Shareable> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
+        assert_no_locks::<T>();
         // SAFETY: this thread holds the mutex.
         unsafe { &mut *self.mutex.data.get() }
     }
@@ -285,7 +288,8 @@ impl<T> Deref for OwnerDied<'_, T> {
     }
 }
 
-impl<T> DerefMut for OwnerDied<'_, T> {
+/// Does not compile for data that [has locks](Shareable::HAS_LOCKS).
+impl<T: Shareable> DerefMut for OwnerDied<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.guard
     }

@@ -23,6 +23,8 @@ use super::held::Bypass;
 use super::me::Me;
 #[cfg(loom)]
 use crate::primitive::mortal;
+#[cfg(not(loom))]
+use crate::primitive::robust_word::OWNER;
 
 /// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for whatever it is part of, a link back,
 /// which is not used here, and a link on, which is what the list's addresses point to.
@@ -101,10 +103,19 @@ impl Entry {
     #[inline]
     pub(super) fn unlink(&self, me: Me) {
         if let Some(Bypass { link, next }) = me.held().pop(self.address()) {
+            let newer = link.wrapping_add_signed(OFFSET);
+            let newer = std::ptr::with_exposed_provenance::<AtomicU32>(newer);
             let link = std::ptr::with_exposed_provenance::<AtomicU64>(link);
-            // ORDERING: Relaxed; as in `link`.
-            // SAFETY: the link of an entry that this thread holds. Its memory stays mapped while it does.
-            unsafe { &*link }.store(next as u64, Relaxed);
+            // SAFETY: the word of an entry that this thread holds. Its memory stays mapped while it does.
+            let newer = unsafe { &*newer };
+            // SAFETY: the link of that entry.
+            let link = unsafe { &*link };
+            // If the word was overwritten, another thread may hold it by now: then the link is of its list.
+            // ORDERING: Relaxed, both; as in `link`. Only this thread writes its number.
+            if newer.load(Relaxed) & OWNER == me.id() {
+                // ORDERING: as above.
+                link.store(next as u64, Relaxed);
+            }
         }
         in_program_order();
     }

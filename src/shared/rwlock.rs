@@ -61,6 +61,7 @@ unsafe impl<T: Send> Send for RwLock<T> {}
 // state: at worst one in which it is held by nobody who lives.
 unsafe impl<T: Shareable + Send> Shareable for RwLock<T> {
     const FINGERPRINT: u64 = mix_number(fingerprint("RwLock 1"), T::FINGERPRINT);
+    const HAS_LOCKS: bool = true;
 }
 
 /// Why the lock was not taken, or not simply. `G` is what comes with a writer's death.

@@ -52,6 +52,7 @@ pub struct Semaphore {
 // SAFETY: numbers, and the links of entries, which mean something to those only who hold them, and write them anew. Any are a state.
 unsafe impl Shareable for Semaphore {
     const FINGERPRINT: u64 = fingerprint("Semaphore 1");
+    const HAS_LOCKS: bool = true;
 }
 
 /// Why permits were not acquired.

@@ -14,10 +14,43 @@ use crate::primitive::mortal::{AtomicU32, AtomicU64};
 /// - it may be used by several threads at once through `&`, and need not be dropped;
 /// - its layout is the same in every program that was compiled for this machine (`#[repr(C)]`, or that of a
 ///   number);
-/// - [`FINGERPRINT`](Self::FINGERPRINT) is another for every other layout.
+/// - [`FINGERPRINT`](Self::FINGERPRINT) is another for every other layout;
+/// - [`HAS_LOCKS`](Self::HAS_LOCKS) is true if one of this module's locks is in it, however deep.
 pub unsafe trait Shareable: Sync + Sized + 'static {
     /// A number that stands for the type: opening what was created with another one is an error.
     const FINGERPRINT: u64;
+
+    /// Whether one of this module's locks (a `Mutex`, `RwLock`, `Semaphore` or `Condvar`) is in it.
+    ///
+    /// A lock whose data has locks gives the data by `&` only, which is all that these need: a guard
+    /// that gave `&mut` could overwrite one that another thread holds. To use it so does not compile.
+    ///
+    /// ```
+    /// use anteroom::shared::{Mutex, RwLock, Shared};
+    ///
+    /// let rows = Shared::anonymous(RwLock::new([const { Mutex::new(0_u64) }; 8]))?;
+    /// *rows.write().unwrap()[3].lock().unwrap() = 1;
+    /// # Ok::<(), anteroom::shared::OpenError>(())
+    /// ```
+    /// ```compile_fail
+    /// use anteroom::shared::{Mutex, RwLock, Shared};
+    ///
+    /// let rows = Shared::anonymous(RwLock::new([const { Mutex::new(0_u64) }; 8]))?;
+    /// rows.write().unwrap()[3] = Mutex::new(1);
+    /// # Ok::<(), anteroom::shared::OpenError>(())
+    /// ```
+    const HAS_LOCKS: bool = false;
+}
+
+/// Refuses to compile where a guard would give `&mut` to data that has locks.
+pub(super) const fn assert_no_locks<T: Shareable>() {
+    const {
+        assert!(
+            !T::HAS_LOCKS,
+            "a lock's data that has locks is not given by `&mut`: lock these through `&` (`&*guard`), and \
+             keep what is to be changed in them"
+        );
+    }
 }
 
 /// Mixes a text into a fingerprint (FNV-1a, G. Fowler, L. C. Noll and K.-P. Vo).
@@ -75,6 +108,7 @@ numbers!(AtomicU32, AtomicU64);
 // SAFETY: as its elements, one after the other.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
     const FINGERPRINT: u64 = mix_number(mix(T::FINGERPRINT, "array"), N as u64);
+    const HAS_LOCKS: bool = T::HAS_LOCKS;
 }
 
 /// Defines a struct that is [`Shareable`](crate::shared::Shareable), of fields that are.
@@ -115,6 +149,47 @@ macro_rules! shareable {
                 )*
                 it
             };
+            const HAS_LOCKS: bool =
+                false $(|| <$type as $crate::shared::Shareable>::HAS_LOCKS)*;
         }
     };
 }
+
+/// Each way to `&mut` of a lock's data, which does not compile where that has locks.
+///
+/// ```compile_fail
+/// use anteroom::shared::{Mutex, Shared};
+/// let it = Shared::anonymous(Mutex::new(Mutex::new(0_u64))).unwrap();
+/// let _ = &mut *it.lock().unwrap();
+/// ```
+/// ```compile_fail
+/// use anteroom::shared::{LockError, Mutex, Shared};
+/// let it = Shared::anonymous(Mutex::new(Mutex::new(0_u64))).unwrap();
+/// let Err(LockError::OwnerDied(mut died)) = it.lock() else { return };
+/// let _ = &mut *died;
+/// ```
+/// ```compile_fail
+/// use anteroom::shared::{Condvar, Mutex, Shared};
+/// let it = Shared::anonymous(Mutex::new(Condvar::new())).unwrap();
+/// let _ = Condvar::new().wait_while(it.lock().unwrap(), |_| false);
+/// ```
+/// ```compile_fail
+/// use anteroom::shared::{Mutex, RwLock, Semaphore, Shared};
+/// anteroom::shareable! {
+///     struct Board {
+///         count: u64,
+///         stalls: Semaphore,
+///     }
+/// }
+/// let board = Board { count: 0, stalls: Semaphore::new(1) };
+/// let it = Shared::anonymous(RwLock::new(board)).unwrap();
+/// let _ = &mut it.write().unwrap().count;
+/// ```
+/// ```compile_fail
+/// use anteroom::shared::{RwLock, RwLockError, Shared};
+/// let it = Shared::anonymous(RwLock::new(RwLock::new(0_u64))).unwrap();
+/// let Err(RwLockError::WriterDied(mut died)) = it.write() else { return };
+/// let _ = &mut *died;
+/// ```
+#[cfg(doctest)]
+struct NoMutOfLocks;

@@ -64,6 +64,7 @@ pub struct Condvar {
 // SAFETY: numbers, of which any are a state: at worst one in which a waiter wakes up for nothing, or a notifier wakes nobody.
 unsafe impl Shareable for Condvar {
     const FINGERPRINT: u64 = fingerprint("Condvar 1");
+    const HAS_LOCKS: bool = true;
 }
 
 impl Condvar {
@@ -101,10 +102,11 @@ impl Condvar {
     }
 
     /// Waits as long as `condition` says to. It is asked with the mutex held, before sleeping and after.
+    /// Does not compile for data that [has locks](Shareable::HAS_LOCKS), which is not given by `&mut`.
     ///
     /// # Errors
     /// As [`Mutex::lock`](super::super::Mutex::lock)'s: then the condition is not asked.
-    pub fn wait_while<'a, T>(
+    pub fn wait_while<'a, T: Shareable>(
         &self,
         guard: MutexGuard<'a, T>,
         condition: impl FnMut(&mut T) -> bool,
@@ -113,7 +115,7 @@ impl Condvar {
     }
 
     /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out if the condition still held then.
-    pub fn wait_while_for<'a, T>(
+    pub fn wait_while_for<'a, T: Shareable>(
         &self,
         guard: MutexGuard<'a, T>,
         condition: impl FnMut(&mut T) -> bool,
@@ -123,7 +125,7 @@ impl Condvar {
     }
 
     /// As [`wait_while_for`](Self::wait_while_for), until a point in time.
-    pub fn wait_while_until<'a, T>(
+    pub fn wait_while_until<'a, T: Shareable>(
         &self,
         guard: MutexGuard<'a, T>,
         condition: impl FnMut(&mut T) -> bool,
@@ -138,7 +140,7 @@ impl Condvar {
         Me::for_lock(self, "shared::Condvar")
     }
 
-    fn wait_while_before<'a, T>(
+    fn wait_while_before<'a, T: Shareable>(
         &self,
         mut guard: MutexGuard<'a, T>,
         mut condition: impl FnMut(&mut T) -> bool,

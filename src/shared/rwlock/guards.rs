@@ -1,6 +1,7 @@
 //! What holds a [`RwLock`], for reading, for writing, and for repairing it.
 
 use super::super::ledger::Holder;
+use super::super::shareable::{Shareable, assert_no_locks};
 use super::RwLock;
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -80,9 +81,11 @@ impl<T> Deref for RwLockWriteGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for RwLockWriteGuard<'_, T> {
+/// Does not compile for data that [has locks](Shareable::HAS_LOCKS).
+impl<T: Shareable> DerefMut for RwLockWriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
+        assert_no_locks::<T>();
         // SAFETY: as above.
         unsafe { &mut *self.lock.data.get() }
     }
@@ -129,7 +132,8 @@ impl<T> Deref for WriterDied<'_, T> {
     }
 }
 
-impl<T> DerefMut for WriterDied<'_, T> {
+/// Does not compile for data that [has locks](Shareable::HAS_LOCKS).
+impl<T: Shareable> DerefMut for WriterDied<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.guard
     }
