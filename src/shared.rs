@@ -42,8 +42,8 @@
 //!
 //! # What is checked
 //! - **Where a lock is.** A [`Mutex`], [`RwLock`], [`Semaphore`] or [`Condvar`] works in memory that [`Shared`] or
-//!   [`SharedMemory`] has mapped in this process, and nowhere else. Every other use of it panics before it changes anything. To
-//!   check it costs a thread two loads for a page in which it has used a lock lately, and else a search of all mappings.
+//!   [`SharedMemory`] has mapped in this process, and nowhere else. Every other use of it by `&` panics before it changes
+//!   anything; also within the closure of [`Shared::create_with`] and its kin, which makes it. To check it costs a thread two loads for a page in which it has used a lock lately, and else a search of all mappings.
 //! - **How many locks a thread holds**: at most [`MAX_HELD`]. One more is refused with `TooManyHeld`. The kernel lets go
 //!   of 2,048 locks of a dead thread; the others are for robust mutexes of the C library.
 //! - **Which process holds a lock.** A guard belongs to one process, not to whichever thread has the number of the one that locked:
@@ -59,8 +59,12 @@
 //!   it, when a thread ends that holds locks there. If these were changed, the kernel lets go of fewer locks than the thread held, of
 //!   other regions as well; and it may set `FUTEX_OWNER_DIED` in a word of the dying process that equals the thread's number,
 //!   wherever the address points.
-//! - **Locks in a lock's data.** A lock that lies in the data of another one must not be overwritten (`*guard = ...`) while a
-//!   forgotten guard holds it: the kernel would not find the locks that its thread had locked before.
+//! - **Locks in a lock's data.** A guard gives them by `&` only ([`Shareable::HAS_LOCKS`]). Code with `unsafe` must not overwrite
+//!   a lock that a thread holds: the kernel would not find the locks that this thread had locked before.
+//! - **Lent guards.** A thread must not lend `&mut` of a guard's data to other threads of its process for system calls
+//!   that write there (`file.read(&mut guard[..])` on a scoped thread). When the process is killed, the kernel marks the
+//!   lock as soon as its holder has ended, and the other thread ends when its call does: until then the kernel
+//!   writes into data that the next holder already has. (glibc's robust mutexes, too.)
 //! - **Leaked guards.** The end of a thread counts as its death, also if it has leaked a guard (`Box::leak`), and
 //!   then the next holder may change what references from that guard still show. Such a reference must not be used
 //!   after that thread's end.
@@ -89,6 +93,9 @@
 //!
 //! **Stacks.** A call on a pipe, a FIFO or a message queue needs at most 5 KiB of stack in a release build. One that waits for permits
 //! of a semaphore or for an `RwLock` needs 13 KiB: more than a thread with 16 KiB has left beside its thread-locals.
+//!
+//! **A thread's first call** on anything of this module maps 12 KiB, and panics where the system refuses them
+//! (`RLIMIT_AS`, `vm.max_map_count`); nothing has changed then.
 //!
 //! It needs Linux 5.16 (`futex_waitv`). Where that is missing, or a sandbox refuses it, nothing is created or opened
 //! ([`OpenError::Unsupported`]); where a sandbox refuses it later, waiters look again every millisecond. It needs 6.2 or a stable

@@ -11,12 +11,13 @@ use anteroom::shared::{
     TryLockError,
 };
 use processes::{Child, End, Name, shared, sleep_for_ever, until};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::forget;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 /// Whether this panics, and says that a lock is not where it must be.
 fn is_refused<R>(f: impl FnOnce() -> R) -> bool {
@@ -55,13 +56,88 @@ fn locks_outside_of_regions_are_refused() {
             assert!(is_refused(|| semaphore.acquire().is_ok()));
             assert!(is_refused(|| semaphore.try_acquire_many(0).is_ok()));
             assert!(is_refused(|| semaphore.add_permits(1)));
+            assert!(is_refused(|| semaphore.forget_permits(1)));
+            assert!(is_refused(|| semaphore.available_permits()));
             assert!(is_refused(|| semaphore.close()));
+            assert!(is_refused(|| semaphore.is_closed()));
         }
         assert!(is_refused(|| condvar.notify_one()));
         assert!(is_refused(|| condvar.notify_all()));
         // And where the thread has used a lock that is inside, between two times.
         drop(shared(Mutex::new(0)).lock());
     }
+    // Nothing has changed: moved into a region, they are as they were made.
+    let [semaphore, without] = [shared(*semaphore), shared(without)];
+    assert_eq!(
+        (semaphore.available_permits(), semaphore.is_closed()),
+        (1, false)
+    );
+    assert_eq!(
+        (without.available_permits(), without.is_closed()),
+        (1, false)
+    );
+}
+
+/// It could overwrite a lock that it has locked.
+#[test]
+fn locks_that_are_being_made_in_place_are_outside() {
+    let tries = Cell::new(0);
+    let fill = |mutex: &mut Mutex<u64>| {
+        tries.set(tries.get() + 1);
+        assert!(is_refused(|| forget(mutex.lock())));
+        assert!(is_refused(|| forget(mutex.try_lock())));
+        *mutex = Mutex::new(7);
+    };
+    let names = [
+        Name::new("made"),
+        Name::new("made-too"),
+        Name::new("or-made"),
+    ];
+    let made = [
+        Shared::anonymous_with(fill),
+        Shared::create_with(&names[0], fill),
+        Shared::create_with_mode_and(&names[1], 0o600, fill),
+        Shared::open_or_create_with(&names[2], fill),
+    ];
+    assert_eq!(tries.get(), made.len());
+    for it in made {
+        assert_eq!(*it.unwrap().lock().unwrap(), 7);
+    }
+}
+
+/// A process overwrites a lock that another one holds, and a third one locks it. The one that held it
+/// first does not write into the third one's list.
+#[test]
+fn overwritten_lock_stays_in_the_list_of_its_next_holder() {
+    let locks = shared([const { Mutex::new(0_u64) }; 3]);
+    let [older, overwritten, held] = &*locks;
+    let step = processes::counter();
+    let first = Child::fork(|| {
+        let guard = older.lock().unwrap();
+        forget(overwritten.lock().unwrap());
+        step.store(1, SeqCst);
+        until("the third has locked it", || step.load(SeqCst) == 2);
+        drop(guard);
+        step.store(3, SeqCst);
+        sleep_for_ever();
+    });
+    until("held", || step.load(SeqCst) == 1);
+    let bytes = std::ptr::from_ref(overwritten).cast_mut().cast::<u8>();
+    // SAFETY: numbers in shared memory, which no process uses just now.
+    unsafe { bytes.write_bytes(0, size_of::<Mutex<u64>>()) };
+    let third = Child::fork(|| {
+        forget(held.lock().unwrap());
+        forget(overwritten.lock().unwrap());
+        step.store(2, SeqCst);
+        sleep_for_ever();
+    });
+    until("released", || step.load(SeqCst) == 3);
+    third.kill();
+    for lock in [held, overwritten] {
+        let died = lock.try_lock_for(Duration::from_secs(20));
+        assert!(matches!(died, Err(TryLockError::OwnerDied(_))), "{died:?}");
+    }
+    first.kill();
 }
 
 #[test]

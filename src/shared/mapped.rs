@@ -10,6 +10,7 @@
 
 use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::primitive::{AtomicPtr, AtomicU64, AtomicUsize};
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use std::ops::Range;
 use std::ptr;
@@ -83,11 +84,11 @@ impl Part {
     }
 
     /// The part after this one, which is made if there is none.
-    fn grow(&self) {
+    fn grow(&self) -> Result<(), Errno> {
         let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
         // SAFETY: a new mapping of any address replaces none.
-        let part = unsafe { mmap_anonymous(ptr::null_mut(), size_of::<Self>(), access, kind) };
-        let part = part.expect("memory").cast::<Self>();
+        let part = unsafe { mmap_anonymous(ptr::null_mut(), size_of::<Self>(), access, kind) }?;
+        let part = part.cast::<Self>();
         let mut at = self;
         // ORDERING: Release pairs with the Acquire in `parts`; Acquire with that of another thread.
         while let Err(next) = at
@@ -97,16 +98,19 @@ impl Part {
             // SAFETY: parts are never unmapped.
             at = unsafe { &*next };
         }
+        Ok(())
     }
 }
 
-/// From now on a region has this memory mapped.
-pub(super) fn add(memory: &Range<usize>) {
+/// From now on a region has this memory mapped, where locks work; or, in case of an error, in a part of
+/// it, which [`remove`] takes out.
+pub(super) fn add(memory: &Range<usize>) -> Result<(), Errno> {
     for piece in pieces(memory) {
         while !parts().any(|part| part.add(piece)) {
-            TABLE.grow();
+            TABLE.grow()?;
         }
     }
+    Ok(())
 }
 
 /// No region has it mapped any more. It is still mapped.

@@ -98,7 +98,8 @@ impl<T: Shareable> Shared<T> {
     }
 
     /// As [`create`](Self::create), of a value that is made where it is to be: it is all zeros, and `fill` changes that as it
-    /// likes. For what is too large for the stack, on which `create` takes it.
+    /// likes. For what is too large for the stack, on which `create` takes it. The locks in it do not work
+    /// before `fill` has returned: to use one there panics, as it does outside of shared memory.
     ///
     /// All zeros are a number that is 0, a lock that is free, a semaphore without permits.
     ///

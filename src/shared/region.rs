@@ -158,6 +158,7 @@ impl Region {
         allocate(&file, whole as u64)?;
         let region = Self::map(Some(&file), payload, size)?;
         region.fill(payload, fill);
+        region.admit_locks()?;
         link(&file, &path)?;
         Ok(region)
     }
@@ -181,7 +182,9 @@ impl Region {
         };
         is_right(&file)?;
         let size = payload.check(read_header(&file)?, length(&file)?)?;
-        Self::map(Some(&file), payload, size)
+        let region = Self::map(Some(&file), payload, size)?;
+        region.admit_locks()?;
+        Ok(region)
     }
 
     /// Maps what has this name, if it belongs to this process's user or to root, or makes one.
@@ -215,9 +218,11 @@ impl Region {
         kernel::check()?;
         let region = Self::map(None, payload, size)?;
         region.fill(payload, fill);
+        region.admit_locks()?;
         Ok(region)
     }
 
+    /// No lock works in it before [`admit_locks`](Self::admit_locks).
     fn map(file: Option<&OwnedFd>, payload: Payload, size: usize) -> Result<Self, OpenError> {
         let mapped = payload.region_size(size)?;
         let access = ProtFlags::READ | ProtFlags::WRITE;
@@ -230,13 +235,18 @@ impl Region {
             None => unsafe { mmap_anonymous(ptr::null_mut(), mapped, access, MapFlags::SHARED) },
         }?;
         let start = NonNull::new(start.cast::<u8>()).expect("no mapping begins at zero");
-        mapped::add(&range(start, mapped));
         Ok(Region {
             start,
             mapped,
             payload: payload.start(),
             size,
         })
+    }
+
+    /// From now on the locks in it work. Not while `fill` has it by `&mut`: that could overwrite a lock
+    /// which a thread holds, and with it the thread's list.
+    fn admit_locks(&self) -> Result<(), OpenError> {
+        Ok(mapped::add(&range(self.start, self.mapped))?)
     }
 
     fn fill(&self, payload: Payload, mut fill: impl FnMut(NonNull<u8>)) {
