@@ -200,6 +200,19 @@ impl Slot {
 #[cfg(not(loom))]
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether there is a bias at all. A row is found through a thread-local variable. Where those are
+/// emulated, a guard in another one may be dropped after it is gone, and would not find its slot.
+#[cfg(not(loom))]
+const HERE: bool = cfg!(any(
+    all(
+        target_os = "linux",
+        any(target_env = "gnu", target_env = "musl")
+    ),
+    target_vendor = "apple",
+    target_os = "freebsd",
+    all(windows, target_env = "msvc"),
+));
+
 /// Whether the calling thread's ordinary read is to make its lock biased. The more rows there are, the longer a writer
 /// looks, and the more of their owners may have lost their processor while they read. So one read in some does, and in the
 /// fewer, the more rows: at sixteen it is every third, at a thousand hardly any.
@@ -213,11 +226,12 @@ pub(super) fn begins() -> bool {
     // ORDERING: as in `take_row`.
     let rows = IN_USE.load(Relaxed);
     let reads = 1 + rows * rows / SHARE;
-    reads == 1 || {
+    let is_its_turn = || {
         let ordinary = ORDINARY.get().wrapping_add(1);
         ORDINARY.set(ordinary);
         ordinary.is_multiple_of(reads)
-    }
+    };
+    HERE && (reads == 1 || is_its_turn())
 }
 
 #[cfg(loom)]

@@ -139,9 +139,19 @@ fn is_claimable(state: u32) -> bool {
     state & (WRITER | UPGRADABLE) == 0
 }
 
+/// The limit of a read that is taken again, which may not panic: what is left of the word is for
+/// readers that are admitted from the queue, each of them a thread that waits.
+const MAX_AGAIN: u32 = READERS / ONE_READER - (1 << 16);
+
+/// Ends a read that `limit` readers refuse: one that is taken again ends the process, as the count
+/// of an `Arc` does.
 #[cold]
-fn too_many_readers() -> ! {
-    panic!("RwLock::read: more than {MAX_READERS} readers");
+fn too_many_readers(limit: u32) -> ! {
+    if limit > MAX_READERS {
+        eprintln!("RwLock: more than {limit} readers: aborting");
+        std::process::abort();
+    }
+    panic!("RwLock::read: more than {limit} readers");
 }
 
 /// The untyped reader-writer lock. It appears in the types of guards; use [`RwLock`](crate::RwLock).
@@ -373,6 +383,47 @@ impl RawRwLock {
         assert!(!self.is_locked(), "at rest");
         let state = crate::primitive::at_rest!(self.state);
         assert_eq!(state & (PARKED | DRAINS), 0, "at rest");
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    const CHILD: &str = "ANTEROOM_TEST_ABORTS";
+    const NAME: &str = "rwlock::raw::tests::read_taken_again_at_the_limit_aborts";
+
+    /// A lock with so many readers that were forgotten.
+    fn read_by(readers: u32) -> RawRwLock {
+        let lock = RawRwLock::new();
+        // ORDERING: Relaxed; one thread.
+        lock.state.store(readers * ONE_READER, Relaxed);
+        lock
+    }
+
+    #[test]
+    fn read_taken_again_at_the_limit_aborts() {
+        if std::env::var_os(CHILD).is_some() {
+            return read_by(MAX_AGAIN).read_again();
+        }
+        let this = std::env::current_exe().expect("a test is a program");
+        let child = Command::new(this)
+            .args(["--exact", NAME, "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .expect("it runs once more");
+        assert!(!child.status.success());
+        let said = String::from_utf8_lossy(&child.stderr);
+        assert!(said.contains("readers: aborting"), "{said}");
+    }
+
+    #[test]
+    fn read_taken_again_below_the_limit_is_counted() {
+        let lock = read_by(MAX_AGAIN - 1);
+        lock.read_again();
+        // ORDERING: Relaxed; one thread.
+        assert_eq!(lock.state.load(Relaxed) / ONE_READER, MAX_AGAIN);
     }
 }
 

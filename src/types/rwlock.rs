@@ -30,14 +30,22 @@ use std::time::{Duration, Instant};
 /// a few reads. Rows are there for 1024 threads; others read the ordinary way.
 ///
 /// A thread that reads and calls [`read`](Self::read) again deadlocks when a writer has come in between;
-/// [`read_recursive`](Self::read_recursive) passes that writer.
+/// [`read_recursive`](Self::read_recursive) passes that writer. A guard that is released for a while
+/// (`unlocked`, `bump`, `Condvar::wait`) is taken again as by `read`, also if it came from
+/// `read_recursive`: do not release one for a while where the thread holds another.
+///
+/// # Tries
+/// A `try_` method may fail although no thread holds the lock, if another thread tries at the same
+/// time: of a `try_read` and a `try_write` that meet on a biased lock, both may fail.
 ///
 /// # Memory ordering
 /// A writer's unlock (or downgrade) happens-before whoever enters next returns; a reader's unlock
 /// happens-before the next writer (or upgrade) returns. Two readers do not order each other.
 ///
 /// # Panics
-/// Reading panics when there are 2²³ readers (which takes forgotten guards); the lock is then as it was. Writing panics,
+/// Reading panics when there are 2²³ readers (which takes forgotten guards); the lock is then as it was.
+/// A read that is taken again after it was released for a while ends the process instead, when there are
+/// nearly 2²⁴. Writing panics,
 /// with the lock as it was, if the system refuses the `membarrier` call that it granted before (a sandbox entered late);
 /// taking a write again that a guard gave up for a while aborts then.
 ///
@@ -117,6 +125,8 @@ macro_rules! acquire {
         }
 
         #[doc = concat!("Tries ", $what, " without waiting.")]
+        ///
+        /// May fail although no thread holds the lock, if another thread tries at the same time.
         #[inline]
         pub fn $try_lock(&self) -> Option<$guard<'_, T>> {
             // SAFETY: if it is run, the lock was just taken in the guard's mode.

@@ -79,7 +79,7 @@ impl RawRwLock {
     pub(crate) unsafe fn downgrade_upgradable(&self) {
         // ORDERING: Relaxed; it is only counted.
         if self.state.load(Relaxed) / ONE_READER >= MAX_READERS {
-            too_many_readers();
+            too_many_readers(MAX_READERS);
         }
         self.release(UPGRADABLE, ONE_READER, false);
     }

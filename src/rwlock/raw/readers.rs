@@ -1,8 +1,8 @@
 //! Readers: how they come in and leave. The states and the invariants are in the parent module.
 
 use super::{
-    ALL_ADMITTED, ASYMMETRIC, BIASED, DRAINS, IMPATIENT, MAX_READERS, ONE_READER, READ, READERS,
-    RawRwLock, WARM, WRITER, revocation_key, too_many_readers,
+    ALL_ADMITTED, ASYMMETRIC, BIASED, DRAINS, IMPATIENT, MAX_AGAIN, MAX_READERS, ONE_READER, READ,
+    READERS, RawRwLock, WARM, WRITER, revocation_key, too_many_readers,
 };
 use crate::deadline::Deadline;
 use crate::fence;
@@ -43,10 +43,11 @@ impl RawRwLock {
         inside
     }
 
-    /// Takes a read that the caller has given back for a while. It must not fail, so it does not panic.
+    /// Takes a read that the caller has given back for a while. It must not unwind, so it aborts
+    /// where there are too many readers.
     pub(crate) fn read_again(&self) {
-        let _ = self.try_enter(false, u32::MAX)
-            || self.read_contended(false, u32::MAX, Deadline::NEVER);
+        let _ = self.try_enter(false, MAX_AGAIN)
+            || self.read_contended(false, MAX_AGAIN, Deadline::NEVER);
         self.data.shared();
     }
 
@@ -128,7 +129,7 @@ impl RawRwLock {
         let mut collision: Option<Spin> = None;
         while is_readable(state, recursive) {
             if state / ONE_READER >= limit {
-                too_many_readers();
+                too_many_readers(limit);
             }
             let next = (state | warmer(state)) + ONE_READER;
             // ORDERING: Acquire pairs with the Release of the last writer.
@@ -180,7 +181,7 @@ impl RawRwLock {
                     if self.state.fetch_or(0, Acquire) / ONE_READER > limit {
                         // SAFETY: we were counted in.
                         unsafe { self.unlock_counted() };
-                        too_many_readers();
+                        too_many_readers(limit);
                     }
                     return true;
                 }
