@@ -125,6 +125,28 @@ fn owner_removes_what_others_opened_first() {
     assert_no_files(&name);
 }
 
+/// And so could not look what it is.
+#[test]
+fn owner_removes_what_its_mode_does_not_let_it_open() {
+    let _turn = turn();
+    if !is_root() {
+        return eprintln!("not root: cannot become another user");
+    }
+    let name = Name::new("modeless");
+    Child::fork(|| {
+        become_nobody();
+        Fifo::create_with_mode(&name, 0, 100).unwrap();
+        let refused = Fifo::try_open_writer_for(&name, NOW);
+        assert!(
+            matches!(refused, Err(OpenError::PermissionDenied)),
+            "{refused:?}"
+        );
+        Fifo::unlink(&name).unwrap();
+    })
+    .succeed();
+    assert_no_files(&name);
+}
+
 #[test]
 fn every_unlink_removes_all_files_of_a_fifo() {
     let _turn = turn();

@@ -540,3 +540,57 @@ fn a_process_of_another_pid_namespace_opens_nothing() {
     .succeed();
     assert_eq!(*here.lock().unwrap(), 0);
 }
+
+#[test]
+fn without_its_folder_nothing_is_created_and_says_why() {
+    if !is_root() {
+        return;
+    }
+    let root = std::env::temp_dir().join(format!("anteroom-no-shm-{}", std::process::id()));
+    fs::create_dir(&root).unwrap();
+    let within = std::ffi::CString::new(root.to_str().unwrap()).unwrap();
+    let child = Child::fork(|| {
+        // SAFETY: a path; it changes the root of this process, a child of the test.
+        assert_eq!(unsafe { libc::chroot(within.as_ptr()) }, 0);
+        std::env::set_current_dir("/").unwrap();
+        let created = [
+            SharedMemory::create("x", 10).map(drop),
+            SharedMemory::open_or_create("x", 10).map(drop),
+            Shared::create("x", AtomicU64::new(0)).map(drop),
+            MessageQueue::create("x", 1, 1).map(drop),
+            anteroom::shared::Fifo::create("x", 10),
+        ];
+        for created in created {
+            let refused = created.unwrap_err();
+            assert!(
+                matches!(refused, OpenError::Unsupported { .. }),
+                "{refused:?}"
+            );
+            assert!(refused.to_string().contains("/dev/shm"), "{refused}");
+        }
+    });
+    let end = child.wait();
+    fs::remove_dir(&root).unwrap();
+    assert_eq!(end, processes::End::Exited(0));
+}
+
+#[test]
+fn what_is_larger_than_the_limit_on_files_is_refused() {
+    let name = Name::new("too-large-a-file");
+    Child::fork(|| {
+        let limit = libc::rlimit {
+            rlim_cur: 5_000,
+            rlim_max: 5_000,
+        };
+        // SAFETY: lowers a limit of this process, a child of the test.
+        let set = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
+        assert_eq!(set, 0);
+        let refused = SharedMemory::create(&name, 5_000).unwrap_err();
+        let OpenError::System(error) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(error.raw_os_error(), Some(libc::EFBIG));
+        SharedMemory::create(&name, 4_000).unwrap();
+    })
+    .succeed();
+}

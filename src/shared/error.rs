@@ -75,7 +75,8 @@ pub enum OpenError {
         /// The user's number.
         found: u32,
     },
-    /// The system has no such call, or refuses it (a sandbox, say), and there is no way without it.
+    /// The system has no such call, or refuses it (a sandbox, say, or a container without `/dev/shm`), and there
+    /// is no way without it.
     Unsupported {
         /// The call, and what it is needed with.
         call: &'static str,

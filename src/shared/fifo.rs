@@ -132,6 +132,8 @@ impl Fifo {
     pub fn unlink(name: &str) -> Result<(), OpenError> {
         match Found::open(name) {
             Ok(_) => region::remove(name),
+            // The mode does not even let its own user open it, who may remove it all the same.
+            Err(OpenError::PermissionDenied) if files::is_own(name) => region::remove(name),
             Err(error) => {
                 if matches!(error, OpenError::NotFound) {
                     sweep(name);

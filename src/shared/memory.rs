@@ -84,7 +84,7 @@ impl<T: Shareable> Shared<T> {
     ///
     /// # Errors
     /// [`AlreadyExists`](OpenError::AlreadyExists), [`Unsupported`](OpenError::Unsupported), one of those of names, or the
-    /// system's.
+    /// system's: among them `EFBIG` for more than the process's limit on files (`RLIMIT_FSIZE`).
     pub fn create(name: &str, value: T) -> Result<Self, OpenError> {
         Self::create_with_mode(name, OWNER_ONLY, value)
     }

@@ -29,7 +29,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
-use rustix::process::geteuid;
+use rustix::process::{Resource, geteuid, getrlimit};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
@@ -154,7 +154,14 @@ impl Region {
         let whole = payload.region_size(size)?;
         kernel::check()?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let file = open(FOLDER, flags, Mode::from_raw_mode(mode))?;
+        let file = match open(FOLDER, flags, Mode::from_raw_mode(mode)) {
+            Ok(file) => file,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::ISDIR | Errno::OPNOTSUPP) => {
+                let call = "open(2) of a file without a name in /dev/shm, which is to be a tmpfs";
+                return Err(OpenError::Unsupported { call });
+            }
+            Err(error) => return Err(error.into()),
+        };
         allocate(&file, whole as u64)?;
         let region = Self::map(Some(&file), payload, size)?;
         region.fill(payload, fill);
@@ -298,6 +305,11 @@ fn allocate(file: &OwnedFd, whole: u64) -> Result<(), OpenError> {
     // A file system without a limit has no blocks. What is too large for this one is not even begun.
     if disk.f_blocks != 0 && whole.div_ceil(disk.f_frsize.max(1)) > disk.f_bavail {
         return Err(Errno::NOSPC.into());
+    }
+    // For a file that is larger than the process's limit, the call would send a signal, which kills.
+    let limit = getrlimit(Resource::Fsize).current;
+    if limit.is_some_and(|limit| whole > limit) {
+        return Err(Errno::FBIG.into());
     }
     for from in (0..whole).step_by(AT_ONCE as usize) {
         let length = AT_ONCE.min(whole - from);

@@ -178,6 +178,13 @@ pub(in super::super) fn sweep(name: &str) {
     }
 }
 
+/// Whether the name is that of this user's FIFO, as far as can be told without opening it: there are
+/// bells.
+pub(super) fn is_own(name: &str) -> bool {
+    let is_own = matches!(region::owner(name), Ok(Some(owner)) if owner == geteuid().as_raw());
+    is_own && !ids(name).is_empty()
+}
+
 /// The ids for which there are files.
 fn ids(name: &str) -> BTreeSet<u64> {
     let entries = std::fs::read_dir(region::FOLDER).into_iter().flatten();
