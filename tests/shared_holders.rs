@@ -140,6 +140,30 @@ fn overwritten_lock_stays_in_the_list_of_its_next_holder() {
     first.kill();
 }
 
+/// At the child's end the kernel would look there, whatever is mapped by then.
+#[test]
+fn nothing_is_pending_in_memory_that_a_child_has_unmapped() {
+    /// What the kernel looks at when the thread ends, beside its list.
+    fn pending() -> usize {
+        let (mut head, mut size) = (std::ptr::null_mut::<[usize; 3]>(), 0_usize);
+        // SAFETY: writes a pointer and a size to where it is told to.
+        let got =
+            unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut size) };
+        assert_eq!((got, size), (0, size_of::<[usize; 3]>()));
+        // SAFETY: this thread's own list.
+        unsafe { (*head)[2] }
+    }
+    let region = shared(Mutex::new(0));
+    let memory = address(&*region)..address(&*region) + size_of::<Mutex<u64>>();
+    forget(region.lock().unwrap());
+    let child = Child::fork(|| {
+        assert!(memory.contains(&pending()), "inherited");
+        drop(region);
+        assert_eq!(pending(), 0);
+    });
+    child.succeed();
+}
+
 #[test]
 fn condvar_outside_of_regions_leaves_the_mutex_unlocked() {
     let (mutex, condvar) = (shared(Mutex::new(0)), Condvar::new());

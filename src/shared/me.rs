@@ -262,14 +262,35 @@ fn full() {
     fence::full();
 }
 
-/// The list that the kernel walks when this thread ends.
-fn robust_list() -> NonNull<RobustList> {
+/// The list that the library has registered for this thread, if it has; or the system's refusal.
+fn registered_list() -> Result<Option<NonNull<RobustList>>, ()> {
     let mut list = ptr::null_mut::<RobustList>();
     let mut size = 0_usize;
     // SAFETY: the call writes a pointer and a size to where it is told to.
     let done = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut list, &raw mut size) };
-    assert_eq!(done, 0, "get_robust_list failed");
-    let list = NonNull::new(list).unwrap_or_else(register);
+    match done {
+        0 => Ok(NonNull::new(list)),
+        _ => Err(()),
+    }
+}
+
+/// No entry in this memory, which is about to be unmapped and in which nothing is held, is pending any
+/// more for this thread. The child of a fork has inherited what was pending for its parent, and glibc
+/// leaves that so: at the child's end the kernel would look there, whatever is mapped by then.
+pub(super) fn settle_in(memory: &Range<usize>) {
+    if let Ok(Some(list)) = registered_list() {
+        // SAFETY: it is this thread's own, and stays until the thread ends.
+        let list = unsafe { list.as_ref() };
+        if list.offset == OFFSET && memory.contains(&list.pending.get()) {
+            list.pending.set(0);
+        }
+    }
+}
+
+/// The list that the kernel walks when this thread ends.
+fn robust_list() -> NonNull<RobustList> {
+    let list = registered_list().expect("get_robust_list failed");
+    let list = list.unwrap_or_else(register);
     // SAFETY: it is this thread's own, and stays until the thread ends.
     let offset = unsafe { list.as_ref() }.offset;
     assert_eq!(

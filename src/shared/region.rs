@@ -21,6 +21,7 @@ use super::block;
 use super::error::OpenError;
 use super::kernel;
 use super::mapped;
+use super::me;
 use super::process::Page;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
@@ -288,6 +289,7 @@ impl Drop for Region {
             // walks. It stays there, and so must the memory.
             return;
         }
+        me::settle_in(&memory);
         mapped::remove(&memory);
         page.change_stamp();
         // SAFETY: mapped as a whole by `map`; no borrow of it is left, and no list leads into it.
