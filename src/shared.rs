@@ -86,6 +86,8 @@
 //!   (glibc's robust mutexes, too.) Let go of everything before, or let the main thread do it.
 //! - **Forks.** A child holds nothing of what its parent holds, though it has its guards: these do nothing when they are dropped.
 //!   What they refer to must not be read or written there: the parent changes it.
+//!   A child that a signal handler has forked must not return into a call of this module that the handler interrupted: it
+//!   would go on as its parent, and take locks that are never released.
 //!   Children made otherwise than by `fork`, which share the parent's memory (`vfork`, `CLONE_VM`), must not use this.
 //! - **The memory's file.** If somebody truncates it, the next access is `SIGBUS`.
 //! - **Other layouts.** All programs must have been compiled with the same version of this crate, as opening checks. A thread whose
