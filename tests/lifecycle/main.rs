@@ -40,11 +40,8 @@ use subjects::*;
 /// Tests of what is not fixed yet, each with the row. They count as ignored.
 const WAITING: &[(&str, &str)] = &[
     ("fork_while_free::rwlock_written", "L3"),
-    ("fork_while_free::semaphore", "L3"),
-    ("stopped_waiter::mutex", "L2"),
     ("stopped_waiter::rwlock_written", "L2"),
     ("stopped_waiter::rwlock_read", "L2"),
-    ("stopped_waiter::semaphore", "L2"),
     ("two_copies::rwlock", "L15"),
 ];
 
