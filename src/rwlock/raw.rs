@@ -221,6 +221,9 @@ impl RawRwLock {
         if self.try_claim(bit, 0, is_claimable) {
             return true;
         }
+        if deadline.is_past() {
+            return false;
+        }
         let mut spin = Spin::hot();
         let mut patience = Patience::new();
         let mut mark = 0;
@@ -299,6 +302,9 @@ impl RawRwLock {
 
     #[cold]
     fn write_contended(&self, deadline: Deadline) -> bool {
+        if deadline.is_past() {
+            return self.try_write();
+        }
         self.claim(WRITER, deadline) && self.drain(0, deadline)
     }
 

@@ -44,6 +44,10 @@ impl RawRwLock {
     /// The caller is the upgradable reader. If this returns true, it is the writer; if it returns false, the
     /// deadline passed, and it is still the upgradable reader.
     pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
+        if deadline.is_past() {
+            // SAFETY: the caller's promise is the same.
+            return unsafe { self.try_upgrade() };
+        }
         // UPGRADABLE goes and WRITER comes, in one step.
         // ORDERING: Relaxed; `drain` orders.
         self.state.fetch_sub(UPGRADABLE - WRITER, Relaxed);

@@ -156,6 +156,9 @@ impl RawRwLock {
 
     #[cold]
     fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
+        if deadline.is_past() {
+            return false;
+        }
         let mut spin = Spin::hot();
         let mut patience = Patience::new();
         loop {
