@@ -6,7 +6,7 @@ use crate::rwlock::{
     Lock, beside, free, new, read, read_once, rest, timed, upgrade, upgrade_for_a_while, write,
     write_and_stay, write_for_a_while,
 };
-use anteroom::{RwLock, RwLockReadGuard};
+use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard};
 
 models! {
     a_reader_publishes_while_a_writer_revokes: 3 own_line,
@@ -42,6 +42,13 @@ models! {
     a_lock_becomes_asymmetric_beside_a_writer: 3 warming,
     a_writer_may_free_the_lock_after_biased_readers: 3 own_line,
     a_biased_reader_bumps: 3 own_line,
+    a_try_beside_a_try_does_not_fail_in_vain: 3 own_line,
+    a_try_beside_a_try_does_not_fail_in_vain: 3 asymmetric,
+    a_try_upgrade_beside_a_try_read_does_not_fail_in_vain: 3 own_line,
+    a_writer_takes_over_a_revocation_that_was_given_up: 2 own_line,
+    two_writers_wait_for_one_slot: 2 own_line,
+    a_reader_ends_what_a_try_write_left_of_the_bias: 2 own_line,
+    what_a_forgotten_guard_left_at_an_address_is_not_the_next_lock_s: 2 own_line,
 }
 
 fn a_reader_publishes_while_a_writer_revokes() {
@@ -252,4 +259,74 @@ fn a_biased_reader_bumps() {
         assert!(*data <= 1);
     }
     beside(write, &[bump], 1);
+}
+
+/// With no thread inside, one of two must get in.
+fn a_try_beside_a_try_does_not_fail_in_vain() {
+    let lock = new();
+    let reader = lock.spawn(|lock| lock.try_read().is_some());
+    let written = lock.try_write().is_some();
+    assert!(reader.join().unwrap() || written, "both have failed");
+    rest(lock, 0);
+}
+
+fn a_try_upgrade_beside_a_try_read_does_not_fail_in_vain() {
+    let lock = new();
+    let reader = lock.spawn(|lock| lock.try_read().is_some());
+    let seen = lock.upgradable_read();
+    let upgraded = RwLockUpgradableReadGuard::try_upgrade(seen).is_ok();
+    assert!(reader.join().unwrap() || upgraded, "both have failed");
+    rest(lock, 0);
+}
+
+/// The reader is in its slot when the one that ended the bias gives up. The next writer must still find it.
+fn a_writer_takes_over_a_revocation_that_was_given_up() {
+    let lock = new();
+    let reader = lock.spawn(read_once);
+    drop(lock.try_write());
+    let writer = lock.spawn(write);
+    drop(lock.try_write());
+    reader.join().unwrap();
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// Both are woken when it is left.
+fn two_writers_wait_for_one_slot() {
+    let lock = new();
+    let data = lock.read();
+    let writers = [lock.spawn(write), lock.spawn(write)];
+    assert!(*data == 0);
+    drop(data);
+    writers
+        .into_iter()
+        .for_each(|writer| writer.join().unwrap());
+    rest(lock, 2);
+}
+
+/// The next bias begins when the slots have been seen empty, or not at all.
+fn a_reader_ends_what_a_try_write_left_of_the_bias() {
+    let lock = new();
+    let reader = lock.spawn(read_once);
+    drop(lock.try_write());
+    let others = lock.spawn(|lock| (0..3).for_each(|_| drop(lock.read())));
+    write(&lock);
+    reader.join().unwrap();
+    others.join().unwrap();
+    rest(lock, 1);
+}
+
+/// Two locks change places. A read of the one stays in its slot, under the other's address.
+fn what_a_forgotten_guard_left_at_an_address_is_not_the_next_lock_s() {
+    let mut locks = (RwLock::new(0), RwLock::new(0));
+    // The second lock gets a period of its own.
+    drop(locks.1.write());
+    (0..2).for_each(|_| drop(locks.1.read()));
+    std::mem::forget(locks.0.read());
+    let (one, other) = (&mut locks.0, &mut locks.1);
+    std::mem::swap(one, other);
+    let lock = Common::new(locks);
+    let writer = lock.spawn(|(one, _)| *one.write() += 1);
+    drop(lock.0.read());
+    writer.join().unwrap();
 }

@@ -92,7 +92,7 @@ fn a_last_reader_wakes_no_waiter_of_a_condvar() {
     next.join().unwrap();
 }
 
-/// It stays in its slot until the lock is gone, and no longer.
+/// It stays in its slot, in a period that the next lock never has.
 fn nobody_waits_for_a_forgotten_reader_of_another_lock() {
     let place = Place::with(RwLock::new(()));
     std::mem::forget(place.get::<RwLock<()>>().read());

@@ -2,7 +2,10 @@
 //! or written by one, each after the other.
 
 use crate::model::{Common, models};
-use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
+use anteroom::{
+    RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, end_naps, stop_when_woken,
+};
+use std::sync::Arc;
 use std::time::Duration;
 
 models! {
@@ -58,6 +61,20 @@ models! {
     a_bumping_reader_lets_a_writer_in: 2,
     the_next_writer_may_free_the_lock: 4,
     a_writer_may_free_the_lock_after_readers: 3,
+    a_recursive_read_is_taken_again_beside_a_writer: 2,
+    a_free_lock_waits_for_no_woken_writer: 2,
+    a_free_lock_waits_for_no_woken_writer: 2 impatient,
+    a_free_lock_waits_for_no_woken_writer: 1 bare impatient,
+    a_free_lock_waits_for_no_woken_upgradable_reader: 2,
+    a_free_lock_waits_for_no_woken_upgradable_reader: 2 impatient,
+    a_reader_waits_for_no_woken_writer: 2,
+    a_reader_waits_for_no_woken_writer: 2 impatient,
+    a_writer_waits_for_no_woken_reader: 2,
+    a_writer_waits_for_no_woken_reader: 2 impatient,
+    two_readers_with_tickets_and_a_writer: 1 impatient,
+    a_reader_waits_for_no_writer_that_was_woken_by_the_last_reader: 2,
+    a_writer_waits_for_no_writer_that_was_woken_by_the_last_reader: 1,
+    a_writer_waits_for_no_writer_that_was_woken_by_the_last_reader: 1 bare,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -392,4 +409,101 @@ fn a_writer_may_free_the_lock_after_readers() {
     drop(outer);
     reader.join().unwrap();
     writer.join().unwrap();
+}
+
+/// A writer waits for the outer read, and the inner one is given back for a while.
+fn a_recursive_read_is_taken_again_beside_a_writer() {
+    fn read_twice(lock: &Lock) {
+        let outer = lock.read();
+        let mut inner = lock.read_recursive();
+        RwLockReadGuard::unlocked(&mut inner, || ());
+        assert_eq!(*outer, *inner);
+    }
+    beside(read_twice, &[write], 1);
+}
+
+/// Both wait for a lock that is released fairly or not. Whichever is woken of the two, if that is the one that is
+/// stopped, the other gets the lock.
+fn one_is_stopped(stopped: fn(&Lock), other: fn(&Lock), written: usize) {
+    let lock = new();
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let data = lock.write();
+    let closed = gate.lock().unwrap();
+    let stopped = {
+        let gate = gate.clone();
+        lock.spawn(move |lock| {
+            stop_when_woken(gate);
+            stopped(lock);
+        })
+    };
+    let other = lock.spawn(other);
+    loom::thread::yield_now();
+    drop(data);
+    end_naps();
+    other.join().unwrap();
+    drop(closed);
+    stopped.join().unwrap();
+    rest(lock, written);
+}
+
+fn a_free_lock_waits_for_no_woken_writer() {
+    one_is_stopped(write, write, 2);
+}
+
+fn a_free_lock_waits_for_no_woken_upgradable_reader() {
+    one_is_stopped(|lock| drop(lock.upgradable_read()), upgrade, 1);
+}
+
+fn a_reader_waits_for_no_woken_writer() {
+    one_is_stopped(write, read_once, 1);
+}
+
+fn a_writer_waits_for_no_woken_reader() {
+    one_is_stopped(read_once, write, 1);
+}
+
+/// The tickets are revoked, or not, while their readers come.
+fn two_readers_with_tickets_and_a_writer() {
+    let lock = new();
+    let data = lock.write();
+    let readers = [lock.spawn(read_once), lock.spawn(read_once)];
+    loom::thread::yield_now();
+    drop(data);
+    end_naps();
+    write(&lock);
+    readers
+        .into_iter()
+        .for_each(|reader| reader.join().unwrap());
+    rest(lock, 1);
+}
+
+/// As `one_is_stopped`, while they wait for a reader to leave.
+fn one_is_stopped_behind_a_reader(other: fn(&Lock), written: usize) {
+    let lock = new();
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let data = lock.read();
+    let closed = gate.lock().unwrap();
+    let stopped = {
+        let gate = gate.clone();
+        lock.spawn(move |lock| {
+            stop_when_woken(gate);
+            write(lock);
+        })
+    };
+    let other = lock.spawn(other);
+    loom::thread::yield_now();
+    drop(data);
+    end_naps();
+    other.join().unwrap();
+    drop(closed);
+    stopped.join().unwrap();
+    rest(lock, written);
+}
+
+fn a_reader_waits_for_no_writer_that_was_woken_by_the_last_reader() {
+    one_is_stopped_behind_a_reader(read_once, 1);
+}
+
+fn a_writer_waits_for_no_writer_that_was_woken_by_the_last_reader() {
+    one_is_stopped_behind_a_reader(write, 2);
 }

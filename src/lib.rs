@@ -52,7 +52,16 @@ mod mutex {
 #[cfg(any(not(loom), anteroom_models))]
 mod rwlock {
     pub(crate) mod bias;
+    mod nap;
     pub(crate) mod raw;
+    mod word;
+
+    /// In the child of a fork: the other threads, which are not here, neither read nor nap.
+    #[cfg(all(unix, not(any(loom, miri))))]
+    pub(crate) fn begin_child() {
+        bias::begin_child();
+        nap::begin_child();
+    }
 }
 #[cfg(any(not(loom), anteroom_models))]
 mod semaphore {
@@ -81,7 +90,7 @@ pub use types::*;
 pub use parking::lot::model as parking_lot;
 #[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use primitive::modeled::lot::sleepers;
+pub use primitive::modeled::lot::{end_naps, sleepers};
 #[cfg(all(anteroom_models, not(shuttle)))]
 #[doc(hidden)]
 pub use primitive::modeled::mortal::{MORTALS, has_died, set_fates};

@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | a mutex | `late(0)` | it is a private address, used for this only |
 //! | | the key itself | so parks who waits for a condition variable with the mutex of that address |
-//! | a reader that leaves | `late(1)`, `late(2)` | as `late(0)` |
+//! | a reader that leaves | `late(1)`, `late(2)`, `late(6)` | as `late(0)` |
 //! | a semaphore | a number of permits, inverted | it is above all addresses (and all other tokens) |
 //!
 //! All other tokens are small numbers, and wakes that pick them come while their lock is alive.
@@ -33,6 +33,7 @@
 
 use crate::deadline::Deadline;
 use crate::fork;
+use std::time::Duration;
 
 #[cfg(all(target_os = "linux", not(shuttle)))]
 pub(crate) mod lot;
@@ -98,6 +99,40 @@ pub(crate) unsafe fn park(
             token,
             deadline.instant(),
         )
+    }
+}
+
+/// As [`park`], but the thread looks whenever `nap` has passed, and leaves the queue if `look` says so: it returns
+/// `TimedOut` then, before the deadline. On systems other than Linux it may do so after any nap. In a model naps last
+/// for ever, or until the model ends them.
+///
+/// # Safety
+/// As for [`park`].
+pub(crate) unsafe fn park_napping(
+    key: usize,
+    token: ParkToken,
+    deadline: Deadline,
+    nap: Duration,
+    mut look: impl FnMut() -> bool,
+    validate: impl FnOnce() -> bool,
+    timed_out: impl FnOnce(usize, bool),
+) -> ParkResult {
+    #[cfg(all(target_os = "linux", not(loom)))]
+    {
+        fork::watch();
+        let (limit, looks) = (deadline.instant(), Some((nap, &mut look as _)));
+        // SAFETY: as in `park`.
+        unsafe { lot::park_looking(key, validate, || {}, timed_out, token, limit, looks) }
+    }
+    #[cfg(not(all(target_os = "linux", not(loom))))]
+    {
+        let _ = (nap, &mut look);
+        #[cfg(loom)]
+        used::nap_next();
+        #[cfg(not(loom))]
+        let deadline = deadline.min(Deadline::after(nap));
+        // SAFETY: the caller's promise is the same.
+        unsafe { park(key, token, deadline, validate, || {}, timed_out) }
     }
 }
 

@@ -6,7 +6,7 @@
 mod common;
 
 use anteroom::{Condvar, Mutex, MutexGuard, RwLock, RwLockUpgradableReadGuard, Semaphore};
-use common::{asleep_for_good, must_end};
+use common::{asleep_for_a_nap, must_end};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Barrier;
@@ -164,7 +164,7 @@ fn a_contended_rwlock_does_not_allocate() {
 fn check_twenty(wait: impl Fn() + Sync, wake: impl FnOnce()) {
     thread::scope(|s| {
         let start_waiter = |_| {
-            asleep_for_good(s, || {
+            asleep_for_a_nap(s, || {
                 warm_up();
                 allocations(&wait)
             })

@@ -5,7 +5,7 @@ mod common;
 mod open;
 
 use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
-use common::{asleep_for_good, must_end, times_passed_over, until};
+use common::{asleep_for_a_nap, must_end, times_passed_over_in_naps, until};
 use open::{OpenTo, open};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -29,7 +29,7 @@ macro_rules! check_hand_over {
             let leave = AtomicBool::new(false);
             thread::scope(|s| {
                 let guard = $guard;
-                asleep_for_good(s, || $sleeper(&$lock, &leave));
+                asleep_for_a_nap(s, || $sleeper(&$lock, &leave));
                 $Guard::unlock_fair(guard);
                 let open = open(&$lock);
                 leave.store(true, SeqCst);
@@ -38,7 +38,7 @@ macro_rules! check_hand_over {
             leave.store(false, SeqCst);
             thread::scope(|s| {
                 let mut guard = $guard;
-                asleep_for_good(s, || $sleeper(&$lock, &leave));
+                asleep_for_a_nap(s, || $sleeper(&$lock, &leave));
                 let open = $Guard::unlocked_fair(&mut guard, || {
                     let open = open(&$lock);
                     leave.store(true, SeqCst);
@@ -79,7 +79,7 @@ fn unlock_fair_serves_writers_in_their_order() {
             let guard = turns.write();
             for turn in 0..5 {
                 let turns = &turns;
-                asleep_for_good(s, move || {
+                asleep_for_a_nap(s, move || {
                     let mut guard = turns.write();
                     guard.push(turn);
                     RwLockWriteGuard::unlock_fair(guard);
@@ -106,10 +106,10 @@ fn unlock_fair_of_a_long_queue_hands_over_to_one_only() {
             let guard = turns.write();
             for turn in 0..3 {
                 for _ in 0..10 {
-                    asleep_for_good(s, read);
+                    asleep_for_a_nap(s, read);
                 }
                 let turns = &turns;
-                asleep_for_good(s, move || {
+                asleep_for_a_nap(s, move || {
                     let mut guard = turns.write();
                     guard.push(turn);
                     RwLockWriteGuard::unlock_fair(guard);
@@ -148,8 +148,8 @@ fn bump_of_a_writer_or_upgradable_reader_lets_those_who_sleep_go_first() {
         let read = AtomicBool::new(false);
         thread::scope(|s| {
             let mut guard = lock.write();
-            asleep_for_good(s, || *lock.write() += 1);
-            asleep_for_good(s, || read.store(*lock.read() < 2, SeqCst));
+            asleep_for_a_nap(s, || *lock.write() += 1);
+            asleep_for_a_nap(s, || read.store(*lock.read() < 2, SeqCst));
             RwLockWriteGuard::bump(&mut guard);
             assert_eq!(*guard, 1);
             assert!(read.load(SeqCst), "the reader was left outside");
@@ -157,7 +157,7 @@ fn bump_of_a_writer_or_upgradable_reader_lets_those_who_sleep_go_first() {
         });
         thread::scope(|s| {
             let mut guard = lock.upgradable_read();
-            asleep_for_good(s, || *lock.write() += 1);
+            asleep_for_a_nap(s, || *lock.write() += 1);
             RwLockUpgradableReadGuard::bump(&mut guard);
             assert_eq!(*guard, 2);
             assert_eq!(open(&lock), OpenTo::Readers);
@@ -183,7 +183,7 @@ fn bump_of_several_readers_lets_a_writer_that_sleeps_go_first() {
                     });
                 }
                 inside.wait();
-                asleep_for_good(s, || *lock.write() += 1);
+                asleep_for_a_nap(s, || *lock.write() += 1);
                 bump.wait();
             });
             assert_eq!(open(&lock), OpenTo::All);
@@ -200,18 +200,24 @@ fn a_sleeper_is_passed_over_a_few_times_at_most() {
         let lock = RwLock::new(0);
         for _ in 0..5 {
             let times = [
-                times_passed_over(|| lock.write(), || lock.write()),
-                times_passed_over(|| lock.write(), || lock.upgradable_read()),
-                times_passed_over(|| lock.upgradable_read(), || lock.write()),
-                times_passed_over(|| lock.upgradable_read(), || lock.upgradable_read()),
+                times_passed_over_in_naps(|| lock.write(), || lock.write()),
+                times_passed_over_in_naps(|| lock.write(), || lock.upgradable_read()),
+                times_passed_over_in_naps(|| lock.upgradable_read(), || lock.write()),
+                times_passed_over_in_naps(|| lock.upgradable_read(), || lock.upgradable_read()),
             ];
             assert!(
                 times.iter().all(|&times| times < 4),
                 "passed over {times:?}"
             );
             // Whoever owns what the others must wait for cannot keep them out for one turn.
-            assert_eq!(times_passed_over(|| lock.write(), || lock.read()), 0);
-            assert_eq!(times_passed_over(|| lock.read(), || lock.write()), 0);
+            assert_eq!(
+                times_passed_over_in_naps(|| lock.write(), || lock.read()),
+                0
+            );
+            assert_eq!(
+                times_passed_over_in_naps(|| lock.read(), || lock.write()),
+                0
+            );
         }
     });
 }

@@ -5,7 +5,7 @@ mod common;
 mod open;
 
 use anteroom::{RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard};
-use common::{asleep, asleep_for_good, must_end, until};
+use common::{asleep, asleep_for_a_nap, must_end, until};
 use open::{OpenTo, open};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
@@ -21,7 +21,7 @@ fn new_readers_do_not_pass_a_waiting_writer_but_recursive_ones_do() {
         let lock = RwLock::new(0);
         thread::scope(|s| {
             let reader = lock.read();
-            let writer = asleep_for_good(s, || *lock.write() += 1);
+            let writer = asleep_for_a_nap(s, || *lock.write() += 1);
             assert_eq!(open(&lock), OpenTo::Nobody);
             assert!(lock.try_read_for(Duration::from_millis(5)).is_none());
             assert!(!lock.is_locked_exclusive());
@@ -43,7 +43,7 @@ fn new_readers_do_not_pass_a_waiting_upgrade_but_recursive_ones_do() {
         let lock = RwLock::new(0);
         thread::scope(|s| {
             let reader = lock.read();
-            let upgrade = asleep_for_good(s, || {
+            let upgrade = asleep_for_a_nap(s, || {
                 *RwLockUpgradableReadGuard::upgrade(lock.upgradable_read()) += 1;
             });
             assert_eq!(open(&lock), OpenTo::Nobody);
@@ -68,7 +68,7 @@ fn readers_that_sleep_come_in_before_the_second_writer() {
             thread::scope(|s| {
                 let guard = lock.write();
                 let second_writer = || {
-                    asleep_for_good(s, || {
+                    asleep_for_a_nap(s, || {
                         let _guard = lock.write();
                         order.lock().unwrap().push("writer");
                     })
@@ -77,7 +77,7 @@ fn readers_that_sleep_come_in_before_the_second_writer() {
                     second_writer();
                 }
                 for _ in 0..readers {
-                    asleep_for_good(s, || {
+                    asleep_for_a_nap(s, || {
                         let _guard = lock.read();
                         order.lock().unwrap().push("reader");
                     });
@@ -167,8 +167,8 @@ fn no_writer_comes_between_a_write_and_what_it_is_downgraded_to() {
         thread::scope(|s| {
             let mut guard = lock.write();
             let others = [
-                asleep_for_good(s, || *lock.write() += 10),
-                asleep_for_good(s, || {
+                asleep_for_a_nap(s, || *lock.write() += 10),
+                asleep_for_a_nap(s, || {
                     *RwLockUpgradableReadGuard::upgrade(lock.upgradable_read()) += 10;
                 }),
             ];
@@ -193,7 +193,7 @@ fn an_upgradable_reader_that_becomes_a_reader_lets_the_next_one_in() {
         let inside = Barrier::new(2);
         thread::scope(|s| {
             let guard = lock.upgradable_read();
-            asleep_for_good(s, || {
+            asleep_for_a_nap(s, || {
                 let _guard = lock.upgradable_read();
                 inside.wait();
             });
@@ -211,7 +211,7 @@ fn readers_pass_an_upgradable_reader_that_waits_for_another() {
         let lock = RwLock::new(0);
         thread::scope(|s| {
             let first = lock.upgradable_read();
-            asleep_for_good(s, || drop(lock.upgradable_read()));
+            asleep_for_a_nap(s, || drop(lock.upgradable_read()));
             assert_eq!(open(&lock), OpenTo::Readers);
             drop((lock.read(), lock.read_recursive()));
             drop(first);

@@ -27,7 +27,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ptr;
 use std::sync::PoisonError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(loom)]
 use crate::primitive::model::sync::{Mutex, MutexGuard};
@@ -355,6 +355,24 @@ pub(crate) unsafe fn park(
     token: ParkToken,
     limit: Option<Instant>,
 ) -> ParkResult {
+    // SAFETY: the caller's promise is the same.
+    unsafe { park_looking(key, validate, before_sleep, timed_out, token, limit, None) }
+}
+
+/// As [`park`], but the thread looks up whenever so much time has passed, from where it is in the queue, and leaves
+/// the queue as if its time were up if `look` says so.
+///
+/// # Safety
+/// As for [`park`].
+pub(crate) unsafe fn park_looking(
+    key: usize,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(usize, bool),
+    token: ParkToken,
+    limit: Option<Instant>,
+    mut looks: Option<(Duration, &mut dyn FnMut() -> bool)>,
+) -> ParkResult {
     let parked = Parked {
         key: AtomicUsize::new(key),
         token,
@@ -372,7 +390,20 @@ pub(crate) unsafe fn park(
         drop(queue);
 
         before_sleep();
-        if !parked.sleep(limit) {
+        let is_woken = loop {
+            let Some((nap, look)) = &mut looks else {
+                break parked.sleep(limit);
+            };
+            let end = Instant::now().checked_add(*nap);
+            let end = end.into_iter().chain(limit).min();
+            if parked.sleep(end) {
+                break true;
+            }
+            if limit.is_some_and(|limit| limit <= Instant::now()) || look() {
+                break false;
+            }
+        };
+        if !is_woken {
             let (key, mut queue) = parked.lock();
             // ORDERING: Relaxed; it falls under the lock (L1).
             if parked.asleep.load(Relaxed) != 0 {

@@ -1,104 +1,102 @@
-//! The reader-writer lock's state machine: a word, a queue, a registry of readers, and places where one writer waits
-//! for readers.
+//! The reader-writer lock's state machine: a word ([`super::word`]), a queue, a registry of readers
+//! ([`super::bias`]), and two places where writers wait for readers.
 //!
-//! ```text
-//! 31        8   7       6            5        4      3        2        1            0
-//! +---------+-------+------------+--------+------+--------+--------+------------+--------+
-//! | readers | AWAKE | ASYMMETRIC | BIASED | WARM | DRAINS | PARKED | UPGRADABLE | WRITER |
-//! +---------+-------+------------+--------+------+--------+--------+------------+--------+
-//! ```
-//!
-//! A writer takes the lock in two steps: it takes `WRITER`, which keeps other writers, upgradable readers and
-//! new readers out, and then waits until the readers that are inside have left. An upgrade is the second step
+//! A writer acquires the lock in two steps: it sets `WRITER`, which keeps other writers, upgradable readers and
+//! new readers out, and then waits until the counted readers have left. An upgrade is the second step
 //! after turning `UPGRADABLE` into `WRITER`. So:
 //!
-//! | bits | readers | who is inside |
+//! | bits | readers | what is inside |
 //! |---|---|---|
 //! | none | n | n readers |
 //! | `UPGRADABLE` | n | n readers and an upgradable one |
 //! | `WRITER` | n > 0 | n readers; one writer waits for them to leave |
 //! | `WRITER` | 0 | one writer |
+//! | either, and `RESERVED` | n | n readers; the bit is kept for a waiter that was woken |
 //!
 //! ## Biased readers
-//! Readers are those that are *counted* in the word, and, while `BIASED` is set, those that have *published* themselves
-//! in the registry ([`super::bias`]): such a reader only reads the word. It publishes, passes a fence, and looks at
-//! the word again; a writer sets `WRITER`, passes a fence, and looks at the slots. So one of them sees the other.
+//! Readers are *counted* in the word or, while `BIASED` is set, *published* in slots: a published reader only reads the
+//! word. It writes the lock's address and the period into a slot, passes a fence, and reads the word again. It is
+//! inside if nothing has changed. Otherwise it counts itself, and then leaves the slot.
+//!
+//! A writer that finds `BIASED` ends the bias first: it exchanges `BIASED` for `REVOKING`, from when on readers count
+//! themselves. It passes a fence, and looks at the slots. Either the reader sees the change of the word or
+//! the writer sees the slot. When the writer has seen each slot without this lock and period, it sets `WRITER` and clears
+//! `REVOKING` in one step. Until then it keeps no reader out, so a `try_write` in vain changes nothing for others. Any
+//! writer may do this, and a later one takes over from one that gave up.
 //!
 //! There are two pairs of fences. A full one on both sides costs a reader an exchange, on a line that is its own. The
 //! asymmetric pair ([`crate::fence`]) costs readers nothing, but a writer some ten microseconds, so it is for locks that
 //! are hardly ever written: `ASYMMETRIC` says that readers rely on it.
 //!
-//! A writer turns the bias off. The first reader after it sets `WARM` as it counts itself, the second `BIASED`
-//! (where many threads read, a later one: [`super::bias::begins`]). Later a reader sets `ASYMMETRIC` ([`super::bias::promotes`]).
+//! A bias must be earned: a reader that counts itself begins one when its thread has missed enough by
+//! counting ([`super::bias::earns`]). Later a reader sets `ASYMMETRIC` ([`super::bias::promotes`]).
 //!
 //! ## Invariants
-//! 1. `WRITER` and `UPGRADABLE` are never both set; only their owner clears or exchanges them, and while either
-//!    is set nobody else sets one.
-//! 2. The *queue* (key: the word's address) holds readers that wait for `WRITER` to go, and writers and
-//!    upgradable readers that wait for `WRITER` and `UPGRADABLE` to go. `PARKED` is set whenever a thread is in
-//!    it, and changes only under its lock.
-//! 3. Whoever clears `WRITER` or `UPGRADABLE` while `PARKED` is set does so under the queue's lock, and takes
-//!    out of the queue everybody who may now run. So nobody is left who waits for a bit that is not set.
-//! 4. The *drain* (key: the address plus one) holds at most the owner of `WRITER`. `DRAINS` is set whenever it
-//!    is there. The counted reader that leaves last wakes it. In the *revocation* (key: the address plus two) it waits
-//!    for a slot, counted as a waiter ([`crate::waiters`]); every reader that leaves a slot wakes it.
-//! 5. A reader that has left touches the lock no more, unless it finds, under the drain's lock, a writer there,
-//!    which borrows the lock.
-//! 6. `AWAKE` says that a thread was woken that waits for `WRITER` and `UPGRADABLE` to go, and has neither set its bit
-//!    nor gone back to sleep; it clears the mark in the same step. Until then nobody else is woken by those who
-//!    release: by the end of the mark that thread sees what they have released. If somebody becomes the upgradable reader
-//!    meanwhile, it lets in the readers that were left in the queue.
-//! 7. While a reader is in its slot and inside, `BIASED` is set: only an owner of `WRITER` who has seen every slot
-//!    without this lock clears it, before it looks whether readers are counted. While `WRITER` is set, nobody else
-//!    changes `WARM`, `BIASED` and `ASYMMETRIC`, and nobody comes in by publishing.
+//! - **RW1** `WRITER` and `UPGRADABLE` are never both set. Only their owner clears or exchanges them, or, if
+//!   `RESERVED` is set, any thread that confirms or takes the reservation.
+//! - **RW2** The *queue* (key: the word's address) holds readers that wait for `WRITER` to go, and writers and
+//!   upgradable readers that wait for `WRITER` and `UPGRADABLE` to go. `PARKED` is set whenever a thread is in
+//!   it, and changes only under its lock.
+//! - **RW3** A thread that clears `WRITER` or `UPGRADABLE` while `PARKED` is set does so under the queue's lock, and
+//!   takes out of the queue the threads that may now run, or leaves that to the designated waker (RW6).
+//! - **RW4** The *drain* (key: the address plus one) holds at most the owner of `WRITER`. `DRAINS` is set whenever it
+//!   is there. The counted reader that leaves last wakes it (and a writer has only a reservation from then on,
+//!   unless it is an upgrade, which was inside all the time). In the *revocation* (key: the address plus two)
+//!   writers wait for slots, counted as waiters ([`crate::waiters`]); each reader that leaves a slot wakes them.
+//! - **RW5** A reader that has left touches the lock no more, unless it finds, under the drain's lock, a writer there,
+//!   which borrows the lock.
+//! - **RW6** `AWAKE` says that there is a designated waker. It clears the mark in the step in which it sets its bit
+//!   or parks. Until then releasers wake no other thread: by the end of the mark it sees what they have
+//!   released. If another thread becomes the upgradable reader meanwhile, it lets in the readers that were left in the
+//!   queue. To clear the mark too early costs a needless wake-up, nothing else.
+//! - **RW7** While a reader is in its slot and inside, the word names its period, with `BIASED` or `REVOKING`. Only a
+//!   thread that has seen each slot without this lock and period, after a fence after it had seen `REVOKING`, clears
+//!   that; the exchange that does fails if the tag has changed. While `WRITER` is set, neither is.
+//! - **RW8** Only a reader that holds a ticket takes one off the tickets, and only the owner of `WRITER` that has
+//!   waited long for them revokes them, all at once. While there are tickets, no writer is inside. A
+//!   reader whose ticket is revoked waits on as if it had none.
+//! - **RW9** No thread depends on a woken one. Whatever is kept for a waiter (the mark, a reservation, a
+//!   ticket) others take when they have seen it for a nap ([`super::nap`]). Each thread in the queue naps, and so
+//!   does the one in the drain.
+//!
+//! RW7 compares tags, and a period comes back after 2^19 biases of the process. A writer would have to be stopped
+//! between its look and its exchange for a multiple of that, exactly, while its own lock was biased again.
 //!
 //! ## Fairness
 //! A writer that owns `WRITER` waits only for the readers that were inside, for new ones stay out. Between writers, and
-//! between writers and readers that sleep, a running thread may come before one that sleeps (barging), until that one
+//! between writers and parked readers, a running thread may come before a parked one (barging), until that one
 //! has waited longer than [`Patience`] and says so in its park token. From then on it is phase-fair (B. Brandenburg and
-//! J. Anderson, 2010): the next writer that leaves counts such readers in, and hands its bit to the first such writer.
-//! A patient reader is not counted in while it sleeps, since the next writer would have to wait until it runs; with
-//! more threads than processors every write took that long. And where the thread that was woken does not come in time,
-//! whoever releases gives way to it, and to all others, in their turn ([`crate::turns`]).
+//! J. Anderson, 2010): the next writer that leaves gives tickets to such readers, and reserves its bit for the first such
+//! writer. And where the designated waker does not come in time, a releaser gives way to it, and to all others, in
+//! their turn ([`crate::turns`]).
 
 mod convert;
 mod drain;
 mod queue;
 mod readers;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
+use super::nap;
+use super::word::*;
 use crate::deadline::Deadline;
 use crate::parking::{self, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{Access, AtomicU32, Patience, const_fn};
+use crate::primitive::{Access, AtomicUsize, Patience, const_fn};
 use crate::rwlock::bias;
 use crate::spin::Spin;
-
-const WRITER: u32 = 1;
-const UPGRADABLE: u32 = 2;
-const PARKED: u32 = 4;
-const DRAINS: u32 = 8;
-const WARM: u32 = 16;
-const BIASED: u32 = 32;
-const ASYMMETRIC: u32 = 64;
-const AWAKE: u32 = 128;
-const ONE_READER: u32 = 256;
-const READERS: u32 = !(ONE_READER - 1);
-
-/// Half of what the word can count. The other half is for those who must not be refused, which are as many as there
-/// are threads: readers that are admitted from the queue (and go again if that was too many), that take their lock
-/// again after a wait, and writers that downgrade.
-const MAX_READERS: u32 = READERS / ONE_READER / 2;
+use drain::{Drain, Drainer};
 
 /// Park tokens in the queue: the bit that the thread waits to set, or zero for a reader …
 const READ: usize = 0;
 /// … and this if it has waited too long.
 const IMPATIENT: usize = 4;
 
-/// Unpark token: all readers have been counted in, not only those that were impatient.
+/// Unpark token: all readers have got tickets, not only those that were impatient.
 const ALL_ADMITTED: usize = 2;
-/// Unpark token: the writer or upgradable reader owns its bit.
-const HANDED_OVER: usize = 4;
-/// Unpark token: the writer or upgradable reader is marked as `AWAKE`.
+/// Unpark token: a bit is reserved for the writer or upgradable reader.
+const KEPT: usize = 4;
+/// Unpark token: the writer or upgradable reader is the designated waker.
 const WOKEN: usize = 8;
 
 fn drain_key(key: usize) -> usize {
@@ -109,11 +107,6 @@ fn revocation_key(key: usize) -> usize {
     key + 2
 }
 
-/// The park token in the drain. A reader that leaves may come there late.
-fn drain_token() -> ParkToken {
-    parking::late(1)
-}
-
 /// The park token in the revocation. A reader that leaves may come there late.
 fn revocation_token() -> ParkToken {
     parking::late(2)
@@ -121,42 +114,60 @@ fn revocation_token() -> ParkToken {
 
 /// The word of a new lock.
 #[cfg(not(loom))]
-const fn initial() -> u32 {
+const fn initial() -> usize {
     0
 }
 
 #[cfg(loom)]
-fn initial() -> u32 {
+fn initial() -> usize {
     use crate::primitive::modeled::{Bias, bias};
+    let biased = || new_tag(bias::new_period().unwrap_or_default(), bias::own_copy());
     match bias() {
         Bias::Never | Bias::Warming => 0,
-        Bias::OwnLine => WARM | BIASED,
-        Bias::Asymmetric => WARM | BIASED | ASYMMETRIC,
+        Bias::OwnLine => biased(),
+        Bias::Asymmetric => biased() | ASYMMETRIC,
     }
 }
 
-fn is_claimable(state: u32) -> bool {
+fn is_claimable(state: usize) -> bool {
     state & (WRITER | UPGRADABLE) == 0
 }
 
-/// The limit of a read that is taken again, which may not panic: what is left of the word is for
-/// readers that are admitted from the queue, each of them a thread that waits.
-const MAX_AGAIN: u32 = READERS / ONE_READER - (1 << 16);
-
-/// Ends a read that `limit` readers refuse: one that is taken again ends the process, as the count
-/// of an `Arc` does.
 #[cold]
-fn too_many_readers(limit: u32) -> ! {
-    if limit > MAX_READERS {
-        eprintln!("RwLock: more than {limit} readers: aborting");
-        std::process::abort();
-    }
-    panic!("RwLock::read: more than {limit} readers");
+fn too_many_readers() -> ! {
+    panic!("RwLock::read: more than {MAX_READERS} readers");
+}
+
+/// Panics if another copy of this crate has biased the lock: this one does not see its readers. Nothing has changed.
+fn assert_own(state: usize) {
+    assert!(
+        !is_tagged(state) || copy(state) == bias::own_copy(),
+        "RwLock: the lock is in use by another copy of the crate `anteroom` in this process"
+    );
+}
+
+/// What came of trying to set a bit.
+enum Claim {
+    Taken,
+    Blocked,
+    /// The slots come first: see [`RawRwLock::revoke`].
+    Biased,
+}
+
+/// What a thread may do that claims a bit.
+#[derive(Clone, Copy, Default)]
+struct Rights {
+    /// It takes what is reserved.
+    takes_reserved: bool,
+    /// The mark that it clears.
+    mark: usize,
+    /// The tag of which it has seen all slots empty.
+    revoked: usize,
 }
 
 /// The untyped reader-writer lock. It appears in the types of guards; use [`RwLock`](crate::RwLock).
 pub struct RawRwLock {
-    state: AtomicU32,
+    state: AtomicUsize,
     data: Access,
 }
 
@@ -164,7 +175,7 @@ impl RawRwLock {
     const_fn! {
         pub(crate) const fn new() -> Self {
             RawRwLock {
-                state: AtomicU32::new(initial()),
+                state: AtomicUsize::new(initial()),
                 data: Access::new(),
             }
         }
@@ -179,76 +190,121 @@ impl RawRwLock {
     pub(crate) fn is_locked(&self) -> bool {
         // ORDERING: Relaxed, here and below: an answer that may be old orders nothing.
         let state = self.state.load(Relaxed);
-        state & (READERS | WRITER | UPGRADABLE) != 0 || (state & BIASED != 0 && self.is_published())
+        state & (READERS | WRITER | UPGRADABLE) != 0
+            || (is_tagged(state) && (copy(state) != bias::own_copy() || self.is_published(state)))
     }
 
     pub(crate) fn is_locked_exclusive(&self) -> bool {
         // ORDERING: as above.
         let state = self.state.load(Relaxed);
-        state & (WRITER | READERS) == WRITER && !(state & BIASED != 0 && self.is_published())
+        state & (WRITER | RESERVED) == WRITER && !is_read(state)
     }
 
     // ---- Writers and upgradable readers.
 
-    /// Sets `bit`, `WRITER` or `UPGRADABLE`, when neither is set, and clears `mark`, `AWAKE` if that is the caller's.
+    /// Sets `bit`, `WRITER` or `UPGRADABLE`, if `free` says so.
     #[inline]
-    fn try_claim(&self, bit: u32, mark: u32, free: impl Fn(u32) -> bool) -> bool {
+    fn try_claim(&self, bit: usize, rights: Rights, free: impl Fn(usize) -> bool) -> Claim {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
-        while free(state) {
+        loop {
+            let takes = rights.takes_reserved && state & RESERVED != 0;
+            let mut left = match takes {
+                true => state & !(WRITER | UPGRADABLE | RESERVED),
+                false => state,
+            };
+            if !free(left) {
+                return Claim::Blocked;
+            }
+            if bit == WRITER {
+                let tag = tag(left);
+                if tag != 0 && tag != rights.revoked {
+                    return Claim::Biased;
+                }
+                left = untagged(left);
+            }
+            let next = (left | bit) & !rights.mark;
             // ORDERING: Acquire pairs with the Release of the last writer, and, where `free` asks for no
             // readers, with those of the readers that have left.
             match self
                 .state
-                .compare_exchange_weak(state, (state | bit) & !mark, Acquire, Relaxed)
+                .compare_exchange_weak(state, next, Acquire, Relaxed)
             {
                 Ok(before) => {
-                    if bit == UPGRADABLE && before & (AWAKE | PARKED) == AWAKE | PARKED {
-                        // Whoever released left readers to the thread that is awake. They may join us.
+                    let left_out = before & AWAKE != 0 || (takes && before & WRITER != 0);
+                    if bit == UPGRADABLE && before & PARKED != 0 && left_out {
+                        // A releaser left readers to the designated waker, or to the writer. They may join us.
                         self.release(UPGRADABLE, UPGRADABLE, false);
                     }
-                    return true;
+                    return Claim::Taken;
                 }
                 Err(now) => state = now,
             }
         }
-        false
     }
 
     /// Waits until neither `WRITER` nor `UPGRADABLE` is set, and sets `bit`.
     #[cold]
-    fn claim(&self, bit: u32, deadline: Deadline) -> bool {
-        if self.try_claim(bit, 0, is_claimable) {
-            return true;
-        }
-        if deadline.is_past() {
-            return false;
-        }
-        let mut spin = Spin::hot();
+    fn claim(&self, bit: usize, deadline: Deadline) -> bool {
+        let mut spin = None;
         let mut patience = Patience::new();
+        let mut rights = Rights::default();
+        // Whether the thread is the designated waker, and whether its time is up.
         let mut mark = 0;
+        let mut over = false;
         loop {
-            if self.try_claim(bit, mark, is_claimable) {
-                spin.got_it();
-                return true;
+            match self.try_claim(bit, rights, is_claimable) {
+                Claim::Taken => {
+                    if let Some(spin) = spin {
+                        Spin::got_it(spin);
+                    }
+                    return true;
+                }
+                Claim::Biased => {
+                    if mark != 0 {
+                        // It may take long, and end with a panic.
+                        self.resign();
+                        (mark, rights.mark) = (0, 0);
+                    }
+                    let deadline = if over { None } else { Some(deadline) };
+                    if !self.revoke(deadline, &mut rights) {
+                        return false;
+                    }
+                    continue;
+                }
+                Claim::Blocked => rights.takes_reserved = false,
             }
-            if spin.again() {
+            if over {
+                return false;
+            }
+            if spin.get_or_insert_with(Spin::hot).again() {
                 continue;
             }
             let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
-            let token = ParkToken(bit as usize | impatient);
-            match self.park(token, mark, deadline, |state| !is_claimable(state)) {
-                ParkResult::Unparked(UnparkToken(given)) if given & HANDED_OVER != 0 => {
-                    // ORDERING: Acquire pairs with the Release by which the bit was handed over. A read-modify-write
-                    // reads the newest value, so this does not rely on what a wake-up orders.
+            let token = ParkToken(bit | impatient);
+            let parked = self.park(token, mark, deadline, |state| !is_claimable(state));
+            if parked != ParkResult::Invalid {
+                (mark, rights.mark) = (0, 0);
+            }
+            match parked {
+                ParkResult::Unparked(UnparkToken(given)) if given & KEPT != 0 => {
+                    // ORDERING: Acquire pairs with the Release by which the bit was reserved. A
+                    // read-modify-write reads the newest value, so this does not rely on what a
+                    // wake-up orders.
                     self.state.fetch_or(0, Acquire);
-                    return true;
+                    rights.takes_reserved = true;
                 }
                 ParkResult::Unparked(UnparkToken(given)) => {
                     mark = if given & WOKEN != 0 { AWAKE } else { 0 };
-                    spin = Spin::woken();
+                    rights.mark = mark;
+                    spin = Some(Spin::woken());
                 }
-                ParkResult::TimedOut => return false,
+                ParkResult::TimedOut => {
+                    // If a thread was woken, it has not come (RW9).
+                    rights.takes_reserved = true;
+                    rights.mark = AWAKE;
+                    over = deadline.passed();
+                }
                 ParkResult::Invalid => {}
             }
         }
@@ -256,17 +312,33 @@ impl RawRwLock {
 
     #[inline]
     pub(crate) fn try_write(&self) -> bool {
-        // ORDERING: Relaxed; `drain_at_once` looks again. This look spares readers a revocation for nothing.
-        let biased = self.state.load(Relaxed) & BIASED != 0;
-        let free = |state| state & (READERS | WRITER | UPGRADABLE) == 0;
-        if (biased && self.is_published()) || !self.try_claim(WRITER, 0, free) {
-            return false;
-        }
-        let taken = self.drain_at_once(0);
+        let taken = self.try_write_at_once();
         if taken {
             self.data.exclusive();
         }
         taken
+    }
+
+    fn try_write_at_once(&self) -> bool {
+        let mut rights = Rights::default();
+        loop {
+            // ORDERING: Relaxed; `revoke` looks again. This look spares readers a revocation for nothing.
+            let state = self.state.load(Relaxed);
+            let free = |state| is_claimable(state) && !is_read(state);
+            if !free(state) {
+                return false;
+            }
+            assert_own(state);
+            if is_tagged(state) && self.is_published(state) {
+                return false;
+            }
+            match self.try_claim(WRITER, rights, free) {
+                Claim::Taken => return true,
+                Claim::Blocked => return false,
+                Claim::Biased if self.revoke(None, &mut rights) => {}
+                Claim::Biased => return false,
+            }
+        }
     }
 
     /// False if the deadline passed first.
@@ -303,17 +375,19 @@ impl RawRwLock {
     #[cold]
     fn write_contended(&self, deadline: Deadline) -> bool {
         if deadline.is_past() {
-            return self.try_write();
+            return self.try_write_at_once();
         }
-        self.claim(WRITER, deadline) && self.drain(0, deadline)
-    }
-
-    /// What a writer clears when it has seen that no reader is inside: its bit, and what is left of the bias, which it has
-    /// ended (`end_bias`).
-    #[inline]
-    fn writer_bits(&self) -> u32 {
-        // ORDERING: Relaxed; while we own `WRITER` nobody else changes the flag.
-        self.state.load(Relaxed) & (WRITER | WARM)
+        while self.claim(WRITER, deadline) {
+            match self.drain(Drainer::Writer, deadline) {
+                Drain::Done => return true,
+                Drain::TimedOut => {
+                    self.release(WRITER, 0, false);
+                    return false;
+                }
+                Drain::Lost => {}
+            }
+        }
+        false
     }
 
     /// # Safety
@@ -321,10 +395,10 @@ impl RawRwLock {
     #[inline]
     pub(crate) unsafe fn unlock_write(&self) {
         self.data.exclusive();
-        // ORDERING: Release pairs with the Acquire of whoever enters next.
+        // ORDERING: Release pairs with the Acquire of the thread that enters next.
         let alone = self.state.compare_exchange(WRITER, 0, Release, Relaxed);
         if alone.is_err() {
-            self.release(self.writer_bits(), 0, false);
+            self.release(WRITER, 0, false);
         }
     }
 
@@ -332,12 +406,13 @@ impl RawRwLock {
     /// The caller is the writer.
     pub(crate) unsafe fn unlock_write_fair(&self) {
         self.data.exclusive();
-        self.release(self.writer_bits(), 0, true);
+        self.release(WRITER, 0, true);
     }
 
     #[inline]
     pub(crate) fn try_upgradable_read(&self) -> bool {
-        let taken = self.try_claim(UPGRADABLE, 0, is_claimable);
+        let taken = self.try_claim(UPGRADABLE, Rights::default(), is_claimable);
+        let taken = matches!(taken, Claim::Taken);
         if taken {
             self.data.shared();
         }
@@ -347,7 +422,9 @@ impl RawRwLock {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn upgradable_read(&self, deadline: Deadline) -> bool {
-        let taken = self.try_claim(UPGRADABLE, 0, is_claimable) || self.claim(UPGRADABLE, deadline);
+        let taken = self.try_claim(UPGRADABLE, Rights::default(), is_claimable);
+        let taken = matches!(taken, Claim::Taken)
+            || (!deadline.is_past() && self.claim(UPGRADABLE, deadline));
         if taken {
             self.data.shared();
         }
@@ -369,77 +446,45 @@ impl RawRwLock {
         self.release(UPGRADABLE, 0, true);
     }
 
-    /// Whether somebody is in the queue.
+    /// Whether a thread is in the queue.
     #[inline]
-    pub(crate) fn is_waited_for(&self) -> bool {
+    fn is_waited_for(&self) -> bool {
         // ORDERING: Relaxed, as in `is_locked`.
         self.state.load(Relaxed) & PARKED != 0
     }
 
-    /// Whether a writer waits for the caller, which reads, to leave. (Whoever is in the queue does not.)
+    /// Lets waiters have the lock for a while, if there are any.
+    ///
+    /// # Safety
+    /// The caller is the writer, and is it again on return.
     #[inline]
-    pub(crate) fn is_reader_waited_for(&self) -> bool {
-        // ORDERING: Relaxed, as in `is_locked`.
-        self.state.load(Relaxed) & WRITER != 0
+    pub(crate) unsafe fn bump_write(&self) {
+        if self.is_waited_for() {
+            // SAFETY: the caller is the writer.
+            unsafe { self.unlock_write_fair() };
+            self.write_again();
+        }
     }
 
-    /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.
+    /// As [`bump_write`](Self::bump_write).
+    ///
+    /// # Safety
+    /// The caller is the upgradable reader, and is it again on return.
+    #[inline]
+    pub(crate) unsafe fn bump_upgradable(&self) {
+        if self.is_waited_for() {
+            // SAFETY: the caller is the upgradable reader.
+            unsafe { self.unlock_upgradable_fair() };
+            self.upgradable_read(Deadline::NEVER);
+        }
+    }
+
+    /// For models: no thread holds the lock, waits for it, or touches it at the same time as this.
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
         assert!(!self.is_locked(), "at rest");
         let state = crate::primitive::at_rest!(self.state);
-        assert_eq!(state & (PARKED | DRAINS), 0, "at rest");
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use std::process::Command;
-
-    const CHILD: &str = "ANTEROOM_TEST_ABORTS";
-    const NAME: &str = "rwlock::raw::tests::read_taken_again_at_the_limit_aborts";
-
-    /// A lock with so many readers that were forgotten.
-    fn read_by(readers: u32) -> RawRwLock {
-        let lock = RawRwLock::new();
-        // ORDERING: Relaxed; one thread.
-        lock.state.store(readers * ONE_READER, Relaxed);
-        lock
-    }
-
-    #[test]
-    fn read_taken_again_at_the_limit_aborts() {
-        if std::env::var_os(CHILD).is_some() {
-            return read_by(MAX_AGAIN).read_again();
-        }
-        let this = std::env::current_exe().expect("a test is a program");
-        let child = Command::new(this)
-            .args(["--exact", NAME, "--nocapture"])
-            .env(CHILD, "1")
-            .output()
-            .expect("it runs once more");
-        assert!(!child.status.success());
-        let said = String::from_utf8_lossy(&child.stderr);
-        assert!(said.contains("readers: aborting"), "{said}");
-    }
-
-    #[test]
-    fn read_taken_again_below_the_limit_is_counted() {
-        let lock = read_by(MAX_AGAIN - 1);
-        lock.read_again();
-        // ORDERING: Relaxed; one thread.
-        assert_eq!(lock.state.load(Relaxed) / ONE_READER, MAX_AGAIN);
-    }
-}
-
-impl Drop for RawRwLock {
-    fn drop(&mut self) {
-        // ORDERING: Relaxed; nobody else uses the lock.
-        if self.state.load(Relaxed) & BIASED != 0 {
-            // A lock that comes to this address later must not find a forgotten reader.
-            let key = self.key();
-            bias::slots().for_each(|slot| slot.purge(key));
-        }
+        let left = PARKED | DRAINS | RESERVED;
+        assert_eq!((state & left, tickets(state)), (0, 0), "at rest");
     }
 }

@@ -9,51 +9,27 @@ pub struct RawRwLock {
 }
 
 /// As in the real one's table: a writer takes `writer` first, and then waits for the readers to leave.
-///
-/// Neither is done in one step. A reader arrives first, and is not let in if a writer has come meanwhile; a writer that does
-/// not wait looks whether readers are inside or arriving, and goes again. So both may be refused.
 #[derive(Default)]
 struct State {
     readers: usize,
-    /// Readers that look whether they may come in.
-    arriving: usize,
     upgradable: bool,
     writer: bool,
-    /// The writer has seen that no reader is inside.
-    written: bool,
 }
 
 impl State {
     /// A recursive reader passes a writer that waits.
-    fn lets_in(&self, recursive: bool) -> bool {
-        !self.writer || (recursive && !self.written)
-    }
-
-    fn arrive(&mut self, recursive: bool) -> Option<()> {
-        self.lets_in(recursive).then(|| self.arriving += 1)
-    }
-
-    fn enter(&mut self, recursive: bool) -> bool {
-        let may = self.lets_in(recursive);
-        self.arriving -= 1;
-        self.readers += usize::from(may);
-        may
-    }
-
-    /// What the owner of `writer` sees.
-    fn try_begin_writing(&mut self) -> bool {
-        self.written = self.readers == 0 && self.arriving == 0;
-        self.written
-    }
-
-    fn end_writing(&mut self, upgradable: bool) {
-        self.writer = false;
-        self.written = false;
-        self.upgradable = upgradable;
+    fn try_read(&mut self, recursive: bool) -> Option<()> {
+        let may = !self.writer || (recursive && self.readers > 0);
+        may.then(|| self.readers += 1)
     }
 
     fn try_claim(&mut self) -> Option<&mut Self> {
         (!self.writer && !self.upgradable).then_some(self)
+    }
+
+    fn end_writing(&mut self, upgradable: bool) {
+        self.writer = false;
+        self.upgradable = upgradable;
     }
 }
 
@@ -81,18 +57,12 @@ impl RawRwLock {
 
     pub(crate) fn try_read(&self, recursive: bool) -> bool {
         self.monitor
-            .change(|state| state.arrive(recursive).is_some())
-            && self.monitor.change(|state| state.enter(recursive))
+            .change(|state| state.try_read(recursive).is_some())
     }
 
     pub(crate) fn read(&self, recursive: bool, deadline: Deadline) -> bool {
-        let arrive = |state: &mut State| state.arrive(recursive).map(|()| true);
-        while self.monitor.wait(deadline, arrive, |_| false) {
-            if self.monitor.change(|state| state.enter(recursive)) {
-                return true;
-            }
-        }
-        false
+        let step = |state: &mut State| state.try_read(recursive).map(|()| true);
+        self.monitor.wait(deadline, step, |_| false)
     }
 
     pub(crate) fn read_again(&self) {
@@ -100,21 +70,11 @@ impl RawRwLock {
     }
 
     pub(crate) fn try_write(&self) -> bool {
-        let claimed = self.monitor.change(|state| {
+        self.monitor.change(|state| {
             let may = state.readers == 0 && state.try_claim().is_some();
             state.writer |= may;
             may
-        });
-        claimed && self.drain_at_once(false)
-    }
-
-    /// The owner of `writer` looks once whether readers are inside, and if so, goes again.
-    fn drain_at_once(&self, upgradable: bool) -> bool {
-        let drained = self.monitor.change(State::try_begin_writing);
-        if !drained {
-            self.monitor.change(|state| state.end_writing(upgradable));
-        }
-        drained
+        })
     }
 
     pub(crate) fn write(&self, deadline: Deadline) -> bool {
@@ -129,12 +89,11 @@ impl RawRwLock {
 
     /// Waits for the readers to leave; gives up `writer`, and is `upgradable` again or not, when the time is up.
     fn drain(&self, deadline: Deadline, upgradable: bool) -> bool {
-        let empty = |state: &mut State| state.try_begin_writing().then_some(true);
-        let drained = self.monitor.wait(deadline, empty, |_| false);
-        if !drained {
-            self.monitor.change(|state| state.end_writing(upgradable));
-        }
-        drained
+        let empty = |state: &mut State| (state.readers == 0).then_some(true);
+        self.monitor.wait(deadline, empty, |state| {
+            state.end_writing(upgradable);
+            false
+        })
     }
 
     pub(crate) fn write_again(&self) {
@@ -159,21 +118,21 @@ impl RawRwLock {
     /// # Safety
     /// The caller is the upgradable reader; if this returns true, it is the writer.
     pub(crate) unsafe fn try_upgrade(&self) -> bool {
-        self.claim_upgrade();
-        self.drain_at_once(true)
-    }
-
-    fn claim_upgrade(&self) {
         self.monitor.change(|state| {
-            state.upgradable = false;
-            state.writer = true;
-        });
+            let may = state.readers == 0;
+            state.writer = may;
+            state.upgradable = !may;
+            may
+        })
     }
 
     /// # Safety
     /// The caller is the upgradable reader, and if this returns true, the writer.
     pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
-        self.claim_upgrade();
+        self.monitor.change(|state| {
+            state.upgradable = false;
+            state.writer = true;
+        });
         self.drain(deadline, true)
     }
 
@@ -239,11 +198,33 @@ impl RawRwLock {
         self.monitor.assert_at_rest(free);
     }
 
-    pub(crate) fn is_waited_for(&self) -> bool {
-        self.monitor.is_waited_for()
+    /// # Safety
+    /// The caller is one of the readers, and is one again on return.
+    pub(crate) unsafe fn bump_read(&self) {
+        if self.monitor.is_waited_for() {
+            // SAFETY: the caller is a reader.
+            unsafe { self.unlock_read() };
+            self.read_again();
+        }
     }
 
-    pub(crate) fn is_reader_waited_for(&self) -> bool {
-        self.monitor.is_waited_for()
+    /// # Safety
+    /// The caller is the writer, and is it again on return.
+    pub(crate) unsafe fn bump_write(&self) {
+        if self.monitor.is_waited_for() {
+            // SAFETY: the caller is the writer.
+            unsafe { self.unlock_write() };
+            self.write_again();
+        }
+    }
+
+    /// # Safety
+    /// The caller is the upgradable reader, and is it again on return.
+    pub(crate) unsafe fn bump_upgradable(&self) {
+        if self.monitor.is_waited_for() {
+            // SAFETY: the caller is the upgradable reader.
+            unsafe { self.unlock_upgradable() };
+            self.upgradable_read(Deadline::NEVER);
+        }
     }
 }

@@ -67,6 +67,16 @@ pub(crate) fn asleep_for_good<'scope, R: Send + 'scope>(
     start_until(sleeps_for_good, scope, work)
 }
 
+/// As [`asleep`], for a sleep that is at least a nap of a waiter of the reader-writer lock, which it takes once it has waited
+/// too long. Each sleep of such a waiter has a limit.
+#[track_caller]
+pub(crate) fn asleep_for_a_nap<'scope, R: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> R + Send + 'scope,
+) -> ScopedJoinHandle<'scope, R> {
+    start_until(sleeps, scope, work)
+}
+
 #[track_caller]
 fn start_until<'scope, R: Send + 'scope>(
     ready: impl Fn(i32) -> bool,
@@ -90,6 +100,24 @@ fn start_until<'scope, R: Send + 'scope>(
 /// has got in. Returns how often it passed that thread over, which sleeps again before each release.
 #[track_caller]
 pub(crate) fn times_passed_over<O, G>(own: impl Fn() -> O, other: impl Fn() -> G + Sync) -> usize {
+    times_passed_over_by(sleeps_for_good, own, other)
+}
+
+/// As [`times_passed_over`], for a thread that naps, as [`asleep_for_a_nap`] says.
+#[track_caller]
+pub(crate) fn times_passed_over_in_naps<O, G>(
+    own: impl Fn() -> O,
+    other: impl Fn() -> G + Sync,
+) -> usize {
+    times_passed_over_by(sleeps, own, other)
+}
+
+#[track_caller]
+fn times_passed_over_by<O, G>(
+    sleeps: impl Fn(i32) -> bool,
+    own: impl Fn() -> O,
+    other: impl Fn() -> G + Sync,
+) -> usize {
     const TOO_OFTEN: usize = 100;
     let (sleeper, served) = (AtomicI32::new(0), AtomicBool::new(false));
     let mut releases = 0;
@@ -102,7 +130,7 @@ pub(crate) fn times_passed_over<O, G>(own: impl Fn() -> O, other: impl Fn() -> G
         });
         until(|| sleeper.load(Relaxed) != 0);
         while !served.load(Relaxed) && releases < TOO_OFTEN {
-            until(|| sleeps_for_good(sleeper.load(Relaxed)));
+            until(|| sleeps(sleeper.load(Relaxed)));
             drop(guard);
             guard = own();
             releases += 1;

@@ -55,6 +55,8 @@ struct Parked {
     key: std::sync::Mutex<usize>,
     asleep: std::sync::Mutex<bool>,
     woken: std::sync::Mutex<Option<UnparkToken>>,
+    /// Whether it sleeps only until the naps end.
+    naps: bool,
     /// Orders what came before the wake-up before what comes after the park, as a real wake-up does.
     bell: AtomicUsize,
 }
@@ -78,10 +80,14 @@ impl Parked {
         }
     }
 
-    fn wait(&self) -> UnparkToken {
+    /// Until it is woken, or `None` if its nap is over first.
+    fn wait(&self) -> Option<UnparkToken> {
         while super::bare_wakes() {
             if let Some(token) = *self.woken.lock().unwrap() {
-                return token;
+                return Some(token);
+            }
+            if self.naps && naps_are_over() {
+                return None;
             }
             thread::yield_now();
         }
@@ -94,7 +100,10 @@ impl Parked {
                     // It was the model's own unpark, which the model will want to see.
                     self.thread.unpark();
                 }
-                return token;
+                return Some(token);
+            }
+            if self.naps && naps_are_over() {
+                return None;
             }
             *self.asleep.lock().unwrap() = true;
             thread::park();
@@ -130,6 +139,37 @@ pub fn sleepers() -> usize {
     queues.values().map(of_queue).sum()
 }
 
+crate::primitive::model::lazy_static! {
+    static ref NAPS_ARE_OVER: std::sync::Mutex<bool> = Default::default();
+}
+
+fn naps_are_over() -> bool {
+    *NAPS_ARE_OVER.lock().unwrap()
+}
+
+thread_local! {
+    static NAP_NEXT: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// The caller's next park is a nap.
+pub(crate) fn nap_next() {
+    NAP_NEXT.set(true);
+}
+
+/// From now on naps are over as soon as they begin, and those that have begun are over. Until a model says so, it is
+/// as if they lasted for ever: then a lost wake-up is a deadlock.
+pub fn end_naps() {
+    *NAPS_ARE_OVER.lock().unwrap() = true;
+    let queues = QUEUES.lock().unwrap().clone();
+    for queue in queues.values() {
+        for parked in queue.lock().unwrap().iter() {
+            if parked.naps && *parked.asleep.lock().unwrap() {
+                parked.thread.unpark();
+            }
+        }
+    }
+}
+
 /// # Safety
 /// As parking_lot_core's.
 pub(crate) unsafe fn park(
@@ -140,6 +180,7 @@ pub(crate) unsafe fn park(
     token: ParkToken,
     timeout: Option<Instant>,
 ) -> ParkResult {
+    let naps = NAP_NEXT.take();
     let parked = {
         let queue = queue(key);
         let mut queue = queue.lock().unwrap();
@@ -152,6 +193,7 @@ pub(crate) unsafe fn park(
             key: key.into(),
             asleep: false.into(),
             woken: None.into(),
+            naps,
             bell: AtomicUsize::new(0),
         });
         queue.push(parked.clone());
@@ -159,7 +201,16 @@ pub(crate) unsafe fn park(
     };
     before_sleep();
 
-    while timeout.is_some() {
+    let mut over = timeout.is_some();
+    loop {
+        if !over {
+            if let Some(token) = parked.wait() {
+                NAPS.with(|naps| naps.set(0));
+                super::stop_if_wanted();
+                return ParkResult::Unparked(token);
+            }
+            over = true;
+        }
         let key = parked.key();
         let queue = queue(key);
         let mut queue = queue.lock().unwrap();
@@ -167,7 +218,7 @@ pub(crate) unsafe fn park(
             continue; // It was moved meanwhile.
         }
         let Some(here) = queue.iter().position(|p| Arc::ptr_eq(p, &parked)) else {
-            break; // Somebody has taken it out, and will wake it.
+            break; // Another thread has taken it out, and will wake it.
         };
         queue.remove(here);
         timed_out(key, queue.is_empty());
@@ -178,8 +229,13 @@ pub(crate) unsafe fn park(
         }
         return ParkResult::TimedOut;
     }
+    let token = loop {
+        match parked.wait() {
+            Some(token) => break token,
+            None => thread::yield_now(),
+        }
+    };
     NAPS.with(|naps| naps.set(0));
-    let token = parked.wait();
     super::stop_if_wanted();
     ParkResult::Unparked(token)
 }

@@ -1,10 +1,12 @@
 //! From one mode to another: upgrading and downgrading. The states and the invariants are in the parent module.
 
+use super::{Drain, Drainer};
 use super::{
-    BIASED, MAX_READERS, ONE_READER, READERS, RawRwLock, UPGRADABLE, WRITER, too_many_readers,
+    MAX_READERS, ONE_READER, RawRwLock, Rights, UPGRADABLE, WRITER, assert_own, is_read, is_tagged,
+    readers, tag, too_many_readers, untagged,
 };
 use crate::deadline::Deadline;
-use crate::primitive::Ordering::Relaxed;
+use crate::primitive::Ordering::{Acquire, Relaxed};
 
 impl RawRwLock {
     /// Turns the caller's upgradable read into a write if there are no readers.
@@ -12,33 +14,21 @@ impl RawRwLock {
     /// # Safety
     /// The caller is the upgradable reader; if this returns true, it is the writer.
     pub(crate) unsafe fn try_upgrade(&self) -> bool {
-        // ORDERING: Relaxed; the exchange orders.
-        let mut state = self.state.load(Relaxed);
-        if state & BIASED != 0 && self.is_published() {
+        // ORDERING: Relaxed; looked at again. This look spares readers a revocation for nothing.
+        let state = self.state.load(Relaxed);
+        assert_own(state);
+        if is_tagged(state) && self.is_published(state) {
             return false;
         }
-        while state & READERS == 0 {
-            let upgraded = state - UPGRADABLE + WRITER;
-            // ORDERING: Relaxed, both; `drain_at_once` orders. (This continues the release sequences of the readers that
-            // have left.)
-            match self
-                .state
-                .compare_exchange_weak(state, upgraded, Relaxed, Relaxed)
-            {
-                Ok(_) => {
-                    let drained = self.drain_at_once(UPGRADABLE);
-                    if drained {
-                        self.data.exclusive();
-                    }
-                    return drained;
-                }
-                Err(now) => state = now,
-            }
+        let upgraded = self.claim_upgrade(None, |state| !is_read(state));
+        if upgraded {
+            self.data.exclusive();
         }
-        false
+        upgraded
     }
 
-    /// Turns the caller's upgradable read into a write, once the readers have left. New ones stay out.
+    /// Turns the caller's upgradable read into a write, once the readers have left. From when those in slots have left,
+    /// new ones stay out.
     ///
     /// # Safety
     /// The caller is the upgradable reader. If this returns true, it is the writer; if it returns false, the
@@ -48,14 +38,45 @@ impl RawRwLock {
             // SAFETY: the caller's promise is the same.
             return unsafe { self.try_upgrade() };
         }
-        // UPGRADABLE goes and WRITER comes, in one step.
-        // ORDERING: Relaxed; `drain` orders.
-        self.state.fetch_sub(UPGRADABLE - WRITER, Relaxed);
-        let drained = self.drain(UPGRADABLE, deadline);
-        if drained {
-            self.data.exclusive();
+        if !self.claim_upgrade(Some(deadline), |_| true) {
+            return false;
         }
-        drained
+        let upgraded = matches!(self.drain(Drainer::Upgrade, deadline), Drain::Done);
+        if upgraded {
+            self.data.exclusive();
+        } else {
+            self.release(WRITER, UPGRADABLE, false);
+        }
+        upgraded
+    }
+
+    /// Exchanges `UPGRADABLE`, which the caller owns, for `WRITER`, where `may` says so, when no reader is in a slot. Without
+    /// a deadline it does not wait for that.
+    fn claim_upgrade(&self, deadline: Option<Deadline>, may: impl Fn(usize) -> bool) -> bool {
+        let mut rights = Rights::default();
+        // ORDERING: Relaxed; the exchange orders.
+        let mut state = self.state.load(Relaxed);
+        while may(state) {
+            let tag = tag(state);
+            if tag != 0 && tag != rights.revoked {
+                if !self.revoke(deadline, &mut rights) {
+                    return false;
+                }
+                // ORDERING: as above.
+                state = self.state.load(Relaxed);
+                continue;
+            }
+            let next = untagged(state) - UPGRADABLE + WRITER;
+            // ORDERING: Acquire pairs, where `may` asks for no readers, with the Release of those that have left.
+            match self
+                .state
+                .compare_exchange_weak(state, next, Acquire, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
     }
 
     /// Turns the caller's write into a read, with no other writer in between.
@@ -64,7 +85,7 @@ impl RawRwLock {
     /// The caller is the writer, and a reader when this returns.
     pub(crate) unsafe fn downgrade(&self) {
         self.data.exclusive();
-        self.release(self.writer_bits(), ONE_READER, false);
+        self.release(WRITER, ONE_READER, false);
     }
 
     /// Turns the caller's write into an upgradable read.
@@ -73,7 +94,7 @@ impl RawRwLock {
     /// The caller is the writer, and the upgradable reader when this returns.
     pub(crate) unsafe fn downgrade_to_upgradable(&self) {
         self.data.exclusive();
-        self.release(self.writer_bits(), UPGRADABLE, false);
+        self.release(WRITER, UPGRADABLE, false);
     }
 
     /// Turns the caller's upgradable read into a read. Panics, and leaves it as it is, if there are too many readers.
@@ -82,8 +103,8 @@ impl RawRwLock {
     /// The caller is the upgradable reader, and a reader when this returns.
     pub(crate) unsafe fn downgrade_upgradable(&self) {
         // ORDERING: Relaxed; it is only counted.
-        if self.state.load(Relaxed) / ONE_READER >= MAX_READERS {
-            too_many_readers(MAX_READERS);
+        if readers(self.state.load(Relaxed)) >= MAX_READERS {
+            too_many_readers();
         }
         self.release(UPGRADABLE, ONE_READER, false);
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Writes how a mode locks and unlocks.
 macro_rules! mode {
-    ($mode:ident: $lock:expr, $unlock:expr, $unlock_fair:expr, $waited_for:expr) => {
+    ($mode:ident: $lock:expr, $unlock:expr, $unlock_fair:expr, $bump:expr) => {
         impl Mode<RawRwLock> for $mode {
             #[inline]
             fn lock(raw: &RawRwLock) {
@@ -29,19 +29,25 @@ macro_rules! mode {
 
             #[inline]
             unsafe fn bump(raw: &RawRwLock) {
-                if $waited_for(raw) {
-                    // SAFETY: as above.
-                    unsafe { $unlock_fair(raw) };
-                    $lock(raw);
-                }
+                // SAFETY: as above.
+                unsafe { $bump(raw) };
             }
         }
     };
 }
 
-mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read, RawRwLock::is_reader_waited_for);
-mode!(Exclusive: RawRwLock::write_again, RawRwLock::unlock_write, RawRwLock::unlock_write_fair, RawRwLock::is_waited_for);
-mode!(Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER), RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair, RawRwLock::is_waited_for);
+mode!(
+    Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read,
+    RawRwLock::bump_read
+);
+mode!(
+    Exclusive: RawRwLock::write_again, RawRwLock::unlock_write, RawRwLock::unlock_write_fair,
+    RawRwLock::bump_write
+);
+mode!(
+    Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER),
+    RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair, RawRwLock::bump_upgradable
+);
 
 /// Writers.
 impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
@@ -64,7 +70,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
 
 /// Upgradable readers.
 impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
-    /// Becomes the writer once the readers have left. No other writer comes in between, and no new reader.
+    /// Becomes the writer once the readers have left. No other writer comes in between. New readers stay out once the
+    /// biased ones have left.
     pub fn upgrade(this: Self) -> Guard<L, Exclusive, T> {
         match Self::upgrade_by(this, Deadline::NEVER) {
             Ok(writer) => writer,
