@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use crate::common::monitor::Monitor;
-use crate::harness::row::Question;
+use crate::harness::row::{Family, Question};
 use crate::harness::sample::{Aspect, Sample};
 use crate::peers::monitors;
 use crate::slice;
@@ -36,8 +36,10 @@ pub fn questions() -> Vec<Question> {
     let wakes = monitors!(Peer => wakes::<Peer>);
     let all = format!("condvar, notify_all of {WAITERS}: until all have run");
     vec![
-        Question::new("condvar, a turn to and fro", &[TURNS], turns),
-        Question::new(all, &[UNTIL_ALL_RAN], wakes).with_threads(WAITERS),
+        Question::new("condvar, a turn to and fro", &[TURNS], turns).family(Family::Condvar),
+        Question::new(all, &[UNTIL_ALL_RAN], wakes)
+            .with_threads(WAITERS)
+            .family(Family::Condvar),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! `cargo bench --bench contention -- --help` lists the options.
 #![allow(unreachable_pub, reason = "a benchmark exports nothing")]
 
+mod beside;
 #[path = "../common/mod.rs"]
 mod common;
 mod condvar;
@@ -23,6 +24,7 @@ mod waits;
 
 use clap::Parser;
 
+use beside::Condition;
 use harness::Report;
 use harness::row::Question;
 
@@ -61,5 +63,14 @@ fn questions(with_waits: bool) -> Vec<Question> {
     questions.extend(semaphore::questions());
     questions.extend(waiting::questions());
     questions.extend(growth::questions());
+    questions.extend(once_more());
     questions
+}
+
+/// The rows of reader-writer locks and condition variables under each condition.
+fn once_more() -> impl Iterator<Item = Question> {
+    Condition::ALL.into_iter().flat_map(|condition| {
+        let questions = rwlock::questions().into_iter().chain(condvar::questions());
+        questions.map(move |question| beside::again(question, condition))
+    })
 }

@@ -9,7 +9,7 @@ use crossbeam_utils::CachePadded;
 use crate::common::lock::{Bare, Lock};
 use crate::common::work;
 use crate::harness::peers;
-use crate::harness::row::Question;
+use crate::harness::row::{Family, Question};
 use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::mutexes;
 use crate::pictures::SECTION_LENGTHS;
@@ -51,7 +51,7 @@ pub fn questions() -> Vec<Question> {
     alone.extend(peers!(Peer in [Bare] |length| {
         Sample::time(&contend::<Peer>(Cell::ALONE, length))
     }));
-    let alone = Question::new("mutex alone", &[NANOSECONDS], alone);
+    let alone = Question::new("mutex alone", &[NANOSECONDS], alone).family(Family::Mutex);
     [alone].into_iter().chain(matrix().map(question)).collect()
 }
 
@@ -81,7 +81,9 @@ fn question(cell: Cell) -> Question {
 /// How many critical sections go through?
 pub fn contended(name: String, cell: Cell) -> Question {
     let peers = mutexes!(Peer => move |length| Sample::rate(&contend::<Peer>(cell, length)));
-    Question::new(name, &[THROUGHPUT], peers).with_threads(cell.threads)
+    Question::new(name, &[THROUGHPUT], peers)
+        .with_threads(cell.threads)
+        .family(Family::Mutex)
 }
 
 /// Every thread asks for the lock again and again.

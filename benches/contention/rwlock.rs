@@ -6,22 +6,37 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use crate::common::read_write::ReadWrite;
-use crate::harness::row::Question;
+use crate::harness::row::{Family, Question};
 use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::rwlocks;
 use crate::pictures::WRITES;
 use crate::slice::{self, Slice};
 
 /// Threads, and how many of a thread's operations there are to one write.
-const MIXES: [(usize, u64); 8] = [
+const MIXES: [(usize, u64); 23] = [
+    (1, 2),
+    (1, 4),
+    (1, 16),
+    (1, 100),
+    (1, 1_000),
     (2, 1_000_000),
     (2, 10_000),
     (2, 1_000),
     (2, 100),
     (2, 10),
+    (4, 2),
     (8, 1_000),
     (8, 10),
+    (8, 4),
     (16, 100),
+    (32, 1_000),
+    (32, 10),
+    (64, 1_000),
+    (64, 10),
+    (128, 1_000),
+    (128, 10),
+    (256, 1_000),
+    (256, 10),
 ];
 
 /// So rarely that it never happens.
@@ -35,7 +50,7 @@ pub fn questions() -> Vec<Question> {
     let alone = |name, write_every| {
         let peers =
             rwlocks!(Peer => move |length| Sample::time(&mix::<Peer>(1, write_every, length)));
-        Question::new(name, &[NANOSECONDS], peers)
+        Question::new(name, &[NANOSECONDS], peers).family(Family::RwLock)
     };
     let mut questions = vec![
         alone("rwlock, read alone", NEVER),
@@ -44,7 +59,8 @@ pub fn questions() -> Vec<Question> {
         mixed(TWO_READERS, 2, NEVER),
     ];
     for (threads, write_every) in MIXES {
-        let name = format!("rwlock, {threads} threads, one write in {write_every}");
+        let plural = if threads == 1 { "" } else { "s" };
+        let name = format!("rwlock, {threads} thread{plural}, one write in {write_every}");
         let mut question = mixed(name, threads, write_every);
         if threads == 2 {
             question = question.drawn(&WRITES, 1.0 / write_every as f64);
@@ -59,7 +75,9 @@ pub fn mixed(name: impl Into<String>, threads: usize, write_every: u64) -> Quest
     let peers = rwlocks!(Peer => move |length| {
         Sample::rate(&mix::<Peer>(threads, write_every, length))
     });
-    Question::new(name, &[THROUGHPUT], peers).with_threads(threads)
+    Question::new(name, &[THROUGHPUT], peers)
+        .with_threads(threads)
+        .family(Family::RwLock)
 }
 
 /// Every thread reads and reads, and writes now and then.

@@ -7,21 +7,23 @@ use crossbeam_utils::CachePadded;
 
 use crate::common::permits::Permits;
 use crate::common::work;
-use crate::harness::row::Question;
+use crate::harness::row::{Family, Question};
 use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::semaphores;
 use crate::slice::{self, Slice};
 
 pub fn questions() -> Vec<Question> {
     let alone = semaphores!(Peer => |length| Sample::time(&contend::<Peer>(1, 1, 0, length)));
-    let mut questions = vec![Question::new("semaphore alone", &[NANOSECONDS], alone)];
+    let alone = Question::new("semaphore alone", &[NANOSECONDS], alone);
+    let mut questions = vec![alone.family(Family::Semaphore)];
     for (threads, permits) in [(2, 1), (8, 3), (32, 10)] {
         for section in [0, 5_000] {
             let name = format!("semaphore {threads}/{permits}, section {section}");
             let peers = semaphores!(Peer => move |length| {
                 Sample::rate(&contend::<Peer>(threads, permits, section, length))
             });
-            questions.push(Question::new(name, &[THROUGHPUT], peers).with_threads(threads));
+            let question = Question::new(name, &[THROUGHPUT], peers);
+            questions.push(question.with_threads(threads).family(Family::Semaphore));
         }
     }
     questions

@@ -1,14 +1,13 @@
 //! What many rows say together.
 
+use crate::harness::regret;
 use crate::harness::row::Row;
 use crate::rwlock::{ONE_READER, TWO_READERS};
 
 /// A line or more for the rows that belong together, where they were measured.
 pub fn of(rows: &[Row]) -> String {
-    [matrix(rows), second_reader(rows)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let others = [matrix(rows), second_reader(rows)].into_iter().flatten();
+    [regret::summary(rows)].into_iter().chain(others).collect()
 }
 
 /// The matrix of the mutex: threads, sections, and gaps.

@@ -8,6 +8,7 @@
 
 pub mod chart;
 pub mod machine;
+pub mod regret;
 pub mod row;
 pub mod sample;
 pub mod slice;
@@ -50,10 +51,10 @@ pub struct Options {
     /// Three rounds of short slices
     #[arg(long)]
     quick: bool,
-    /// How often each peer has its turn [default: 7]
+    /// How often each peer has its turn, at least [default: 15]
     #[arg(long)]
     rounds: Option<usize>,
-    /// How long a turn takes, where a row does not need longer ones [default: 25]
+    /// How long a turn takes, where a row does not need longer ones [default: 20]
     #[arg(long)]
     slice_ms: Option<u64>,
     /// A line more for each row: the processor time that an operation costs
@@ -92,9 +93,13 @@ pub struct Report {
 
 /// Puts the questions, or lists them, as the options say.
 pub fn run(mut questions: Vec<Question>, options: &Options, report: &Report) {
-    let (rounds, slice_ms) = if options.quick { (3, 10) } else { (7, 25) };
+    let (rounds, extension, slice_ms) = match options.quick {
+        true => (3, 1, 10),
+        false => (15, 3, 20),
+    };
     let plan = Plan {
         rounds: options.rounds.unwrap_or(rounds).max(1),
+        extension,
         slice: Duration::from_millis(options.slice_ms.unwrap_or(slice_ms).max(1)),
     };
     questions.retain(|question| options.only.is_match(&question.name));

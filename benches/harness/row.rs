@@ -35,6 +35,8 @@ pub struct Question {
     pub slices: u32,
     /// At most so many rounds.
     pub rounds: usize,
+    /// The primitive whose regret it counts towards.
+    pub family: Option<Family>,
     /// Whether it is one of the mutex's matrix.
     pub in_matrix: bool,
     /// The picture that shows it, and where.
@@ -51,6 +53,7 @@ impl Question {
             wanted: Vec::new(),
             slices: 1,
             rounds: usize::MAX,
+            family: None,
             in_matrix: false,
             drawn: None,
         }
@@ -71,6 +74,12 @@ impl Question {
         Self { rounds, ..self }
     }
 
+    /// Counts towards the regret of a primitive.
+    pub fn family(self, family: Family) -> Self {
+        let family = Some(family);
+        Self { family, ..self }
+    }
+
     /// With one more thing that ours should reach.
     pub fn wanted(mut self, wanted: Wanted) -> Self {
         self.wanted.push(wanted);
@@ -83,33 +92,69 @@ impl Question {
         Self { drawn, ..self }
     }
 
-    /// About how long the answer takes, with the warm-up.
+    /// About how long the answer takes, with the warm-up, if it is decided at once.
     pub fn takes(&self, plan: &Plan) -> Duration {
         let measurements = self.rounds.min(plan.rounds) * self.peers.len();
         plan.slice * self.slices * 11 / 10 * measurements as u32
     }
 
-    /// Measures the peers in turn, A B C, A B C, …, so that what slows one down slows them all down.
+    /// Measures the peers in turn, A B C, A B C, …, so that what slows one down slows them all down;
+    /// and goes on while the quartiles of the ratio span the verdict, up to a limit.
     pub fn ask(self, plan: &Plan) -> Row {
-        let (length, mut samples) = (plan.slice * self.slices, Vec::new());
-        let others = others_busy(|| {
-            for _ in 0..self.rounds.min(plan.rounds) {
-                let round = self.peers.iter().map(|(_, measure)| measure(length));
-                samples.push(round.collect());
+        let length = plan.slice * self.slices;
+        let least = self.rounds.min(plan.rounds);
+        let most = self.rounds.min(plan.rounds * plan.extension);
+        let mut row = Row {
+            question: self,
+            samples: Vec::new(),
+            others: 0.0,
+        };
+        row.others = others_busy(|| {
+            while row.samples.len() < least || (row.samples.len() < most && row.is_undecided()) {
+                let peers = row.question.peers.iter();
+                let round = peers.map(|(_, measure)| measure(length)).collect();
+                row.samples.push(round);
             }
         });
-        Row {
-            question: self,
-            samples,
-            others,
-        }
+        row
     }
 }
 
 /// How much is measured.
 pub struct Plan {
+    /// How often each peer has its turn, at least.
     pub rounds: usize,
+    /// How many times as often, at most, where the verdict is open.
+    pub extension: usize,
+    /// How long a turn takes.
     pub slice: Duration,
+}
+
+/// The primitives, each of which has a regret.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    Mutex,
+    RwLock,
+    Condvar,
+    Semaphore,
+}
+
+/// The locks that a user would otherwise pick.
+pub const USUAL: [&str; 3] = ["std", "parking_lot", "usync"];
+
+/// How a row compares ours with a peer: the quartiles of the ratio, measured in the same round.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Quartiles {
+    pub first: f64,
+    pub median: f64,
+    pub third: f64,
+}
+
+impl Quartiles {
+    /// Whether they lie on both sides of being level.
+    pub fn span_the_verdict(self) -> bool {
+        self.first < 1.0 && self.third > 1.0
+    }
 }
 
 /// A question and its answer.
@@ -134,23 +179,71 @@ impl Row {
 
     /// How many times better we are than the peer, both measured in the same round; the median.
     pub fn ratio(&self, aspect: usize, peer: usize) -> f64 {
+        self.quartiles(aspect, peer).median
+    }
+
+    /// The quartiles of that.
+    pub fn quartiles(&self, aspect: usize, peer: usize) -> Quartiles {
+        let mut ratios: Vec<_> = self.ratios(aspect, 0, peer).collect();
+        ratios.sort_by(f64::total_cmp);
+        let at = |quarter: usize| ratios[(quarter * ratios.len() / 4).min(ratios.len() - 1)];
+        Quartiles {
+            first: at(1),
+            median: at(2),
+            third: at(3),
+        }
+    }
+
+    /// Of each round, how many times better one peer is than another.
+    fn ratios(&self, aspect: usize, one: usize, other: usize) -> impl Iterator<Item = f64> {
         let more_is_better = self.question.aspects[aspect].more_is_better;
-        self.median(|round| {
-            let (ours, theirs) = (round[0].figures[aspect], round[peer].figures[aspect]);
+        self.samples.iter().map(move |round| {
+            let (one, other) = (round[one].figures[aspect], round[other].figures[aspect]);
             if more_is_better {
-                ours / theirs
+                one / other
             } else {
-                theirs / ours
+                other / one
             }
         })
     }
 
     /// The peer that does best against us.
     pub fn best(&self, aspect: usize) -> Option<usize> {
+        self.best_of(aspect, self.rivals())
+    }
+
+    /// The one that does best against us of those that a user would otherwise pick.
+    pub fn best_of_usual(&self, aspect: usize) -> Option<usize> {
+        let usual = |peer: &usize| USUAL.contains(&self.question.peers[*peer].0);
+        self.best_of(aspect, self.rivals().filter(usual))
+    }
+
+    fn best_of(&self, aspect: usize, peers: impl Iterator<Item = usize>) -> Option<usize> {
         let ratio = |&peer: &usize| self.ratio(aspect, peer);
-        self.rivals()
+        peers
             .filter(|peer| !ratio(peer).is_nan())
             .min_by(|a, b| ratio(a).total_cmp(&ratio(b)))
+    }
+
+    /// Whether the first aspect's quartiles do not tell if ours is better than the best peer.
+    pub fn is_undecided(&self) -> bool {
+        let best = self.best(0);
+        best.is_some_and(|best| self.quartiles(0, best).span_the_verdict())
+    }
+
+    /// How far the peer is from the best of this row, in the first aspect: its figure divided by the
+    /// best one's, 1 for the best itself; the median of the rounds.
+    pub fn regret(&self, peer: usize) -> Option<f64> {
+        let figure = |peer| self.figure(0, peer);
+        let known = (0..self.question.peers.len())
+            .filter(|&peer| self.question.peers[peer].0 != Bare::NAME && !figure(peer).is_nan());
+        let more_is_better = self.question.aspects[0].more_is_better;
+        let best = known.max_by(|&a, &b| match more_is_better {
+            true => figure(a).total_cmp(&figure(b)),
+            false => figure(b).total_cmp(&figure(a)),
+        })?;
+        let regret = median(self.ratios(0, peer, best));
+        (!regret.is_nan()).then_some(regret.min(1.0))
     }
 
     /// Processor seconds for a million operations, where they were measured; the median.

@@ -1,6 +1,6 @@
 //! The table: a line for each aspect of a row, aligned for the terminal, and in markdown.
 
-use super::row::Row;
+use super::row::{Quartiles, Row};
 
 /// Wide enough for the longest name.
 const NAME_WIDTH: usize = 57;
@@ -9,15 +9,24 @@ const PEER_WIDTH: usize = 11;
 /// The most peers that a row has.
 const MOST_PEERS: usize = 6;
 /// What follows the peers' figures.
-const CONCLUSIONS: [&str; 5] = ["best peer", "ratio", "cpu", "cpu/least", "others"];
+const CONCLUSIONS: [&str; 7] = [
+    "usual",
+    "all",
+    "best peer",
+    "quartiles",
+    "cpu",
+    "cpu/least",
+    "others",
+];
 /// Wide enough for each of them.
-const CONCLUSION_WIDTHS: [usize; 5] = [PEER_WIDTH, 6, 6, 9, 6];
+const CONCLUSION_WIDTHS: [usize; 7] = [6, 6, PEER_WIDTH, 12, 6, 9, 6];
 
 /// How to read it.
 pub const LEGEND: &str = "\
-Medians of the rounds. best peer: the one that does best against us. ratio: how many times better\n\
-we are than it (above 1: we are). cpu: our processor time for an operation divided by its;\n\
-cpu/least: divided by that of the peer that needs least. others: how many processors other\n\
+Medians of the rounds. usual: how many times better we are than the best of std, parking_lot and\n\
+usync (above 1: we are); all: than the best peer of all, with the quartiles of that ratio, and a ?\n\
+where they do not decide which is better. cpu: our processor time for an operation divided by that\n\
+peer's; cpu/least: by that of the peer that needs least. others: how many processors other\n\
 processes kept busy meanwhile.";
 
 /// The cells of the heading.
@@ -40,9 +49,12 @@ fn lines(row: &Row, with_cpu: bool) -> Vec<Vec<String>> {
         let best = row.best(index);
         // The processor time goes with the first aspect, and is said once.
         let is_first = |_: &usize| index == 0;
+        let usual = row.best_of_usual(index);
         let conclusions = [
-            best.map_or("", |peer| row.question.peers[peer].0).into(),
+            ratio(usual.map(|peer| row.ratio(index, peer))),
             ratio(best.map(|peer| row.ratio(index, peer))),
+            best.map_or("", |peer| row.question.peers[peer].0).into(),
+            best.map_or(String::new(), |peer| quartiles(row.quartiles(index, peer))),
             ratio(best.filter(is_first).and_then(|peer| row.cpu_ratio(peer))),
             ratio(best.filter(is_first).and(row.cpu_ratio_to_least())),
             format!("{:.1}", row.others),
@@ -119,6 +131,16 @@ fn same_peers(row: &Row, above: Option<&Row>) -> bool {
         names.collect::<Vec<_>>()
     };
     above.is_some_and(|above| names(above) == names(row))
+}
+
+fn quartiles(quartiles: Quartiles) -> String {
+    let Quartiles { first, third, .. } = quartiles;
+    let mark = if quartiles.span_the_verdict() {
+        "?"
+    } else {
+        ""
+    };
+    format!("{first:.2}-{third:.2}{mark}")
 }
 
 /// Three or four digits.
