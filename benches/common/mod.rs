@@ -11,6 +11,7 @@
 pub mod lock;
 pub mod monitor;
 pub mod permits;
+pub mod plain_queue;
 pub mod read_write;
 pub mod shared;
 pub mod side_by_side;

@@ -1,4 +1,5 @@
-//! Counting semaphores: anteroom, POSIX `sem_t`, and one made of std's mutex and condition variable.
+//! Counting semaphores: anteroom, POSIX `sem_t`, and one made of std's mutex and condition
+//! variable.
 
 use std::cell::UnsafeCell;
 
@@ -13,7 +14,12 @@ pub trait Permits: Sync {
     fn new(permits: usize) -> Self;
 
     /// Runs `section` with one permit acquired.
-    fn with<R>(&self, section: impl FnOnce() -> R) -> R;
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
+        self.with_many(1, section)
+    }
+
+    /// Runs `section` with so many permits acquired.
+    fn with_many<R>(&self, permits: usize, section: impl FnOnce() -> R) -> R;
 
     /// How many permits are left to give.
     fn available(&self) -> usize;
@@ -28,6 +34,11 @@ impl Permits for anteroom::Semaphore {
 
     fn with<R>(&self, section: impl FnOnce() -> R) -> R {
         let _permit = self.acquire().unwrap();
+        section()
+    }
+
+    fn with_many<R>(&self, permits: usize, section: impl FnOnce() -> R) -> R {
+        let _permits = self.acquire_many(permits as u32).unwrap();
         section()
     }
 
@@ -60,6 +71,21 @@ impl Permits for MutexAndCondvar {
         result
     }
 
+    /// Where waiters want different numbers, all of them have to look.
+    fn with_many<R>(&self, wanted: usize, section: impl FnOnce() -> R) -> R {
+        let wanted = wanted as u64;
+        let mut permits = self.0.lock();
+        while *permits < wanted {
+            permits = self.0.wait(permits);
+        }
+        *permits -= wanted;
+        drop(permits);
+        let result = section();
+        *self.0.lock() += wanted;
+        self.0.notify_all();
+        result
+    }
+
     fn available(&self) -> usize {
         *self.0.lock() as usize
     }
@@ -70,6 +96,20 @@ pub struct Posix(Box<UnsafeCell<libc::sem_t>>);
 
 // SAFETY: a `sem_t` is made to be called from many threads.
 unsafe impl Sync for Posix {}
+
+impl Posix {
+    fn wait(&self) {
+        // SAFETY: initialised in `new`, and not moved since.
+        let acquired = unsafe { libc::sem_wait(self.0.get()) };
+        assert_eq!(acquired, 0);
+    }
+
+    fn post(&self) {
+        // SAFETY: as above.
+        let released = unsafe { libc::sem_post(self.0.get()) };
+        assert_eq!(released, 0);
+    }
+}
 
 impl Permits for Posix {
     const NAME: &'static str = "sem_t";
@@ -84,13 +124,17 @@ impl Permits for Posix {
     }
 
     fn with<R>(&self, section: impl FnOnce() -> R) -> R {
-        // SAFETY: initialised in `new`, and not moved since.
-        let acquired = unsafe { libc::sem_wait(self.0.get()) };
-        assert_eq!(acquired, 0);
+        self.wait();
         let result = section();
-        // SAFETY: as above.
-        let released = unsafe { libc::sem_post(self.0.get()) };
-        assert_eq!(released, 0);
+        self.post();
+        result
+    }
+
+    /// It knows no more than one at a time; with one thread that asks for many, that is enough.
+    fn with_many<R>(&self, permits: usize, section: impl FnOnce() -> R) -> R {
+        (0..permits).for_each(|_| self.wait());
+        let result = section();
+        (0..permits).for_each(|_| self.post());
         result
     }
 

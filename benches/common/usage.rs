@@ -26,6 +26,12 @@ pub fn wait_until_idle() {
     }
 }
 
+/// How often threads of the process have given up the processor, and how often they have lost it.
+pub fn switches() -> [u64; 2] {
+    let usage = usage(libc::RUSAGE_SELF);
+    [usage.ru_nvcsw, usage.ru_nivcsw].map(|switches| switches as u64)
+}
+
 /// How often the calling thread has given up the processor to wait for something.
 pub fn voluntary_switches() -> u64 {
     usage(libc::RUSAGE_THREAD).ru_nvcsw as u64

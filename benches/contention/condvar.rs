@@ -7,8 +7,8 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use crate::common::monitor::Monitor;
-use crate::harness::row::Question;
-use crate::harness::sample::{Aspect, Sample};
+use crate::harness::row::{Primitive, Question};
+use crate::harness::sample::{Aspect, CPU, Counts, Sample};
 use crate::peers::monitors;
 use crate::slice;
 
@@ -19,25 +19,32 @@ const PARTY: u64 = WAITERS as u64 + 1;
 /// The count when there is nothing more to wait for.
 const OVER: u64 = u64::MAX;
 
+/// The names of the rows.
+pub const TURN: &str = "condvar, a turn to and fro";
+pub const ALL: &str = "condvar, notify_all of 100: until all have run";
+
 const TURNS: Aspect = Aspect {
     name: "",
     unit: "k/s",
     more_is_better: true,
+    counts: Counts::Speed,
 };
 
 const UNTIL_ALL_RAN: Aspect = Aspect {
     name: "",
     unit: "µs",
     more_is_better: false,
+    counts: Counts::Speed,
 };
 
 pub fn questions() -> Vec<Question> {
     let turns = monitors!(Peer => turns::<Peer>);
     let wakes = monitors!(Peer => wakes::<Peer>);
-    let all = format!("condvar, notify_all of {WAITERS}: until all have run");
     vec![
-        Question::new("condvar, a turn to and fro", &[TURNS], turns),
-        Question::new(all, &[UNTIL_ALL_RAN], wakes).with_threads(WAITERS),
+        Question::new(TURN, &[TURNS, CPU], turns).of(Primitive::Condvar),
+        Question::new(ALL, &[UNTIL_ALL_RAN, CPU], wakes)
+            .with_threads(WAITERS)
+            .of(Primitive::Condvar),
     ]
 }
 

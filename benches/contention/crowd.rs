@@ -7,8 +7,8 @@ use std::time::Instant;
 use crate::common::lock::Lock;
 use crate::common::usage::wait_until_idle;
 use crate::growth::ROUNDS;
-use crate::harness::row::Question;
-use crate::harness::sample::{Aspect, Sample};
+use crate::harness::row::{Primitive, Question};
+use crate::harness::sample::{Aspect, Counts, Sample};
 use crate::peers::mutexes;
 use crate::pictures::CROWD;
 
@@ -19,6 +19,7 @@ const UNTIL_ALL: Aspect = Aspect {
     name: "",
     unit: "ms",
     more_is_better: false,
+    counts: Counts::Speed,
 };
 
 pub fn questions() -> Vec<Question> {
@@ -26,10 +27,10 @@ pub fn questions() -> Vec<Question> {
     let question = |waiters| {
         let peers = mutexes!(Peer => move |_| Sample::figures(vec![until_all::<Peer>(waiters)]));
         let name = format!("growth, mutex released to {waiters} waiters");
-        let rounds = if waiters > 1_000 { 1 } else { ROUNDS };
         Question::new(name, &[UNTIL_ALL], peers)
             .drawn(&CROWD, waiters as f64)
-            .rounds(rounds)
+            .rounds(ROUNDS)
+            .of(Primitive::Mutex)
     };
     numbers.map(question).collect()
 }

@@ -2,8 +2,10 @@
 //! `cargo bench --bench contention -- --help` lists the options.
 #![allow(unreachable_pub, reason = "a benchmark exports nothing")]
 
+mod child;
 #[path = "../common/mod.rs"]
 mod common;
+mod condition;
 mod condvar;
 mod crowd;
 mod growth;
@@ -14,6 +16,7 @@ mod many_readers;
 mod mutex;
 mod peers;
 mod pictures;
+mod quota;
 mod rwlock;
 mod semaphore;
 mod slice;
@@ -23,6 +26,8 @@ mod waits;
 
 use clap::Parser;
 
+use child::Where;
+use condition::Condition;
 use harness::Report;
 use harness::row::Question;
 
@@ -34,18 +39,41 @@ struct Options {
     /// Also the waits of 8 and of 32 threads, for every section and gap
     #[arg(long)]
     waits: bool,
+    #[command(flatten)]
+    task: child::Task,
 }
 
-const REPORT: Report = Report {
-    legend: "std has no semaphore: that is a Mutex and a Condvar.",
-    summary: summary::of,
-    draw: pictures::draw,
-};
+/// The rows that are measured with a quota of processor time too.
+const WITH_QUOTA: [&str; 8] = [
+    condvar::TURN,
+    condvar::ALL,
+    "mutex, 8 threads, section 50, gap 500",
+    "rwlock, 1 thread, one write in 4",
+    "rwlock, 2 threads, one write in 100",
+    "rwlock, 8 threads, one write in 4",
+    "rwlock, 16 threads, one write in 100",
+    "semaphore 8/3, section 0",
+];
 
 fn main() {
     if harness::is_wanted() {
-        let Options { options, waits } = Options::parse();
-        harness::run(questions(waits), &options, &REPORT);
+        let Options {
+            options,
+            waits,
+            task,
+        } = Options::parse();
+        if task.run(|| once_more(Where::Here).collect()) {
+            return;
+        }
+        let report = Report {
+            legend: format!(
+                "std has no semaphore: that is a Mutex and a Condvar. The quota is kept {}.",
+                quota::how()
+            ),
+            summary: summary::of,
+            draw: pictures::draw,
+        };
+        harness::run(questions(waits), &options, &report);
     }
 }
 
@@ -61,5 +89,23 @@ fn questions(with_waits: bool) -> Vec<Question> {
     questions.extend(semaphore::questions());
     questions.extend(waiting::questions());
     questions.extend(growth::questions());
+    questions.extend(once_more(Where::InChild));
     questions
+}
+
+/// The rows of condition variables and reader-writer locks under each condition. With a quota,
+/// which takes long to measure, there are few of them and a row of each other primitive.
+fn once_more(place: Where) -> impl Iterator<Item = Question> {
+    let of = move |condition: Condition| {
+        let mut questions = condvar::questions();
+        questions.extend(rwlock::questions());
+        if condition == Condition::Quota {
+            questions.extend(mutex::questions());
+            questions.extend(semaphore::questions());
+            questions.retain(|question| WITH_QUOTA.contains(&question.name.as_str()));
+        }
+        let again = move |question| condition::again(question, condition, place);
+        questions.into_iter().map(again)
+    };
+    Condition::ALL.into_iter().flat_map(of)
 }

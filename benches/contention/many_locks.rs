@@ -9,8 +9,8 @@ use fastrand::Rng;
 use crate::common::lock::Lock;
 use crate::common::usage::wait_until_idle;
 use crate::growth::ROUNDS;
-use crate::harness::row::Question;
-use crate::harness::sample::{Aspect, NANOSECONDS, Sample};
+use crate::harness::row::{Primitive, Question};
+use crate::harness::sample::{Aspect, Counts, NANOSECONDS, Sample};
 use crate::peers::mutexes;
 use crate::pictures::{LOCKS, LOCKS_BESIDE_WAITERS};
 use crate::slice::{self, Slice};
@@ -22,6 +22,7 @@ const MEMORY: Aspect = Aspect {
     name: ": memory",
     unit: "kB",
     more_is_better: false,
+    counts: Counts::Nothing,
 };
 
 pub fn questions() -> Vec<Question> {
@@ -43,7 +44,9 @@ pub fn questions() -> Vec<Question> {
         Question::new(name, &[NANOSECONDS], peers).drawn(&LOCKS_BESIDE_WAITERS, locks as f64)
     });
     let questions = quiet.chain(beside_waiters);
-    questions.map(|question| question.rounds(ROUNDS)).collect()
+    questions
+        .map(|question| question.rounds(ROUNDS).of(Primitive::Mutex))
+        .collect()
 }
 
 fn at_random<L: Lock>(locks: usize, length: Duration) -> Slice {

@@ -1,5 +1,5 @@
-//! What a write costs when many threads have read: anteroom's writer looks through a row of each, crossbeam's locks its
-//! fixed number of shards.
+//! What a write costs when many threads have read: anteroom's writer looks through a row of each,
+//! crossbeam's locks its fixed number of shards.
 
 use std::sync::{Condvar, Mutex};
 use std::thread;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::common::read_write::ReadWrite;
 use crate::growth::ROUNDS;
-use crate::harness::row::Question;
+use crate::harness::row::{Primitive, Question};
 use crate::harness::sample::{NANOSECONDS, Sample};
 use crate::peers::rwlocks;
 use crate::rwlock::mix;
@@ -16,12 +16,15 @@ pub fn questions() -> Vec<Question> {
     let question = |threads| {
         let peers = rwlocks!(Peer => move |length| after_readers::<Peer>(threads, length));
         let name = format!("growth, rwlock, every 4th writes, {threads} threads have read");
-        Question::new(name, &[NANOSECONDS], peers).rounds(ROUNDS)
+        Question::new(name, &[NANOSECONDS], peers)
+            .rounds(ROUNDS)
+            .of(Primitive::RwLock)
     };
     [0, 10, 100, 1_000].map(question).into()
 }
 
-/// One thread reads three times and writes once, again and again, while so many others are there that have read.
+/// One thread reads three times and writes once, again and again, while so many others are there
+/// that have read.
 fn after_readers<L: ReadWrite>(threads: usize, length: Duration) -> Sample {
     let lock = L::default();
     let (done, changed) = (Mutex::new(false), Condvar::new());

@@ -49,4 +49,16 @@ macro_rules! semaphores {
     };
 }
 
-pub(crate) use {monitors, mutexes, rwlocks, semaphores};
+/// [`peers!`](crate::harness::peers) for the semaphores where one thread wants many permits.
+macro_rules! queues {
+    ($Peer:ident => $measure:expr) => {
+        $crate::harness::peers!($Peer in [
+            anteroom::Semaphore,
+            $crate::common::plain_queue::PlainQueue,
+            $crate::common::permits::Posix,
+            $crate::common::permits::MutexAndCondvar,
+        ] $measure)
+    };
+}
+
+pub(crate) use {monitors, mutexes, queues, rwlocks, semaphores};

@@ -7,8 +7,8 @@ use crossbeam_utils::CachePadded;
 
 use crate::common::permits::Permits;
 use crate::common::work;
-use crate::harness::row::Question;
-use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
+use crate::harness::row::{Primitive, Question};
+use crate::harness::sample::{CPU, NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::semaphores;
 use crate::slice::{self, Slice};
 
@@ -21,10 +21,13 @@ pub fn questions() -> Vec<Question> {
             let peers = semaphores!(Peer => move |length| {
                 Sample::rate(&contend::<Peer>(threads, permits, section, length))
             });
-            questions.push(Question::new(name, &[THROUGHPUT], peers).with_threads(threads));
+            questions.push(Question::new(name, &[THROUGHPUT, CPU], peers).with_threads(threads));
         }
     }
     questions
+        .into_iter()
+        .map(|question| question.of(Primitive::Semaphore))
+        .collect()
 }
 
 fn contend<S: Permits>(threads: usize, permits: usize, section: u32, length: Duration) -> Slice {

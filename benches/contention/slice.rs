@@ -41,11 +41,12 @@ pub fn measure<F: FnMut()>(
             .collect();
         start_line.wait();
         thread::sleep(length / 10);
-        let (start, cpu_before) = (Instant::now(), usage::cpu());
+        let (start, cpu_before, before) = (Instant::now(), usage::cpu(), usage::switches());
         phase.store(MEASURE, Relaxed);
         thread::sleep(length);
         phase.store(STOP, Relaxed);
         let (elapsed, cpu) = (start.elapsed(), usage::cpu() - cpu_before);
+        let after = usage::switches();
         let (counts, totals): (Vec<_>, Vec<_>) = runners
             .into_iter()
             .map(|runner| runner.join().expect("a measured thread panicked"))
@@ -55,6 +56,7 @@ pub fn measure<F: FnMut()>(
             totals,
             elapsed,
             cpu,
+            switches: Some(std::array::from_fn(|kind| after[kind] - before[kind])),
         }
     })
 }

@@ -9,7 +9,7 @@ use crate::common::permits::Permits;
 use crate::common::read_write::ReadWrite;
 use crate::common::usage;
 use crate::harness::row::Question;
-use crate::harness::sample::{Aspect, Sample};
+use crate::harness::sample::{Aspect, Counts, Sample};
 use crate::peers::{monitors, mutexes, rwlocks, semaphores};
 
 /// How many wait.
@@ -23,6 +23,7 @@ const CPU: Aspect = Aspect {
     name: ": processor time",
     unit: "ms/s",
     more_is_better: false,
+    counts: Counts::Nothing,
 };
 
 pub fn questions() -> Vec<Question> {

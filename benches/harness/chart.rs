@@ -7,8 +7,8 @@ use plotters::prelude::*;
 use super::Drawn;
 use super::row::Row;
 
-/// A picture of the rows that are [drawn](crate::harness::row::Question::drawn) in it: their first figures,
-/// one line for each peer, both axes logarithmic.
+/// A picture of the rows that are [drawn](crate::harness::row::Question::drawn) in it: their first
+/// figures, one line for each peer, both axes logarithmic.
 #[derive(PartialEq)]
 pub struct Chart {
     pub file: &'static str,
@@ -32,24 +32,28 @@ pub type Line = (&'static str, Vec<(f64, f64)>);
 /// Draws the charts for which there are at least two points.
 pub fn draw(charts: &[&Chart], rows: &[Row], folder: &Path) -> Drawn {
     for chart in charts {
-        let rows: Vec<_> = rows.iter().filter(|row| row.is_in(chart)).collect();
-        if let [first, _, ..] = rows[..] {
+        let places = rows
+            .iter()
+            .filter_map(|row| Some((row.place_in(chart)?, row)));
+        let mut places: Vec<_> = places.collect();
+        places.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if let [(_, first), _, ..] = places[..] {
             let y = first.question.aspects[0].unit;
             let path = folder.join(chart.file);
-            draw_lines(&path, chart.title, (chart.x, y), &along(&rows))?;
+            draw_lines(&path, chart.title, (chart.x, y), &along(&places))?;
         }
     }
     Ok(())
 }
 
-/// The first figures of the rows.
-fn along(rows: &[&Row]) -> Vec<Line> {
-    let peers = rows[0].question.peers.iter().enumerate();
-    let line = peers.map(|(peer, (name, _))| {
-        let points = rows.iter().filter_map(|row| {
-            let (_, x) = row.question.drawn?;
-            let y = row.figure(0, peer);
-            (y > 0.0).then_some((x, y))
+/// The first figures of the rows, each at its place.
+fn along(places: &[(f64, &Row)]) -> Vec<Line> {
+    let cells: Vec<_> = places.iter().map(|(x, row)| (*x, row.cell(0))).collect();
+    let peers = cells[0].1.peers.iter().enumerate();
+    let line = peers.map(|(peer, name)| {
+        let points = cells.iter().filter_map(|(x, cell)| {
+            let y = cell.figure(peer);
+            (y > 0.0).then_some((*x, y))
         });
         (*name, points.collect())
     });

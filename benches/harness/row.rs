@@ -1,19 +1,19 @@
 //! A row of the table: one question, put to the peers in turn, and what comes out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::cell::Cell;
 use super::chart::Chart;
-use super::sample::{Aspect, Sample};
+use super::sample::{Aspect, Counts, Sample};
 use super::wait_times;
-use crate::common::lock::{Bare, Lock};
-use crate::common::side_by_side::{median, others_busy};
+use crate::common::side_by_side::others_busy;
 
 /// Measures one peer for so long.
 pub type Measure = Box<dyn Fn(Duration) -> Sample>;
 
-/// Who is compared: each one's name, and how to measure it. Ours comes first.
+/// The locks that are compared: each one's name, and how to measure it. Ours comes first.
 pub type Peers = Vec<(&'static str, Measure)>;
 
 /// What ours should reach in the first aspect.
@@ -24,10 +24,33 @@ pub enum Wanted {
     AtMost(f64),
 }
 
+/// The primitives, each of which has a regret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Primitive {
+    Mutex,
+    RwLock,
+    Condvar,
+    Semaphore,
+}
+
+impl Primitive {
+    pub const ALL: [Self; 4] = [Self::Mutex, Self::RwLock, Self::Condvar, Self::Semaphore];
+
+    /// As the names of its rows begin.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mutex => "mutex",
+            Self::RwLock => "rwlock",
+            Self::Condvar => "condvar",
+            Self::Semaphore => "semaphore",
+        }
+    }
+}
+
 /// A question, and how to answer it.
 pub struct Question {
     pub name: String,
-    pub aspects: &'static [Aspect],
+    pub aspects: Vec<Aspect>,
     pub peers: Peers,
     /// What ours should reach.
     pub wanted: Vec<Wanted>,
@@ -35,30 +58,37 @@ pub struct Question {
     pub slices: u32,
     /// At most so many rounds.
     pub rounds: usize,
+    /// The primitive in whose regret it counts.
+    pub primitive: Option<Primitive>,
     /// Whether it is one of the mutex's matrix.
     pub in_matrix: bool,
-    /// The picture that shows it, and where.
-    pub drawn: Option<(&'static Chart, f64)>,
+    /// The pictures that show it, and where.
+    pub drawn: Vec<(&'static Chart, f64)>,
 }
 
 impl Question {
     /// A question with one measurement a slice and as many rounds as the options say.
-    pub fn new(name: impl Into<String>, aspects: &'static [Aspect], peers: Peers) -> Self {
+    pub fn new(name: impl Into<String>, aspects: &[Aspect], peers: Peers) -> Self {
         Self {
             name: name.into(),
-            aspects,
+            aspects: aspects.into(),
             peers,
             wanted: Vec::new(),
             slices: 1,
             rounds: usize::MAX,
+            primitive: None,
             in_matrix: false,
-            drawn: None,
+            drawn: Vec::new(),
         }
     }
 
     /// Longer measurements, where more threads have to have their turn on the processor.
     pub fn with_threads(self, threads: usize) -> Self {
-        self.slices(if threads > 4 { 2 } else { 1 })
+        self.slices(match threads {
+            ..=4 => 1,
+            5..=32 => 2,
+            _ => 4,
+        })
     }
 
     /// Measurements of so many slices.
@@ -71,6 +101,12 @@ impl Question {
         Self { rounds, ..self }
     }
 
+    /// Counts in the regret of this primitive.
+    pub fn of(self, primitive: Primitive) -> Self {
+        let primitive = Some(primitive);
+        Self { primitive, ..self }
+    }
+
     /// With one more thing that ours should reach.
     pub fn wanted(mut self, wanted: Wanted) -> Self {
         self.wanted.push(wanted);
@@ -78,38 +114,63 @@ impl Question {
     }
 
     /// Shown in a picture.
-    pub fn drawn(self, chart: &'static Chart, x: f64) -> Self {
-        let drawn = Some((chart, x));
-        Self { drawn, ..self }
+    pub fn drawn(mut self, chart: &'static Chart, x: f64) -> Self {
+        self.drawn.push((chart, x));
+        self
     }
 
-    /// About how long the answer takes, with the warm-up.
+    /// About how long the rounds take that every row has, with the warm-up.
     pub fn takes(&self, plan: &Plan) -> Duration {
-        let measurements = self.rounds.min(plan.rounds) * self.peers.len();
-        plan.slice * self.slices * 11 / 10 * measurements as u32
+        self.round_takes(plan) * self.rounds.min(plan.rounds) as u32
     }
 
-    /// Measures the peers in turn, A B C, A B C, …, so that what slows one down slows them all down.
-    pub fn ask(self, plan: &Plan) -> Row {
-        let (length, mut samples) = (plan.slice * self.slices, Vec::new());
-        let others = others_busy(|| {
-            for _ in 0..self.rounds.min(plan.rounds) {
-                let round = self.peers.iter().map(|(_, measure)| measure(length));
-                samples.push(round.collect());
+    fn round_takes(&self, plan: &Plan) -> Duration {
+        plan.slice * self.slices * 11 / 10 * self.peers.len() as u32
+    }
+
+    /// Measures the peers in turn, A B C, B C A, …, so that what slows one down slows them all
+    /// down. While a verdict is open it goes on, at most for as long as `spare` and as often as the
+    /// plan says.
+    pub fn ask(self, plan: &Plan, spare: Duration) -> Row {
+        let length = plan.slice * self.slices;
+        let least = self.rounds.min(plan.rounds);
+        let most = self.rounds.min(plan.rounds * plan.extension);
+        let end = Instant::now() + self.takes(plan) + spare;
+        let mut row = Row {
+            question: self,
+            samples: Vec::new(),
+            others: 0.0,
+        };
+        let goes_on = |row: &Row| {
+            let rounds = row.samples.len();
+            let has_time = || Instant::now() + row.question.round_takes(plan) < end;
+            rounds < least || (rounds < most && row.is_undecided() && has_time())
+        };
+        row.others = others_busy(|| {
+            while goes_on(&row) {
+                let peers = &row.question.peers;
+                let first = row.samples.len() % peers.len();
+                let mut round: Vec<_> = (0..peers.len())
+                    .map(|turn| peers[(first + turn) % peers.len()].1(length))
+                    .collect();
+                round.rotate_right(first);
+                row.samples.push(round);
             }
         });
-        Row {
-            question: self,
-            samples,
-            others,
-        }
+        row
     }
 }
 
 /// How much is measured.
 pub struct Plan {
+    /// How often each peer has its turn, at least.
     pub rounds: usize,
+    /// At most so many times as often, where the verdict is open.
+    pub extension: usize,
+    /// How long a turn takes, where a row does not need a longer one.
     pub slice: Duration,
+    /// How long all rows together may take, but for the rounds that every row has.
+    pub budget: Duration,
 }
 
 /// A question and its answer.
@@ -122,55 +183,44 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether this picture shows it.
-    pub fn is_in(&self, chart: &Chart) -> bool {
-        self.question.drawn.is_some_and(|(drawn, _)| drawn == chart)
+    /// Where this picture shows it.
+    pub fn place_in(&self, chart: &Chart) -> Option<f64> {
+        let mut drawn = self.question.drawn.iter();
+        drawn.find_map(|(drawn, x)| (*drawn == chart).then_some(*x))
     }
 
-    /// The median over the rounds.
-    pub fn figure(&self, aspect: usize, peer: usize) -> f64 {
-        self.median(|round| round[peer].figures[aspect])
+    /// What all peers reached in one aspect.
+    pub fn cell(&self, aspect: usize) -> Cell {
+        let of_round = |round: &Vec<Sample>| {
+            let figures = round.iter().map(|sample| sample.figures.get(aspect));
+            figures
+                .map(|figure| figure.copied().unwrap_or(f64::NAN))
+                .collect()
+        };
+        let Aspect {
+            name,
+            more_is_better,
+            ..
+        } = self.question.aspects[aspect];
+        Cell {
+            name: format!("{}{name}", self.question.name),
+            peers: self.question.peers.iter().map(|(name, _)| *name).collect(),
+            more_is_better,
+            rounds: self.samples.iter().map(of_round).collect(),
+        }
     }
 
-    /// How many times better we are than the peer, both measured in the same round; the median.
-    pub fn ratio(&self, aspect: usize, peer: usize) -> f64 {
-        let more_is_better = self.question.aspects[aspect].more_is_better;
-        self.median(|round| {
-            let (ours, theirs) = (round[0].figures[aspect], round[peer].figures[aspect]);
-            if more_is_better {
-                ours / theirs
-            } else {
-                theirs / ours
-            }
-        })
+    /// The cells of the aspects that count in this.
+    pub fn cells(&self, counts: Counts) -> impl Iterator<Item = Cell> {
+        let aspects = self.question.aspects.iter().enumerate();
+        aspects
+            .filter(move |(_, aspect)| aspect.counts == counts)
+            .map(|(index, _)| self.cell(index))
     }
 
-    /// The peer that does best against us.
-    pub fn best(&self, aspect: usize) -> Option<usize> {
-        let ratio = |&peer: &usize| self.ratio(aspect, peer);
-        self.rivals()
-            .filter(|peer| !ratio(peer).is_nan())
-            .min_by(|a, b| ratio(a).total_cmp(&ratio(b)))
-    }
-
-    /// Processor seconds for a million operations, where they were measured; the median.
-    pub fn cpu(&self, peer: usize) -> Option<f64> {
-        self.samples[0][peer].cpu?;
-        Some(self.median(|round| round[peer].cpu.unwrap_or(f64::NAN)))
-    }
-
-    /// Our processor time for an operation divided by the peer's, in the same round; the median.
-    pub fn cpu_ratio(&self, peer: usize) -> Option<f64> {
-        self.samples[0][0].cpu?;
-        let cpu = |sample: &Sample| sample.cpu.unwrap_or(f64::NAN);
-        Some(self.median(|round| cpu(&round[0]) / cpu(&round[peer])))
-    }
-
-    /// Our processor time divided by that of the peer that needs least.
-    pub fn cpu_ratio_to_least(&self) -> Option<f64> {
-        self.rivals()
-            .filter_map(|peer| self.cpu_ratio(peer))
-            .max_by(f64::total_cmp)
+    /// Whether a cell that counts in the regret is undecided.
+    fn is_undecided(&self) -> bool {
+        self.cells(Counts::Speed).any(|cell| cell.is_undecided())
     }
 
     /// The peer's waits in all rounds together.
@@ -183,14 +233,5 @@ impl Row {
             all.add(waits).expect("all have the same bounds");
             all
         })
-    }
-
-    /// All but ourselves, and the floor, which is no lock that one could use.
-    fn rivals(&self) -> impl Iterator<Item = usize> {
-        (1..self.question.peers.len()).filter(|&peer| self.question.peers[peer].0 != Bare::NAME)
-    }
-
-    fn median(&self, of_round: impl Fn(&[Sample]) -> f64) -> f64 {
-        median(self.samples.iter().map(|round| of_round(round)))
     }
 }

@@ -12,6 +12,9 @@ pub struct Slice {
     pub elapsed: Duration,
     /// The processor time that they used meanwhile.
     pub cpu: Duration,
+    /// How often they gave up the processor meanwhile, and how often they lost it, where it is
+    /// known.
+    pub switches: Option<[u64; 2]>,
 }
 
 impl Slice {
@@ -36,7 +39,7 @@ impl Slice {
         count as f64 / self.elapsed.as_secs_f64() / 1e6
     }
 
-    /// How long one operation takes the one who does it.
+    /// How long one operation takes its thread.
     pub fn nanoseconds(&self) -> f64 {
         self.counts.len() as f64 * 1e3 / self.rate()
     }
@@ -44,5 +47,13 @@ impl Slice {
     /// Processor seconds for a million.
     pub fn cpu(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.count() as f64
+    }
+
+    /// Voluntary and involuntary switches for a thousand operations.
+    pub fn switches(&self) -> [f64; 2] {
+        let count = self.count() as f64;
+        self.switches.map_or([f64::NAN; 2], |switches| {
+            switches.map(|switches| switches as f64 * 1e3 / count)
+        })
     }
 }

@@ -1,82 +1,56 @@
 //! The table: a line for each aspect of a row, aligned for the terminal, and in markdown.
 
+use super::cell::{Among, Cell};
 use super::row::Row;
+use super::statistics::{Quartiles, Verdict};
 
-/// Wide enough for the longest name.
-const NAME_WIDTH: usize = 57;
+/// Wide enough for nearly every name.
+const NAME_WIDTH: usize = 76;
 /// Wide enough for the name of a peer.
 const PEER_WIDTH: usize = 11;
 /// The most peers that a row has.
 const MOST_PEERS: usize = 6;
 /// What follows the peers' figures.
-const CONCLUSIONS: [&str; 5] = ["best peer", "ratio", "cpu", "cpu/least", "others"];
+const CONCLUSIONS: [&str; 4] = ["of usual", "of all", "best of all", "others"];
 /// Wide enough for each of them.
-const CONCLUSION_WIDTHS: [usize; 5] = [PEER_WIDTH, 6, 6, 9, 6];
+const CONCLUSION_WIDTHS: [usize; 4] = [28, 28, PEER_WIDTH, 6];
 
 /// How to read it.
 pub const LEGEND: &str = "\
-Medians of the rounds. best peer: the one that does best against us. ratio: how many times better\n\
-we are than it (above 1: we are). cpu: our processor time for an operation divided by its;\n\
-cpu/least: divided by that of the peer that needs least. others: how many processors other\n\
-processes kept busy meanwhile.";
+Medians of the rounds. of usual: how many times better ours is than the best of std, parking_lot and
+usync (above 1: ours is better), with the quartiles of that ratio, each taken in one round; of all:
+than the best of all peers. undecided: the quartiles do not tell which is better. others: how many
+processors other processes kept busy meanwhile.";
 
 /// The cells of the heading.
 fn heading(row: &Row) -> Vec<String> {
-    let names = row.question.peers.iter().map(|(name, _)| *name);
-    cells(
-        "",
-        "unit",
-        names.map(String::from),
-        CONCLUSIONS.map(String::from),
-    )
+    let mut words = vec!["", "unit"];
+    words.extend(row.question.peers.iter().map(|(name, _)| *name));
+    words.extend(CONCLUSIONS);
+    words.into_iter().map(String::from).collect()
 }
 
-/// The cells of each line; the last is for the processor time, if wanted.
-fn lines(row: &Row, with_cpu: bool) -> Vec<Vec<String>> {
+/// The cells of each line.
+fn lines(row: &Row) -> impl Iterator<Item = Vec<String>> {
     let aspects = row.question.aspects.iter().enumerate();
-    let line = aspects.map(|(index, aspect)| {
-        let figures = (0..row.question.peers.len()).map(|peer| number(row.figure(index, peer)));
-        let ratio = |ratio: Option<f64>| ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
-        let best = row.best(index);
-        // The processor time goes with the first aspect, and is said once.
-        let is_first = |_: &usize| index == 0;
-        let conclusions = [
-            best.map_or("", |peer| row.question.peers[peer].0).into(),
-            ratio(best.map(|peer| row.ratio(index, peer))),
-            ratio(best.filter(is_first).and_then(|peer| row.cpu_ratio(peer))),
-            ratio(best.filter(is_first).and(row.cpu_ratio_to_least())),
-            format!("{:.1}", row.others),
-        ];
-        let name = format!("{}{}", row.question.name, aspect.name);
-        cells(&name, aspect.unit, figures, conclusions)
-    });
-    line.chain(with_cpu.then(|| cpu_line(row)).flatten())
-        .collect()
+    aspects.map(|(index, aspect)| line(&row.cell(index), aspect.unit, row.others))
 }
 
-/// What an operation costs in processor time, if that was measured.
-fn cpu_line(row: &Row) -> Option<Vec<String>> {
-    let peers = 0..row.question.peers.len();
-    let figures: Option<Vec<_>> = peers.map(|peer| row.cpu(peer).map(number)).collect();
-    let name = format!("{}: cpu", row.question.name);
-    let conclusions = [const { String::new() }; CONCLUSIONS.len()];
-    Some(cells(&name, "µs", figures?.into_iter(), conclusions))
-}
-
-fn cells(
-    name: &str,
-    unit: &str,
-    figures: impl Iterator<Item = String>,
-    conclusions: [String; CONCLUSIONS.len()],
-) -> Vec<String> {
-    let mut cells = vec![String::from(name), String::from(unit)];
-    cells.extend(figures);
-    cells.extend(conclusions);
-    cells
+fn line(cell: &Cell, unit: &str, others: f64) -> Vec<String> {
+    let mut line = vec![cell.name.clone(), unit.into()];
+    line.extend((0..cell.peers.len()).map(|peer| number(cell.figure(peer))));
+    let best = cell.best_against(0, Among::All);
+    line.extend([
+        cell.ours(Among::Usual).map_or(String::new(), judged),
+        best.map_or(String::new(), |(_, ratio)| judged(ratio)),
+        best.map_or(String::new(), |(peer, _)| cell.peers[peer].into()),
+        format!("{others:.1}"),
+    ]);
+    line
 }
 
 /// The lines of a row for the terminal, under a heading where `above` has other peers.
-pub fn text(row: &Row, above: Option<&Row>, with_cpu: bool) -> String {
+pub fn text(row: &Row, above: Option<&Row>) -> String {
     let aligned = |cells: Vec<String>| {
         let (figures, conclusions) = cells[2..].split_at(cells.len() - 2 - CONCLUSIONS.len());
         let mut line = format!("{:<NAME_WIDTH$} {:<4}", cells[0], cells[1]);
@@ -90,14 +64,12 @@ pub fn text(row: &Row, above: Option<&Row>, with_cpu: bool) -> String {
         String::from(line.trim_end())
     };
     let heading = (!same_peers(row, above)).then(|| format!("\n{}", aligned(heading(row))));
-    let lines = heading
-        .into_iter()
-        .chain(lines(row, with_cpu).into_iter().map(aligned));
+    let lines = heading.into_iter().chain(lines(row).map(aligned));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The whole table for the README.
-pub fn markdown(rows: &[Row], with_cpu: bool) -> String {
+/// The whole table in markdown.
+pub fn markdown(rows: &[Row]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let mut table = String::new();
     let mut above = None;
@@ -107,7 +79,7 @@ pub fn markdown(rows: &[Row], with_cpu: bool) -> String {
             let rule = format!("|{}\n", "---|".repeat(heading.len()));
             table += &format!("\n{}{rule}", line(heading));
         }
-        table.extend(lines(row, with_cpu).into_iter().map(line));
+        table.extend(lines(row).map(line));
         above = Some(row);
     }
     table
@@ -119,6 +91,31 @@ fn same_peers(row: &Row, above: Option<&Row>) -> bool {
         names.collect::<Vec<_>>()
     };
     above.is_some_and(|above| names(above) == names(row))
+}
+
+/// A ratio, its quartiles, and what they say.
+fn judged(ratio: Quartiles) -> String {
+    let verdict = match ratio.verdict() {
+        Verdict::Won => "won",
+        Verdict::Lost => "lost",
+        Verdict::Undecided => "undecided",
+    };
+    let Quartiles {
+        first,
+        median,
+        third,
+        ..
+    } = ratio;
+    let [first, median, third] = [first, median, third].map(quotient);
+    format!("{median} ({first}-{third}) {verdict}")
+}
+
+/// A ratio or a regret: as many digits as tell the small ones apart.
+pub fn quotient(value: f64) -> String {
+    match value {
+        0.1.. => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
 }
 
 /// Three or four digits.

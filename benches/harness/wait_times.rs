@@ -41,15 +41,18 @@ impl WaitTimes {
         }
     }
 
-    /// Throughput without the first so many threads, and the waits.
+    /// Throughput without the first so many threads; the longest wait, 99.9 % of the waits, and the
+    /// median, in microseconds.
     pub fn sample(&self, slice: &Slice, without: usize) -> Sample {
         let waits = self.0.lock().unwrap().clone();
         let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1e3;
         let longest = microseconds(waits.max());
-        let most = microseconds(waits.value_at_quantile(0.999));
+        let [most, median] =
+            [0.999, 0.5].map(|quantile| microseconds(waits.value_at_quantile(quantile)));
+        let figures = vec![slice.rate_without(without), longest, most, median];
         Sample {
             waits: Some(waits),
-            ..Sample::of(slice, vec![slice.rate_without(without), longest, most])
+            ..Sample::of(slice, figures)
         }
     }
 }

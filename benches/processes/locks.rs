@@ -8,7 +8,7 @@ use anteroom::shared::Shared;
 use crate::common::shared::lock::SharedLock;
 use crate::common::work;
 use crate::harness::row::{Peers, Question, Wanted};
-use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
+use crate::harness::sample::{CPU, NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::{mutexes, plain_semaphores, semaphores};
 use crate::slice::{self, Line, Slice};
 
@@ -45,7 +45,7 @@ pub fn questions() -> Vec<Question> {
 
 fn question(primitive: &str, section: u32, gap: u32, peers: Peers) -> Question {
     let name = format!("{primitive}, 2 processes, section {section}, gap {gap}");
-    Question::new(name, &[THROUGHPUT], peers).slices(4)
+    Question::new(name, &[THROUGHPUT, CPU], peers).slices(4)
 }
 
 fn alone<L: SharedLock>(length: Duration) -> Sample {

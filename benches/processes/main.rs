@@ -31,19 +31,21 @@ struct Options {
     options: harness::Options,
 }
 
-const REPORT: Report = Report {
-    legend: "\
-robust: glibc's robust mutex between processes; pthread: its plain one. SEM_UNDO, semop: System V's semaphore\n\
-with give-back and without. Capacities are equal.",
-    summary: summary::of,
-    draw: pictures::draw,
-};
+/// How to read the table.
+const LEGEND: &str = "\
+robust: glibc's robust mutex between processes; pthread: its plain one. SEM_UNDO, semop: System V's
+semaphore with give-back and without. Capacities are equal.";
 
 fn main() {
     if harness::is_wanted() {
         let Options { options } = Options::parse();
         system_v::keep_to_ourselves(messages::MOST);
-        harness::run(questions(), &options, &REPORT);
+        let report = Report {
+            legend: LEGEND.into(),
+            summary: summary::of,
+            draw: pictures::draw,
+        };
+        harness::run(questions(), &options, &report);
     }
 }
 

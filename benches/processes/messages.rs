@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::shared::queue::Queue;
 use crate::harness::row::{Question, Wanted};
-use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
+use crate::harness::sample::{CPU, NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::queues;
 use crate::pictures::MESSAGES;
 use crate::slice;
@@ -27,7 +27,7 @@ pub fn questions() -> Vec<Question> {
     for capacity in CAPACITIES {
         let name = format!("messages of 64 B, room for {capacity}");
         let peers = queues!(Peer => move |length| stream::<Peer>(capacity, length));
-        let question = Question::new(name, &[THROUGHPUT], peers)
+        let question = Question::new(name, &[THROUGHPUT, CPU], peers)
             .slices(4)
             .drawn(&MESSAGES, capacity as f64);
         questions.push(match capacity {

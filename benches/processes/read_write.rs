@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::common::shared::read_write::SharedReadWrite;
 use crate::common::work;
 use crate::harness::row::Question;
-use crate::harness::sample::{NANOSECONDS, Sample, THROUGHPUT};
+use crate::harness::sample::{CPU, NANOSECONDS, Sample, THROUGHPUT};
 use crate::peers::read_write;
 use crate::slice;
 
@@ -30,7 +30,7 @@ pub fn questions() -> Vec<Question> {
     for of in WRITES {
         let name = format!("rwlock, 2 processes, one write in {of}");
         let peers = read_write!(Peer => move |length| shared::<Peer>(of, length));
-        questions.push(Question::new(name, &[THROUGHPUT], peers).slices(4));
+        questions.push(Question::new(name, &[THROUGHPUT, CPU], peers).slices(4));
     }
     questions
 }

@@ -75,6 +75,7 @@ pub fn measure<F: FnMut() -> u64>(
         totals: read().collect(),
         elapsed,
         cpu: cpu - cpu_before,
+        switches: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::common::shared::stream::{KernelPipe, MkFifo, Stream};
 use crate::harness::chart::Chart;
 use crate::harness::row::{Peers, Question, Wanted};
-use crate::harness::sample::{Aspect, Sample};
+use crate::harness::sample::{Aspect, Counts, Sample};
 use crate::peers::{fifos, pipes};
 use crate::pictures::{FIFOS, PIPES};
 use crate::slice;
@@ -33,6 +33,7 @@ const GIGABYTES: Aspect = Aspect {
     name: "",
     unit: "GB/s",
     more_is_better: true,
+    counts: Counts::Speed,
 };
 
 /// How bytes are carried.

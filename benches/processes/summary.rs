@@ -15,12 +15,12 @@ fn line(row: &Row, wish: &Wanted) -> Option<String> {
         Wanted::Times(wanted, than) => {
             let mut peers = row.question.peers.iter();
             let peer = peers.position(|(name, _)| *name == than)?;
-            let times = row.ratio(0, peer);
+            let times = row.cell(0).ratio(0, peer)?.median;
             let what = format!("{times:.2} times as good as {than}, wanted {wanted}");
             (times >= wanted, what)
         }
         Wanted::AtMost(wanted) => {
-            let figure = row.figure(0, 0);
+            let figure = row.cell(0).figure(0);
             let unit = row.question.aspects[0].unit;
             (
                 figure <= wanted,

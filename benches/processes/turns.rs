@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::shared::lock::Signal;
 use crate::harness::row::{Peers, Question};
-use crate::harness::sample::{Aspect, Sample};
+use crate::harness::sample::{Aspect, Counts, Sample};
 use crate::peers::plain_semaphores;
 use crate::slice;
 
@@ -12,6 +12,7 @@ const MICROSECONDS: Aspect = Aspect {
     name: "",
     unit: "µs",
     more_is_better: false,
+    counts: Counts::Speed,
 };
 
 pub fn questions() -> Vec<Question> {

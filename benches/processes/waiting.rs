@@ -9,7 +9,7 @@ use crate::common::shared::lock::SharedLock;
 use crate::common::shared::queue::Queue;
 use crate::common::shared::stream::Stream;
 use crate::harness::row::{Question, Wanted};
-use crate::harness::sample::{Aspect, Sample};
+use crate::harness::sample::{Aspect, Counts, Sample};
 use crate::peers::{mutexes, pipes, queues, semaphores};
 
 /// How many wait.
@@ -23,6 +23,7 @@ const CPU: Aspect = Aspect {
     name: ": processor time",
     unit: "ms/s",
     more_is_better: false,
+    counts: Counts::Nothing,
 };
 
 pub fn questions() -> Vec<Question> {

@@ -10,7 +10,7 @@
 //! [pauses](PAUSES) and looks again, up to [`LOOKS`] times while it is getting more: twenty microseconds in all. If it is not, somebody may
 //! be waiting for an answer, and the next [`SELDOM`] times it takes what has come at once.
 //!
-//! The constants were chosen on the machine of the README, with messages of 64 bytes (`cargo bench --bench processes -- --only 'message|pipe'`).
+//! The constants were chosen on the machine of the README, with messages of 64 bytes (`cargo bench --bench processes -- 'message|pipe'`).
 
 use crate::deadline::Deadline;
 use crate::spin::Spin;

@@ -1,0 +1,69 @@
+//! One measurement in a process of its own: this program again, with hidden arguments.
+
+use std::env;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::harness::row::Question;
+use crate::harness::sample::Sample;
+
+/// Where the rows under a condition are measured.
+#[derive(Clone, Copy)]
+pub enum Where {
+    /// By this process, which a [`measure`] has started.
+    Here,
+    /// By a child for each measurement.
+    InChild,
+}
+
+/// What a child is to measure.
+#[derive(Args)]
+pub struct Task {
+    /// The row that is measured once, by a child
+    #[arg(long, hide = true, requires_all = ["peer", "microseconds"])]
+    row: Option<String>,
+    /// The peer
+    #[arg(long, hide = true)]
+    peer: Option<String>,
+    /// How long
+    #[arg(long, hide = true)]
+    microseconds: Option<u64>,
+}
+
+impl Task {
+    /// Measures and prints what there is to measure, if this process is a child.
+    pub fn run(&self, questions: impl FnOnce() -> Vec<Question>) -> bool {
+        let (Some(row), Some(peer), Some(microseconds)) =
+            (&self.row, &self.peer, self.microseconds)
+        else {
+            return false;
+        };
+        let questions = questions();
+        let question = questions.iter().find(|question| question.name == *row);
+        let mut peers = question.expect("no such row").peers.iter();
+        let (_, measure) = peers.find(|(name, _)| name == peer).expect("no such peer");
+        let sample = measure(Duration::from_micros(microseconds));
+        let figures: Vec<_> = sample.figures.iter().map(f64::to_string).collect();
+        println!("{}", figures.join(" "));
+        true
+    }
+}
+
+/// Has a child measure the row of this name.
+pub fn measure(row: &str, peer: &str, length: Duration) -> Sample {
+    let program = env::current_exe().expect("Linux tells");
+    let microseconds = length.as_micros().to_string();
+    let output = Command::new(program)
+        .args(["--bench", "--row", row, "--peer", peer])
+        .args(["--microseconds", &microseconds])
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cannot start a child");
+    assert!(output.status.success(), "{row}, {peer}: {}", output.status);
+    let text = String::from_utf8(output.stdout).expect("figures are ASCII");
+    let figures = text.split_whitespace().map(str::parse);
+    let figures: Result<_, _> = figures.collect();
+    Sample::figures(figures.expect("figures are numbers"))
+}
