@@ -35,8 +35,12 @@ fn catch_signals() {
 }
 
 /// Lets a thread sleep in `wait` and shoots signals at it until it returns, or until `enough` have arrived; then
-/// `end` has to end it. Returns what `wait` returned.
-fn under_fire<R: Send>(enough: usize, wait: impl FnOnce() -> R + Send, end: impl FnOnce()) -> R {
+/// `end` has to end it. Returns how many have arrived, and what `wait` returned.
+fn under_fire<R: Send>(
+    enough: usize,
+    wait: impl FnOnce() -> R + Send,
+    end: impl FnOnce(),
+) -> (usize, R) {
     let _turn = TURNS
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -55,17 +59,23 @@ fn under_fire<R: Send>(enough: usize, wait: impl FnOnce() -> R + Send, end: impl
             assert_eq!(unsafe { libc::pthread_kill(target, libc::SIGUSR1) }, 0);
             thread::yield_now();
         }
-        assert!(ARRIVED.load(SeqCst) > 0, "no signal has arrived");
+        let arrived = ARRIVED.load(SeqCst);
         end();
-        victim.join().unwrap()
+        (arrived, victim.join().unwrap())
     })
 }
 
-/// No number of signals is enough: until `wait` returns by itself.
-const TO_THE_END: usize = usize::MAX;
-
-/// Long enough for many signals to arrive.
-const A_WHILE: Duration = Duration::from_millis(50);
+/// As [`under_fire`], of a wait of this length that ends by itself; longer, until a signal has arrived.
+fn under_fire_for<R: Send>(wait: impl Fn(Duration) -> R + Sync) -> (Duration, R) {
+    let mut time = Duration::from_millis(50);
+    loop {
+        let (arrived, result) = under_fire(usize::MAX, || wait(time), || ());
+        if arrived > 0 {
+            return (time, result);
+        }
+        time *= 2;
+    }
+}
 
 /// 22: POSIX conformance, pthread_mutex_lock 3-1, where EINTR escapes from a wait.
 macro_rules! signals_change_nothing {
@@ -86,7 +96,7 @@ macro_rules! signals_change_nothing {
                             awake.store(true, SeqCst);
                             lock.$try_alone().is_none()
                         };
-                        let held = under_fire(200, wait, || {
+                        let (_, held) = under_fire(200, wait, || {
                             assert!(!awake.load(SeqCst));
                             assert!(changed.notify_one());
                         });
@@ -105,14 +115,14 @@ macro_rules! signals_change_nothing {
                     must_end(|| {
                         let lock = $Lock::new(());
                         let changed = Condvar::new();
-                        let wait = || {
+                        let wait = |time| {
                             let mut guard = lock.$take();
                             let start = Instant::now();
-                            let rest = changed.wait_for(&mut guard, A_WHILE);
+                            let rest = changed.wait_for(&mut guard, time);
                             (start.elapsed(), rest, lock.$try_alone().is_none())
                         };
-                        let (elapsed, rest, held) = under_fire(TO_THE_END, wait, || ());
-                        assert!(elapsed >= A_WHILE && rest.timed_out(), "{elapsed:?} {rest:?}");
+                        let (time, (elapsed, rest, held)) = under_fire_for(wait);
+                        assert!(elapsed >= time && rest.timed_out(), "{elapsed:?} {rest:?}");
                         assert!(held, "woken without the lock");
                     });
                 }
@@ -138,7 +148,7 @@ fn signals_do_not_wake_who_acquires() {
             awake.store(true, SeqCst);
             permit.map(|permit| permit.num_permits())
         };
-        let acquired = under_fire(200, acquire, || {
+        let (_, acquired) = under_fire(200, acquire, || {
             assert!(!awake.load(SeqCst));
             semaphore.add_permits(1);
         });
@@ -152,13 +162,13 @@ fn signals_do_not_wake_who_acquires() {
 fn signals_do_not_shorten_a_timed_acquire() {
     must_end(|| {
         let semaphore = Semaphore::new(0);
-        let acquire = || {
+        let acquire = |time| {
             let start = Instant::now();
-            let none = semaphore.try_acquire_for(A_WHILE).map(drop);
+            let none = semaphore.try_acquire_for(time).map(drop);
             (start.elapsed(), none)
         };
-        let (elapsed, none) = under_fire(TO_THE_END, acquire, || ());
-        assert!(elapsed >= A_WHILE, "{elapsed:?}");
+        let (time, (elapsed, none)) = under_fire_for(acquire);
+        assert!(elapsed >= time, "{elapsed:?}");
         assert_eq!(none, Err(TimedOut));
     });
 }

@@ -1,6 +1,6 @@
 //! Histories of [`Mutex`].
 
-use crate::checker::Specification;
+use crate::checker::{Specification, THREADS};
 use crate::common::Random;
 use crate::crew::{self, Player};
 use anteroom::{Mutex, MutexGuard};
@@ -8,11 +8,15 @@ use anteroom::{Mutex, MutexGuard};
 /// Each holder counts up what the mutex protects, just before it leaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
+    /// Begins to wait.
+    Wait,
+    /// Gives up.
+    Leave,
     Lock {
         found: u8,
     },
     Unlock,
-    /// It is locked: why trying fails.
+    /// It is locked, or kept for a thread that waits: why trying fails.
     Locked,
 }
 
@@ -20,25 +24,48 @@ pub(crate) enum Step {
 pub(crate) struct Sequential {
     holder: Option<usize>,
     value: u8,
+    waiting: [bool; THREADS],
+    /// It was released while a thread waited, so it may be kept for that one until it is taken: by that
+    /// one, or, some milliseconds later, by any other.
+    may_be_kept: bool,
+}
+
+impl Sequential {
+    fn allows(&self, thread: usize, step: Step) -> bool {
+        match step {
+            Step::Wait | Step::Leave => true,
+            Step::Lock { found } => self.holder.is_none() && found == self.value,
+            Step::Unlock => self.holder == Some(thread),
+            Step::Locked => self.holder.is_some() || self.may_be_kept,
+        }
+    }
 }
 
 impl Specification for Sequential {
     type Step = Step;
 
     fn after(&self, thread: usize, step: Step) -> Option<Self> {
-        let Sequential { holder, value } = *self;
-        match step {
-            Step::Lock { found } if holder.is_none() && found == value => Some(Sequential {
-                holder: Some(thread),
-                value,
-            }),
-            Step::Unlock if holder == Some(thread) => Some(Sequential {
-                holder: None,
-                value: value + 1,
-            }),
-            Step::Locked if holder.is_some() => Some(self.clone()),
-            _ => None,
+        if !self.allows(thread, step) {
+            return None;
         }
+        let mut next = self.clone();
+        match step {
+            Step::Wait => next.waiting[thread] = true,
+            Step::Leave => next.waiting[thread] = false,
+            Step::Lock { .. } => {
+                next.holder = Some(thread);
+                next.waiting[thread] = false;
+                next.may_be_kept = false;
+            }
+            Step::Unlock => {
+                next.holder = None;
+                next.value += 1;
+                next.may_be_kept = true;
+            }
+            Step::Locked => {}
+        }
+        next.may_be_kept &= next.waiting.contains(&true);
+        Some(next)
     }
 }
 
@@ -51,7 +78,7 @@ impl Subject {
         match player.random.below(3) {
             0 => {
                 let (call, guard) = player.call(|| self.0.lock());
-                player.took(call, &[Step::Lock { found: *guard }]);
+                player.took(call, &[Step::Wait, Step::Lock { found: *guard }]);
                 Some(guard)
             }
             1 => {
@@ -66,9 +93,11 @@ impl Subject {
             _ => {
                 let time = player.short();
                 let (call, guard) = player.call(|| self.0.try_lock_for(time));
-                if let Some(found) = guard.as_deref().copied() {
-                    player.took(call, &[Step::Lock { found }]);
-                }
+                let end = match guard.as_deref().copied() {
+                    Some(found) => Step::Lock { found },
+                    None => Step::Leave,
+                };
+                player.took(call, &[Step::Wait, end]);
                 guard
             }
         }
@@ -80,7 +109,8 @@ impl Subject {
         match player.random.below(4) {
             0 => {
                 let (call, ()) = player.call(|| MutexGuard::bump(&mut guard));
-                player.took(call, &[Step::Unlock, Step::Lock { found: *guard }]);
+                let lock = Step::Lock { found: *guard };
+                player.took(call, &[Step::Unlock, Step::Wait, lock]);
                 return Some(guard);
             }
             1 => {
@@ -129,7 +159,7 @@ impl crew::Subject for Subject {
 #[cfg(test)]
 mod tests {
     use super::Sequential;
-    use super::Step::{Lock, Locked, Unlock};
+    use super::Step::{Leave, Lock, Locked, Unlock, Wait};
     use crate::checker::{history, is_linearizable};
 
     #[test]
@@ -162,6 +192,31 @@ mod tests {
             (0, 0, 1, &[Lock { found: 0 }]),
             (0, 2, 5, &[Unlock]),
             (1, 3, 4, &[Lock { found: 0 }]),
+        ]);
+        assert!(!is_linearizable(Sequential::default(), &wrong));
+    }
+
+    #[test]
+    fn it_may_be_kept_for_a_thread_that_waits_and_then_taken_by_another() {
+        let right = history([
+            (0, 0, 1, &[Lock { found: 0 }]),
+            (1, 2, 13, &[Wait, Lock { found: 2 }]),
+            (0, 3, 4, &[Unlock]),
+            (2, 5, 6, &[Locked]),
+            (2, 7, 8, &[Lock { found: 1 }]),
+            (2, 9, 10, &[Unlock]),
+            (2, 11, 12, &[Locked]),
+        ]);
+        assert!(is_linearizable(Sequential::default(), &right));
+    }
+
+    #[test]
+    fn a_try_that_fails_when_the_waiter_has_given_up_is_found() {
+        let wrong = history([
+            (0, 0, 1, &[Lock { found: 0 }]),
+            (1, 2, 5, &[Wait, Leave]),
+            (0, 3, 4, &[Unlock]),
+            (2, 6, 7, &[Locked]),
         ]);
         assert!(!is_linearizable(Sequential::default(), &wrong));
     }

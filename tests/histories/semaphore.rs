@@ -1,13 +1,14 @@
 //! Histories of [`Semaphore`].
 
-use crate::checker::Specification;
+use crate::checker::{Specification, THREADS};
 use crate::common::Random;
 use crate::crew::{self, Player};
 use anteroom::{Semaphore, SemaphorePermit, TryAcquireError};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
-    /// Has waited too long, and keeps others from taking permits.
+    /// Has waited too long, and keeps others from taking permits; until it has not run for some
+    /// milliseconds, perhaps.
     Reserve,
     Acquire(usize),
     /// Gives up, and what it has reserved.
@@ -28,7 +29,9 @@ pub(crate) enum Step {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Sequential {
     permits: usize,
-    reserved: Option<usize>,
+    /// Which threads have reserved: one after the other, or one of which the time is over beside
+    /// another.
+    reserved: [bool; THREADS],
     closed: bool,
 }
 
@@ -36,18 +39,17 @@ impl Sequential {
     fn with(permits: usize) -> Self {
         Sequential {
             permits,
-            reserved: None,
+            reserved: [false; THREADS],
             closed: false,
         }
     }
 
     fn allows(&self, thread: usize, step: Step) -> bool {
-        let for_others = self.reserved.is_some_and(|owner| owner != thread);
+        let for_others = (0..THREADS).any(|other| other != thread && self.reserved[other]);
         match step {
-            Step::Reserve => self.reserved.is_none(),
-            Step::Leave | Step::Add(_) | Step::Close => true,
-            Step::Acquire(0) => !self.closed,
-            Step::Acquire(permits) => !self.closed && !for_others && permits <= self.permits,
+            Step::Reserve | Step::Leave | Step::Add(_) | Step::Close => true,
+            // What is reserved is so for some milliseconds only, and no clock is here.
+            Step::Acquire(permits) => !self.closed && permits <= self.permits,
             Step::Forget { wanted, forgotten } => forgotten == wanted.min(self.permits),
             Step::NoPermits(permits) => permits > self.permits || for_others,
             Step::Closed => self.closed,
@@ -70,12 +72,12 @@ impl Specification for Sequential {
         }
         let mut next = self.clone();
         match step {
-            Step::Reserve => next.reserved = Some(thread),
+            Step::Reserve => next.reserved[thread] = true,
             Step::Acquire(permits) => {
                 next.permits -= permits;
-                next.reserved = next.reserved.filter(|&owner| owner != thread);
+                next.reserved[thread] = false;
             }
-            Step::Leave => next.reserved = next.reserved.filter(|&owner| owner != thread),
+            Step::Leave => next.reserved[thread] = false,
             Step::Add(permits) => next.permits += permits,
             Step::Forget { forgotten, .. } => next.permits -= forgotten,
             Step::Close => next.closed = true,
@@ -265,6 +267,24 @@ mod tests {
             (0, 0, 3, &[Reserve, Leave]),
             (1, 1, 2, &[NoPermits(2)]),
             (1, 4, 5, &[Acquire(2)]),
+        ]));
+    }
+
+    #[test]
+    fn what_was_reserved_may_be_taken_by_another_some_time() {
+        assert!(is_right([
+            (0, 0, 7, &[Reserve, Acquire(2), Leave]),
+            (1, 1, 2, &[NoPermits(2)]),
+            (1, 3, 4, &[Acquire(1)]),
+            (1, 5, 6, &[Add(1)]),
+        ]));
+    }
+
+    #[test]
+    fn a_refusal_with_no_thread_waiting_is_found() {
+        assert!(!is_right([
+            (0, 0, 1, &[Reserve, Acquire(1), Leave]),
+            (1, 2, 3, &[NoPermits(1)]),
         ]));
     }
 

@@ -19,7 +19,7 @@ pub(crate) const ALONE: &str = "--alone";
 const NO_PREMISE: i32 = 77;
 
 /// How long a test may take, in seconds: far more than it needs on a loaded machine.
-const LIMIT: usize = 60;
+const LIMIT: usize = 300;
 
 /// Ends the test: what it needs is missing here, so it counts as ignored.
 pub(crate) fn ignore(reason: &str) -> ! {
