@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::harness::row::Question;
+use crate::harness::row::{Measure, Question};
 use crate::harness::sample::Sample;
 
-/// Where the rows under a condition are measured.
+/// Where a row is measured that needs a process of its own.
 #[derive(Clone, Copy)]
 pub enum Where {
-    /// By this process, which a [`measure`] has started.
+    /// By this process, which is a child.
     Here,
     /// By a child for each measurement.
     InChild,
@@ -51,8 +51,23 @@ impl Task {
     }
 }
 
+/// The question, each measurement of which is made there.
+pub fn placed(question: Question, place: Where) -> Question {
+    match place {
+        Where::Here => question,
+        Where::InChild => {
+            let by_child = |(peer, _): &(&'static str, _)| -> (&'static str, Measure) {
+                let (row, peer) = (question.name.clone(), *peer);
+                (peer, Box::new(move |length| measure(&row, peer, length)))
+            };
+            let peers = question.peers.iter().map(by_child).collect();
+            Question { peers, ..question }
+        }
+    }
+}
+
 /// Has a child measure the row of this name.
-pub fn measure(row: &str, peer: &str, length: Duration) -> Sample {
+fn measure(row: &str, peer: &str, length: Duration) -> Sample {
     let program = env::current_exe().expect("Linux tells");
     let microseconds = length.as_micros().to_string();
     let output = Command::new(program)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::child::{self, Where};
+use crate::child::{Where, placed};
 use crate::harness::row::{Measure, Question};
 use crate::harness::sample::Sample;
 use crate::quota;
@@ -66,24 +66,13 @@ impl Condition {
 /// The same question under the condition. Each measurement has a process of its own, which is under
 /// the condition from its start: locks may count the processors once.
 pub fn again(question: Question, condition: Condition, place: Where) -> Question {
-    let name = format!("{}, {}", question.name, condition.text());
     let under = |(peer, measure): (&'static str, Measure)| -> (&'static str, Measure) {
-        let row = name.clone();
-        match place {
-            Where::Here => (
-                peer,
-                Box::new(move |length: Duration| condition.during(|| measure(length))),
-            ),
-            Where::InChild => (
-                peer,
-                Box::new(move |length| child::measure(&row, peer, length)),
-            ),
-        }
+        let during = move |length: Duration| condition.during(|| measure(length));
+        (peer, Box::new(during))
     };
-    let peers = question.peers.into_iter().map(under).collect();
-    Question {
-        peers,
-        name,
+    let question = Question {
+        name: format!("{}, {}", question.name, condition.text()),
+        peers: question.peers.into_iter().map(under).collect(),
         slices: match condition {
             Condition::Quota => condition.slices(),
             _ => question.slices * condition.slices(),
@@ -91,7 +80,8 @@ pub fn again(question: Question, condition: Condition, place: Where) -> Question
         in_matrix: false,
         drawn: Vec::new(),
         ..question
-    }
+    };
+    placed(question, place)
 }
 
 /// A child that does nothing but run, until this is dropped or the benchmark dies.

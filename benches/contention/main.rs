@@ -8,6 +8,7 @@ mod common;
 mod condition;
 mod condvar;
 mod crowd;
+mod first_use;
 mod growth;
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -62,7 +63,7 @@ fn main() {
             waits,
             task,
         } = Options::parse();
-        if task.run(|| once_more(Where::Here).collect()) {
+        if task.run(|| of_their_own(Where::Here)) {
             return;
         }
         let report = Report {
@@ -89,7 +90,14 @@ fn questions(with_waits: bool) -> Vec<Question> {
     questions.extend(semaphore::questions());
     questions.extend(waiting::questions());
     questions.extend(growth::questions());
-    questions.extend(once_more(Where::InChild));
+    questions.extend(of_their_own(Where::InChild));
+    questions
+}
+
+/// Those that need a process of their own.
+fn of_their_own(place: Where) -> Vec<Question> {
+    let mut questions = first_use::questions(place);
+    questions.extend(once_more(place));
     questions
 }
 
