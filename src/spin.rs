@@ -140,6 +140,9 @@ impl Spin {
 
     /// For a lock that may be hot. If the wait ends well, call [`got_it`](Self::got_it).
     pub(crate) fn hot() -> Self {
+        if cfg!(anteroom_without = "rest") {
+            return Spin::new();
+        }
         let mut spin = Spin::new();
         let mut heat = HEAT.get();
         if heat.got_it.take().is_some_and(|then| then.elapsed() < HOT) {
@@ -177,7 +180,7 @@ impl Spin {
     pub(crate) fn again(&mut self) -> bool {
         if self.pauses == MOST_PAUSES && !self.goes_on() {
             self.stop();
-            if self.yields > 0 {
+            if self.yields > 0 && !cfg!(anteroom_without = "yields") {
                 self.yields -= 1;
                 give_way();
                 return true;
@@ -194,7 +197,7 @@ impl Spin {
     /// Whether this thread may spin beyond its first looks, and has not done so for long enough.
     fn goes_on(&mut self) -> bool {
         let since = self.counted.or_else(|| self.count());
-        since.is_some_and(|since| since.elapsed() < LIMIT)
+        since.is_some_and(|since| since.elapsed() < LIMIT) && !cfg!(anteroom_without = "spin")
     }
 
     /// Counts this thread as spinning from now on, if there is a processor for it.

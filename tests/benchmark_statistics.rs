@@ -161,9 +161,21 @@ fn regret_names_no_undecided_cell_as_the_worst() {
     assert_eq!((regret.peer, &regret.worst), ("anteroom", &None));
     assert!(near(regret.mean, 0.5));
     assert!(open.is_undecided());
-    let score = score(&[&open], Among::All).expect("one cell");
+    let score = score(&[&open], |cell| cell.ours(Among::All)).expect("one cell");
     assert_eq!((score.won, score.lost, score.undecided), (0, 0, 1));
     assert_eq!(score.worst, None);
+}
+
+#[test]
+fn score_finds_the_mean_the_worst_and_the_best() {
+    let cells = [("a", 0.5), ("b", 2.0), ("c", 1.0)]
+        .map(|(name, ours)| steady(name, true, &[("anteroom", ours), ("std", 1.0)]));
+    let cells: Vec<_> = cells.iter().collect();
+    let score = score(&cells, |cell| cell.ratio(0, 1)).expect("three cells");
+    assert!(near(score.mean, 1.0));
+    assert_eq!((score.won, score.lost, score.undecided), (1, 1, 1));
+    assert_eq!(score.worst, Some((0.5, "a".into())));
+    assert_eq!(score.best, Some((2.0, "b".into())));
 }
 
 #[test]

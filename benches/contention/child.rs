@@ -1,6 +1,8 @@
-//! One measurement in a process of its own: this program again, with hidden arguments.
+//! One measurement in a process of its own: this program again, or the same benchmark as it was built
+//! from other sources, with hidden arguments.
 
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -56,19 +58,57 @@ pub fn placed(question: Question, place: Where) -> Question {
     match place {
         Where::Here => question,
         Where::InChild => {
-            let by_child = |(peer, _): &(&'static str, _)| -> (&'static str, Measure) {
-                let (row, peer) = (question.name.clone(), *peer);
-                (peer, Box::new(move |length| measure(&row, peer, length)))
-            };
-            let peers = question.peers.iter().map(by_child).collect();
-            Question { peers, ..question }
+            let row = &question.name;
+            let names = question.peers.iter().map(|(peer, _)| *peer);
+            let peers = names.map(|peer| (peer, by_child(this_program(), row, peer)));
+            Question {
+                peers: peers.collect(),
+                ..question
+            }
         }
     }
 }
 
+/// Another build of this benchmark, and what it is called.
+#[derive(Clone)]
+pub struct Build {
+    name: &'static str,
+    program: PathBuf,
+}
+
+impl std::str::FromStr for Build {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, program) = text.split_once('=').ok_or("NAME=PROGRAM is wanted")?;
+        Ok(Self {
+            name: String::from(name).leak(),
+            program: program.into(),
+        })
+    }
+}
+
+/// The question, put to our lock as this program and as the others have it.
+pub fn against(question: Question, others: &[Build]) -> Question {
+    let row = &question.name;
+    let (ours, _) = question.peers[0];
+    let mut peers = vec![(ours, by_child(this_program(), row, ours))];
+    let others = others.iter();
+    peers.extend(others.map(|other| (other.name, by_child(other.program.clone(), row, ours))));
+    Question { peers, ..question }
+}
+
+fn this_program() -> PathBuf {
+    env::current_exe().expect("Linux tells")
+}
+
+fn by_child(program: PathBuf, row: &str, peer: &'static str) -> Measure {
+    let row = String::from(row);
+    Box::new(move |length| measure(&program, &row, peer, length))
+}
+
 /// Has a child measure the row of this name.
-fn measure(row: &str, peer: &str, length: Duration) -> Sample {
-    let program = env::current_exe().expect("Linux tells");
+fn measure(program: &Path, row: &str, peer: &str, length: Duration) -> Sample {
     let microseconds = length.as_micros().to_string();
     let output = Command::new(program)
         .args(["--bench", "--row", row, "--peer", peer])

@@ -27,8 +27,11 @@ pub fn questions() -> Vec<Question> {
     let question = |waiters| {
         let peers = mutexes!(Peer => move |_| Sample::figures(vec![until_all::<Peer>(waiters)]));
         let name = format!("growth, mutex released to {waiters} waiters");
+        // About how long it takes to start so many threads and to end them.
+        let slices = 1 + waiters as u32 / 200;
         Question::new(name, &[UNTIL_ALL], peers)
             .drawn(&CROWD, waiters as f64)
+            .slices(slices)
             .rounds(ROUNDS)
             .of(Primitive::Mutex)
     };

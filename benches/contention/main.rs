@@ -2,6 +2,7 @@
 //! `cargo bench --bench contention -- --help` lists the options.
 #![allow(unreachable_pub, reason = "a benchmark exports nothing")]
 
+mod builds;
 mod child;
 #[path = "../common/mod.rs"]
 mod common;
@@ -27,10 +28,10 @@ mod waits;
 
 use clap::Parser;
 
-use child::Where;
+use child::{Build, Where};
 use condition::Condition;
 use harness::Report;
-use harness::row::Question;
+use harness::row::{Question, Row};
 
 /// Puts the locks of anteroom and of its peers under contention.
 #[derive(Parser)]
@@ -40,6 +41,9 @@ struct Options {
     /// Also the waits of 8 and of 32 threads, for every section and gap
     #[arg(long)]
     waits: bool,
+    /// Ours beside ours as another build of this benchmark has it, in place of the peers
+    #[arg(long, value_name = "NAME=PROGRAM")]
+    against: Vec<Build>,
     #[command(flatten)]
     task: child::Task,
 }
@@ -61,25 +65,35 @@ fn main() {
         let Options {
             options,
             waits,
+            against,
             task,
         } = Options::parse();
-        if task.run(|| of_their_own(Where::Here)) {
+        if task.run(|| questions(waits, Where::Here)) {
             return;
+        }
+        let mut questions = questions(waits, Where::InChild);
+        let mut summary: fn(&[Row]) -> String = summary::of;
+        if !against.is_empty() {
+            questions = questions
+                .into_iter()
+                .map(|question| child::against(question, &against))
+                .collect();
+            summary = builds::summary;
         }
         let report = Report {
             legend: format!(
                 "std has no semaphore: that is a Mutex and a Condvar. The quota is kept {}.",
                 quota::how()
             ),
-            summary: summary::of,
+            summary,
             draw: pictures::draw,
         };
-        harness::run(questions(waits), &options, &report);
+        harness::run(questions, &options, &report);
     }
 }
 
 /// All that there are.
-fn questions(with_waits: bool) -> Vec<Question> {
+fn questions(with_waits: bool, place: Where) -> Vec<Question> {
     let mut questions = mutex::questions();
     if with_waits {
         questions.extend(waits::matrix());
@@ -90,13 +104,7 @@ fn questions(with_waits: bool) -> Vec<Question> {
     questions.extend(semaphore::questions());
     questions.extend(waiting::questions());
     questions.extend(growth::questions());
-    questions.extend(of_their_own(Where::InChild));
-    questions
-}
-
-/// Those that need a process of their own.
-fn of_their_own(place: Where) -> Vec<Question> {
-    let mut questions = first_use::questions(place);
+    questions.extend(first_use::questions(place));
     questions.extend(once_more(place));
     questions
 }

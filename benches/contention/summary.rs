@@ -18,7 +18,7 @@ fn matrix(rows: &[Row]) -> Option<String> {
     let rows = rows.iter().filter(|row| row.question.in_matrix);
     let cells: Vec<Cell> = rows.map(|row| row.cell(0)).collect();
     let cells: Vec<_> = cells.iter().collect();
-    let means = [Among::Usual, Among::All].map(|among| score(&cells, among));
+    let means = [Among::Usual, Among::All].map(|among| score(&cells, |cell| cell.ours(among)));
     let [usual, all] = means;
     let (usual, all) = (usual?, all?);
     let worst = |worst: Option<(f64, String)>| {

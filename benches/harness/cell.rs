@@ -124,8 +124,9 @@ pub fn regrets(cells: &[&Cell]) -> Vec<Regret> {
     regrets
 }
 
-/// Ours against the best of the usual, or of all, over many cells.
+/// How ours compares with another choice over many cells.
 pub struct Score {
+    /// The geometric mean of the ratios.
     pub mean: f64,
     /// Cells by their verdicts.
     pub won: usize,
@@ -133,13 +134,15 @@ pub struct Score {
     pub undecided: usize,
     /// The smallest decided ratio, and the cell's name.
     pub worst: Option<(f64, String)>,
+    /// The largest.
+    pub best: Option<(f64, String)>,
 }
 
-/// Of the cells in which there is something to compare ours with.
-pub fn score(cells: &[&Cell], among: Among) -> Option<Score> {
+/// Of the cells that have such a ratio.
+pub fn score(cells: &[&Cell], ratio: impl Fn(&Cell) -> Option<Quartiles>) -> Option<Score> {
     let ours = cells
         .iter()
-        .filter_map(|cell| Some((cell.ours(among)?, &cell.name)))
+        .filter_map(|cell| Some((ratio(cell)?, &cell.name)))
         .collect::<Vec<_>>();
     let mean = geometric_mean(
         ours.iter()
@@ -149,15 +152,18 @@ pub fn score(cells: &[&Cell], among: Among) -> Option<Score> {
         let of_it = ours.iter().filter(|(ratio, _)| ratio.verdict() == verdict);
         of_it.count()
     };
-    let worst = ours
+    let decided = ours
         .iter()
         .filter(|(ratio, _)| ratio.verdict() != Verdict::Undecided)
-        .min_by(|(a, _), (b, _)| a.median.total_cmp(&b.median));
+        .map(|(ratio, name)| (ratio.median, String::from(*name)));
+    let mut decided: Vec<_> = decided.collect();
+    decided.sort_by(|a, b| a.0.total_cmp(&b.0));
     Some(Score {
         mean,
         won: count(Verdict::Won),
         lost: count(Verdict::Lost),
         undecided: count(Verdict::Undecided),
-        worst: worst.map(|(ratio, name)| (ratio.median, String::from(*name))),
+        worst: decided.first().cloned(),
+        best: decided.last().cloned(),
     })
 }

@@ -77,7 +77,7 @@ fn said(what: &str, cells: &[&Cell], cpu: &[Regret]) -> String {
         (Among::Usual, "the best of std, parking_lot, usync"),
         (Among::All, "the best of all"),
     ] {
-        if let Some(score) = score(cells, among) {
+        if let Some(score) = score(cells, |cell| cell.ours(among)) {
             let mean = quotient(score.mean);
             let worst = in_cell(score.worst.as_ref());
             let (won, lost, open) = (score.won, score.lost, score.undecided);

@@ -21,7 +21,8 @@ crate::primitive::thread_locals! {
 #[cfg(not(loom))]
 pub(super) fn stay_awake(deadline: Deadline, notified: impl Fn() -> bool) {
     let mut history = HISTORY.get();
-    if history.worth_trying() {
+    let worth_trying = history.worth_trying() || cfg!(anteroom_without = "history");
+    if worth_trying && !cfg!(anteroom_without = "awake") {
         history.remember(look(deadline, notified));
     }
     HISTORY.set(history);

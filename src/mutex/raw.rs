@@ -245,7 +245,7 @@ impl RawMutex {
         let callback = || {
             let says = if token.get() == RESERVED_FOR_YOU {
                 waiters::hand_over(key, watched.get())
-            } else if mark.get() {
+            } else if mark.get() && !cfg!(anteroom_without = "designated") {
                 let (marked, says) = waiters::wake(key, watched.get());
                 token.set(if marked { TRY_AWAKE } else { TRY });
                 says
