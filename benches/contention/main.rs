@@ -26,12 +26,14 @@ mod summary;
 mod waiting;
 mod waits;
 
+use std::path::Path;
+
 use clap::Parser;
 
 use child::{Build, Where};
 use condition::Condition;
-use harness::Report;
 use harness::row::{Question, Row};
+use harness::{Drawn, Report};
 
 /// Puts the locks of anteroom and of its peers under contention.
 #[derive(Parser)]
@@ -73,12 +75,14 @@ fn main() {
         }
         let mut questions = questions(waits, Where::InChild);
         let mut summary: fn(&[Row]) -> String = summary::of;
+        let mut draw: fn(&[Row], &Path) -> Drawn = pictures::draw;
         if !against.is_empty() {
             questions = questions
                 .into_iter()
                 .map(|question| child::against(question, &against))
                 .collect();
             summary = builds::summary;
+            draw = |_, _| Ok(());
         }
         let report = Report {
             legend: format!(
@@ -86,7 +90,7 @@ fn main() {
                 quota::how()
             ),
             summary,
-            draw: pictures::draw,
+            draw,
         };
         harness::run(questions, &options, &report);
     }

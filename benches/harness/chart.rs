@@ -60,9 +60,12 @@ fn along(places: &[(f64, &Row)]) -> Vec<Line> {
     line.collect()
 }
 
-/// One picture.
+/// One picture, if there are points.
 pub fn draw_lines(path: &Path, title: &str, (x, y): (&str, &str), lines: &[Line]) -> Drawn {
     let points = || lines.iter().flat_map(|(_, points)| points);
+    if points().next().is_none() {
+        return Ok(());
+    }
     let (left, right) = bounds(points().map(|point| point.0));
     let (bottom, top) = decades(bounds(points().map(|point| point.1)));
     // To the right of the lines there is room for the key to them.
