@@ -4,7 +4,7 @@
 //! Of the keys, `A` and `B` share a bucket, and `C` has another.
 
 use crate::model::models;
-use anteroom::parking_lot::{park, requeue, unpark, unpark_first};
+use anteroom::parking_lot::{park, park_looking, requeue, unpark, unpark_first};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
@@ -29,6 +29,7 @@ models! {
     one_that_is_moved_may_time_out: any,
     one_that_is_moved_within_a_bucket_may_time_out: any,
     two_that_move_to_and_fro_do_not_meet: 2,
+    one_that_looks_leaves_or_is_woken: 2,
 }
 
 const A: usize = 1;
@@ -50,6 +51,51 @@ fn sleeper(key: usize, token: usize, parked: &Arc<AtomicUsize>) -> thread::JoinH
         thread::yield_now();
     }
     sleeper
+}
+
+/// As [`sleeper`], of one that looks.
+fn looking(
+    key: usize,
+    parked: &Arc<AtomicUsize>,
+    look: impl FnMut() -> bool + 'static,
+) -> thread::JoinHandle<Option<usize>> {
+    let before = parked.load(Relaxed);
+    let here = parked.clone();
+    let looking = thread::spawn(move || {
+        let validate = || {
+            here.store(before + 1, Relaxed);
+            true
+        };
+        let told = Cell::new(false);
+        let given = park_looking(key, validate, |_, _| told.set(true), look);
+        assert_eq!(told.get(), given.is_none());
+        given
+    });
+    while parked.load(Relaxed) == before {
+        thread::yield_now();
+    }
+    looking
+}
+
+/// It leaves though no thread wakes it, if it sees what it looks for.
+fn one_that_looks_leaves_or_is_woken() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let may_leave = Arc::new(AtomicUsize::new(0));
+    let first = sleeper(A, 0, &parked);
+    let sees = may_leave.clone();
+    let second = looking(A, &parked, move || sees.load(Relaxed) == 1);
+    assert_eq!(unpark_first(A, 1), (1, true));
+    may_leave.store(1, Relaxed);
+    let (woken, others) = unpark(A, 0, 2);
+    assert!(!others);
+    assert_eq!(second.join().unwrap(), (woken == 1).then_some(2));
+    assert_eq!(first.join().unwrap(), 1);
+    // Without any wake-up.
+    let first = sleeper(A, 0, &parked);
+    let second = looking(A, &parked, || true);
+    assert_eq!(second.join().unwrap(), None);
+    assert_eq!(unpark_first(A, 3), (1, false));
+    first.join().unwrap();
 }
 
 fn a_wake_up_is_not_lost() {

@@ -65,6 +65,8 @@ models! {
     a_called_thread_that_is_stopped_keeps_no_other_out: 1 stalled impatient,
     a_stopped_batch_keeps_no_other_out: 1 stalled,
     a_stopped_batch_keeps_no_other_out: 1 stalled impatient,
+    two_called_threads_that_are_stopped_keep_no_other_out: 0 stalled looking,
+    a_stopped_thread_beside_another_in_turn_keeps_it_not_out: 1 stalled impatient,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -439,4 +441,56 @@ fn a_called_thread_that_is_stopped_keeps_no_other_out() {
 /// It is stopped when it is called, or, if it runs before that, while it sits on the chair.
 fn a_stopped_batch_keeps_no_other_out() {
     does_not_need_the_first(2);
+}
+
+/// The first of three that wait is stopped when it is called, and the last, when it is called to watch.
+fn two_called_threads_that_are_stopped_keep_no_other_out() {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let semaphore = Common::new(Semaphore::new(0));
+    let closed = gate.lock().unwrap();
+    let stopped = || {
+        let gate = gate.clone();
+        semaphore.spawn(move |semaphore| {
+            stop_when_woken(gate);
+            take_one(semaphore);
+        })
+    };
+    let first = stopped();
+    loom::thread::yield_now();
+    let other = semaphore.spawn(take_one);
+    loom::thread::yield_now();
+    let last = stopped();
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    other.join().unwrap();
+    drop(closed);
+    first.join().unwrap();
+    last.join().unwrap();
+    rest(semaphore, 1);
+}
+
+/// Both may come to the chair, since the turn of the first may be over when it sits down. The one that is
+/// woken first is stopped.
+fn a_stopped_thread_beside_another_in_turn_keeps_it_not_out() {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let semaphore = Common::new(Semaphore::new(0));
+    let take_two = |semaphore: &Semaphore| drop(semaphore.acquire_many(2).unwrap());
+    let other = semaphore.spawn(take_two);
+    loom::thread::yield_now();
+    let stopped = semaphore.spawn({
+        let gate = gate.clone();
+        move |semaphore| {
+            stop_when_woken(gate);
+            take_two(semaphore);
+        }
+    });
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    loom::thread::yield_now();
+    let closed = gate.lock().unwrap();
+    semaphore.add_permits(1);
+    other.join().unwrap();
+    drop(closed);
+    stopped.join().unwrap();
+    rest(semaphore, 2);
 }

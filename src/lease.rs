@@ -14,6 +14,7 @@
 //! thread that looks just then by as much.
 
 use crate::system::microseconds;
+use std::cell::Cell;
 use std::time::Duration;
 
 /// The least that a lease lasts, and how long a thread sleeps that watches over one.
@@ -24,6 +25,18 @@ const TICK: u32 = 11;
 
 /// A lease lasts until so many ticks have begun after it.
 const TICKS: u32 = 3;
+
+/// The longest that a lease lasts: a thread that sleeps for so long finds it over.
+pub(crate) const LONGEST: Duration = Duration::from_micros((TICKS as u64) << TICK);
+
+/// A parked waiter looks at its lock once in so long a time for each thread that is parked with it
+/// ([`crate::parking`]): so all of them together look eight times a second at most. Not measured: a
+/// tenth of what a person notices, and too seldom to be seen in what a processor does.
+pub(crate) const ROUND: Duration = Duration::from_millis(128);
+
+/// One release in so many asks whether the lease of another thread is over: reading the clock takes
+/// longer than a release.
+const SAMPLE: u32 = 16;
 
 /// The time now, modulo `kinds`, which is a power of two.
 fn tick(kinds: u32) -> u32 {
@@ -38,6 +51,14 @@ pub(crate) fn begin(kinds: u32) -> u32 {
 /// Whether the lease that began at `begun` is over.
 pub(crate) fn is_over(begun: u32, kinds: u32) -> bool {
     is_over_at(tick(kinds), begun, kinds)
+}
+
+/// As [`is_over`], for callers that ask it at every release.
+pub(crate) fn is_over_by_sample(begun: u32, kinds: u32) -> bool {
+    thread_local! { static ASKED: Cell<u32> = const { Cell::new(0) }; }
+    let asked = ASKED.get().wrapping_add(1);
+    ASKED.set(asked);
+    asked.is_multiple_of(SAMPLE) && is_over(begun, kinds)
 }
 
 fn is_over_at(tick: u32, begun: u32, kinds: u32) -> bool {

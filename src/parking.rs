@@ -33,6 +33,7 @@
 
 use crate::deadline::Deadline;
 use crate::fork;
+use crate::lease;
 
 #[cfg(all(target_os = "linux", not(shuttle)))]
 pub(crate) mod lot;
@@ -98,6 +99,43 @@ pub(crate) unsafe fn park(
             token,
             deadline.instant(),
         )
+    }
+}
+
+/// As [`park`], of a thread that may not rely on others to be woken: they may be stopped. While others
+/// are parked under the key it now and then wakes by itself and runs `look`, so rarely that all of them
+/// together do so eight times a second at most ([`lease::ROUND`]). `look` runs without the queue's
+/// lock. If it returns true, the result is `TimedOut`; else the thread has kept its place in the queue.
+/// (Not so where the lot is parking_lot_core: there it may be `TimedOut` at any time.)
+///
+/// # Safety
+/// As for [`park`].
+pub(crate) unsafe fn park_looking(
+    key: usize,
+    token: ParkToken,
+    deadline: Deadline,
+    validate: impl FnOnce() -> bool,
+    timed_out: impl FnOnce(usize, bool),
+    look: Option<impl FnMut() -> bool>,
+) -> ParkResult {
+    fork::watch();
+    let before_sleep = || {};
+    #[cfg(any(target_os = "linux", loom))]
+    {
+        let look = look.filter(|_| lease::may_stall());
+        let limit = deadline.instant();
+        // SAFETY: as in `park`.
+        unsafe { used::park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
+    }
+    #[cfg(not(any(target_os = "linux", loom)))]
+    {
+        let limit = match look {
+            Some(_) => deadline.min(Deadline::after(8 * lease::ROUND)),
+            None => deadline,
+        };
+        let limit = limit.instant();
+        // SAFETY: as in `park`.
+        unsafe { used::park(key, validate, before_sleep, timed_out, token, limit) }
     }
 }
 

@@ -51,6 +51,15 @@
 //! Watchers are called at most once in a few milliseconds for each lock, for the last in the queue
 //! watches until its nap ends.
 //!
+//! **A watcher may be stopped, too**, and so may any number of them. A waiter that is asleep for good
+//! when the lock is released, and is not woken then, can be reached by no thread but itself. So each
+//! that is parked behind others *looks*: it wakes by itself, ends the mark, and if the lock is free,
+//! leaves the queue and takes it ([`park_looking`](parking::park_looking)). That is so rare that all of
+//! them together look eight times a second, and each keeps its place in the queue. So if waiters that
+//! are stopped have a free lock between them, one that runs has it after 128 ms for each that is parked.
+//! (Not those that were moved there by a condition variable: they have no limit of their own. They
+//! depend on one of three threads: the one that was woken, the watcher, or the next to unlock.)
+//!
 //! **Addresses that do not fit** in slot and tag (57-bit mappings, tagged pointers; all where there are
 //! no 64-bit atomics) have no marks and no watchers. There every unlock wakes a waiter, and no waiter
 //! sleeps for longer than [`lease::LIMIT`].
@@ -282,6 +291,15 @@ pub(crate) fn got_it(address: usize) {
     slot(address).fetch_and(!AWAKE, Relaxed);
 }
 
+/// Ends the mark of the lock at this address, if there is one.
+fn end_mark(address: usize) {
+    let (_, tag) = find(address);
+    change(address, |state| {
+        let ended = says(state, address, tag).awake;
+        state & if ended { !AWAKE } else { !0 }
+    });
+}
+
 /// The nap of a watcher is over: it is parked there no more. If there is a mark, the thread that is awake
 /// has not come: the mark ends, and another one may be woken. Returns whether there was one.
 fn end_nap(address: usize) -> bool {
@@ -432,13 +450,15 @@ pub(crate) unsafe fn park(
     validate: impl FnOnce() -> bool,
 ) -> ParkResult {
     let sleep = nap.begin(key, Role::Running, false, deadline);
+    let look = None::<fn() -> bool>;
     // SAFETY: the caller's promise is the same.
-    unsafe { park_for(key, token, sleep, deadline, nap, validate, || false) }
+    unsafe { park_for(key, token, sleep, deadline, nap, validate, || false, look) }
 }
 
 /// As [`park`], of a thread in this role, where the lock may be kept from this thread for another
-/// waiter: `is_reserved` says whether it is, beside marks. `tokens` are what it parks with, and what it
-/// parks with if it watches, which the thread that unparks it passes on ([`remove`], [`wake`],
+/// waiter, beside marks: `is_left` says whether no thread is inside, be it kept or free. If it says so
+/// when the thread looks, the result is `TimedOut`. `tokens` are what it parks with, and what it parks
+/// with if it watches, which the thread that unparks it passes on ([`remove`], [`wake`],
 /// [`hand_over`]).
 ///
 /// # Safety
@@ -450,7 +470,7 @@ pub(crate) unsafe fn park_watched(
     deadline: Deadline,
     nap: &mut Nap,
     validate: impl FnOnce() -> bool,
-    is_reserved: impl FnOnce() -> bool,
+    is_left: impl Fn() -> bool,
 ) -> ParkResult {
     let sleep = nap.begin(key, role, true, deadline);
     let token = tokens[usize::from(sleep.watching)];
@@ -459,14 +479,35 @@ pub(crate) unsafe fn park_watched(
             return false;
         }
         let says = look_locked(key);
-        !says.watched && (says.awake || is_reserved())
+        !says.watched && (says.awake || is_left())
+    };
+    let look = || {
+        // The thread that it is the mark of has not come, nor has a watcher. Were it only slow, one
+        // thread too many would be woken.
+        end_mark(key);
+        is_left()
     };
     // SAFETY: the caller's promise is the same.
-    unsafe { park_for(key, token, sleep, deadline, nap, validate, must_nap) }
+    unsafe {
+        park_for(
+            key,
+            token,
+            sleep,
+            deadline,
+            nap,
+            validate,
+            must_nap,
+            Some(look),
+        )
+    }
 }
 
 /// # Safety
 /// As for [`park`].
+#[allow(
+    clippy::too_many_arguments,
+    reason = "what both kinds of waiters need, in one place"
+)]
 unsafe fn park_for(
     key: usize,
     token: ParkToken,
@@ -475,6 +516,7 @@ unsafe fn park_for(
     nap: &mut Nap,
     validate: impl FnOnce() -> bool,
     must_nap: impl FnOnce() -> bool,
+    look: Option<impl FnMut() -> bool>,
 ) -> ParkResult {
     let mut must = false;
     // An unlocker that `validate` does not see then sees the count.
@@ -493,8 +535,10 @@ unsafe fn park_for(
             remove(key, sleep.watching);
         }
     };
+    let limit = sleep.limit;
+    let look = look.filter(|_| sleep.is_for_good);
     // SAFETY: the caller's promise is the same.
-    let result = unsafe { parking::park(key, token, sleep.limit, validate, || {}, timed_out) };
+    let result = unsafe { parking::park_looking(key, token, limit, validate, timed_out, look) };
     nap.must = must;
     match result {
         ParkResult::Invalid => drop(remove(key, sleep.watching)),

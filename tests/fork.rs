@@ -10,8 +10,8 @@ mod common;
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 
-use anteroom::{Condvar, Mutex, MutexGuard};
-use common::{Random, asleep_for_good};
+use anteroom::{Condvar, Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use common::{Random, asleep, asleep_for_good, until};
 use processes::{Child, End};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -41,6 +41,19 @@ impl Lock for Mutex<()> {
 
     fn is_free(&self) -> bool {
         self.try_lock().is_some()
+    }
+}
+
+/// With one permit.
+impl Lock for Semaphore {
+    type Guard<'a> = SemaphorePermit<'a>;
+
+    fn take(&self) -> Self::Guard<'_> {
+        self.acquire().expect("it is open")
+    }
+
+    fn is_free(&self) -> bool {
+        self.try_acquire().is_ok()
     }
 }
 
@@ -217,5 +230,50 @@ macro_rules! for_each_lock {
 
 for_each_lock! {
     mutex: Mutex::new(());
+    semaphore: Semaphore::new(1);
     condvar: WithCondvar { is_taken: Mutex::new(false), is_free: Condvar::new() };
+}
+
+/// No thread holds a permit at the fork, and one waits for more than there are, and has reserved them.
+#[test]
+fn permits_that_were_reserved_at_the_fork_are_free_in_the_child() {
+    let semaphore = &Semaphore::new(1);
+    let lives: [&dyn Fn(); 5] = [
+        &|| semaphore.try_acquire_many(2).unwrap().forget(),
+        &|| semaphore.acquire().unwrap().forget(),
+        &|| {
+            semaphore
+                .try_acquire_for(Duration::from_secs(50))
+                .unwrap()
+                .forget()
+        },
+        &|| {
+            semaphore.add_permits(10);
+            semaphore.acquire_many(12).unwrap().forget();
+        },
+        &|| {
+            thread::scope(|s| {
+                let waiter = asleep(s, || semaphore.acquire_many(4).unwrap().forget());
+                let next = asleep(s, || semaphore.acquire_many(5).unwrap().forget());
+                semaphore.add_permits(7);
+                waiter.join().unwrap();
+                next.join().unwrap();
+            });
+            semaphore.add_permits(1);
+            use_with_others(semaphore);
+        },
+    ];
+    thread::scope(|s| {
+        asleep_for_good(s, || semaphore.acquire_many(5).unwrap().forget());
+        semaphore.add_permits(1);
+        until(|| semaphore.try_acquire().is_err());
+        for life in lives {
+            // A moment later it sits on the chair, for good.
+            thread::sleep(Duration::from_millis(20));
+            assert!(semaphore.try_acquire().is_err(), "it is not reserved");
+            Child::fork(life).succeed();
+        }
+        semaphore.add_permits(3);
+    });
+    assert_eq!(semaphore.available_permits(), 0);
 }

@@ -8,9 +8,9 @@
 mod common;
 
 use anteroom::{Condvar, Mutex, MutexGuard, Semaphore, TryAcquireError};
-use common::{KEPT, asleep, asleep_for_good, must_end, until};
+use common::{KEPT, asleep, asleep_for_good, must_end, sleeps_for_good, until};
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex as StdMutex, Once};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ static MAY_GO: AtomicBool = AtomicBool::new(false);
 static ONE_TEST: StdMutex<()> = StdMutex::new(());
 
 extern "C" fn stay(_signal: libc::c_int) {
+    WAS_STOPPED.store(true, SeqCst);
     STOPPED.fetch_add(1, SeqCst);
     while !MAY_GO.load(SeqCst) {
         // SAFETY: it waits for a millisecond, and is allowed in a handler.
@@ -42,6 +43,9 @@ fn install_handler() {
     });
 }
 
+/// Whether any thread has been stopped in this test.
+static WAS_STOPPED: AtomicBool = AtomicBool::new(false);
+
 /// Opens the gate for those that are stopped.
 struct Gate;
 
@@ -58,22 +62,44 @@ struct Stage<'scope, 'env> {
     _gate: Gate,
 }
 
-impl<'scope> Stage<'scope, '_> {
-    /// Starts a thread that does this, and stops it when it sleeps in it for good.
-    fn stopped(&self, work: impl FnOnce() + Send + 'scope) {
-        // The thread outlives its number here: the gate opens at the end.
-        let number: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(0)));
-        let work = move || {
-            // SAFETY: it only asks.
-            number.store(unsafe { libc::pthread_self() } as usize, SeqCst);
-            work();
-        };
-        asleep_for_good(self.scope, work);
+/// A thread that sleeps. It outlives its numbers, which are kept for ever.
+struct Waiter {
+    id: &'static AtomicI32,
+    number: &'static AtomicUsize,
+}
+
+impl Waiter {
+    fn sleeps_for_good(&self) -> bool {
+        sleeps_for_good(self.id.load(SeqCst))
+    }
+
+    /// Stops it.
+    fn stop(&self) {
         let before = STOPPED.load(SeqCst);
-        let thread = number.load(SeqCst) as libc::pthread_t;
-        // SAFETY: the thread sleeps until it is woken, which nothing has done yet.
+        let thread = self.number.load(SeqCst) as libc::pthread_t;
+        // SAFETY: the thread sleeps until it is woken, and does not end before the gate opens.
         assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR1) }, 0);
         until(|| STOPPED.load(SeqCst) == before + 1);
+    }
+}
+
+impl<'scope> Stage<'scope, '_> {
+    /// Starts a thread that does this. It sleeps for good now.
+    fn start(&self, work: impl FnOnce() + Send + 'scope) -> Waiter {
+        let (id, number) = (leaked(AtomicI32::new(0)), leaked(AtomicUsize::new(0)));
+        asleep_for_good(self.scope, move || {
+            // SAFETY: it only asks.
+            id.store(unsafe { libc::gettid() }, SeqCst);
+            // SAFETY: as above.
+            number.store(unsafe { libc::pthread_self() } as usize, SeqCst);
+            work();
+        });
+        Waiter { id, number }
+    }
+
+    /// As [`start`](Self::start), and stops it.
+    fn stopped(&self, work: impl FnOnce() + Send + 'scope) {
+        self.start(work).stop();
     }
 
     /// Starts a thread that does this. It sleeps for good now.
@@ -87,10 +113,11 @@ fn on_stage(test: impl for<'scope> FnOnce(&Stage<'scope, '_>) + Send + 'static) 
         let _one = ONE_TEST.lock().unwrap_or_else(|failed| failed.into_inner());
         install_handler();
         MAY_GO.store(false, SeqCst);
+        WAS_STOPPED.store(false, SeqCst);
         thread::scope(|scope| {
             let stage = Stage { scope, _gate: Gate };
             test(&stage);
-            assert!(STOPPED.load(SeqCst) > 0, "nothing was stopped");
+            assert!(WAS_STOPPED.load(SeqCst), "nothing was stopped");
         });
     });
 }
@@ -136,6 +163,128 @@ fn mutex_waiters_do_not_need_two_stopped_ones() {
         let other = stage.waits(|| drop(mutex.lock()));
         drop(guard);
         other.join().unwrap();
+    });
+}
+
+/// Of ten waiters those are stopped for which `is_stopped` says so; then the lock is released.
+fn check_that_many_may_be_stopped(
+    is_stopped: fn(usize) -> bool,
+    take_and_release: fn(),
+    release: fn(),
+) {
+    on_stage(move |stage| {
+        let mut others = Vec::new();
+        for number in 0..10 {
+            if is_stopped(number) {
+                stage.stopped(take_and_release);
+            } else {
+                others.push(stage.waits(take_and_release));
+            }
+        }
+        release();
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+/// Which of ten are stopped.
+const MANY_STOPPED: [fn(usize) -> bool; 3] = [
+    // The one that is woken, and the one that is called to watch.
+    |number| number == 0 || number == 9,
+    |number| number != 5,
+    |number| number % 2 == 0,
+];
+
+#[test]
+fn mutex_waiters_do_not_need_any_number_of_stopped_ones() {
+    for is_stopped in MANY_STOPPED {
+        static MUTEX: Mutex<()> = Mutex::new(());
+        mem::forget(MUTEX.lock());
+        check_that_many_may_be_stopped(
+            is_stopped,
+            || drop(MUTEX.lock()),
+            // SAFETY: the guard was forgotten.
+            || unsafe { MUTEX.force_unlock() },
+        );
+    }
+}
+
+#[test]
+fn waiters_do_not_need_any_number_of_stopped_ones_when_a_mutex_is_unlocked_fairly() {
+    for is_stopped in MANY_STOPPED {
+        static MUTEX: Mutex<()> = Mutex::new(());
+        mem::forget(MUTEX.lock());
+        check_that_many_may_be_stopped(
+            is_stopped,
+            || drop(MUTEX.lock()),
+            // SAFETY: the guard was forgotten.
+            || unsafe { MUTEX.force_unlock_fair() },
+        );
+    }
+}
+
+#[test]
+fn semaphore_waiters_do_not_need_any_number_of_stopped_ones() {
+    for is_stopped in MANY_STOPPED {
+        static SEMAPHORE: Semaphore = Semaphore::new(0);
+        check_that_many_may_be_stopped(
+            is_stopped,
+            || drop(SEMAPHORE.acquire()),
+            || SEMAPHORE.add_permits(1),
+        );
+        // Those that were stopped have gone on by now.
+        assert_eq!(SEMAPHORE.forget_permits(2), 1);
+    }
+}
+
+/// How often the waiters of a held lock have run may not depend on how many they are.
+fn check_that_waiters_sleep(wait: impl Fn() + Sync, release: impl FnOnce()) {
+    const WAITERS: usize = 40;
+    const A_SECOND: Duration = Duration::from_secs(1);
+    fn runs() -> u64 {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap();
+        let status = |thread: std::fs::DirEntry| {
+            std::fs::read_to_string(thread.path().join("status")).unwrap_or_default()
+        };
+        let of = |status: String| {
+            let mut lines = status.lines();
+            let line = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            line.map_or(0, |times| times.trim().parse::<u64>().unwrap())
+        };
+        threads.map(|thread| of(status(thread.unwrap()))).sum()
+    }
+    let _one = ONE_TEST.lock().unwrap_or_else(|failed| failed.into_inner());
+    thread::scope(|s| {
+        for _ in 0..WAITERS {
+            asleep_for_good(s, &wait);
+        }
+        // Other tests of this process may run meanwhile, so the least counts. And the process itself
+        // makes one to sleep.
+        let mut least = u64::MAX;
+        for _ in 0..3 {
+            let (before, start) = (runs(), Instant::now());
+            thread::sleep(A_SECOND);
+            let seconds = start.elapsed().as_millis() as u64 / 1000 + 1;
+            least = least.min((runs() - before) / seconds);
+        }
+        release();
+        assert!(least <= 20, "{least} times in a second");
+    });
+}
+
+#[test]
+fn waiters_of_a_held_mutex_sleep() {
+    must_end(|| {
+        let mutex = Mutex::new(());
+        let guard = mutex.lock();
+        check_that_waiters_sleep(|| drop(mutex.lock()), || drop(guard));
+    });
+}
+
+#[test]
+fn waiters_of_a_semaphore_sleep() {
+    must_end(|| {
+        let semaphore = Semaphore::new(0);
+        check_that_waiters_sleep(|| drop(semaphore.acquire()), || semaphore.add_permits(1));
     });
 }
 
@@ -227,6 +376,66 @@ fn a_semaphore_waiter_that_comes_later_does_not_need_a_stopped_one() {
         let others = [(); 3].map(|()| asleep(stage.scope, || drop(semaphore.acquire())));
         drop(permit);
         others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+/// A semaphore with one permit, and two threads on its chair that want so many. (The first was stopped
+/// when it was called, so that its turn was ended, and the second was called; then it went on.) `then`
+/// gets the second, and how many have been served.
+fn with_two_in_turn(wanted: [u32; 2], then: fn(&'static Semaphore, Waiter, &'static AtomicUsize)) {
+    on_stage(move |stage| {
+        let semaphore = leaked(Semaphore::new(0));
+        let served = leaked(AtomicUsize::new(0));
+        let start = |permits| {
+            stage.start(move || {
+                semaphore.acquire_many(permits).unwrap().forget();
+                served.fetch_add(1, SeqCst);
+            })
+        };
+        let [first, second] = wanted.map(start);
+        first.stop();
+        semaphore.add_permits(1);
+        // Some time the second is called, sits down, and has reserved.
+        until(|| {
+            let is_reserved = semaphore.try_acquire().is_err();
+            if !is_reserved && semaphore.forget_permits(1) == 1 {
+                semaphore.add_permits(1);
+            }
+            is_reserved && second.sleeps_for_good()
+        });
+        MAY_GO.store(true, SeqCst);
+        until(|| STOPPED.load(SeqCst) == 0 && first.sleeps_for_good());
+        MAY_GO.store(false, SeqCst);
+        assert_eq!(served.load(SeqCst), 0);
+        then(semaphore, second, served);
+        until(|| served.load(SeqCst) == 2);
+        assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
+#[test]
+fn permits_do_not_wait_for_a_stopped_thread_beside_another_in_turn() {
+    with_two_in_turn([2, 2], |semaphore, second, served| {
+        second.stop();
+        semaphore.add_permits(1);
+        until(|| served.load(SeqCst) == 1);
+        semaphore.add_permits(2);
+        let newcomer = semaphore.try_acquire_for(Duration::from_secs(50));
+        newcomer.expect("it is stopped, and has reserved").forget();
+        semaphore.add_permits(1);
+        MAY_GO.store(true, SeqCst);
+    });
+}
+
+#[test]
+fn permits_too_few_for_one_thread_in_turn_go_to_another_and_it_stays_in_turn() {
+    with_two_in_turn([2, 3], |semaphore, _, served| {
+        semaphore.add_permits(1);
+        until(|| served.load(SeqCst) == 1);
+        semaphore.add_permits(2);
+        let newcomer = semaphore.try_acquire();
+        assert_eq!(newcomer.map(drop), Err(TryAcquireError::NoPermits));
+        semaphore.add_permits(1);
     });
 }
 

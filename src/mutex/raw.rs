@@ -426,19 +426,18 @@ impl RawMutex {
 
     fn park(&self, role: Role, deadline: Deadline, nap: &mut Nap) -> ParkResult {
         let key = self.key();
-        let state = Cell::new(LOCKED);
         let validate = || {
+            // One that was called to watch leaves a free mutex to the designated waker, for one nap.
             // ORDERING: Relaxed; the queue's lock orders this look against handoffs, `heavy` against
             // unlocks.
-            state.set(self.state.load(Relaxed));
-            // One that was called to watch leaves a free mutex to the designated waker, for one nap.
-            !is_free(state.get()) || role == Role::Called && waiters::look(key).awake
+            !is_free(self.state.load(Relaxed)) || role == Role::Called && waiters::look(key).awake
         };
         let tokens = [waiting(), watching()];
-        let is_reserved = || state.get() != LOCKED;
+        // ORDERING: Relaxed; the queue's lock orders it, or what it misses, the next look sees.
+        let is_left = || self.state.load(Relaxed) != LOCKED;
         // SAFETY: the key is our address, and we borrow the mutex. A condition variable may move its
         // waiters here, but no thread is moved away.
-        unsafe { waiters::park_watched(key, tokens, role, deadline, nap, validate, is_reserved) }
+        unsafe { waiters::park_watched(key, tokens, role, deadline, nap, validate, is_left) }
     }
 
     /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that

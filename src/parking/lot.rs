@@ -21,13 +21,14 @@
 //!
 //! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
 
+use crate::lease;
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicU32, AtomicUsize, const_fn, table};
 use std::cell::{Cell, UnsafeCell};
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ptr;
 use std::sync::PoisonError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(loom)]
 use crate::primitive::model::sync::{Mutex, MutexGuard};
@@ -91,6 +92,7 @@ struct Parked {
 struct Queue {
     first: *const Parked,
     last: *const Parked,
+    len: u32,
 }
 
 // SAFETY: the entries of a queue are used only under its lock, but for their atomics.
@@ -101,6 +103,7 @@ impl Queue {
         Queue {
             first: ptr::null(),
             last: ptr::null(),
+            len: 0,
         }
     }
 
@@ -112,7 +115,24 @@ impl Queue {
         self.append(Queue {
             first: parked,
             last: parked,
+            len: 1,
         });
+    }
+
+    /// Whether a thread is parked under `key`.
+    fn has(&mut self, key: usize) -> bool {
+        let mut found = false;
+        let first = |_: &Parked| {
+            found = true;
+            FilterOp::Stop
+        };
+        self.take(key, first, |_| {});
+        found
+    }
+
+    /// How long a thread that is parked here sleeps before it looks.
+    fn nap(&self) -> Duration {
+        self.len * lease::ROUND
     }
 
     fn append(&mut self, others: Queue) {
@@ -125,6 +145,7 @@ impl Queue {
             None => self.first = others.first,
         }
         self.last = others.last;
+        self.len += others.len;
     }
 
     /// Goes through the threads that are parked under `key`, takes out those that `choose` picks,
@@ -157,6 +178,7 @@ impl Queue {
                     if next.is_null() {
                         self.last = previous.map_or(ptr::null(), ptr::from_ref);
                     }
+                    self.len -= 1;
                     taken(current);
                 }
                 FilterOp::Skip => previous = Some(parked),
@@ -355,6 +377,26 @@ pub(crate) unsafe fn park(
     token: ParkToken,
     limit: Option<Instant>,
 ) -> ParkResult {
+    let look = None::<fn() -> bool>;
+    // SAFETY: the caller's promise is the same.
+    unsafe { park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
+}
+
+/// As [`park`]. Now and then the thread wakes by itself and looks. If `look` says so, its time is up;
+/// else it goes on sleeping where it is in the queue. It does not look if it was the only one under the
+/// key when it came, for then it is the first to be woken.
+///
+/// # Safety
+/// As for [`park`].
+pub(crate) unsafe fn park_looking(
+    key: usize,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(usize, bool),
+    token: ParkToken,
+    limit: Option<Instant>,
+    mut look: Option<impl FnMut() -> bool>,
+) -> ParkResult {
     let parked = Parked {
         key: AtomicUsize::new(key),
         token,
@@ -367,25 +409,37 @@ pub(crate) unsafe fn park(
         if !validate() {
             return ParkResult::Invalid;
         }
+        let looks = look.is_some() && queue.has(key);
         // SAFETY: it stays here until it has been taken out, by whomever (L1).
         unsafe { queue.push(&parked) };
+        let mut nap = looks.then(|| queue.nap());
         drop(queue);
 
         before_sleep();
-        if !parked.sleep(limit) {
+        loop {
+            let end = nap.map(|nap| Instant::now() + nap);
+            let end = end.filter(|end| limit.is_none_or(|limit| *end < limit));
+            if parked.sleep(end.or(limit)) {
+                return parked.given();
+            }
+            let goes_on = end.is_some() && look.as_mut().is_some_and(|look| !look());
             let (key, mut queue) = parked.lock();
             // ORDERING: Relaxed; it falls under the lock (L1).
-            if parked.asleep.load(Relaxed) != 0 {
-                let this = |other: &Parked| match ptr::eq(other, &parked) {
-                    true => FilterOp::Unpark,
-                    false => FilterOp::Skip,
-                };
-                let others = queue.take(key, this, |_| {});
-                timed_out(key, !others);
-                return ParkResult::TimedOut;
+            if parked.asleep.load(Relaxed) == 0 {
+                return parked.given();
             }
+            if goes_on {
+                nap = Some(queue.nap());
+                continue;
+            }
+            let this = |other: &Parked| match ptr::eq(other, &parked) {
+                true => FilterOp::Unpark,
+                false => FilterOp::Skip,
+            };
+            let others = queue.take(key, this, |_| {});
+            timed_out(key, !others);
+            return ParkResult::TimedOut;
         }
-        parked.given()
     })
 }
 
@@ -507,6 +561,22 @@ pub mod model {
         // SAFETY: the model's keys are its own.
         let result = unsafe { super::park(key, validate, before_sleep, timed_out, token, limit) };
         assert_eq!(was_told.get(), result != ParkResult::Invalid);
+        given(result)
+    }
+
+    /// As [`park`], without a limit, of a thread that looks.
+    pub fn park_looking(
+        key: usize,
+        validate: impl FnOnce() -> bool,
+        timed_out: impl FnOnce(usize, bool),
+        look: impl FnMut() -> bool,
+    ) -> Option<usize> {
+        let (token, look) = (ParkToken(0), Some(look));
+        // SAFETY: as above.
+        given(unsafe { super::park_looking(key, validate, || {}, timed_out, token, None, look) })
+    }
+
+    fn given(result: ParkResult) -> Option<usize> {
         match result {
             ParkResult::Unparked(UnparkToken(given)) => Some(given),
             ParkResult::TimedOut => None,

@@ -9,7 +9,8 @@
 //! **Time.** A timed park never sleeps: it joins the queue, lets go of it, takes it again, and if nobody
 //! has unparked it in between it has timed out. Loom explores every order of those steps against everybody
 //! else's, so every timeout that could happen does, early or late. There is no clock: a deadline that exists
-//! has passed as soon as anybody asks.
+//! has passed as soon as anybody asks. A parked waiter that looks by itself does so when no other thread can
+//! run, if the model asks for that ([`Choices::looking`]).
 //!
 //! **Patience** (when a waiter asks for a hand-over) is a choice of the model's ([`Choices`]).
 //!
@@ -143,6 +144,8 @@ pub struct Choices {
     pub awake: bool,
     /// Whether every lease is over as soon as a thread asks, or none ever is.
     pub stalled: bool,
+    /// Whether parked waiters look by themselves, when no other thread can run.
+    pub looking: bool,
 }
 
 thread_local! {
@@ -188,6 +191,10 @@ fn newest_first() -> bool {
 #[cfg(not(shuttle))]
 fn joins_one_by_one() -> bool {
     CHOICES.get().one_by_one
+}
+
+fn looking() -> bool {
+    CHOICES.get().looking
 }
 
 fn bare_wakes() -> bool {
@@ -296,6 +303,8 @@ pub(crate) mod turns {
 /// Those of `src/lease.rs`: a choice of the model's ([`Choices::stalled`]).
 pub(crate) mod lease {
     pub(crate) const LIMIT: std::time::Duration = std::time::Duration::ZERO;
+    pub(crate) const LONGEST: std::time::Duration = LIMIT;
+    pub(crate) const ROUND: std::time::Duration = LIMIT;
 
     pub(crate) fn begin(_: u32) -> u32 {
         0
@@ -303,6 +312,10 @@ pub(crate) mod lease {
 
     pub(crate) fn is_over(_: u32, _: u32) -> bool {
         super::CHOICES.get().stalled
+    }
+
+    pub(crate) fn is_over_by_sample(begun: u32, kinds: u32) -> bool {
+        is_over(begun, kinds)
     }
 
     /// Where no lease is ever over, there are no watchers either: the search is shorter.

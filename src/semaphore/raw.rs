@@ -14,13 +14,19 @@
 //! since it was called, it *reserves*: from then on nobody else takes permits, until it has as many as it wants.
 //! Having taken them it calls the next, if permits are left.
 //!
-//! The called thread may be stopped at any time ([`lease`]). So it reserves on a lease, which begins anew
-//! when it is woken from the chair: when that is over, any thread may take permits. And while a called
-//! thread is on its way, one of those in the queue watches, as [`waiters`](crate::waiters) has it: it sleeps for
-//! [`lease::LIMIT`] at most. If by then the called thread has not reserved, or its lease is over, then
-//! the watcher ends the turn, and the next is called. So there may be several called threads, of which
-//! all but one come late: each ends a turn that is not its own, and is patient again. That costs order
-//! and wake-ups, and loses nothing.
+//! The called thread may be stopped at any time ([`lease`]). So its turn is on a lease, which begins anew
+//! when it reserves, and when it is woken from the chair. When that is over, what it has reserved is free
+//! for any thread, and its turn may be ended: by a thread that brings permits, and then calls the next,
+//! or by a watcher. For while a called thread is on its way, one of those in the queue watches, as
+//! [`waiters`](crate::waiters) has it: it sleeps for as long as a lease lasts. And as there, each that is
+//! parked behind others looks now and then, since any number of them may be stopped.
+//!
+//! So there may be several called threads, of which all but one come late: each ends a turn that is not
+//! its own. That costs order and wake-ups, and loses nothing. They may even sit on the chair together.
+//! So permits that come wake each of them for which they may be enough.
+//!
+//! In the child of a fork no thread sits on the chair, whatever the word says. There a thread that is
+//! refused looks at the chair itself, and ends the turn if it is empty.
 //!
 //! | `CALLED` | `SEATED` | `RESERVED` | the next in turn |
 //! |---|---|---|---|
@@ -34,9 +40,9 @@
 //! 1. `PARKED` is set exactly while a thread is in the queue, and changes only under its lock. `SEATED` is the same
 //!    for the chair.
 //! 2. `CALLED` is set only under the queue's lock, together with taking the first thread out of the queue, and while
-//!    it is not set. That thread clears it when its turn ends, and it alone sits on the chair. A watcher
-//!    may clear it, and `RESERVED`, before.
-//! 3. At rest, there are too few permits for the first thread on the chair, and if none is called, for
+//!    it is not set, or its lease is over. That thread clears it when its turn ends, and only called
+//!    threads sit on the chair. A watcher may clear it, and `RESERVED`, before.
+//! 3. At rest, there are too few permits for each thread on the chair, and if none is called, for
 //!    each in the queue. So it was when they came to sleep there, or else permits were reserved. A thread
 //!    that brings permits or clears `CALLED` sees in the word that it changed whether one is to be woken:
 //!    then it goes to wake that one, or another that is in its place by then.
@@ -71,7 +77,7 @@ const PARKED: usize = 2;
 const CALLED: usize = 4;
 const SEATED: usize = 8;
 const RESERVED: usize = 16;
-/// When the reservation began, or was renewed.
+/// When the turn began, or the reservation, or was renewed.
 const ONE_LEASE: usize = 32;
 const LEASES: u32 = 16;
 const LEASE: usize = ONE_LEASE * (LEASES as usize - 1);
@@ -80,14 +86,26 @@ const ONE: usize = 512;
 /// Leaves room in the word for permits that are given back while there are too many already.
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
-/// Whether somebody sleeps for whom permits may be enough now.
+/// Whether a thread sleeps for which permits may be enough now.
+#[inline]
 fn is_awaited(state: usize) -> bool {
-    state & SEATED != 0 || state & (PARKED | CALLED) == PARKED
+    state & (SEATED | PARKED) != 0 && is_awaited_by(state)
+}
+
+/// As above, if there is one that sleeps.
+#[cold]
+fn is_awaited_by(state: usize) -> bool {
+    let has_stalled = || lease::is_over_by_sample(lease_of(state), LEASES);
+    state & SEATED != 0 || state & CALLED == 0 || has_stalled()
+}
+
+fn lease_of(state: usize) -> u32 {
+    ((state & LEASE) / ONE_LEASE) as u32
 }
 
 /// Whether permits are kept for the called thread.
 fn is_reserved(state: usize) -> bool {
-    let is_over = || lease::is_over(((state & LEASE) / ONE_LEASE) as u32, LEASES);
+    let is_over = || lease::is_over(lease_of(state), LEASES);
     state & RESERVED != 0 && (state & SEATED != 0 || !is_over())
 }
 
@@ -99,6 +117,19 @@ fn with_lease(state: usize) -> usize {
 /// Whether the called thread is on its way, so that it is to be watched over.
 fn is_expected(state: usize) -> bool {
     state & SEATED == 0 && state & (CALLED | RESERVED) != 0
+}
+
+/// The state when the turn of a thread is over, which does not sit on the chair: not if another one does.
+fn without_turn(state: usize) -> usize {
+    match state & SEATED {
+        0 => state & !(CALLED | RESERVED),
+        _ => state,
+    }
+}
+
+/// Whether the called thread was on its way, and has not come while its lease lasted.
+fn has_stalled(state: usize) -> bool {
+    is_expected(state) && lease::is_over(lease_of(state), LEASES)
 }
 
 /// The untyped semaphore, without permits that give themselves back.
@@ -138,6 +169,11 @@ impl RawSemaphore {
                 return Ok(());
             }
             if state / ONE < wanted || is_reserved(state) {
+                if state & SEATED != 0 && self.has_ended_inherited_turn() {
+                    // ORDERING: as above.
+                    state = self.state.load(Relaxed);
+                    continue;
+                }
                 return Err(TryAcquireError::NoPermits);
             }
             // ORDERING: Acquire pairs with the Release of whoever gave these permits back.

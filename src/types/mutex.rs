@@ -24,9 +24,10 @@ use std::time::{Duration, Instant};
 /// A mutex that is handed over is kept for that thread for 4 to 6 ms, and looks locked meanwhile: a
 /// `try_lock` fails though no thread has the guard. If the thread has not run by then (it may be
 /// stopped, by a signal handler or a debugger), any thread may take it. Likewise no waiter depends for
-/// longer than that on one other thread that was woken. (That is so if one waiter is stopped. If several
-/// waiters of one mutex are stopped at once, others that sleep may have to wait until one of them goes
-/// on, or until another thread comes to lock it.)
+/// longer than that on one other thread that was woken. If several waiters of one mutex are stopped at
+/// once, one of the others has a free mutex after 128 ms for each waiter at most. (Not those that a
+/// [`Condvar`](crate::Condvar) has woken all at once: if three of them are stopped, the rest may have to
+/// wait until one of these goes on, or until another thread comes to lock it.)
 ///
 /// # Timeouts
 /// A timeout of zero, or a deadline in the past, only tries. At the deadline there is one last try.

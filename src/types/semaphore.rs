@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 ///
 /// A thread that is woken for its turn, or for permits that it has reserved, may be stopped, by a signal
 /// handler or a debugger. The others wait for it for 4 to 6 ms, and then the turn or the reservation is
-/// void.
+/// void. If several waiters are stopped at once, one of the others has the free permits after 128 ms for
+/// each waiter at most.
 ///
 /// # Memory ordering
 /// Giving back permits happens-before the acquisition that uses them returns.

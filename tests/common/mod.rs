@@ -192,26 +192,20 @@ fn this_thread() -> i32 {
 #[cfg(target_os = "linux")]
 fn sleeps(thread: i32) -> bool {
     const APART: Duration = Duration::from_millis(1);
-    // How often it has gone to sleep, if it does now.
-    let sleep = || {
-        let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
-        let mut told = status.lines().filter_map(|line| line.split_once(":\t"));
-        told.find(|told| *told == ("State", "S (sleeping)"))?;
-        let (_, times) = told.find(|(what, _)| *what == "voluntary_ctxt_switches")?;
-        Some(String::from(times))
-    };
-    let Some(times) = sleep() else {
-        return false;
-    };
-    thread::sleep(APART);
-    sleep() == Some(times)
+    let sleep = current_sleep(thread);
+    if sleep.is_some() {
+        thread::sleep(APART);
+    }
+    sleep.is_some() && current_sleep(thread) == sleep
 }
 
 /// Whether the thread sleeps without a limit: seen twice in the same endless wait, so that it is not a lock of
-/// the parking lot or of the allocator that it waits for.
+/// the parking lot or of the allocator that it waits for. Or in the same sleep for longer than any nap
+/// lasts: a waiter that is parked behind others looks now and then.
 #[cfg(target_os = "linux")]
-fn sleeps_for_good(thread: i32) -> bool {
+pub(crate) fn sleeps_for_good(thread: i32) -> bool {
     const APART: Duration = Duration::from_millis(2);
+    const LONG: Duration = Duration::from_millis(20);
     let endless_wait = || {
         let call = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).ok()?;
         // Number, address, operation, value, timeout: "running" has none of them.
@@ -224,11 +218,25 @@ fn sleeps_for_good(thread: i32) -> bool {
         thread::sleep(10 * APART);
         return sleeps(thread);
     }
-    let Some(wait) = endless_wait() else {
-        return false;
-    };
-    thread::sleep(APART);
-    endless_wait() == Some(wait)
+    if let Some(wait) = endless_wait() {
+        thread::sleep(APART);
+        return endless_wait() == Some(wait);
+    }
+    let sleep = current_sleep(thread);
+    if sleep.is_some() {
+        thread::sleep(LONG);
+    }
+    sleep.is_some() && current_sleep(thread) == sleep
+}
+
+/// How often the thread has gone to sleep, if it sleeps.
+#[cfg(target_os = "linux")]
+fn current_sleep(thread: i32) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
+    let mut told = status.lines().filter_map(|line| line.split_once(":\t"));
+    told.find(|told| *told == ("State", "S (sleeping)"))?;
+    let (_, times) = told.find(|(what, _)| *what == "voluntary_ctxt_switches")?;
+    Some(String::from(times))
 }
 
 #[cfg(not(target_os = "linux"))]

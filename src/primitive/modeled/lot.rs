@@ -140,6 +140,22 @@ pub(crate) unsafe fn park(
     token: ParkToken,
     timeout: Option<Instant>,
 ) -> ParkResult {
+    let look = None::<fn() -> bool>;
+    // SAFETY: the caller's promise is the same.
+    unsafe { park_looking(key, validate, before_sleep, timed_out, token, timeout, look) }
+}
+
+/// # Safety
+/// As that of `src/parking/lot.rs`.
+pub(crate) unsafe fn park_looking(
+    key: usize,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(usize, bool),
+    token: ParkToken,
+    timeout: Option<Instant>,
+    look: Option<impl FnMut() -> bool>,
+) -> ParkResult {
     let parked = {
         let queue = queue(key);
         let mut queue = queue.lock().unwrap();
@@ -159,29 +175,47 @@ pub(crate) unsafe fn park(
     };
     before_sleep();
 
-    while timeout.is_some() {
-        let key = parked.key();
-        let queue = queue(key);
-        let mut queue = queue.lock().unwrap();
-        if parked.key() != key {
-            continue; // It was moved meanwhile.
+    let is_woken = || parked.woken.lock().unwrap().is_some();
+    let is_up = timeout.is_some()
+        || super::looking() && look.is_some_and(|look| looks_until(look, is_woken));
+    if is_up {
+        loop {
+            let key = parked.key();
+            let queue = queue(key);
+            let mut queue = queue.lock().unwrap();
+            if parked.key() != key {
+                continue; // It was moved meanwhile.
+            }
+            let Some(here) = queue.iter().position(|p| Arc::ptr_eq(p, &parked)) else {
+                break; // Somebody has taken it out, and will wake it.
+            };
+            queue.remove(here);
+            timed_out(key, queue.is_empty());
+            drop(queue);
+            // One that naps again and again lets others do what it waits for.
+            if NAPS.with(|naps| naps.replace(naps.get() + 1)) > 0 {
+                thread::yield_now();
+            }
+            return ParkResult::TimedOut;
         }
-        let Some(here) = queue.iter().position(|p| Arc::ptr_eq(p, &parked)) else {
-            break; // Somebody has taken it out, and will wake it.
-        };
-        queue.remove(here);
-        timed_out(key, queue.is_empty());
-        drop(queue);
-        // One that naps again and again lets others do what it waits for.
-        if NAPS.with(|naps| naps.replace(naps.get() + 1)) > 0 {
-            thread::yield_now();
-        }
-        return ParkResult::TimedOut;
     }
     NAPS.with(|naps| naps.set(0));
     let token = parked.wait();
     super::stop_if_wanted();
     ParkResult::Unparked(token)
+}
+
+/// Looks whenever no other thread can run. False if it has been woken.
+fn looks_until(mut look: impl FnMut() -> bool, is_woken: impl Fn() -> bool) -> bool {
+    loop {
+        if is_woken() {
+            return false;
+        }
+        thread::yield_now();
+        if !is_woken() && look() {
+            return true;
+        }
+    }
 }
 
 /// # Safety

@@ -3,8 +3,8 @@
 
 use super::wake::{CALL, LOOK, WATCH, chair, waiting, wants, watching};
 use super::{
-    CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, is_expected, is_reserved,
-    with_lease,
+    CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, has_stalled, is_expected,
+    is_reserved, with_lease, without_turn,
 };
 use crate::deadline::Deadline;
 use crate::parking::{self, ParkResult};
@@ -83,7 +83,6 @@ impl RawSemaphore {
     /// What the thread that was called does.
     fn take_in_turn(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
         let mut patience = Patience::new();
-        let mut reserved = false;
         let mut spin = Spin::new();
         loop {
             match self.try_take_in_turn(permits) {
@@ -95,9 +94,7 @@ impl RawSemaphore {
             }
             let limit = match patience.left() {
                 Some(left) => Deadline::after(left),
-                None if !reserved => {
-                    self.reserve();
-                    reserved = true;
+                None if self.reserve() => {
                     spin = Spin::new();
                     continue;
                 }
@@ -129,7 +126,7 @@ impl RawSemaphore {
             if state / ONE < wanted {
                 return Err(TryAcquireError::NoPermits);
             }
-            let next = (state - wanted * ONE) & !(CALLED | RESERVED);
+            let next = without_turn(state - wanted * ONE);
             // ORDERING: Acquire pairs with the Release of whoever gave these permits back.
             match self
                 .state
@@ -144,23 +141,24 @@ impl RawSemaphore {
         }
     }
 
-    /// Keeps all permits for the called thread.
-    fn reserve(&self) {
-        let next = |state| Some(with_lease(state) | RESERVED);
+    /// Keeps all permits for the called thread. False if they are kept already.
+    fn reserve(&self) -> bool {
+        let next = |state| (state & RESERVED == 0).then_some(with_lease(state) | RESERVED);
         // ORDERING: Relaxed, both; it only keeps others from taking what `try_take_in_turn` will take.
-        let _ = self.state.fetch_update(Relaxed, Relaxed, next);
+        self.state.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 
     /// The called thread gives up its turn.
     fn end_turn(&self) {
-        // ORDERING: Relaxed; nothing is handed on to anybody.
-        let before = self.state.fetch_and(!(CALLED | RESERVED), Relaxed);
-        self.call_next(before & !CALLED);
+        let next = |state| Some(without_turn(state));
+        // ORDERING: Relaxed, both; nothing is handed on to anybody.
+        if let Ok(before) = self.state.fetch_update(Relaxed, Relaxed, next) {
+            self.call_next(without_turn(before));
+        }
     }
 
-    /// A watcher's nap is over: if the called thread has not reserved, or not for long, it has not come.
+    /// The calling thread woke by itself: if the called thread has not come, its turn is over.
     fn end_stalled_turn(&self) {
-        let has_stalled = |state| is_expected(state) && !is_reserved(state);
         let next = |state| has_stalled(state).then_some(state & !(CALLED | RESERVED));
         // ORDERING: Relaxed, both; as in `end_turn`.
         if let Ok(stalled) = self.state.fetch_update(Relaxed, Relaxed, next) {
@@ -195,7 +193,7 @@ impl RawSemaphore {
         watch.is_relied_on |= watching_now;
         let is_nap = watching_now || must_nap || !waiters::fits(key);
         let limit = match is_nap {
-            true => deadline.min(Deadline::after(lease::LIMIT)),
+            true => deadline.min(Deadline::after(lease::LONGEST)),
             false => deadline,
         };
         let must = Cell::new(false);
@@ -224,8 +222,15 @@ impl RawSemaphore {
             }
         };
         let token = if watching_now { watching() } else { waiting() };
+        let look = || {
+            // ORDERING: Relaxed; what it misses, the next look sees.
+            let state = self.state.load(Relaxed);
+            let is_left = state & (SEATED | CALLED | RESERVED) == 0;
+            has_stalled(state) || is_left && state / ONE >= permits as usize
+        };
+        let look = (!is_nap).then_some(look);
         // SAFETY: the key is our address, and we are borrowed.
-        let result = unsafe { parking::park(key, token, limit, validate, || {}, timed_out) };
+        let result = unsafe { parking::park_looking(key, token, limit, validate, timed_out, look) };
         watch.must = must.get();
         match result {
             ParkResult::Unparked(CALL | WATCH | LOOK) | ParkResult::TimedOut => {}

@@ -1,8 +1,9 @@
 //! How those who wait for permits are woken, by threads that may have no business with the semaphore any more.
 //! The invariants are those of [`raw`](super).
 
-use super::{CALLED, CLOSED, ONE, PARKED, RawSemaphore, SEATED, with_lease};
-use crate::parking::{self, FilterOp, NO_TOKEN, ParkToken, UnparkToken};
+use super::{CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, has_stalled, with_lease};
+use crate::fork;
+use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
 use crate::waiters;
 use std::cell::Cell;
@@ -68,14 +69,15 @@ impl RawSemaphore {
     pub(super) unsafe fn wake(key: usize, state: usize) {
         // SAFETY: our caller's promise.
         let roused = state & SEATED != 0 && unsafe { Self::rouse(key) };
-        if !roused && state & (PARKED | CALLED) == PARKED {
+        if !roused && state & PARKED != 0 && (state & CALLED == 0 || has_stalled(state)) {
             // SAFETY: our caller's promise.
             unsafe { Self::call(key) };
         }
     }
 
-    /// Makes the first in the queue the next in turn, if nobody is, and if there are permits: not necessarily as many
-    /// as it wants, or small wishes of those who run might keep a large one from ever being called.
+    /// Makes the first in the queue the next in turn, if no thread is, or if that one has not come, and if
+    /// there are permits: not necessarily as many as it wants, or small wishes of those who run might
+    /// keep a large one from ever being called.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
@@ -95,7 +97,7 @@ impl RawSemaphore {
             let semaphore = unsafe { &*semaphore };
             // ORDERING: Relaxed; whoever changed the word after what this reads will come here too, if need be.
             let state = semaphore.state.load(Relaxed);
-            if state & CALLED != 0 || state / ONE == 0 {
+            if state & CALLED != 0 && !has_stalled(state) || state / ONE == 0 {
                 return FilterOp::Stop;
             }
             called.set(true);
@@ -106,7 +108,14 @@ impl RawSemaphore {
             if called.get() {
                 // SAFETY: as above; the waiter does not know yet that it is woken.
                 let semaphore = unsafe { &*semaphore };
-                let next = |state| Some((state | CALLED) & !if more { 0 } else { PARKED });
+                let next = |state| {
+                    let state = if has_stalled(state) {
+                        state & !RESERVED
+                    } else {
+                        state
+                    };
+                    Some((with_lease(state) | CALLED) & !if more { 0 } else { PARKED })
+                };
                 // ORDERING: Relaxed, both; nothing is given, and the queue's lock orders the flags.
                 let _ = semaphore.state.fetch_update(Relaxed, Relaxed, next);
                 if watched.get() {
@@ -150,20 +159,36 @@ impl RawSemaphore {
         unsafe { parking::unpark_last(key, choose, callback) };
     }
 
-    /// Wakes the first thread on the chair if there may be enough permits for it, or none to come. Returns
-    /// whether it did.
+    /// Wakes each thread on the chair for which there may be enough permits, or none to come: there is
+    /// one, or if some were late, several. Returns whether there was one.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
     pub(super) unsafe fn rouse(key: usize) -> bool {
+        let mut any = false;
+        loop {
+            // SAFETY: our caller's promise.
+            let roused = unsafe { Self::rouse_batch(key) };
+            any |= roused > 0;
+            if roused < BATCH {
+                return any;
+            }
+        }
+    }
+
+    /// As above, for as many as can be woken in one go. Returns how many.
+    ///
+    /// # Safety
+    /// As for [`wake`](Self::wake).
+    unsafe fn rouse_batch(key: usize) -> usize {
         let semaphore = ptr::with_exposed_provenance::<Self>(key);
-        let roused = Cell::new(false);
+        let roused = Cell::new(0);
         let unwatched = Cell::new(false);
         let choose = |waiter| {
             let Some(wanted) = wanted(waiter) else {
                 return FilterOp::Skip;
             };
-            if roused.get() {
+            if roused.get() == BATCH {
                 return FilterOp::Stop;
             }
             // SAFETY: this waiter sits on the chair of the semaphore with this key, and borrows it (invariant 5).
@@ -171,20 +196,20 @@ impl RawSemaphore {
             // ORDERING: Relaxed; as in `call`.
             let state = semaphore.state.load(Relaxed);
             if state & CLOSED == 0 && state / ONE < wanted {
-                return FilterOp::Stop;
+                return FilterOp::Skip;
             }
-            roused.set(true);
+            roused.set(roused.get() + 1);
             FilterOp::Unpark
         };
         let callback = |_, more: bool| {
-            if roused.get() && !more {
+            if roused.get() > 0 {
                 // SAFETY: as above; the waiter does not know yet that it is woken.
                 let semaphore = unsafe { &*semaphore };
-                let next = |state| Some(with_lease(state) & !SEATED);
+                let next = |state| Some(with_lease(state) & !if more { 0 } else { SEATED });
                 // ORDERING: Relaxed, both; under the chair's lock.
                 let before = semaphore.state.fetch_update(Relaxed, Relaxed, next);
                 let parked = before.is_ok_and(|state| state & PARKED != 0);
-                unwatched.set(parked && waiters::needs_watcher(key));
+                unwatched.set(parked && !more && waiters::needs_watcher(key));
             }
             NO_TOKEN
         };
@@ -194,6 +219,30 @@ impl RawSemaphore {
             Self::call_watcher(key);
         }
         roused.get()
+    }
+
+    /// In the child of a fork: whether the thread that sits on the chair, as the word says, is not in
+    /// this process. Then its turn is over.
+    #[cold]
+    pub(super) fn has_ended_inherited_turn(&self) -> bool {
+        if fork::generation() == 0 {
+            return false;
+        }
+        let is_empty = Cell::new(true);
+        let choose = |waiter| {
+            is_empty.set(is_empty.get() && wanted(waiter).is_none());
+            FilterOp::Skip
+        };
+        let callback = |_, _| {
+            if is_empty.get() {
+                // ORDERING: Relaxed; under the chair's lock.
+                self.state.fetch_and(!(SEATED | CALLED | RESERVED), Relaxed);
+            }
+            NO_TOKEN
+        };
+        // SAFETY: we borrow the semaphore.
+        unsafe { parking::unpark_some(chair(self.key()), choose, callback) };
+        is_empty.get()
     }
 }
 
