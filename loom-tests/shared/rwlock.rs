@@ -27,6 +27,8 @@ models! {
     a_writer_killed_while_it_waits_lets_others_in: 0 mortal,
     a_writer_killed_while_it_waits_lets_others_in: 0 mortal awake,
     a_try_beside_a_killed_writer: 1 mortal,
+    a_killed_writer_that_wrote_before_is_told_of: 1 mortal,
+    a_killed_reader_that_read_before_lets_a_writer_in: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
     a_killed_reader_who_wanted_to_write_still_read: 0 mortal,
     what_the_dead_wrote_can_be_left_as_it_is: 0 mortal,
@@ -307,4 +309,33 @@ fn a_killed_writer_lets_two_sleeping_readers_in() {
     go.send(()).unwrap();
     doomed.join().unwrap();
     readers.into_iter().for_each(|it| it.join().unwrap());
+}
+
+/// The second time it follows its own change, unless the other one has come in between.
+fn a_killed_writer_that_wrote_before_is_told_of() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let doomed = known_mortal(&lock, |lock: &RawRwLock| {
+        write(lock);
+        write(lock);
+    });
+    let doomed = doomed.go();
+    write(&lock);
+    let lived = doomed.join().unwrap();
+    let written = rest(&lock);
+    assert!(!lived || written == Written::Cleanly);
+}
+
+/// As above.
+fn a_killed_reader_that_read_before_lets_a_writer_in() {
+    let lock = share(RawRwLock::new());
+    lock.find_slot();
+    let doomed = known_mortal(&lock, |lock: &RawRwLock| {
+        read(lock);
+        read(lock);
+    });
+    let doomed = doomed.go();
+    write(&lock);
+    doomed.join().unwrap();
+    assert_eq!(rest(&lock), Written::Cleanly);
 }

@@ -62,6 +62,9 @@ models! {
     two_share_a_slot_and_one_is_killed: 1 mortal,
     a_waiter_hears_of_a_shared_slot: 0 mortal newest,
     a_waiter_hears_of_a_shared_slot: 0 mortal newest awake,
+    what_was_taken_again_comes_back: 1 mortal,
+    who_takes_again_sees_another_in_between: 1 mortal,
+    an_account_with_more_is_not_emptied: 0 mortal,
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
     without_give_back_a_killed_waiter_takes_no_wake_up: 1 mortal awake,
     without_give_back_it_is_given_back_by_hand: 2,
@@ -645,4 +648,45 @@ fn without_give_back_it_is_given_back_by_hand() {
     let holder = store.semaphore.take(1, None).unwrap();
     store.semaphore.forget(holder, 1);
     store.rest(0);
+}
+
+/// The second time it follows its own change, unless the other one has come in between.
+fn what_was_taken_again_comes_back() {
+    let store = share(Store::new(1));
+    store.find_slot();
+    let doomed = known_mortal(&store, |store: &Store| {
+        store.enter();
+        store.enter();
+    });
+    let doomed = doomed.go();
+    store.enter();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// A change by the dead, which they had not recorded, is not overwritten without a witness.
+fn who_takes_again_sees_another_in_between() {
+    let store = share(Store::new(1));
+    let other = known(&store, |store: &Store| {
+        store.enter();
+        store.enter();
+    });
+    let doomed = known_mortal(&store, Store::enter).go();
+    other.go().join().unwrap();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// What it took first, and gives back first, is not all that it has.
+fn an_account_with_more_is_not_emptied() {
+    let store = share(Store::new(2));
+    let doomed = known_mortal(&store, |store: &Store| {
+        let wait = Some(Deadline::NEVER);
+        let one = store.semaphore.take(1, wait).unwrap();
+        let two = store.semaphore.take(1, wait).unwrap();
+        store.semaphore.give_back(one, 1);
+        store.semaphore.give_back(two, 1);
+    });
+    doomed.go().join().unwrap();
+    store.rest(2);
 }

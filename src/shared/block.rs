@@ -27,10 +27,10 @@ pub(super) struct Block {
     list: AtomicPtr<RobustList>,
     /// That of the thread's process, as its guards know it.
     generation: AtomicU32,
-    pub(super) held: Held,
-    claim: AtomicU64,
     /// The number of the thread that has claimed it.
     thread: AtomicU32,
+    pub(super) held: Held,
+    claim: AtomicU64,
     /// The one that was made before it.
     next: AtomicPtr<Block>,
 }
@@ -131,6 +131,13 @@ impl Block {
     pub(super) fn generation(&self) -> u32 {
         // ORDERING: Relaxed; as in `set`.
         self.generation.load(Relaxed)
+    }
+
+    /// The number of the thread whose it is: the calling one.
+    #[inline]
+    pub(super) fn thread(&self) -> u32 {
+        // ORDERING: Relaxed; the thread itself has written it.
+        self.thread.load(Relaxed)
     }
 
     /// The calling thread, whose it is, ends soon.

@@ -27,6 +27,7 @@ use super::kernel::{self, Watched};
 use super::me::Me;
 use super::robust::Entry;
 use crate::deadline::Deadline;
+use crate::fence;
 use crate::primitive::Ordering::Relaxed;
 use crate::primitive::const_fn;
 use crate::primitive::mortal::AtomicU32;
@@ -141,11 +142,25 @@ impl Gate {
     fn open_for(&self, count: usize, me: Me) {
         // Orders the change before the look; pairs with the fence in `approach`.
         me.light();
-        // ORDERING: Relaxed; after the fence it sees whoever did not see the change.
-        if self.word().load(Relaxed) & APPROACHED != 0 {
+        if self.is_approached() {
             // One more clears the bit and counts the opening. If somebody else has done that by now, it sets the bit for
             // nobody, which costs a wake-up in vain.
             kernel::add_one_and_wake(self.word(), count);
         }
+    }
+
+    /// As [`open`](Self::open), of a thread that [is reached](Me::is_reached), if there is nothing to do. Returns whether there
+    /// is: then the gate is still to be opened.
+    #[inline(always)]
+    pub(crate) fn is_to_be_opened(&self) -> bool {
+        // As in `open_for`.
+        fence::light();
+        self.is_approached()
+    }
+
+    #[inline(always)]
+    fn is_approached(&self) -> bool {
+        // ORDERING: Relaxed; after the fence it sees whoever did not see the change.
+        self.word().load(Relaxed) & APPROACHED != 0
     }
 }

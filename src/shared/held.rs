@@ -151,19 +151,16 @@ impl Held {
         self.first.next.store(entry, Release);
     }
 
-    /// Unlinks an entry, if it is the newest, or else says how. An entry that is not there stays so.
-    #[inline]
-    pub(crate) fn pop(&self, entry: usize) -> Option<Bypass> {
-        if self.newest() != entry {
-            return self.remove(entry);
-        }
+    /// Unlinks an entry, if it is the only one. Returns whether it was: else it is to be
+    /// [removed](Self::remove).
+    #[inline(always)]
+    pub(crate) fn pop(&self, entry: usize) -> bool {
         // ORDERING: Relaxed; only the owner writes it.
-        let count = self.count.load(Relaxed);
-        match count {
-            0 => self.pop_last(),
-            _ => self.pop_newest(count),
+        let is_only = self.newest() == entry && self.count.load(Relaxed) == 0;
+        if is_only {
+            self.pop_last();
         }
-        None
+        is_only
     }
 
     /// It is the only one.
@@ -180,7 +177,6 @@ impl Held {
         }
     }
 
-    #[inline]
     fn pop_newest(&self, count: usize) {
         // ORDERING: Release, all; as in `push`.
         self.first.next.store(self.older_than(count), Release);
@@ -205,11 +201,17 @@ impl Held {
         }
     }
 
-    /// Removes an entry that is not the newest. What is returned leads past it.
-    #[cold]
-    fn remove(&self, entry: usize) -> Option<Bypass> {
+    /// Removes an entry, if it is there. What is returned, if it was not the newest, leads past it.
+    pub(crate) fn remove(&self, entry: usize) -> Option<Bypass> {
         // ORDERING: Relaxed, here and below, for loads: only the owner writes them.
         let count = self.count.load(Relaxed);
+        if self.newest() == entry {
+            match count {
+                0 => self.pop_last(),
+                _ => self.pop_newest(count),
+            }
+            return None;
+        }
         // ORDERING: as above.
         let at = |place: usize| match place == count {
             true => self.newest(),

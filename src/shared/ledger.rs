@@ -27,6 +27,12 @@
 //! between two looks of its own while another one makes exactly sixteen million changes, and is then killed in the middle of the next
 //! one, would be misled.
 //!
+//! **At once.** Mostly no other thread uses the ledger between two changes of a thread. Then the state names the thread's own change,
+//! which is recorded, so there is nothing to witness. And if the state still is what taking made of it ([`Holder`] remembers
+//! that), the account holds what was taken then, and nothing need be looked up. So [`take_at_once`](Ledger::take_at_once) and
+//! [`give_back_at_once`](Ledger::give_back_at_once) make the same steps as all changes, in line and without a branch back; where
+//! they do not apply they have changed nothing, and the call goes the whole way.
+//!
 //! Some changes need no author: who takes or adds without being held to account just exchanges the value, and leaves the author
 //! as it was, whose change has still been made.
 //!
@@ -40,7 +46,7 @@ mod waiting;
 
 use super::gate::Gate;
 use super::me::Me;
-use crate::primitive::Ordering::{AcqRel, Acquire};
+use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use crate::primitive::{array_of, const_fn, in_program_order};
 use slot::Slot;
@@ -78,11 +84,14 @@ pub(crate) struct Account {
 }
 
 /// A thread that holds something, and where that is written. For guards: it does not leave its thread.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Holder {
     /// The generation of the thread's process, and above it the number of its slot. In one word: two halves that are written one by
     /// one and read together make the processor wait.
     word: u64,
+    /// What it made of the state when it took all that the account holds. If the state still is this, the account still holds just
+    /// that.
+    made: State,
     not_send: PhantomData<*const ()>,
 }
 
@@ -111,38 +120,56 @@ impl Held {
     }
 }
 
-/// A value and who changed it last.
+/// A value and who changed it last: from the lowest bit on the value, the author, and the number of the change.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct State(u64);
+pub(crate) struct State(u64);
 
 impl State {
     const VALUE_BITS: u32 = 32;
-    const NUMBER_BITS: u32 = 24;
+    const AUTHOR_BITS: u32 = 8;
+    const NUMBER_SHIFT: u32 = Self::VALUE_BITS + Self::AUTHOR_BITS;
 
+    /// The number's highest bits are lost.
     fn new(value: u32, author: usize, number: u64) -> Self {
-        let number = number & ((1 << Self::NUMBER_BITS) - 1);
-        let change = (author as u64 + 1) << Self::NUMBER_BITS | number;
-        State(change << Self::VALUE_BITS | u64::from(value))
+        let author = (author as u64 + 1) << Self::VALUE_BITS;
+        State(number << Self::NUMBER_SHIFT | author | u64::from(value))
     }
 
-    fn value(self) -> u32 {
+    #[inline(always)]
+    pub(crate) fn value(self) -> u32 {
         self.0 as u32
     }
 
     /// By nobody in particular.
+    #[inline(always)]
     fn with_value(self, value: u32) -> Self {
         State(self.0 & (u64::MAX << Self::VALUE_BITS) | u64::from(value))
     }
 
-    /// A slot; or a number that no slot has.
-    fn author(self) -> usize {
-        (self.0 >> (Self::VALUE_BITS + Self::NUMBER_BITS)).wrapping_sub(1) as usize
+    /// After the next change by the same author.
+    #[inline(always)]
+    fn followed_by(self, value: u32) -> Self {
+        State(
+            self.with_value(value)
+                .0
+                .wrapping_add(1 << Self::NUMBER_SHIFT),
+        )
     }
+
+    /// A slot; or a number that no slot has.
+    #[inline(always)]
+    fn author(self) -> usize {
+        ((self.0 >> Self::VALUE_BITS) as u8).wrapping_sub(1) as usize
+    }
+
+    /// No state is like this: it has an author that there is not. Nothing can be taken from its value, nor added to it.
+    const NONE: State = State(u64::MAX);
 
     fn is_by(self, slot: usize, number: u64) -> bool {
         self == Self::new(self.value(), slot, number)
     }
 }
+const _: () = assert!(ALL_SLOTS < 1 << State::AUTHOR_BITS);
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     const_fn! {
@@ -205,7 +232,57 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         self.change_as(account.slot, held, change)
     }
 
-    #[inline]
+    /// As [`account`](Self::account) and [`change`](Self::change), if the thread holds nothing, and has made the last change itself.
+    /// Else nothing is changed, and the account may be armed.
+    #[inline(always)]
+    pub(crate) fn take_at_once(
+        &self,
+        me: Me,
+        held: u32,
+        change: impl Fn(u32) -> Option<u32>,
+    ) -> Option<Holder> {
+        let account = self.account_at_once(me)?;
+        // ORDERING: Relaxed; the exchange in `follow` confirms it.
+        let last = State(self.state.load(Relaxed));
+        if last.author() != account.slot {
+            return None;
+        }
+        let made = self.follow(account, last, change(last.value())?, held)?;
+        Some(Holder {
+            made,
+            ..account.holder()
+        })
+    }
+
+    /// As [`change`](Self::change), for all that the account holds, if no thread has changed anything since it took that. Else nothing
+    /// is changed.
+    #[inline(always)]
+    pub(crate) fn give_back_at_once(
+        &self,
+        holder: Holder,
+        change: impl Fn(u32) -> Option<u32>,
+    ) -> Option<Account> {
+        let account = holder.account(holder.me_at_once()?);
+        self.follow(account, holder.made, change(holder.made.value())?, 0)?;
+        Some(account)
+    }
+
+    /// Changes the value, and at the same time what the account holds, if the state is the one that it has made last.
+    ///
+    /// There is nothing to witness, for this thread has recorded its changes.
+    #[inline(always)]
+    fn follow(&self, account: Account, last: State, value: u32, held: u32) -> Option<State> {
+        let author = &self.slots[account.slot];
+        let number = author.prepare(author.holds_now(held));
+        let next = last.followed_by(value);
+        // ORDERING: AcqRel, as in `exchange`.
+        let exchanged = self.state.compare_exchange(last.0, next.0, AcqRel, Relaxed);
+        exchanged.ok()?;
+        in_program_order();
+        author.record(number);
+        Some(next)
+    }
+
     fn change_as(
         &self,
         slot: usize,
@@ -214,8 +291,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     ) -> Result<u32, u32> {
         let author = &self.slots[slot];
         let number = author.prepare(held);
-        let likely = likely().filter(|state| state.author() == slot);
-        let changed = self.exchange(likely, |state| {
+        let changed = self.exchange(|state| {
             // Who is refused overwrites nothing: so it leaves the author's line alone, which that one is about to write.
             let value = change(state.value())?;
             if state.author() != slot {
@@ -247,77 +323,54 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         &self,
         change: impl Fn(u32) -> Option<u32>,
     ) -> Result<u32, u32> {
-        self.exchange(likely(), |state| {
+        self.exchange(|state| {
             let value = change(state.value())?;
             Some(state.with_value(value))
         })
     }
 
-    /// Exchanges the state for what `next` makes of it, and returns the new value; or the present one if that refuses it. What is likely
-    /// is tried without a look: a load so soon after this thread's last exchange of the word costs a quarter of all.
-    #[inline]
-    fn exchange(
+    /// As [`change_unaccounted`](Self::change_unaccounted), if no other thread changes it now. Else nothing is changed.
+    #[inline(always)]
+    pub(crate) fn change_unaccounted_at_once(
         &self,
-        likely: Option<State>,
-        next: impl Fn(State) -> Option<State>,
-    ) -> Result<u32, u32> {
+        change: impl Fn(u32) -> Option<u32>,
+    ) -> Option<u32> {
+        // ORDERING: Relaxed; the exchange confirms it.
+        let state = State(self.state.load(Relaxed));
+        let value = change(state.value())?;
+        let new = state.with_value(value);
+        // ORDERING: AcqRel, as in `exchange`.
+        let exchanged = self.state.compare_exchange(state.0, new.0, AcqRel, Relaxed);
+        exchanged.ok().map(|_| value)
+    }
+
+    /// Exchanges the state for what `next` makes of it, and returns the new value; or the present one if that refuses it.
+    #[inline]
+    fn exchange(&self, next: impl Fn(State) -> Option<State>) -> Result<u32, u32> {
         // ORDERING: Acquire pairs with the Release of whoever made it so, here and below.
-        let load = || State(self.state.load(Acquire));
-        let mut state = likely.unwrap_or_else(load);
+        let mut state = State(self.state.load(Acquire));
         loop {
             let Some(new) = next(state) else {
-                let now = load();
-                if now == state {
-                    return Err(now.value());
-                }
-                state = now;
-                continue;
+                return Err(state.value());
             };
             // ORDERING: AcqRel: what was done before, here and by the others, is seen by whoever finds it so; that somebody
             // witnessed the last change as well.
             let exchanged = self.state.compare_exchange(state.0, new.0, AcqRel, Acquire);
             match exchanged {
-                Ok(_) => {
-                    remember(new);
-                    return Ok(new.value());
-                }
-                Err(now) => {
-                    state = State(now);
-                    remember(state);
-                }
+                Ok(_) => return Ok(new.value()),
+                Err(now) => state = State(now),
             }
         }
     }
 }
 
-/// A guess: the state that this thread has made last, or found instead of its guess, in whatever ledger. The exchange tells.
-#[cfg(not(loom))]
-#[inline]
-fn likely() -> Option<State> {
-    Some(State(LAST.get()))
-}
-
-#[cfg(not(loom))]
-#[inline]
-fn remember(state: State) {
-    LAST.set(state.0);
-}
-
-#[cfg(not(loom))]
-thread_local! {
-    static LAST: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-}
-
-/// In a model nobody guesses: an exchange that succeeds is the same as one after a look.
-#[cfg(loom)]
-fn likely() -> Option<State> {
-    None
-}
-
-#[cfg(loom)]
-fn remember(_: State) {}
-
 impl Account {
+    /// The calling thread.
+    #[inline]
+    pub(crate) fn me(self) -> Me {
+        self.me
+    }
+
     /// For whatever gives back later what this account holds.
     #[inline]
     pub(crate) fn holder(self) -> Holder {
@@ -333,6 +386,7 @@ impl Holder {
     fn new(me: Me, slot: u32) -> Self {
         Holder {
             word: u64::from(slot) << 32 | u64::from(me.generation()),
+            made: State::NONE,
             not_send: PhantomData,
         }
     }
@@ -358,6 +412,29 @@ impl Holder {
     #[inline]
     pub(crate) fn me(self) -> Option<Me> {
         Me::of(self.word as u32)
+    }
+
+    /// As [`me`](Self::me), if the thread knows that without asking.
+    #[inline(always)]
+    pub(crate) fn me_at_once(self) -> Option<Me> {
+        Me::of_at_once(self.word as u32)
+    }
+
+    /// As it is, but its account may hold more than this, or less.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) fn of_a_part(self) -> Self {
+        Holder {
+            made: State::NONE,
+            ..self
+        }
+    }
+
+    /// Whether both are the same account.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        self.word == other.word
     }
 
     /// The account of the calling thread, which this is.

@@ -47,7 +47,6 @@ impl RobustList {
 #[derive(Clone, Copy)]
 pub(crate) struct Me {
     block: &'static Block,
-    id: u32,
     not_send: PhantomData<*const ()>,
 }
 
@@ -62,9 +61,10 @@ struct Known {
     /// The piece in which the thread last found a page.
     piece: Cell<(usize, usize)>,
     block: Cell<Option<&'static Block>>,
-    id: Cell<u32>,
     /// Of the process in which it has learnt this. (The block may be another thread's since a fork.)
     generation: Cell<u32>,
+    /// The generation, if the heavy fences of others reach the process; else 0, which no process has.
+    at_once: Cell<u32>,
 }
 
 /// How many pages a thread remembers.
@@ -87,8 +87,8 @@ thread_local! {
             pages: [const { Cell::new(0) }; PAGES],
             piece: Cell::new((0, 0)),
             block: Cell::new(None),
-            id: Cell::new(0),
             generation: Cell::new(0),
+            at_once: Cell::new(0),
         }
     };
     static LEAVES: Leaves = const { Leaves(Cell::new(None)) };
@@ -113,7 +113,7 @@ impl Me {
     #[inline]
     pub(crate) fn get() -> Self {
         KNOWN.with(|known| {
-            if known.page.get().stamp() != known.stamp.get() {
+            if !known.is_current() {
                 known.ask();
             }
             known.me()
@@ -124,10 +124,19 @@ impl Me {
     #[inline]
     pub(super) fn of(generation: u32) -> Option<Self> {
         KNOWN.with(|known| {
-            if known.page.get().stamp() != known.stamp.get() {
+            if !known.is_current() {
                 known.ask();
             }
             (known.generation.get() == generation).then(|| known.me())
+        })
+    }
+
+    /// As [`of`](Self::of), if the thread knows that without asking, and the heavy fences of others reach it.
+    #[inline(always)]
+    pub(super) fn of_at_once(generation: u32) -> Option<Self> {
+        KNOWN.with(|known| {
+            let is_ours = known.is_current() && known.at_once.get() == generation;
+            is_ours.then(|| known.me())
         })
     }
 
@@ -138,21 +147,24 @@ impl Me {
     #[inline]
     pub(crate) fn for_lock<T>(lock: &T, kind: &str) -> Self {
         KNOWN.with(|known| {
-            let address = ptr::from_ref(lock).addr();
-            let is_current = known.page.get().stamp() == known.stamp.get();
-            let page = page_of(address);
-            let is_inside = known.pages[page % PAGES].get() == page;
-            if !(is_current && is_inside) {
-                known.locate(address, kind);
-            }
-            known.me()
+            known.inside(lock).unwrap_or_else(|| {
+                known.locate(ptr::from_ref(lock).addr(), kind);
+                known.me()
+            })
         })
+    }
+
+    /// As [`for_lock`](Self::for_lock), if the thread has used a lock in that page lately, and the heavy fences of others reach
+    /// it: for it, [`light`](Self::light) is no more than [`fence::light`].
+    #[inline(always)]
+    pub(crate) fn for_lock_at_once<T>(lock: &T) -> Option<Self> {
+        KNOWN.with(|known| known.inside(lock).filter(|_| known.at_once.get() != 0))
     }
 
     /// Its number, which no other living thread has.
     #[inline]
     pub(super) fn id(self) -> u32 {
-        self.id
+        self.block.thread()
     }
 
     /// The generation of its process, which no process has that descends from this one.
@@ -170,10 +182,9 @@ impl Me {
     /// The side that costs nothing of a pair of fences ([`fence::light`]), the other being [`heavy_until`](super::kernel::heavy_until).
     #[inline]
     pub(super) fn light(self) {
-        // ORDERING: Relaxed; this thread has written it, or one before it of which it knows, or as much.
-        match UNREACHED.load(Relaxed) {
-            0 => fence::light(),
-            _ => full(),
+        match is_reached() {
+            true => fence::light(),
+            false => full(),
         }
     }
 
@@ -191,13 +202,26 @@ impl Me {
 }
 
 impl Known {
+    /// Whether what the thread knows is valid.
+    #[inline(always)]
+    fn is_current(&self) -> bool {
+        self.page.get().stamp() == self.stamp.get()
+    }
+
+    /// The calling thread, if the lock is in a page that it knows.
+    #[inline(always)]
+    fn inside<T>(&self, lock: &T) -> Option<Me> {
+        let page = page_of(ptr::from_ref(lock).addr());
+        let is_inside = self.pages[page % PAGES].get() == page;
+        (self.is_current() && is_inside).then(|| self.me())
+    }
+
     #[inline]
     fn me(&self) -> Me {
         // SAFETY: `ask` has set it before the stamp.
         let block = unsafe { self.block.get().unwrap_unchecked() };
         Me {
             block,
-            id: self.id.get(),
             not_send: PhantomData,
         }
     }
@@ -234,14 +258,14 @@ impl Known {
         insert(&block.held, list);
         block.set(list, generation);
         self.block.set(Some(block));
-        self.id.set(id);
         self.generation.set(generation);
+        self.at_once.set(if is_reached() { generation } else { 0 });
     }
 
     /// Finds the page in which the address is among those that regions have mapped.
     #[cold]
     fn locate(&self, address: usize, kind: &str) {
-        if self.page.get().stamp() != self.stamp.get() {
+        if !self.is_current() {
             self.ask();
         }
         let (start, length) = self.piece.get();
@@ -254,6 +278,13 @@ impl Known {
         let page = page_of(address);
         self.pages[page % PAGES].set(page);
     }
+}
+
+/// Whether the heavy fences of others reach this process.
+#[inline(always)]
+fn is_reached() -> bool {
+    // ORDERING: Relaxed; this thread has written it, or one before it of which it knows, or as much.
+    UNREACHED.load(Relaxed) == 0
 }
 
 /// Out of line: hardly any process comes here.

@@ -33,6 +33,14 @@ impl Me {
         Self::get()
     }
 
+    pub(super) fn of_at_once(generation: u32) -> Option<Self> {
+        Self::of(generation)
+    }
+
+    pub(crate) fn for_lock_at_once<T>(_: &T) -> Option<Self> {
+        Some(Self::get())
+    }
+
     pub(super) fn id(self) -> u32 {
         self.0
     }

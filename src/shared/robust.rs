@@ -100,22 +100,31 @@ impl Entry {
     }
 
     /// Takes it out of the list. It is pending; or no thread holds it, nor will another thread link it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn unlink(&self, me: Me) {
-        if let Some(Bypass { link, next }) = me.held().pop(self.address()) {
-            let newer = link.wrapping_add_signed(OFFSET);
-            let newer = std::ptr::with_exposed_provenance::<AtomicU32>(newer);
-            let link = std::ptr::with_exposed_provenance::<AtomicU64>(link);
-            // SAFETY: the word of an entry that this thread holds. Its memory stays mapped while it does.
-            let newer = unsafe { &*newer };
-            // SAFETY: the link of that entry.
-            let link = unsafe { &*link };
-            // If the word was overwritten, another thread may hold it by now: then the link is of its list.
-            // ORDERING: Relaxed, both; as in `link`. Only this thread writes its number.
-            if newer.load(Relaxed) & OWNER == me.id() {
-                // ORDERING: as above.
-                link.store(next as u64, Relaxed);
-            }
+        match me.held().pop(self.address()) {
+            true => in_program_order(),
+            false => self.unlink_beside_others(me),
+        }
+    }
+
+    #[inline(never)]
+    fn unlink_beside_others(&self, me: Me) {
+        let Some(Bypass { link, next }) = me.held().remove(self.address()) else {
+            return in_program_order();
+        };
+        let newer = link.wrapping_add_signed(OFFSET);
+        let newer = std::ptr::with_exposed_provenance::<AtomicU32>(newer);
+        let link = std::ptr::with_exposed_provenance::<AtomicU64>(link);
+        // SAFETY: the word of an entry that this thread holds. Its memory stays mapped while it does.
+        let newer = unsafe { &*newer };
+        // SAFETY: the link of that entry.
+        let link = unsafe { &*link };
+        // If the word was overwritten, another thread may hold it by now: then the link is of its list.
+        // ORDERING: Relaxed, both; as in `link`. Only this thread writes its number.
+        if newer.load(Relaxed) & OWNER == me.id() {
+            // ORDERING: as above.
+            link.store(next as u64, Relaxed);
         }
         in_program_order();
     }

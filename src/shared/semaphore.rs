@@ -173,7 +173,8 @@ impl Semaphore {
 /// so long, where zero, or an `Instant` in the past, only tries, and a timeout beyond what an `Instant` holds
 /// is no limit. `_many` forms take so many permits at once or none; zero permits are always there.
 ///
-/// All panic if asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), and return
+/// All panic if asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), or if the thread would hold more than
+/// [`u32::MAX`] permits that are given back for it, which have been added meanwhile; nothing has changed then. They return
 /// [`TooManyThreads`](AcquireError::TooManyThreads) if that is so.
 impl Semaphore {
     /// Waits for a permit.
@@ -311,13 +312,14 @@ impl<'a> SemaphorePermit<'a> {
             self.holder = other.holder;
         }
         assert!(
-            other.permits == 0 || self.holder == other.holder,
+            other.permits == 0 || self.holder.is_same(other.holder),
             "SemaphorePermit::merge: permits of two holders"
         );
         self.permits = self
             .permits
             .checked_add(other.permits)
             .expect("SemaphorePermit::merge: more than u32::MAX permits");
+        self.holder = self.holder.of_a_part();
         other.permits = 0;
     }
 
@@ -325,6 +327,7 @@ impl<'a> SemaphorePermit<'a> {
     pub fn split(&mut self, permits: usize) -> Option<SemaphorePermit<'a>> {
         let permits = u32::try_from(permits).ok()?;
         self.permits = self.permits.checked_sub(permits)?;
+        self.holder = self.holder.of_a_part();
         let (semaphore, holder) = (self.semaphore, self.holder);
         Some(SemaphorePermit {
             semaphore,

@@ -165,6 +165,25 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..READ
     },
     Scenario {
+        name: "rwlock: a reader that has read before goes, nobody sleeps",
+        before: |board| {
+            read(board);
+            hold_read(board);
+        },
+        operation: let_go,
+        ..READ
+    },
+    Scenario {
+        name: "rwlock: a writer that has written before goes, three sleep",
+        before: |board| {
+            write(board);
+            hold_write(board);
+        },
+        operation: let_go,
+        others: &[write, read, read],
+        ..READ
+    },
+    Scenario {
         name: "rwlock: write after a writer's death",
         before: nothing,
         operation: write,

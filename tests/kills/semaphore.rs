@@ -58,6 +58,12 @@ fn hold(board: &Board) {
     HELD.with_borrow_mut(|held| *held = Some(permit));
 }
 
+/// Takes all, by an account that it has.
+fn hold_again(board: &Board) {
+    one(board);
+    hold(board);
+}
+
 fn let_go(_: &Board) {
     drop(HELD.take());
 }
@@ -122,6 +128,19 @@ const SCENARIOS: &[Scenario<Board>] = &[
     Scenario {
         name: "semaphore: give back, three sleep",
         before: hold,
+        operation: let_go,
+        others: &[one, two, one],
+        ..ACQUIRE
+    },
+    Scenario {
+        name: "semaphore: give back what was taken at once, nobody sleeps",
+        before: hold_again,
+        operation: let_go,
+        ..ACQUIRE
+    },
+    Scenario {
+        name: "semaphore: give back what was taken at once, three sleep",
+        before: hold_again,
         operation: let_go,
         others: &[one, two, one],
         ..ACQUIRE

@@ -23,6 +23,7 @@ use super::super::kernel;
 use super::super::me::Me;
 use super::slot::{Mode, Reservation, Retirement};
 use super::{Account, Kind, Ledger, SLOTS};
+use crate::fence;
 use crate::primitive::Ordering::{Relaxed, Release};
 use crate::primitive::thread_locals;
 use std::cell::Cell;
@@ -31,11 +32,13 @@ use std::ops::Range;
 /// So many ledgers a thread remembers.
 const REMEMBERED: usize = 16;
 
+/// As large as a power of two: a thread finds its own by a shift.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 struct Memory {
     /// Its address.
     ledger: usize,
-    slot: usize,
+    slot: u32,
     /// Of a biased slot that is this thread's, and not contested.
     reservation: Reservation,
     /// The generation of the process that made the reservation; 0 if the slot has none. A child of a
@@ -54,25 +57,31 @@ enum Claim {
 
 thread_locals! {
     static MEMORIES: [Cell<Memory>; REMEMBERED] = [const {
-        Cell::new(Memory { ledger: 0, slot: 0, reservation: Reservation::NONE, generation: 0 })
+        Cell::new(Memory {
+            ledger: 0,
+            slot: 0,
+            generation: 0,
+            reservation: Reservation::NONE,
+        })
     }; REMEMBERED];
 }
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
+    #[inline(always)]
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
+    #[inline(always)]
     fn memory<R>(&self, use_it: impl FnOnce(&Cell<Memory>) -> R) -> R {
-        // Fibonacci hashing: ledgers begin at like places of their pages.
-        let mixed = (self.address() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let place = (mixed >> 32) as usize % REMEMBERED;
+        // By the page: ledgers begin at like places of theirs.
+        let place = self.address() / 4096 % REMEMBERED;
         MEMORIES.with(|memories| use_it(&memories[place]))
     }
 
     /// The calling thread's account, until [`leave`](Self::leave). Nothing if as many other threads as there are slots hold
     /// something, or are about to. The thread's list has nothing pending, then and afterwards.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn account(&self, me: Me) -> Option<Account> {
         let slot = self.armed_slot(me)?;
         Some(Account { me, slot })
@@ -86,13 +95,13 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 
     /// The account is not needed any more, unless something is held.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn leave(&self, account: Account) {
         self.leave_with(account, self.held(account).amount);
     }
 
     /// As [`leave`](Self::leave), of whom it is known that so much is held.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn leave_with(&self, account: Account, held: u32) {
         let Account { me, slot } = account;
         match held {
@@ -103,26 +112,36 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 
     /// The thread's biased slot, armed.
-    #[inline]
     fn remembered(&self, me: Me) -> Option<usize> {
-        let Memory {
-            ledger,
-            slot,
-            reservation,
-            generation,
-        } = self.memory(Cell::get);
-        if ledger != self.address()
-            || generation != me.generation()
-            || self.slots[slot].reservation() != reservation
-        {
-            return None;
-        }
+        let memory = self.memory_of(me)?;
+        let slot = memory.slot as usize;
         let it = &self.slots[slot];
         let is_armed = match it.is_held_by(me) {
             true => it.is_in_list_of(me),
-            false => it.arm(me, reservation),
+            false => it.arm(me, memory.reservation, || me.light()),
         };
         is_armed.then_some(slot)
+    }
+
+    /// As [`account`](Self::account), if the thread remembers its slot, and holds nothing by it.
+    #[inline(always)]
+    pub(super) fn account_at_once(&self, me: Me) -> Option<Account> {
+        let memory = self.memory_of(me)?;
+        let slot = memory.slot as usize;
+        let it = &self.slots[slot];
+        let is_armed = !it.is_armed() && it.arm(me, memory.reservation, fence::light);
+        is_armed.then_some(Account { me, slot })
+    }
+
+    /// What the thread remembers of this ledger, if it is so still. (Another ledger may have been mapped where the one was that it
+    /// remembers. To arm a slot there that is another thread's would ruin it, even if it were disarmed at once.)
+    #[inline(always)]
+    fn memory_of(&self, me: Me) -> Option<Memory> {
+        let memory = self.memory(Cell::get);
+        let is_ours = memory.ledger == self.address()
+            && memory.generation == me.generation()
+            && self.slots[memory.slot as usize].reservation() == memory.reservation;
+        is_ours.then_some(memory)
     }
 
     /// A slot, armed.
@@ -150,7 +169,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 };
                 let memory = Memory {
                     ledger,
-                    slot,
+                    slot: slot as u32,
                     reservation,
                     generation,
                 };
@@ -172,6 +191,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     /// The shared slot that this thread had last, armed, unless another thread has it.
     fn remembered_shared(&self, me: Me) -> Option<usize> {
         let Memory { ledger, slot, .. } = self.memory(Cell::get);
+        let slot = slot as usize;
         let is_shared = ledger == self.address() && (SLOTS..self.used()).contains(&slot);
         (is_shared && self.slots[slot].arm_shared(me)).then_some(slot)
     }
@@ -199,7 +219,9 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             return Claim::Taken;
         }
         match slot.reserve(reservation, Mode::Owned, me.id()) {
-            Some(reservation) if slot.arm(me, reservation) => Claim::Ours(reservation),
+            Some(reservation) if slot.arm(me, reservation, || me.light()) => {
+                Claim::Ours(reservation)
+            }
             _ => Claim::Lost,
         }
     }

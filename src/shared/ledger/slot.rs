@@ -145,29 +145,32 @@ impl Slot {
     }
 
     /// Whether its owner holds something or is about a change, or died so, or somebody has taken it over.
+    #[inline(always)]
     pub(super) fn is_armed(&self) -> bool {
         // ORDERING: Acquire pairs with the Release of who disarmed it.
         self.entry.word.load(Acquire) != 0
     }
 
-    /// Arms the slot, which is not armed, if it still is this thread's by this reservation.
-    #[inline]
-    pub(super) fn arm(&self, me: Me, reservation: Reservation) -> bool {
+    /// Arms the slot, which is not armed, if it still is this thread's by this reservation. `light` is the light side of the
+    /// asymmetric fence.
+    #[inline(always)]
+    pub(super) fn arm(&self, me: Me, reservation: Reservation, light: impl Fn()) -> bool {
         self.entry.link(me);
         // ORDERING: Relaxed; the fence orders it before the look, and pairs with the one in `retire`.
         self.entry.word.store(me.id() | WAITERS, Relaxed);
-        me.light();
+        light();
         self.reservation() == reservation || self.back_off(me)
     }
 
     #[cold]
+    #[inline(never)]
     fn back_off(&self, me: Me) -> bool {
         self.disarm(me);
         false
     }
 
     /// The slot is this thread's, armed, holds nothing, and owes nobody a wake-up.
-    #[inline]
+    #[inline(always)]
     pub(super) fn disarm(&self, me: Me) {
         // ORDERING: Release pairs with the Acquire in `is_armed`.
         self.entry.word.store(0, Release);
@@ -274,7 +277,7 @@ impl Slot {
         Entry::settle(me);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn reservation(&self) -> Reservation {
         // ORDERING: Acquire pairs with the Release of whoever freed it.
         Reservation(self.reservation.load(Acquire))
@@ -296,6 +299,7 @@ impl Slot {
         exchanged.is_ok().then_some(next)
     }
 
+    #[inline(always)]
     fn holds(&self, number: u64) -> &AtomicU32 {
         &self.entry.own[(number % 2) as usize]
     }
@@ -310,6 +314,14 @@ impl Slot {
         Held { change, amount }
     }
 
+    /// This much, whatever is written down.
+    #[inline(always)]
+    pub(super) fn holds_now(&self, amount: u32) -> Held {
+        // ORDERING: as above.
+        let change = self.recorded.load(Relaxed);
+        Held { change, amount }
+    }
+
     #[inline]
     pub(super) fn restate(&self, held: u32) {
         // ORDERING: as above.
@@ -317,7 +329,7 @@ impl Slot {
     }
 
     /// Writes down what is held after the next change, and returns its number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prepare(&self, held: Held) -> u64 {
         let number = held.change.wrapping_add(1);
         // ORDERING: as above. The exchange of the state comes after it, as it releases.

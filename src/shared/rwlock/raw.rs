@@ -34,6 +34,18 @@ fn readers(value: u32) -> u32 {
     value & READERS
 }
 
+/// With one more reader, unless something is in the way.
+#[inline]
+fn one_more(value: u32) -> Option<u32> {
+    (value < READERS).then(|| value + 1)
+}
+
+/// With one reader less, for whom no writer waits.
+#[inline]
+fn one_less(value: u32) -> Option<u32> {
+    (readers(value) > 0 && value & CLOSED == 0).then(|| value - 1)
+}
+
 struct Readers;
 
 impl Kind for Readers {
@@ -81,21 +93,11 @@ impl RawRwLock {
         }
     }
 
-    #[inline(always)]
-    fn account(&self, me: Me) -> Option<Account> {
-        match me.has_room() {
-            true => self.ledger.account(me),
-            false => None,
+    fn account(&self, me: Me) -> Result<Account, Refused> {
+        if !me.has_room() {
+            return Err(Refused::TooManyHeld);
         }
-    }
-
-    /// Why there is none.
-    #[cold]
-    fn no_account(me: Me) -> Refused {
-        match me.has_room() {
-            true => Refused::TooManyThreads,
-            false => Refused::TooManyHeld,
-        }
+        self.ledger.account(me).ok_or(Refused::TooManyThreads)
     }
 
     /// Waits if there is a deadline, which may be never. Nothing if a writer died, and none has been in since.
@@ -104,10 +106,25 @@ impl RawRwLock {
     /// If there are as many readers as can be counted.
     #[inline]
     pub(crate) fn read(&self, wait: Option<Deadline>) -> Result<Option<Holder>, Refused> {
+        match self.read_at_once() {
+            Some(holder) => Ok(Some(holder)),
+            None => self.read_after_a_look(wait),
+        }
+    }
+
+    /// If the thread does not read yet, no writer is in the way, and no other thread has changed anything since this one did.
+    #[inline(always)]
+    fn read_at_once(&self) -> Option<Holder> {
+        let me = Me::for_lock_at_once(self).filter(|me| me.has_room())?;
+        let holder = self.ledger.take_at_once(me, 1, one_more)?;
+        self.data.shared();
+        Some(holder)
+    }
+
+    #[inline(never)]
+    fn read_after_a_look(&self, wait: Option<Deadline>) -> Result<Option<Holder>, Refused> {
         let me = Me::for_lock(self, "shared::RwLock");
-        let Some(account) = self.account(me) else {
-            return Err(Self::no_account(me));
-        };
+        let account = self.account(me)?;
         let attempt = || self.try_read(account);
         let end = match attempt() {
             Err(_) => self.enter_contended(me, wait, attempt),
@@ -125,8 +142,7 @@ impl RawRwLock {
     #[inline]
     fn try_read(&self, account: Account) -> Result<Result<bool, Refused>, u32> {
         let held = self.ledger.held(account).plus(1);
-        let change = |value| (value < READERS).then(|| value + 1);
-        match self.ledger.change(account, held, change) {
+        match self.ledger.change(account, held, one_more) {
             Ok(_) => Ok(Ok(true)),
             Err(value) if value & POISONED != 0 => Ok(Err(Refused::Poisoned)),
             Err(value) if value & CLOSED != 0 => Err(value),
@@ -141,6 +157,18 @@ impl RawRwLock {
     /// Does nothing in the child of a fork that read, as does [`unlock_write`](Self::unlock_write).
     #[inline]
     pub(crate) fn unlock_read(&self, holder: Holder) {
+        let leave = |value| {
+            self.data.shared();
+            one_less(value)
+        };
+        match self.ledger.give_back_at_once(holder, leave) {
+            Some(account) => self.ledger.leave_with(account, 0),
+            None => self.unlock_read_after_a_look(holder),
+        }
+    }
+
+    #[inline(never)]
+    fn unlock_read_after_a_look(&self, holder: Holder) {
         let Some(me) = holder.me() else {
             return;
         };
@@ -163,10 +191,27 @@ impl RawRwLock {
     /// As [`read`](Self::read).
     #[inline]
     pub(crate) fn write(&self, wait: Option<Deadline>) -> Result<(Holder, Written), Refused> {
+        match self.write_at_once() {
+            Some(holder) => Ok((holder, Written::Cleanly)),
+            None => self.write_after_a_look(wait),
+        }
+    }
+
+    /// If nothing is in the way, and no other thread has changed anything since this one did.
+    #[inline(always)]
+    fn write_at_once(&self) -> Option<Holder> {
+        let me = Me::for_lock_at_once(self).filter(|me| me.has_room())?;
+        let close = |value| (value == 0).then_some(CLOSED);
+        let holder = self.ledger.take_at_once(me, CLOSED, close)?;
+        self.ledger.restate(holder.account(me), CLOSED | WRITING);
+        self.data.exclusive();
+        Some(holder)
+    }
+
+    #[inline(never)]
+    fn write_after_a_look(&self, wait: Option<Deadline>) -> Result<(Holder, Written), Refused> {
         let me = Me::for_lock(self, "shared::RwLock");
-        let Some(account) = self.account(me) else {
-            return Err(Self::no_account(me));
-        };
+        let account = self.account(me)?;
         let attempt = || self.try_close(account, wait.is_some());
         let closed = match attempt() {
             Err(_) => self.enter_contended(me, wait, attempt),
@@ -235,6 +280,21 @@ impl RawRwLock {
     /// The data is right; or it is not, if `poison`.
     #[inline]
     pub(crate) fn unlock_write(&self, holder: Holder, poison: bool) {
+        let open = |value| {
+            self.data.exclusive();
+            (value == CLOSED && !poison).then_some(0)
+        };
+        match self.ledger.give_back_at_once(holder, open) {
+            Some(account) if !self.ledger.gate(ENTRANCE).is_to_be_opened() => {
+                self.ledger.leave_with(account, 0);
+            }
+            Some(account) => self.leave_and_wake(account),
+            None => self.unlock_write_after_a_look(holder, poison),
+        }
+    }
+
+    #[inline(never)]
+    fn unlock_write_after_a_look(&self, holder: Holder, poison: bool) {
         let Some(me) = holder.me() else {
             return;
         };
@@ -244,8 +304,14 @@ impl RawRwLock {
         let held = held.now(held.amount & !(CLOSED | WRITING));
         let end = if poison { POISONED } else { 0 };
         self.change(account, held, |value| value & !(CLOSED | DIED) | end);
-        self.ledger.gate(ENTRANCE).open_for_all(me);
-        self.ledger.leave_with(account, held.amount);
+        self.leave_and_wake(account);
+    }
+
+    /// It is open again, for all.
+    #[inline(never)]
+    fn leave_and_wake(&self, account: Account) {
+        self.ledger.gate(ENTRANCE).open_for_all(account.me());
+        self.ledger.leave(account);
     }
 
     /// A change that is not refused. Returns the new value.

@@ -36,17 +36,16 @@ fn taken(value: u32, permits: u32) -> Option<u32> {
     (value & CLOSED == 0 && free(value) >= permits).then(|| value - permits)
 }
 
+/// Nothing, if that are more than the most.
+#[inline]
+fn more(value: u32, permits: u32) -> Option<u32> {
+    (permits <= MAX_PERMITS - free(value)).then(|| value + permits)
+}
+
 /// No more than the most: what is beyond is lost.
 #[inline]
 fn given(value: u32, permits: u32) -> u32 {
     value & CLOSED | free(value).saturating_add(permits).min(MAX_PERMITS)
-}
-
-/// A branch that is never taken: so what is given back does not wait for the load of what is held.
-#[cold]
-#[inline(never)]
-fn all_that_is_left(held: u32) -> u32 {
-    held
 }
 
 struct Permits;
@@ -95,7 +94,7 @@ impl RawSemaphore {
     }
 
     /// The calling thread's account; nothing if this semaphore keeps none.
-    #[inline]
+    #[inline(always)]
     fn account(&self, me: Me) -> Result<Option<Account>, Refused> {
         // ORDERING: Relaxed; it never changes.
         match self.without_give_back.load(Relaxed) {
@@ -111,6 +110,30 @@ impl RawSemaphore {
     /// At most `MAX_PERMITS`. Waits if there is a deadline, which may be never.
     #[inline]
     pub(crate) fn take(&self, permits: u32, wait: Option<Deadline>) -> Result<Holder, Refused> {
+        match self.take_at_once(permits) {
+            Some(holder) => Ok(holder),
+            None => self.take_after_a_look(permits, wait),
+        }
+    }
+
+    /// If the thread holds none yet, there are enough, and no other thread changes that now.
+    #[inline(always)]
+    fn take_at_once(&self, permits: u32) -> Option<Holder> {
+        let me = Me::for_lock_at_once(self)?;
+        let change = |value| taken(value, permits);
+        // ORDERING: Relaxed; it never changes.
+        if self.without_give_back.load(Relaxed) != 0 {
+            let changed = self.ledger.change_unaccounted_at_once(change);
+            return changed.map(|_| Holder::unaccounted(me));
+        }
+        if permits == 0 || !me.has_room() {
+            return None;
+        }
+        self.ledger.take_at_once(me, permits, change)
+    }
+
+    #[inline(never)]
+    fn take_after_a_look(&self, permits: u32, wait: Option<Deadline>) -> Result<Holder, Refused> {
         let me = self.me();
         let account = self.account(me)?;
         let end = match self.try_take(account, permits) {
@@ -121,19 +144,13 @@ impl RawSemaphore {
             return end.map(|()| Holder::unaccounted(me));
         };
         if end.is_err() || permits == 0 {
-            self.leave(account);
+            self.ledger.leave(account);
         }
         end.map(|()| account.holder())
     }
 
-    /// Out of line: it was refused, or asked for nothing.
-    #[cold]
-    fn leave(&self, account: Account) {
-        self.ledger.leave(account);
-    }
-
     /// Fails with the value if there are too few.
-    #[inline]
+    #[inline(always)]
     fn try_take(&self, account: Option<Account>, permits: u32) -> Result<Result<(), Refused>, u32> {
         let change = |value| taken(value, permits);
         let end = match account {
@@ -207,7 +224,7 @@ impl RawSemaphore {
     }
 
     /// Wakes whoever can do something about this value.
-    #[inline]
+    #[inline(always)]
     fn let_go_on(&self, me: Me, value: u32) {
         let gate = self.ledger.gate(0);
         if value & CLOSED != 0 {
@@ -218,8 +235,57 @@ impl RawSemaphore {
     }
 
     /// Gives back what the holder has; it need not be all. Does nothing in the child of a fork.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give_back(&self, holder: Holder, permits: u32) {
+        match holder.is_unaccounted() {
+            true => self.give_back_unaccounted(holder, permits),
+            false => self.give_back_accounted(holder, permits),
+        }
+    }
+
+    #[inline(never)]
+    fn give_back_unaccounted(&self, holder: Holder, permits: u32) {
+        if let Some(me) = holder.me_at_once().filter(|_| permits > 0) {
+            self.ledger.pend(me);
+            let change = |value| more(value, permits);
+            if self.ledger.change_unaccounted_at_once(change).is_some() {
+                return match self.ledger.gate(0).is_to_be_opened() {
+                    false => Gate::settle(me),
+                    true => self.settle_and_wake(me),
+                };
+            }
+        }
+        self.give_back_after_a_look(holder, permits);
+    }
+
+    #[inline(never)]
+    fn give_back_accounted(&self, holder: Holder, permits: u32) {
+        let change = |value| more(value, permits).filter(|_| permits > 0);
+        match self.ledger.give_back_at_once(holder, change) {
+            Some(account) if !self.ledger.gate(0).is_to_be_opened() => {
+                self.ledger.leave_with(account, 0);
+            }
+            Some(account) => self.leave_and_wake(account),
+            None => self.give_back_after_a_look(holder, permits),
+        }
+    }
+
+    /// Permits were given back that no account had. The gate is pending.
+    #[inline(never)]
+    fn settle_and_wake(&self, me: Me) {
+        self.pass_on(me);
+        Gate::settle(me);
+    }
+
+    /// The account has given something back.
+    #[inline(never)]
+    fn leave_and_wake(&self, account: Account) {
+        self.pass_on(account.me());
+        self.ledger.leave(account);
+    }
+
+    #[inline(never)]
+    fn give_back_after_a_look(&self, holder: Holder, permits: u32) {
         let Some(me) = holder.me().filter(|_| permits > 0) else {
             return;
         };
@@ -230,16 +296,10 @@ impl RawSemaphore {
         let account = holder.account(me);
         let held = self.ledger.held(account);
         // It is in the memory that is shared: nothing is given back that does not stand there.
-        let permits = match permits <= held.amount {
-            true => permits,
-            false => all_that_is_left(held.amount),
-        };
-        let held = held.minus(permits);
+        let permits = permits.min(held.amount);
         let change = |value| Some(given(value, permits));
-        if let Ok(value) = self.ledger.change(account, held, change) {
-            self.let_go_on(me, value);
-        }
-        self.ledger.leave_with(account, held.amount);
+        let _ = self.ledger.change(account, held.minus(permits), change);
+        self.leave_and_wake(account);
     }
 
     /// What the holder has is not to be given back.
@@ -256,7 +316,7 @@ impl RawSemaphore {
     }
 
     /// Changes the value, unless that is refused, and wakes whoever is concerned.
-    #[inline]
+    #[inline(always)]
     fn change_unaccounted(&self, me: Me, change: impl Fn(u32) -> Option<u32>) -> bool {
         self.ledger.pend(me);
         let changed = self.ledger.change_unaccounted(change);
@@ -269,8 +329,7 @@ impl RawSemaphore {
 
     /// Returns false, and changes nothing, if there would be too many.
     pub(crate) fn add(&self, permits: u32) -> bool {
-        let more = |value| (permits <= MAX_PERMITS - free(value)).then(|| value + permits);
-        self.change_unaccounted(self.me(), more)
+        self.change_unaccounted(self.me(), |value| more(value, permits))
     }
 
     /// Takes up to so many for good, and returns how many.
