@@ -9,7 +9,9 @@ mod processes;
 
 use anteroom::shared::{AcquireError, Semaphore, Shared};
 use processes::{Child, Name, shared, until, until_asleep};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::thread;
 use std::time::{Duration, Instant};
 
 anteroom::shareable! {
@@ -331,4 +333,83 @@ fn a_thread_uses_it_by_two_mappings_at_once() {
     drop(one.acquire().unwrap());
     drop(third);
     assert_eq!(other.available_permits(), 3);
+}
+
+/// Added permits let a thread hold more than can be free, but not more than it can be asked to give back.
+#[test]
+fn a_thread_that_would_hold_too_many_is_refused_before() {
+    const MOST: usize = Semaphore::MAX_PERMITS;
+    let board = board(Semaphore::new(MOST));
+    let semaphore = &board.semaphore;
+    let child = Child::fork(|| {
+        let _first = semaphore.acquire_many(MOST as u32).unwrap();
+        semaphore.add_permits(MOST);
+        let _second = semaphore.acquire_many(MOST as u32).unwrap();
+        semaphore.add_permits(2);
+        let _third = semaphore.acquire().unwrap();
+        let refused = std::panic::catch_unwind(|| drop(semaphore.acquire()));
+        assert!(refused.is_err(), "it holds 2^32 - 1");
+        assert_eq!(semaphore.available_permits(), 1);
+        board.step.store(1, SeqCst);
+        park();
+    });
+    until("held", || board.step.load(SeqCst) == 1);
+    child.kill();
+    assert_eq!(semaphore.available_permits(), MOST, "they come back");
+}
+
+/// A shared slot is not freed while its thread holds something by it.
+#[test]
+fn a_thread_that_was_refused_keeps_its_shared_slot() {
+    const MOST: usize = Semaphore::MAX_PERMITS;
+    let board = board(Semaphore::new(1));
+    let semaphore = &board.semaphore;
+    let all = Semaphore::MAX_THREADS;
+    let (go, end) = (&Barrier::new(all + 1), &Barrier::new(all + 1));
+    thread::scope(|scope| {
+        for _ in 0..all {
+            scope.spawn(|| {
+                drop(semaphore.acquire().unwrap());
+                go.wait();
+                end.wait();
+            });
+        }
+        go.wait();
+        // All slots of their own have owners: this thread gets a shared one.
+        drop(semaphore.acquire().unwrap());
+        semaphore.add_permits(MOST - 1);
+        let first = semaphore.acquire_many(MOST as u32).unwrap();
+        semaphore.add_permits(MOST);
+        let second = semaphore.acquire_many(MOST as u32).unwrap();
+        semaphore.add_permits(2);
+        let refused = std::panic::catch_unwind(|| drop(semaphore.acquire_many(2)));
+        let other = scope.spawn(|| semaphore.try_acquire_many(2).is_ok());
+        let other_has_them = other.join();
+        drop(first);
+        let free = semaphore.available_permits();
+        drop(second);
+        // Else a failure would wait for those who wait here.
+        end.wait();
+        assert!(refused.is_err(), "it would hold 2^32");
+        assert!(other_has_them.unwrap());
+        assert_eq!(free, MOST);
+    });
+}
+
+/// The thread has an account, so the second permit is all that it holds, until it is parted.
+#[test]
+fn a_part_of_a_permit_is_not_all_that_is_held() {
+    let board = board(Semaphore::new(3));
+    let semaphore = &board.semaphore;
+    drop(semaphore.acquire().unwrap());
+    let mut all = semaphore.acquire_many(3).unwrap();
+    drop(all.split(1).unwrap());
+    assert_eq!(semaphore.available_permits(), 1);
+    let one = semaphore.acquire().unwrap();
+    all.merge(one);
+    drop(all.split(3).unwrap());
+    drop(all);
+    assert_eq!(semaphore.available_permits(), 3);
+    semaphore.acquire_many(2).unwrap().forget();
+    assert_eq!(semaphore.available_permits(), 1);
 }

@@ -136,6 +136,9 @@ impl RawSemaphore {
     fn take_after_a_look(&self, permits: u32, wait: Option<Deadline>) -> Result<Holder, Refused> {
         let me = self.me();
         let account = self.account(me)?;
+        if let Some(account) = account {
+            self.assert_countable(account, permits);
+        }
         let end = match self.try_take(account, permits) {
             Err(_) => self.take_contended(me, account, permits, wait),
             Ok(end) => end,
@@ -147,6 +150,20 @@ impl RawSemaphore {
             self.ledger.leave(account);
         }
         end.map(|()| account.holder())
+    }
+
+    /// What a thread holds is counted in as many bits as a permit counts.
+    ///
+    /// # Panics
+    /// If the account, which has nothing pending, would hold more.
+    fn assert_countable(&self, account: Account, permits: u32) {
+        let held = self.ledger.held(account).amount;
+        if held.checked_add(permits).is_none() {
+            self.ledger.leave(account);
+            panic!(
+                "shared::Semaphore::acquire_many: a thread would hold more than u32::MAX permits"
+            );
+        }
     }
 
     /// Fails with the value if there are too few.
