@@ -45,7 +45,8 @@
 //!   [`SharedMemory`] has mapped in this process, and nowhere else. Every other use of it by `&` panics before it changes
 //!   anything; also within the closure of [`Shared::create_with`] and its kin, which makes it. To check it costs a thread two loads for a page in which it has used a lock lately, and else a search of all mappings.
 //! - **How many locks a thread holds**: at most [`MAX_HELD`]. One more is refused with `TooManyHeld`. The kernel lets go
-//!   of 2,048 locks of a dead thread; the others are for robust mutexes of the C library.
+//!   of 2,048 locks of a dead thread; the others are for robust mutexes of the C library. Each copy of this crate in a process
+//!   (a plugin has its own) counts only its own locks: two of them stay below 2,048, and a third may exceed that.
 //! - **Which process holds a lock.** A guard belongs to one process, not to whichever thread has the number of the one that locked:
 //!   in a child of a fork, and in all that descend from it, an inherited guard does nothing when it is dropped, for ever.
 //!

@@ -8,6 +8,7 @@
 //! looks again every [`NAP`] instead.
 
 use super::error::OpenError;
+use super::process::Page;
 use crate::deadline::Deadline;
 use crate::fence;
 use crate::primitive::Ordering::Relaxed;
@@ -105,7 +106,14 @@ pub(super) fn check() -> Result<(), OpenError> {
         let call = "get_robust_list(2)";
         return Err(OpenError::Unsupported { call });
     }
-    Ok(())
+    match Page::make() {
+        Ok(_) => Ok(()),
+        Err(Errno::NOMEM) => Err(Errno::NOMEM.into()),
+        Err(_) => {
+            let call = "madvise(2) with MADV_WIPEONFORK, of Linux 4.14";
+            Err(OpenError::Unsupported { call })
+        }
+    }
 }
 
 /// As good as for ever, and small enough to be added to the time.

@@ -11,6 +11,7 @@
 
 use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64};
+use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ptr;
 
@@ -33,26 +34,30 @@ pub(super) static NO_PAGE: Page = Page {
 };
 
 impl Page {
-    /// This process's.
+    /// This process's, which no region is opened without.
     pub(super) fn get() -> &'static Page {
+        Self::make().expect("anteroom::shared: the system refuses a page that a fork empties")
+    }
+
+    /// This process's, or the system's refusal.
+    pub(super) fn make() -> Result<&'static Page, Errno> {
         static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
         // ORDERING: Acquire, here and below, pairs with the Release of the thread that put it there: the
         // mapping comes first.
         let mut page = PAGE.load(Acquire);
         if page.is_null() {
-            let new = map_page();
+            let new = map_page()?;
             // ORDERING: as above.
             page = match PAGE.compare_exchange(ptr::null_mut(), new, AcqRel, Acquire) {
                 Ok(_) => new,
                 Err(theirs) => {
-                    // SAFETY: this thread's own mapping, which no other thread knows.
-                    unsafe { munmap(new.cast(), rustix::param::page_size()) }.expect("mapped");
+                    unmap_page(new);
                     theirs
                 }
             };
         }
         // SAFETY: never unmapped, and zero at first, as it is in the child of a fork.
-        unsafe { &*page }
+        Ok(unsafe { &*page })
     }
 
     /// The stamp, or 0 if no thread of this process has asked for it.
@@ -117,12 +122,23 @@ impl Page {
     }
 }
 
-fn map_page() -> *mut Page {
+fn map_page() -> Result<*mut Page, Errno> {
     let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
     let size = rustix::param::page_size();
     // SAFETY: a new mapping of any address replaces none.
-    let page = unsafe { mmap_anonymous(ptr::null_mut(), size, access, kind) }.expect("memory");
+    let page = unsafe { mmap_anonymous(ptr::null_mut(), size, access, kind) }?;
     // SAFETY: that mapping, as a whole, which is empty.
-    unsafe { madvise(page, size, Advice::LinuxWipeOnFork) }.expect("Linux 4.14");
-    page.cast()
+    let advised = unsafe { madvise(page, size, Advice::LinuxWipeOnFork) };
+    if advised.is_err() {
+        unmap_page(page.cast());
+    }
+    advised.map(|()| page.cast())
+}
+
+/// No other thread knows it.
+fn unmap_page(page: *mut Page) {
+    let size = rustix::param::page_size();
+    // SAFETY: this thread's own mapping, as a whole.
+    let unmapped = unsafe { munmap(page.cast(), size) };
+    debug_assert!(unmapped.is_ok());
 }
