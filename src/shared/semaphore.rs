@@ -338,7 +338,7 @@ impl<'a> SemaphorePermit<'a> {
 }
 
 impl Drop for SemaphorePermit<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.semaphore.raw.give_back(self.holder, self.permits);
     }

@@ -155,7 +155,7 @@ impl RawRwLock {
     }
 
     /// Does nothing in the child of a fork that read, as does [`unlock_write`](Self::unlock_write).
-    #[inline]
+    #[inline(never)]
     pub(crate) fn unlock_read(&self, holder: Holder) {
         let leave = |value| {
             self.data.shared();
@@ -278,7 +278,7 @@ impl RawRwLock {
     }
 
     /// The data is right; or it is not, if `poison`.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn unlock_write(&self, holder: Holder, poison: bool) {
         let open = |value| {
             self.data.exclusive();

@@ -252,7 +252,7 @@ impl RawSemaphore {
     }
 
     /// Gives back what the holder has; it need not be all. Does nothing in the child of a fork.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn give_back(&self, holder: Holder, permits: u32) {
         match holder.is_unaccounted() {
             true => self.give_back_unaccounted(holder, permits),
@@ -260,7 +260,7 @@ impl RawSemaphore {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn give_back_unaccounted(&self, holder: Holder, permits: u32) {
         if let Some(me) = holder.me_at_once().filter(|_| permits > 0) {
             self.ledger.pend(me);
@@ -275,7 +275,7 @@ impl RawSemaphore {
         self.give_back_after_a_look(holder, permits);
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn give_back_accounted(&self, holder: Holder, permits: u32) {
         let change = |value| more(value, permits).filter(|_| permits > 0);
         match self.ledger.give_back_at_once(holder, change) {
