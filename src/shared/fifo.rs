@@ -124,7 +124,8 @@ impl Fifo {
         }
     }
 
-    /// Removes the name. Processes that have an end open keep it.
+    /// Removes the name. Processes that have an end open keep it. What takes the FIFO's place under the name between this
+    /// call's look at it and the removal is removed instead: the system removes by name only.
     ///
     /// # Errors
     /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the
