@@ -1,130 +1,139 @@
-//! Staying awake for a while before a waiter sleeps.
+//! Staying awake for a while before a waiter sleeps, and after it was woken.
 //!
-//! Two threads that hand a turn to and fro need 28 µs for each turn if both sleep, and half a microsecond if both
-//! stay awake. So a waiter that found nobody waiting looks for a while whether it has been notified. It is in the queue
-//! already: what it sees only ends its looking, and whether it sleeps is for the park to decide.
+//! Two threads that hand a turn to and fro through two condition variables need 19 µs for the two
+//! turns if both sleep, and 2 µs if both stay awake (the `contention` benchmark's machine). So a
+//! waiter that is alone first looks for [`LIMIT`] whether it has been notified. It is in the queue
+//! already: what it sees only ends its looking, and the park decides whether it sleeps.
 //!
-//! If the time is up in vain, it was lost. So each thread remembers how its waits went, and where staying awake has
-//! not been paying it does so ever more rarely: once in 128 waits at last. That is so for waits that are long, and
-//! also where both threads run on one core: there, sleeping is what lets the other one run, and a turn takes a
-//! microsecond.
+//! Looking is an investment. It is lost if no notification comes in time: because the wait is long,
+//! or because the notifier needs this thread's processor. It is also lost if the thread loses its
+//! processor while it looks: a waiter that sleeps gives up none of its time slice, and gets a
+//! processor soon after its wake-up. So when a time was lost at a condition variable, its waiters
+//! sleep at once for the next [`PRICE`] times that time. Whatever comes, they lose at most one part
+//! in that many.
 
 use crate::deadline::Deadline;
 
 #[cfg(not(loom))]
-crate::primitive::thread_locals! {
-    static HISTORY: std::cell::Cell<history::History> =
-        std::cell::Cell::new(history::History::EMPTY);
+use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
+#[cfg(not(loom))]
+use crate::system::microseconds;
+
+/// How long a waiter looks, in microseconds: about twice what a sleeping notifier needs to run and
+/// to notify.
+#[cfg(not(loom))]
+const LIMIT: u32 = 20;
+
+/// For how many times the time that was lost no waiter looks.
+#[cfg(not(loom))]
+const PRICE: u32 = 32;
+
+/// The longest time without a look, in microseconds: a stopped process may have lost hours.
+#[cfg(not(loom))]
+const LONGEST: u32 = 1_000_000;
+
+/// How many pauses come between two looks: about a tenth of a microsecond.
+#[cfg(not(loom))]
+const PAUSES: u32 = 8;
+
+/// A time without a look. Both numbers are estimates, and a time that is made of two that were
+/// written at once is one too. The clock wraps around after an hour, which may repeat the time.
+#[cfg(not(loom))]
+struct Pause {
+    /// In microseconds.
+    start: AtomicU32,
+    length: AtomicU32,
 }
 
-/// Pauses until `notified`, or until it is time to sleep.
 #[cfg(not(loom))]
-pub(super) fn stay_awake(deadline: Deadline, notified: impl Fn() -> bool) {
-    let mut history = HISTORY.get();
-    let worth_trying = history.worth_trying() || cfg!(anteroom_without = "history");
-    if worth_trying && !cfg!(anteroom_without = "awake") {
-        history.remember(look(deadline, notified));
+impl Pause {
+    const fn new() -> Self {
+        Pause {
+            start: AtomicU32::new(0),
+            length: AtomicU32::new(0),
+        }
     }
-    HISTORY.set(history);
+
+    fn lasts(&self, now: u32) -> bool {
+        // ORDERING: Relaxed, here and below: times that decide who sleeps, and order nothing.
+        now.wrapping_sub(self.start.load(Relaxed)) < self.length.load(Relaxed)
+    }
+
+    fn begin(&self, now: u32, lost: u32) {
+        // ORDERING: as in `lasts`.
+        self.start.store(now, Relaxed);
+        // ORDERING: as in `lasts`.
+        self.length
+            .store(lost.saturating_mul(PRICE).min(LONGEST), Relaxed);
+    }
+}
+
+#[cfg(not(loom))]
+const INDEX_BITS: u32 = 10;
+
+// The pauses of the condition variables whose addresses share an index.
+#[cfg(not(loom))]
+table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
+
+/// Looks, at the condition variable with this address, until `notified`, or until it is time to
+/// sleep.
+#[cfg(not(loom))]
+pub(super) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn() -> bool) {
+    let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let pause = &pauses()[(hash >> (u64::BITS - INDEX_BITS)) as usize];
+    let start = microseconds();
+    if pause.lasts(start) || cfg!(anteroom_without = "awake") {
+        return;
+    }
+    let spin = || (0..PAUSES).for_each(|_| std::hint::spin_loop());
+    let took = || microseconds().wrapping_sub(start);
+    while !notified() && took() < LIMIT && !deadline.passed() {
+        spin();
+    }
+    // The word changes under the queue's lock, and just afterwards the waiter is told not to sleep.
+    spin();
+    let took = took();
+    if took >= LIMIT {
+        pause.begin(start.wrapping_add(took), took);
+    }
+}
+
+/// Lets the holder of the lock leave it, where a woken waiter finds it held: mostly the notifier
+/// holds it still, and waits for this thread's processor.
+#[cfg(not(loom))]
+pub(super) fn let_holder_leave(is_held: impl Fn() -> bool) {
+    if is_held() {
+        crate::spin::give_way();
+    }
 }
 
 /// In a model it would only repeat what sleeping explores.
 #[cfg(loom)]
-pub(super) fn stay_awake(_: Deadline, _: impl Fn() -> bool) {}
+pub(super) fn stay_awake(_: usize, _: Deadline, _: impl Fn() -> bool) {}
 
-/// Whether it was notified in time.
-#[cfg(not(loom))]
-fn look(deadline: Deadline, notified: impl Fn() -> bool) -> bool {
-    let mut spin = crate::spin::Spin::unyielding();
-    while !notified() {
-        if deadline.passed() || !spin.again() {
-            return false;
-        }
-    }
-    // The word changes under the queue's lock, and just afterwards the waiter is told not to sleep.
-    spin.again();
-    true
-}
+/// In a model, when a thread runs is the model's choice.
+#[cfg(loom)]
+pub(super) fn let_holder_leave(_: impl Fn() -> bool) {}
 
-/// What a thread remembers of its waits.
-#[cfg(not(loom))]
-mod history {
-    /// A notification in time is worth so many in vain: one thread that sleeps makes the other one's looking vain too,
-    /// and both must not give up for that.
-    const GAIN: i8 = 4;
-    const MOST: i8 = 64;
-    /// At its least, one wait in `2^-LEAST` is tried.
-    const LEAST: i8 = -7;
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
 
-    #[derive(Clone, Copy)]
-    pub(super) struct History {
-        /// How well it has been going.
-        score: i8,
-        /// How many more waits go to sleep at once.
-        skip: u8,
+    #[test]
+    fn no_look_follows_a_lost_one_for_its_price() {
+        let pause = Pause::new();
+        assert!(!pause.lasts(0));
+        pause.begin(u32::MAX - 5, 20);
+        assert!(pause.lasts(u32::MAX - 5));
+        assert!(pause.lasts(20 * PRICE - 7), "beyond the clock's wrap");
+        assert!(!pause.lasts(20 * PRICE - 6));
     }
 
-    impl History {
-        pub(super) const EMPTY: Self = History {
-            score: GAIN,
-            skip: 0,
-        };
-
-        /// Whether this wait should be tried awake.
-        pub(super) fn worth_trying(&mut self) -> bool {
-            let worth_trying = self.skip == 0;
-            self.skip = self.skip.saturating_sub(1);
-            worth_trying
-        }
-
-        /// How a wait that was tried awake went.
-        pub(super) fn remember(&mut self, in_time: bool) {
-            self.score = match in_time {
-                true => (self.score.max(0) + GAIN).min(MOST),
-                false => (self.score - 1).max(LEAST),
-            };
-            self.skip = (1 << -self.score.min(0)) - 1;
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        /// How many of so many waits, all in vain, are tried.
-        fn tries(history: &mut History, waits: usize) -> usize {
-            let mut tried = 0;
-            for _ in 0..waits {
-                if history.worth_trying() {
-                    tried += 1;
-                    history.remember(false);
-                }
-            }
-            tried
-        }
-
-        #[test]
-        fn waits_in_vain_are_tried_ever_more_rarely() {
-            let mut history = History::EMPTY;
-            // Four at once, then after 1, 3, 7 … 127 others.
-            assert_eq!(tries(&mut history, 5 + 2 + 4 + 8 + 16 + 32 + 64), 11);
-            assert_eq!(tries(&mut history, 10 * 128), 10);
-        }
-
-        #[test]
-        fn one_success_makes_up_for_all_failures() {
-            let mut history = History::EMPTY;
-            tries(&mut history, 1000);
-            history.remember(true);
-            assert_eq!(tries(&mut history, GAIN as usize), GAIN as usize);
-        }
-
-        #[test]
-        fn a_thread_that_was_lucky_for_long_bears_some_bad_luck() {
-            let mut history = History::EMPTY;
-            (0..100).for_each(|_| history.remember(true));
-            assert_eq!(tries(&mut history, MOST as usize), MOST as usize);
-            assert!(tries(&mut history, 1000) < 20);
-        }
+    #[test]
+    fn a_pause_has_an_end_whatever_was_lost() {
+        let pause = Pause::new();
+        pause.begin(0, u32::MAX);
+        assert!(pause.lasts(LONGEST - 1));
+        assert!(!pause.lasts(LONGEST));
     }
 }

@@ -11,9 +11,9 @@
 //!    decides which. Nothing else wakes it, so there are no spurious wake-ups.
 //!
 //! ## Awake for a while
-//! Sleeping and waking costs far more than a short wait. A waiter that is alone stays awake for a while first, where
-//! that has been paying: [`awake`] says how long, and when not. That changes no rule above, for it is in the queue by
-//! then.
+//! Sleeping and waking costs far more than a short wait. A waiter that is alone stays awake for a
+//! while first, unless time was lost so of late: [`awake`] says how long, and when not. That
+//! changes no rule above, for it is in the queue by then.
 //!
 //! ## `notify_all` and the herd
 //! A mutex lets in one thread at a time, so `notify_all` wakes one waiter and moves the others to the mutex's
@@ -165,7 +165,8 @@ impl RawCondvar {
             // One waiter at most stays awake: the others found that one, or its followers, in the word.
             if first.get() {
                 // ORDERING: Relaxed; it is a hint, and orders nothing.
-                awake::stay_awake(deadline, || self.lock.load(Relaxed) != lock);
+                let notified = || self.lock.load(Relaxed) != lock;
+                awake::stay_awake(self.queue(MUTEX), deadline, notified);
             }
         };
         let timed_out = |key, last| {
@@ -196,7 +197,10 @@ impl RawCondvar {
         }
         match result {
             ParkResult::Unparked(UnparkToken(token)) if guard.raw_lock().took(token) => {}
-            _ => guard.relock(),
+            _ => {
+                awake::let_holder_leave(|| guard.raw_lock().is_held());
+                guard.relock();
+            }
         }
         notified.get()
     }
@@ -223,6 +227,8 @@ pub trait Requeue {
     /// Takes the lock for a waiter that got this token when it was woken, if the token says that it is to go another way
     /// than others.
     fn took(&self, token: usize) -> bool;
+    /// Whether it is held now. The answer may be old.
+    fn is_held(&self) -> bool;
     /// A waiter's time was up after it had been moved to the queue of `key`, whose lock is held.
     fn requeued_timed_out(&self, key: usize);
 }
@@ -240,6 +246,10 @@ impl Requeue for RawMutex {
 
     fn took(&self, token: usize) -> bool {
         self.lock_after(UnparkToken(token))
+    }
+
+    fn is_held(&self) -> bool {
+        self.is_locked()
     }
 
     fn requeued_timed_out(&self, key: usize) {
@@ -262,6 +272,10 @@ impl Requeue for RawRwLock {
 
     fn took(&self, _token: usize) -> bool {
         false
+    }
+
+    fn is_held(&self) -> bool {
+        self.is_locked_exclusive()
     }
 
     fn requeued_timed_out(&self, _key: usize) {}

@@ -14,6 +14,7 @@ const NOT_MODELLED: &[&str] = &[
     "shared",
     "forget",
     "stay_awake",
+    "let_holder_leave",
     "restart",
     "remember",
     "fetch_ahead",
