@@ -17,6 +17,7 @@ models! {
     two_writers_revoke: 2 own_line,
     two_writers_revoke: 1 awake own_line,
     a_reader_comes_back_after_a_writer: 3 own_line,
+    a_reader_comes_back_after_a_writer: 2 warming,
     an_upgrade_revokes: 3 own_line,
     an_upgrade_revokes: 2 bare own_line,
     an_upgrade_revokes: 2 awake own_line,

@@ -19,7 +19,7 @@
 //! - **In a model** both are sequentially consistent fences. That is stronger than the truth in one
 //!   respect: two `light` fences order each other there, and here they do not.
 
-use crate::primitive::{AtomicU32, AtomicUsize};
+use crate::primitive::AtomicUsize;
 
 /// The unlocker's side: keeps the compiler from moving the load that follows above the store before
 /// it.
@@ -177,7 +177,7 @@ pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
 
 /// Loads with Acquire, ordered after a [`store_then_full`] before it.
 #[inline(always)]
-pub(crate) fn load_after_full(atomic: &AtomicU32) -> u32 {
+pub(crate) fn load_after_full(atomic: &AtomicUsize) -> usize {
     #[cfg(not(loom))]
     // ORDERING: SeqCst, as the store: no other load is held back by that store. It costs what
     // Acquire does.

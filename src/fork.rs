@@ -25,7 +25,7 @@ mod unix {
     #[cfg(target_os = "linux")]
     use crate::parking::lot;
     use crate::primitive::{AtomicUsize, Ordering::Relaxed};
-    use crate::{load, spin, waiters};
+    use crate::{load, rwlock, spin, waiters};
 
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
     static GENERATION: AtomicUsize = AtomicUsize::new(0);
@@ -63,6 +63,7 @@ mod unix {
         GENERATION.fetch_add(1, Relaxed);
         #[cfg(target_os = "linux")]
         lot::begin_child();
+        rwlock::bias::begin_child();
         spin::begin_child();
         waiters::begin_child();
     }

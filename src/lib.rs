@@ -53,6 +53,7 @@ mod mutex {
 mod rwlock {
     pub(crate) mod bias;
     pub(crate) mod raw;
+    mod word;
 }
 #[cfg(any(not(loom), anteroom_models))]
 mod semaphore {

@@ -19,7 +19,8 @@
 //! |---|---|---|
 //! | a mutex | `late(0)` | it is a private address, used for this only |
 //! | | the key itself | so parks who waits for a condition variable with the mutex of that address |
-//! | a reader that leaves | `late(1)`, `late(2)` | as `late(0)` |
+//! | a reader that leaves its slot | `late(2)` | as `late(0)` |
+//! | a reader-writer lock | `late(n)` from [`LATE_RWLOCK`] on | as `late(0)` |
 //! | a semaphore | a number of permits, inverted | it is above all addresses (and all other tokens) |
 //!
 //! All other tokens are small numbers, and wakes that pick them come while their lock is alive.
@@ -51,8 +52,8 @@ use used::{RequeueOp, UnparkResult};
 /// Says nothing.
 pub(crate) const NO_TOKEN: UnparkToken = UnparkToken(0);
 
-/// A park token that no other lock in this process uses: `n` is below [`LATE`]. It is an address inside
-/// a variable of this module, so it is no lock's address either.
+/// A park token that no other lock in this process uses: `n` is below [`LATE`]. It is an address
+/// inside a variable of this module, so it is no lock's address either.
 pub(crate) fn late(n: usize) -> ParkToken {
     ParkToken((&raw const PRIVATE.0[n]).addr())
 }
@@ -63,9 +64,12 @@ pub(crate) fn which_late(ParkToken(token): ParkToken) -> Option<usize> {
     (n < LATE).then_some(n)
 }
 
-/// How many late tokens there are. Of the first eight, the mutex has 0 and 3, the reader-writer lock 1
-/// and 2, and the semaphore 4, 5, and all others.
-pub(crate) const LATE: usize = 8 + 1024;
+/// How many late tokens there are. Of the first eight, the mutex has 0 and 3, the reader-writer
+/// lock 2, and the semaphore 4, 5, and all others.
+pub(crate) const LATE: usize = LATE_RWLOCK + 20;
+
+/// The first late token of the reader-writer lock's queue.
+pub(crate) const LATE_RWLOCK: usize = 8 + 1024;
 
 #[repr(align(8))]
 struct Private([u8; LATE]);
@@ -102,11 +106,12 @@ pub(crate) unsafe fn park(
     }
 }
 
-/// As [`park`], of a thread that may not rely on others to be woken: they may be stopped. While others
-/// are parked under the key it now and then wakes by itself and runs `look`, so rarely that all of them
-/// together do so eight times a second at most ([`lease::ROUND`]). `look` runs without the queue's
-/// lock. If it returns true, the result is `TimedOut`; else the thread has kept its place in the queue.
-/// (Not so where the lot is parking_lot_core: there it may be `TimedOut` at any time.)
+/// As [`park`], of a thread that may not rely on others to be woken: they may be stopped. While
+/// others are parked under the key it now and then wakes by itself and runs `look`, so rarely that
+/// all of them together do so eight times a second at most ([`lease::ROUND`]). `look` runs without
+/// the queue's lock. If it returns true, the result is `TimedOut`; else the thread has kept its
+/// place in the queue. (Not so where the lot is parking_lot_core: there it may be `TimedOut` at any
+/// time.)
 ///
 /// # Safety
 /// As for [`park`].
@@ -193,9 +198,8 @@ pub(crate) unsafe fn unpark_first(
     unparked
 }
 
-/// Unparks the last thread for which `choose` says so, and nobody else. If there is one, `callback` runs,
-/// and learns whether others stay. Where `choose` says to stop, no
-/// thread is unparked.
+/// Unparks the last thread for which `choose` says so, and nobody else. If there is one, `callback`
+/// runs, and learns whether others stay. Where `choose` says to stop, no thread is unparked.
 ///
 /// # Safety
 /// As for [`unpark_some`].

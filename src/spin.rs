@@ -150,13 +150,24 @@ impl Spin {
         }
         if heat.quiet_turns > 0 {
             heat.quiet_turns -= 1;
-            let start = Instant::now();
-            while start.elapsed() < QUIET {
-                hint::spin_loop();
-            }
             spin.rested = true;
         }
         HEAT.set(heat);
+        if spin.rested
+            && let Some(start) = spin.count()
+        {
+            while start.elapsed() < QUIET {
+                hint::spin_loop();
+            }
+            spin.stop();
+        }
+        spin
+    }
+
+    /// The same, but it yields so many times before it parks.
+    pub(crate) fn with_yields(self, yields: u32) -> Self {
+        let mut spin = self;
+        spin.yields = yields;
         spin
     }
 

@@ -7,7 +7,7 @@
 
 mod common;
 
-use anteroom::{Condvar, Mutex, MutexGuard, Semaphore, TryAcquireError};
+use anteroom::{Condvar, Mutex, MutexGuard, RwLock, Semaphore, TryAcquireError};
 use common::{KEPT, asleep, asleep_for_good, must_end, sleeps_for_good, until};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::SeqCst};
@@ -236,6 +236,47 @@ fn semaphore_waiters_do_not_need_any_number_of_stopped_ones() {
     }
 }
 
+/// How many have come.
+static COME: AtomicUsize = AtomicUsize::new(0);
+
+/// A reader, a writer or an upgradable reader, by turns.
+fn take_in_some_mode(lock: &RwLock<()>) {
+    match COME.fetch_add(1, SeqCst) % 3 {
+        0 => drop(lock.read()),
+        1 => drop(lock.write()),
+        _ => drop(lock.upgradable_read()),
+    }
+}
+
+#[test]
+fn rwlock_waiters_do_not_need_any_number_of_stopped_ones_when_a_writer_leaves() {
+    for is_stopped in MANY_STOPPED {
+        static LOCK: RwLock<()> = RwLock::new(());
+        mem::forget(LOCK.write());
+        check_that_many_may_be_stopped(
+            is_stopped,
+            || take_in_some_mode(&LOCK),
+            // SAFETY: the guard was forgotten.
+            || unsafe { LOCK.force_unlock_write() },
+        );
+    }
+}
+
+#[test]
+fn writers_do_not_need_any_number_of_stopped_ones_when_a_reader_leaves() {
+    for is_stopped in MANY_STOPPED {
+        static LOCK: RwLock<()> = RwLock::new(());
+        mem::forget(LOCK.read());
+        check_that_many_may_be_stopped(
+            is_stopped,
+            || drop(LOCK.write()),
+            // SAFETY: the guard was forgotten. (On another thread: it is counted, for no thread has read
+            // this lock often.)
+            || unsafe { LOCK.force_unlock_read() },
+        );
+    }
+}
+
 /// How often the waiters of a held lock have run may not depend on how many they are.
 fn check_that_waiters_sleep(wait: impl Fn() + Sync, release: impl FnOnce()) {
     const WAITERS: usize = 40;
@@ -277,6 +318,17 @@ fn waiters_of_a_held_mutex_sleep() {
         let mutex = Mutex::new(());
         let guard = mutex.lock();
         check_that_waiters_sleep(|| drop(mutex.lock()), || drop(guard));
+    });
+}
+
+#[test]
+fn waiters_of_a_held_rwlock_sleep() {
+    must_end(|| {
+        let lock = RwLock::new(());
+        let guard = lock.write();
+        check_that_waiters_sleep(|| take_in_some_mode(&lock), || drop(guard));
+        let guard = lock.read();
+        check_that_waiters_sleep(|| drop(lock.write()), || drop(guard));
     });
 }
 

@@ -207,11 +207,11 @@ pub enum Bias {
     /// Never.
     #[default]
     Never,
-    /// After some ordinary reads, as on real threads, and then every biased read makes the lock asymmetric.
+    /// After each counted read, and then every biased read makes the lock asymmetric.
     Warming,
-    /// From the first read on, with an exchange, until there is a writer; and then again after some reads.
+    /// From the first read on, with an exchange, until there is a writer.
     OwnLine,
-    /// From the first read on, with a light fence, until there is a writer; and then as `OwnLine`.
+    /// From the first read on, with a light fence, until there is a writer.
     Asymmetric,
 }
 
@@ -271,6 +271,10 @@ pub(crate) mod spin {
 
         pub(crate) fn woken() -> Self {
             Spin::new()
+        }
+
+        pub(crate) fn with_yields(self, _: u32) -> Self {
+            self
         }
 
         pub(crate) fn is_rested(&mut self) -> bool {

@@ -1,50 +1,64 @@
-//! The registry of biased readers: who reads which lock, written where nobody else writes.
+//! The registry of biased readers: which thread reads which lock, written where no other thread
+//! writes.
 //!
-//! Readers that count themselves in a lock's word pull its cache line from core to core, and two of them are slower
-//! than one. So while a lock is *biased*, a reader writes the lock's address into a free slot of its own thread's
-//! row instead, and a writer looks through the rows. The protocol between them is in [`super::raw`].
+//! Readers that count themselves in a lock's word pull its cache line from core to core, and two of
+//! them are slower than one. So while a lock is *biased*, a reader writes an
+//! [`entry`](super::word::entry) into a free slot of its own thread's row instead, and a writer
+//! looks through the rows. The protocol between them is in [`super::raw`].
 //!
-//! - **Rows.** Each lies on cache lines of its own and belongs to one thread at a time, from that thread's first
-//!   biased read until it ends; then another thread may have it. They are in a static table and never unmapped, for
-//!   a writer may be looking. A thread that finds no free row, or whose slots are full, reads the ordinary way.
-//! - **Slots.** Only the row's owner writes an address into one, and only the owner takes it out again, for a guard
-//!   stays on its thread. (What a forgotten guard leaves, the lock takes out when it is dropped.)
-//! - **Order.** Rows are taken lowest first, so a writer may stop at the first that nobody has ever had: a reader that
-//!   it must see has taken its row, after all lower ones were taken, before it published itself.
+//! - **Rows.** Each lies on cache lines of its own and belongs to one thread at a time, from that
+//!   thread's first biased read until it ends; then another thread may have it. They are in a
+//!   static table and never unmapped, for a writer may be looking. A thread that finds no free row,
+//!   or whose slots are full, reads the ordinary way.
+//! - **Slots.** Only the row's owner writes an entry into one, and only the owner takes it out, for
+//!   a guard stays on its thread.
+//! - **Strays.** What is left in a row when its thread ends (of a guard in another thread-local, or
+//!   a forgotten one) moves to a table of its own, where all threads exchange. So the row is free.
+//! - **Entries are anonymous.** Two reads of one lock are the same entry, and so are a read that is
+//!   published and one that is counted: a thread that leaves takes any of them away, and leaves the
+//!   rest to the others.
 //!
-//! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads into one table;
-//! rows of threads are as in hazard pointers (M. Michael, 2004).
+//! Invariants, which [`raw`](super::raw) cites:
+//! - **B1.** A row whose slots may hold the entry of a read is below [`rows_in_use`]: its owner has
+//!   raised that before, and no other thread lowers it below a row that is taken.
+//! - **B2.** A stray is in its place before it leaves its slot, and [`STRAYS`](strays_in_use)
+//!   counts it for as long. So a thread that looks at the rows first, and then at the strays, sees
+//!   it.
+//!
+//! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads
+//! into one table; rows of threads are as in hazard pointers (M. Michael, 2004).
 
+mod copy;
+mod worth;
+
+use super::raw::RawRwLock;
+use super::word;
 use crate::fence;
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicUsize, const_fn, table, thread_locals};
 use std::cell::Cell;
 
-#[cfg(loom)]
-use crate::primitive::modeled::{Bias, bias};
+pub(super) use copy::{is_foreign, numbered_copy};
+pub(super) use worth::{Earned, begins, promotes};
 
-/// Threads that can be biased readers at once. The table takes 128 KiB that stay untouched, and so need no memory,
-/// until there are that many.
-#[cfg(not(loom))]
-const ROWS: usize = 1024;
-#[cfg(loom)]
-const ROWS: usize = 2;
+/// Threads that can be biased readers at once. The table takes 128 KiB that stay untouched, and so
+/// need no memory, until there are that many.
+const ROWS: usize = if cfg!(loom) { 2 } else { 1024 };
 
 /// Locks that one thread can read at once by bias.
-#[cfg(not(loom))]
-const SLOTS: usize = 7;
-#[cfg(loom)]
-const SLOTS: usize = 1;
+const SLOTS: usize = if cfg!(loom) { 1 } else { 7 };
 
-/// What a free slot holds: no lock has this address.
+/// Reads that may outlive their threads. (In a model they stay in their rows.)
+const STRAYS: usize = if cfg!(loom) { 0 } else { 1024 };
+
+/// What a free slot holds: no entry is zero.
 const FREE: usize = 0;
 
-/// States of a row. Nobody goes back to `NEW`.
-const NEW: usize = 0;
+/// States of a row.
+const VACANT: usize = 0;
 const TAKEN: usize = 1;
-const LEFT: usize = 2;
 
-/// Holds the address of a lock that the row's owner reads, or is about to find out whether it may.
+/// Holds the entry of a lock that the row's owner reads, or is about to find out whether it may.
 pub(super) struct Slot(AtomicUsize);
 
 /// One thread's slots. Two cache lines, since processors fetch them in pairs.
@@ -63,52 +77,113 @@ impl Row {
             let slots = std::array::from_fn(|_| Slot(AtomicUsize::new(FREE)));
             Row {
                 slots,
-                state: AtomicUsize::new(NEW),
+                state: AtomicUsize::new(VACANT),
             }
         }
     }
 }
 
 table! { fn rows() -> [Row; ROWS], each Row::new() }
+table! { fn strays() -> [Slot; STRAYS], each Slot(AtomicUsize::new(FREE)) }
+// How many rows are in use, and how many strays there are.
+table! { fn counts() -> [AtomicUsize; 2], each AtomicUsize::new(0) }
+
+/// The calling thread's row, and what the word of a lock says on which it may publish itself.
+#[derive(Clone, Copy)]
+pub(super) struct Mine {
+    row: Option<&'static Row>,
+    biased: usize,
+}
+
+/// Without a row: no word has all these bits.
+const NONE: Mine = Mine {
+    row: None,
+    biased: usize::MAX,
+};
 
 thread_locals! {
     // Nothing to drop, so that they can be read until the thread's last instruction.
-    static MINE: Cell<Option<&'static Row>> = Cell::new(None);
+    static MINE: Cell<Mine> = Cell::new(NONE);
     static ASKED: Cell<bool> = Cell::new(false);
     static LEASE: Lease = Lease(Cell::new(None));
 }
 
-/// Gives the row back when its thread ends.
-struct Lease(Cell<Option<&'static Row>>);
+/// Gives the row back when its thread ends. (What it needs for that it keeps, for a model's tables
+/// may be gone by then.)
+struct Lease(Cell<Option<(&'static Row, Registry)>>);
+
+/// The rows, and how many are in use.
+#[derive(Clone, Copy)]
+struct Registry {
+    rows: &'static [Row; ROWS],
+    in_use: &'static AtomicUsize,
+}
+
+fn registry() -> Registry {
+    Registry {
+        rows: rows(),
+        in_use: &counts()[0],
+    }
+}
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(row) = self.0.get() else { return };
-        // A read that outlives this (in another thread-local, or forgotten) keeps the row, for its thread or for good.
-        if row.slots.iter().all(Slot::is_free) {
-            let _ = MINE.try_with(|mine| mine.set(None));
-            // ORDERING: Release pairs with the Acquire of the next owner, who finds the slots free.
-            row.state.store(LEFT, Release);
+        let Some((row, registry)) = self.0.get() else {
+            return;
+        };
+        // From here on this thread reads the ordinary way.
+        let moved = row.slots.iter().all(Slot::moves_away);
+        if moved {
+            let _ = MINE.try_with(|mine| mine.set(NONE));
+            // ORDERING: Release pairs with the Acquire of the next owner, which finds the slots
+            // free.
+            row.state.store(VACANT, Release);
+            registry.lower();
         }
     }
 }
 
-/// The first slot of the calling thread, if it has a row.
+/// The calling thread's first slot, if it may publish itself for a lock with this word.
 #[inline(always)]
-pub(super) fn first_slot() -> Option<&'static Slot> {
-    MINE.with(Cell::get).map(|row| &row.slots[0])
+pub(super) fn first_slot(state: usize) -> Option<&'static Slot> {
+    let mine = MINE.with(Cell::get);
+    let row = mine.row?;
+    (state & word::BIASED_BY == mine.biased).then_some(&row.slots[0])
 }
 
-/// A slot of the calling thread that it may use, if there is one. It is given a row if it has none yet.
-pub(super) fn free_slot() -> Option<&'static Slot> {
-    let row = MINE.with(Cell::get).or_else(take_row)?;
+/// The calling thread's first slot, if it has a row.
+#[inline(always)]
+pub(super) fn own_first_slot() -> Option<&'static Slot> {
+    MINE.with(Cell::get).row.map(|row| &row.slots[0])
+}
+
+/// A slot of the calling thread that it may use, if there is one. It is given a row if it has none
+/// yet.
+pub(super) fn free_slot(state: usize) -> Option<&'static Slot> {
+    if is_foreign(state) {
+        return None;
+    }
+    let row = MINE.with(Cell::get).row.or_else(take_row)?;
     row.slots.iter().find(|slot| slot.is_free())
 }
 
 /// The slot in which the calling thread has published that it reads the lock, if it has.
-pub(super) fn slot_of(lock: usize) -> Option<&'static Slot> {
-    let row = MINE.with(Cell::get)?;
-    row.slots.iter().find(|slot| slot.is_mine(lock))
+pub(super) fn slot_of(entry: usize) -> Option<&'static Slot> {
+    let row = MINE.with(Cell::get).row?;
+    row.slots.iter().find(|slot| slot.is_mine(entry))
+}
+
+/// Takes a read away that outlives its thread's row. False if there is none.
+pub(super) fn take_stray(entry: usize) -> bool {
+    strays_in_use().any(|stray| {
+        // ORDERING: Release as in `leave`; Relaxed, since nothing is read.
+        let taken = stray.0.compare_exchange(entry, FREE, Release, Relaxed);
+        if taken.is_ok() {
+            // ORDERING: Relaxed; a thread that sees this late looks in vain.
+            counts()[1].fetch_sub(1, Relaxed);
+        }
+        taken.is_ok()
+    })
 }
 
 /// Once a thread.
@@ -117,34 +192,77 @@ fn take_row() -> Option<&'static Row> {
     if ASKED.with(|asked| asked.replace(true)) {
         return None;
     }
+    let copy = numbered_copy()?;
     let take = |(_, row): &(usize, &Row)| {
-        let free = |state| (state != TAKEN).then_some(TAKEN);
-        // ORDERING: Acquire, also where the row is somebody's: that it was taken happens before what we publish, and
-        // so a writer that sees that does not stop before this row. And it pairs with the Release of a row's last
-        // owner.
-        row.state.fetch_update(Acquire, Acquire, free).is_ok()
+        // ORDERING: Acquire pairs with the Release of the row's last owner.
+        let taken = row.state.compare_exchange(VACANT, TAKEN, Acquire, Relaxed);
+        taken.is_ok()
     };
     // There is no lease to be had when the thread is ending.
     let lease = |lease: &Lease| {
-        let (_index, row) = rows().iter().enumerate().find(take)?;
-        lease.0.set(Some(row));
-        // ORDERING: Relaxed; a number that spreads costs, and orders nothing.
-        #[cfg(not(loom))]
-        IN_USE.fetch_max(_index + 1, Relaxed);
+        let registry = registry();
+        let (index, row) = registry.rows.iter().enumerate().find(take)?;
+        registry.raise(index + 1);
+        lease.0.set(Some((row, registry)));
         Some(row)
     };
-    let row = LEASE.try_with(lease).ok().flatten();
-    MINE.with(|mine| mine.set(row));
-    row
+    let row = LEASE.try_with(lease).ok().flatten()?;
+    let biased = word::BIASED | copy;
+    let mine = Mine {
+        row: Some(row),
+        biased,
+    };
+    MINE.with(|cell| cell.set(mine));
+    Some(row)
 }
 
-/// The slots of all rows that anybody has ever had.
+// The number of rows in use shares a word with a number that changes each time that a row is taken.
+// So it is not lowered while a thread takes a row.
+const ROWS_IN_USE: usize = (1 << 16) - 1;
+
+impl Registry {
+    fn raise(self, least: usize) {
+        let raise = |count: usize| {
+            let rows = (count & ROWS_IN_USE).max(least);
+            Some((count & !ROWS_IN_USE).wrapping_add(ROWS_IN_USE + 1) | rows)
+        };
+        // ORDERING: Release, for `lower`: it sees that the row is taken. A writer that sees the
+        // row's owner publish sees this too, by the fences between (B1).
+        let _ = self.in_use.fetch_update(Release, Relaxed, raise);
+    }
+
+    fn lower(self) {
+        let lower = |count: usize| {
+            let last = self.rows.get((count & ROWS_IN_USE).wrapping_sub(1))?;
+            // ORDERING: Relaxed; what the Acquire below brings is enough, and a row that is taken
+            // later changes the count.
+            (last.state.load(Relaxed) == VACANT).then_some(count.wrapping_sub(1))
+        };
+        // ORDERING: Acquire, on failure and on success, pairs with the Release above.
+        while self.in_use.fetch_update(Acquire, Acquire, lower).is_ok() {}
+    }
+}
+
+/// Beyond these there are no rows that are taken.
+fn rows_in_use() -> usize {
+    // ORDERING: Relaxed; the fence before it, with that of a reader that has published itself,
+    // decides what it sees (B1).
+    counts()[0].load(Relaxed) & ROWS_IN_USE
+}
+
+/// All strays, if there are any.
+fn strays_in_use() -> impl Iterator<Item = &'static Slot> {
+    // ORDERING: Acquire; whoever sees an entry gone from a slot has acquired what the move released
+    // before (B2), and this may not be read earlier.
+    let some = STRAYS > 0 && counts()[1].load(Acquire) != 0;
+    strays().iter().take(if some { STRAYS } else { 0 })
+}
+
+/// The slots that may hold the entry of a read.
 pub(super) fn slots() -> impl Iterator<Item = &'static Slot> {
-    // ORDERING: Relaxed; the fence before it, with that of a reader that has published itself, decides what it sees.
-    let used = rows()
-        .iter()
-        .take_while(|row| row.state.load(Relaxed) != NEW);
-    used.flat_map(|row| &row.slots)
+    let rows = rows().iter().take(rows_in_use());
+    let strays = std::iter::once(()).flat_map(|()| strays_in_use());
+    rows.flat_map(|row| &row.slots).chain(strays)
 }
 
 impl Slot {
@@ -153,145 +271,118 @@ impl Slot {
         self.is_mine(FREE)
     }
 
-    /// Whether the lock is published here. To be asked by the slot's owner.
+    /// Whether the entry is here. To be asked by the slot's owner.
     #[inline(always)]
-    pub(super) fn is_mine(&self, lock: usize) -> bool {
+    pub(super) fn is_mine(&self, entry: usize) -> bool {
         // ORDERING: Relaxed; only the owner stores.
-        self.0.load(Relaxed) == lock
+        self.0.load(Relaxed) == entry
     }
 
-    /// Publishes the lock, with a full fence after it.
+    /// Publishes the entry, with a full fence after it.
     #[inline(always)]
-    pub(super) fn publish_fenced(&self, lock: usize) {
+    pub(super) fn publish_fenced(&self, entry: usize) {
         // ORDERING: Release (in it), as in `publish_light`.
-        fence::store_then_full(&self.0, lock);
+        fence::store_then_full(&self.0, entry);
     }
 
-    /// Publishes the lock, with a light fence after it.
+    /// Publishes the entry, with a light fence after it.
     #[inline(always)]
-    pub(super) fn publish_light(&self, lock: usize) {
-        // ORDERING: Release, so that a writer who waits for another lock to leave this slot, and sees this one in it,
-        // also sees what was read before.
-        self.0.store(lock, Release);
+    pub(super) fn publish_light(&self, entry: usize) {
+        // ORDERING: Release, so that a writer that waits for another lock to leave this slot, and
+        // sees this one in it, also sees what was read before.
+        self.0.store(entry, Release);
         fence::light();
     }
 
     /// Frees the slot.
     #[inline(always)]
     pub(super) fn leave(&self) {
-        // ORDERING: Release pairs with the Acquire of the writer that sees the slot without its lock.
+        // ORDERING: Release pairs with the Acquire of the writer that sees the slot without its
+        // lock.
         self.0.store(FREE, Release);
     }
 
-    /// Whether the lock is published here. If not, what its reader did happens before what the caller does next.
-    pub(super) fn holds(&self, lock: usize) -> bool {
+    /// Whether the entry is here. If not, what its reader did happens before what the caller does
+    /// next.
+    pub(super) fn holds(&self, entry: usize) -> bool {
         // ORDERING: Acquire pairs with the Release in `leave`.
-        self.0.load(Acquire) == lock
+        self.0.load(Acquire) == entry
     }
 
     /// Takes out what a forgotten guard has left.
-    pub(super) fn purge(&self, lock: usize) {
-        // ORDERING: Relaxed, both; nobody uses the lock any more.
-        let _ = self.0.compare_exchange(lock, FREE, Relaxed, Relaxed);
+    fn purge(&self, entry: usize) {
+        // ORDERING: Relaxed, both; no thread uses the lock any more.
+        let _ = self.0.compare_exchange(entry, FREE, Relaxed, Relaxed);
+    }
+
+    /// Moves what is here to the strays, if there is room. Returns whether the slot is free then.
+    fn moves_away(&self) -> bool {
+        // ORDERING: Relaxed; the caller owns the slot.
+        let entry = self.0.load(Relaxed);
+        if entry == FREE || STRAYS == 0 {
+            return entry == FREE;
+        }
+        // ORDERING: Relaxed, here and below: the Release in `leave` comes after all of it (B2).
+        counts()[1].fetch_add(1, Relaxed);
+        let moved = strays().iter().any(|stray| {
+            // ORDERING: Acquire, so that a writer that sees this entry in the place of another one
+            // acquires what that one's reader has released; as in `publish_light`.
+            let place = stray.0.compare_exchange(FREE, entry, Acquire, Relaxed);
+            place.is_ok()
+        });
+        match moved {
+            true => {
+                self.leave();
+                RawRwLock::left_slot(word::key_of(entry));
+            }
+            // ORDERING: as above.
+            false => drop(counts()[1].fetch_sub(1, Relaxed)),
+        }
+        moved
     }
 }
 
-/// How many rows anybody has ever had.
-#[cfg(not(loom))]
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
+/// Takes out what forgotten guards of a lock have left that is no more.
+pub(super) fn purge(entry: usize) {
+    rows()
+        .iter()
+        .take(rows_in_use())
+        .flat_map(|row| &row.slots)
+        .for_each(|slot| slot.purge(entry));
+    while take_stray(entry) {}
+}
 
-/// Whether there is a bias at all. A row is found through a thread-local variable. Where those are
-/// emulated, a guard in another one may be dropped after it is gone, and would not find its slot.
-#[cfg(not(loom))]
-const HERE: bool = cfg!(any(
-    all(
-        target_os = "linux",
-        any(target_env = "gnu", target_env = "musl")
-    ),
-    target_vendor = "apple",
-    target_os = "freebsd",
-    all(windows, target_env = "msvc"),
-));
+/// A period for a bias that begins on the lock at this address: one that no forgotten guard has
+/// there.
+pub(super) fn new_period(key: usize) -> usize {
+    /// There are fewer slots than periods.
+    const TRIES: usize = 1 << 14;
 
-/// Whether the calling thread's ordinary read is to make its lock biased. The more rows there are, the longer a writer
-/// looks, and the more of their owners may have lost their processor while they read. So one read in some does, and in the
-/// fewer, the more rows: at sixteen it is every third, at a thousand hardly any.
-#[cfg(not(loom))]
-pub(super) fn begins() -> bool {
-    /// Chosen by the rows `growth, rwlock, …` of the `contention` benchmark.
-    const SHARE: usize = 128;
     thread_locals! {
-        static ORDINARY: Cell<usize> = Cell::new(0);
+        static LAST: Cell<usize> = Cell::new(0);
     }
-    // ORDERING: as in `take_row`.
-    let rows = IN_USE.load(Relaxed);
-    let reads = 1 + rows * rows / SHARE;
-    let is_its_turn = || {
-        let ordinary = ORDINARY.get().wrapping_add(1);
-        ORDINARY.set(ordinary);
-        ordinary.is_multiple_of(reads)
-    };
-    HERE && (reads == 1 || is_its_turn())
-}
-
-#[cfg(loom)]
-pub(super) fn begins() -> bool {
-    bias() != Bias::Never
-}
-
-/// What a thread remembers of its reads with full fences.
-#[cfg(not(loom))]
-#[derive(Clone, Copy)]
-struct Reads {
-    all: u32,
-    /// In a row, of one lock.
-    run: u32,
-    lock: usize,
-}
-
-#[cfg(not(loom))]
-thread_locals! {
-    static READS: Cell<Reads> = Cell::new(Reads { all: 0, run: 0, lock: FREE });
-}
-
-/// Whether the lock, which the calling thread has just published with a full fence, is to become asymmetric: it has been
-/// read so for [`RUN`] times in a row, or it is the one read in [`DRAW`] of all that falls on it.
-#[cfg(not(loom))]
-#[inline(always)]
-pub(super) fn promotes(lock: usize) -> bool {
-    /// What a full fence costs more than a light one, so many times, is about what a heavy one costs the next writer.
-    /// So whatever comes, this never costs more than twice what knowing the future would.
-    const RUN: u32 = 1 << 10;
-    /// For threads that read many locks in turn. Spread over so many reads, a heavy fence is a tenth of their time.
-    const DRAW: u32 = 1 << 16;
-
-    let mut reads = READS.with(Cell::get);
-    reads.all = reads.all.wrapping_add(1);
-    reads.run = if reads.lock == lock { reads.run + 1 } else { 1 };
-    reads.lock = lock;
-    let promotes = reads.run == RUN || reads.all.is_multiple_of(DRAW);
-    if promotes {
-        reads.run = 0;
+    let mut period = 0;
+    for _ in 0..TRIES {
+        period = word::period(LAST.with(|last| last.replace(last.get().wrapping_add(1))));
+        let entry = word::entry(key, period);
+        // ORDERING: (in `is_mine`) Relaxed; it looks for what was left in slots long ago.
+        if !slots().any(|slot| slot.is_mine(entry)) {
+            break;
+        }
     }
-    READS.with(|all| all.set(reads));
-    promotes
+    period
 }
 
-#[cfg(loom)]
-pub(super) fn promotes(_: usize) -> bool {
-    bias() == Bias::Warming
+/// In the child of a fork: the rows of other threads have no owners. What those read they read for
+/// ever, for the forking thread may use it.
+#[cfg(all(unix, not(any(loom, miri))))]
+pub(crate) fn begin_child() {
+    let mine = MINE.try_with(Cell::get).unwrap_or(NONE).row;
+    let is_mine = |row: &Row| mine.is_some_and(|mine| std::ptr::eq(mine, row));
+    for row in rows().iter().take(rows_in_use()) {
+        if !is_mine(row) {
+            // ORDERING: Relaxed; there is one thread.
+            row.state.store(VACANT, Relaxed);
+        }
+    }
 }
-
-/// The calling thread has found its lock not biased, or has ended the bias: it counts anew.
-#[cfg(not(loom))]
-pub(super) fn restart() {
-    READS.with(|all| {
-        all.set(Reads {
-            run: 0,
-            ..all.get()
-        })
-    });
-}
-
-#[cfg(loom)]
-pub(super) fn restart() {}

@@ -1,170 +1,124 @@
-//! The reader-writer lock's state machine: a word, a queue, a registry of readers, and places where one writer waits
-//! for readers.
-//!
-//! ```text
-//! 31        8   7       6            5        4      3        2        1            0
-//! +---------+-------+------------+--------+------+--------+--------+------------+--------+
-//! | readers | AWAKE | ASYMMETRIC | BIASED | WARM | DRAINS | PARKED | UPGRADABLE | WRITER |
-//! +---------+-------+------------+--------+------+--------+--------+------------+--------+
-//! ```
-//!
-//! A writer takes the lock in two steps: it takes `WRITER`, which keeps other writers, upgradable readers and
-//! new readers out, and then waits until the readers that are inside have left. An upgrade is the second step
-//! after turning `UPGRADABLE` into `WRITER`. So:
+//! The reader-writer lock's state machine: a word ([`super::word`]), one queue, and a registry of
+//! readers.
 //!
 //! | bits | readers | who is inside |
 //! |---|---|---|
 //! | none | n | n readers |
 //! | `UPGRADABLE` | n | n readers and an upgradable one |
-//! | `WRITER` | n > 0 | n readers; one writer waits for them to leave |
 //! | `WRITER` | 0 | one writer |
 //!
+//! No thread owns a bit before it is inside: a thread that waits may be stopped at any time, and
+//! others must be able to go on without it. So what is kept for a waiter is kept on a lease
+//! ([`lease`](crate::lease)) and taken by whichever thread comes first that may take it.
+//!
+//! | flag | what it says |
+//! |---|---|
+//! | `PARKED` | a thread is in the queue |
+//! | `AWAKE` | a thread of the queue was woken, and has neither come in nor passed that on |
+//! | `WRITER_NEXT` | new readers, writers and upgradable readers keep out: the next to come in is a writer |
+//! | `OTHER_NEXT` | new writers and upgradable readers keep out |
+//!
 //! ## Biased readers
-//! Readers are those that are *counted* in the word, and, while `BIASED` is set, those that have *published* themselves
-//! in the registry ([`super::bias`]): such a reader only reads the word. It publishes, passes a fence, and looks at
-//! the word again; a writer sets `WRITER`, passes a fence, and looks at the slots. So one of them sees the other.
+//! A reader is *counted* in the word; or, while `BIASED` is set, it *publishes* itself in the
+//! registry ([`super::bias`]), and only reads the word. The bias has a *name*: a period, and which
+//! copy of this crate it is of. A reader's entry is made of the lock's address and the period.
 //!
-//! There are two pairs of fences. A full one on both sides costs a reader an exchange, on a line that is its own. The
-//! asymmetric pair ([`crate::fence`]) costs readers nothing, but a writer some ten microseconds, so it is for locks that
-//! are hardly ever written: `ASYMMETRIC` says that readers rely on it.
+//! A writer *revokes* the bias before it waits for anything else: it turns `BIASED` into `REVOKED`,
+//! passes a fence, and looks at the slots. A reader publishes itself, passes a fence, and looks
+//! whether the word still has the same bias. So one of them sees the other. New readers count
+//! themselves meanwhile. When no slot has the entry, the name is taken away.
 //!
-//! A writer turns the bias off. The first reader after it sets `WARM` as it counts itself, the second `BIASED`
-//! (where many threads read, a later one: [`super::bias::begins`]). Later a reader sets `ASYMMETRIC` ([`super::bias::promotes`]).
+//! There are two pairs of fences. A full one on both sides costs a reader an exchange, on a line
+//! that is its own. The asymmetric pair ([`crate::fence`]) costs readers nothing, but a writer some
+//! ten microseconds, so it is for locks that are hardly ever written: `ASYMMETRIC` says that
+//! readers rely on it. When a bias begins, and when it becomes asymmetric, is in [`super::bias`].
 //!
 //! ## Invariants
-//! 1. `WRITER` and `UPGRADABLE` are never both set; only their owner clears or exchanges them, and while either
-//!    is set nobody else sets one.
-//! 2. The *queue* (key: the word's address) holds readers that wait for `WRITER` to go, and writers and
-//!    upgradable readers that wait for `WRITER` and `UPGRADABLE` to go. `PARKED` is set whenever a thread is in
-//!    it, and changes only under its lock.
-//! 3. Whoever clears `WRITER` or `UPGRADABLE` while `PARKED` is set does so under the queue's lock, and takes
-//!    out of the queue everybody who may now run. So nobody is left who waits for a bit that is not set.
-//! 4. The *drain* (key: the address plus one) holds at most the owner of `WRITER`. `DRAINS` is set whenever it
-//!    is there. The counted reader that leaves last wakes it. In the *revocation* (key: the address plus two) it waits
-//!    for a slot, counted as a waiter ([`crate::waiters`]); every reader that leaves a slot wakes it.
-//! 5. A reader that has left touches the lock no more, unless it finds, under the drain's lock, a writer there,
-//!    which borrows the lock.
-//! 6. `AWAKE` says that a thread was woken that waits for `WRITER` and `UPGRADABLE` to go, and has neither set its bit
-//!    nor gone back to sleep; it clears the mark in the same step. Until then nobody else is woken by those who
-//!    release: by the end of the mark that thread sees what they have released. If somebody becomes the upgradable reader
-//!    meanwhile, it lets in the readers that were left in the queue.
-//! 7. While a reader is in its slot and inside, `BIASED` is set: only an owner of `WRITER` who has seen every slot
-//!    without this lock clears it, before it looks whether readers are counted. While `WRITER` is set, nobody else
-//!    changes `WARM`, `BIASED` and `ASYMMETRIC`, and nobody comes in by publishing.
+//! - **RW1.** `WRITER` is set only where no reader is counted, there is no name, and no other owner
+//!   of `WRITER` or `UPGRADABLE` (but the caller); `UPGRADABLE` only where neither is set. Only the
+//!   owner clears or exchanges them. While `WRITER` is set, no reader comes in and no bias begins.
+//! - **RW2.** The *queue* (key: the word's address) holds all threads that wait, but for slots.
+//!   `PARKED` is set whenever a thread is in it, and changes only under its lock.
+//! - **RW3.** Where a thread in the queue may come in, one is awake, or on its way to wake one:
+//!   each that releases something while `PARKED` is set, that was woken and came in as a reader or
+//!   upgradable reader, or that gives up after it was woken, wakes the next
+//!   ([`wake`](RawRwLock::wake)).
+//! - **RW4.** While a thread is on its way (`AWAKE`), or the lock is free and kept, and others are
+//!   in the queue, one of them watches (invariant W of [`crate::waiters`]).
+//! - **RW5.** An impatient writer in the queue that waits for readers has set `WRITER_NEXT`; or a
+//!   thread is inside, or awake, that will wake the next, and then sets it again.
+//! - **RW6.** A thread that has released touches the lock no more, unless it finds, under the
+//!   queue's lock, a thread there that waits for this lock: that thread borrows it, so it is alive.
+//! - **RW7.** While a reader is inside by its slot, the word has the name that it has published.
+//!   Only a *revoker* takes a name away: one that has counted itself in the word and then, after
+//!   the fence, seen no slot with the entry. While one is counted, no bias begins. So the name that
+//!   it takes away is the one it has looked for, however long it was stopped in between.
+//! - **RW8.** No slot has the entry of a name when a bias with that name begins (but for one that
+//!   is just about to look, and finds it right): a guard that was forgotten concerns its own lock
+//!   only.
+//! - **RW9.** A copy of the crate neither publishes readers of, nor revokes, a bias that another
+//!   one began: its rows are not known here. Its readers count themselves; its writers panic.
 //!
 //! ## Fairness
-//! A writer that owns `WRITER` waits only for the readers that were inside, for new ones stay out. Between writers, and
-//! between writers and readers that sleep, a running thread may come before one that sleeps (barging), until that one
-//! has waited longer than [`Patience`] and says so in its park token. From then on it is phase-fair (B. Brandenburg and
-//! J. Anderson, 2010): the next writer that leaves counts such readers in, and hands its bit to the first such writer.
-//! A patient reader is not counted in while it sleeps, since the next writer would have to wait until it runs; with
-//! more threads than processors every write took that long. And where the thread that was woken does not come in time,
-//! whoever releases gives way to it, and to all others, in their turn ([`crate::turns`]).
+//! A running thread may come before one that sleeps (barging). A thread that has waited for longer
+//! than [`Patience`](crate::primitive::Patience) is *impatient*. A writer that is impatient sets
+//! `WRITER_NEXT`, so that it waits only for the readers that are inside by then. And an impatient
+//! thread that is woken has the lock kept for it. The queue is first in, first out, of those that
+//! may come in: a reader that comes in wakes the next. Where the woken thread does not come in
+//! time, a release gives way to the next in the queue, in its turn ([`crate::turns`]).
+//!
+//! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
+//! fences of this crate's; the queue is that of parking_lot (A. d'Antras, 2016), with one thread
+//! woken at a time.
 
 mod convert;
-mod drain;
 mod queue;
 mod readers;
+mod revoke;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
+use super::bias;
+use super::word::{
+    AWAKE, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT, admits_upgradable,
+    admits_writer, is_named, readers,
+};
 use crate::deadline::Deadline;
-use crate::parking::{self, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{Access, AtomicU32, Patience, const_fn};
-use crate::rwlock::bias;
-use crate::spin::Spin;
+use crate::primitive::{Access, AtomicUsize, const_fn};
+use crate::turns;
+use queue::{Given, Kind};
 
-const WRITER: u32 = 1;
-const UPGRADABLE: u32 = 2;
-const PARKED: u32 = 4;
-const DRAINS: u32 = 8;
-const WARM: u32 = 16;
-const BIASED: u32 = 32;
-const ASYMMETRIC: u32 = 64;
-const AWAKE: u32 = 128;
-const ONE_READER: u32 = 256;
-const READERS: u32 = !(ONE_READER - 1);
-
-/// Half of what the word can count. The other half is for those who must not be refused, which are as many as there
-/// are threads: readers that are admitted from the queue (and go again if that was too many), that take their lock
-/// again after a wait, and writers that downgrade.
-const MAX_READERS: u32 = READERS / ONE_READER / 2;
-
-/// Park tokens in the queue: the bit that the thread waits to set, or zero for a reader …
-const READ: usize = 0;
-/// … and this if it has waited too long.
-const IMPATIENT: usize = 4;
-
-/// Unpark token: all readers have been counted in, not only those that were impatient.
-const ALL_ADMITTED: usize = 2;
-/// Unpark token: the writer or upgradable reader owns its bit.
-const HANDED_OVER: usize = 4;
-/// Unpark token: the writer or upgradable reader is marked as `AWAKE`.
-const WOKEN: usize = 8;
-
-fn drain_key(key: usize) -> usize {
-    key + 1
-}
-
-fn revocation_key(key: usize) -> usize {
-    key + 2
-}
-
-/// The park token in the drain. A reader that leaves may come there late.
-fn drain_token() -> ParkToken {
-    parking::late(1)
-}
-
-/// The park token in the revocation. A reader that leaves may come there late.
-fn revocation_token() -> ParkToken {
-    parking::late(2)
+/// The untyped reader-writer lock. It appears in the types of guards; use
+/// [`RwLock`](crate::RwLock).
+pub struct RawRwLock {
+    state: AtomicUsize,
+    data: Access,
 }
 
 /// The word of a new lock.
 #[cfg(not(loom))]
-const fn initial() -> u32 {
+const fn initial() -> usize {
     0
 }
 
 #[cfg(loom)]
-fn initial() -> u32 {
+fn initial() -> usize {
+    use super::word::{ASYMMETRIC, BIASED, copy};
     use crate::primitive::modeled::{Bias, bias};
+    let biased = BIASED | copy(1).unwrap_or(0);
     match bias() {
         Bias::Never | Bias::Warming => 0,
-        Bias::OwnLine => WARM | BIASED,
-        Bias::Asymmetric => WARM | BIASED | ASYMMETRIC,
+        Bias::OwnLine => biased,
+        Bias::Asymmetric => biased | ASYMMETRIC,
     }
-}
-
-fn is_claimable(state: u32) -> bool {
-    state & (WRITER | UPGRADABLE) == 0
-}
-
-/// The limit of a read that is taken again, which may not panic: what is left of the word is for
-/// readers that are admitted from the queue, each of them a thread that waits.
-const MAX_AGAIN: u32 = READERS / ONE_READER - (1 << 16);
-
-/// Ends a read that `limit` readers refuse: one that is taken again ends the process, as the count
-/// of an `Arc` does.
-#[cold]
-fn too_many_readers(limit: u32) -> ! {
-    if limit > MAX_READERS {
-        eprintln!("RwLock: more than {limit} readers: aborting");
-        std::process::abort();
-    }
-    panic!("RwLock::read: more than {limit} readers");
-}
-
-/// The untyped reader-writer lock. It appears in the types of guards; use [`RwLock`](crate::RwLock).
-pub struct RawRwLock {
-    state: AtomicU32,
-    data: Access,
 }
 
 impl RawRwLock {
     const_fn! {
         pub(crate) const fn new() -> Self {
             RawRwLock {
-                state: AtomicU32::new(initial()),
+                state: AtomicUsize::new(initial()),
                 data: Access::new(),
             }
         }
@@ -179,34 +133,51 @@ impl RawRwLock {
     pub(crate) fn is_locked(&self) -> bool {
         // ORDERING: Relaxed, here and below: an answer that may be old orders nothing.
         let state = self.state.load(Relaxed);
-        state & (READERS | WRITER | UPGRADABLE) != 0 || (state & BIASED != 0 && self.is_published())
+        state & (READERS | WRITER | UPGRADABLE) != 0 || self.is_published(state)
     }
 
     pub(crate) fn is_locked_exclusive(&self) -> bool {
         // ORDERING: as above.
-        let state = self.state.load(Relaxed);
-        state & (WRITER | READERS) == WRITER && !(state & BIASED != 0 && self.is_published())
+        self.state.load(Relaxed) & WRITER != 0
     }
 
     // ---- Writers and upgradable readers.
 
-    /// Sets `bit`, `WRITER` or `UPGRADABLE`, when neither is set, and clears `mark`, `AWAKE` if that is the caller's.
+    /// Becomes the writer, if the word admits one.
     #[inline]
-    fn try_claim(&self, bit: u32, mark: u32, free: impl Fn(u32) -> bool) -> bool {
+    fn try_claim_write(&self, given: Given) -> bool {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
-        while free(state) {
-            // ORDERING: Acquire pairs with the Release of the last writer, and, where `free` asks for no
-            // readers, with those of the readers that have left.
+        while admits_writer(state, given.is_next) {
+            let next = (state | WRITER) & !(NEXT | given.mark);
+            // ORDERING: Acquire pairs with the Release of the last writer, and of all readers that
+            // have left since, or of the revokers that have seen them leave.
             match self
                 .state
-                .compare_exchange_weak(state, (state | bit) & !mark, Acquire, Relaxed)
+                .compare_exchange_weak(state, next, Acquire, Relaxed)
             {
-                Ok(before) => {
-                    if bit == UPGRADABLE && before & (AWAKE | PARKED) == AWAKE | PARKED {
-                        // Whoever released left readers to the thread that is awake. They may join us.
-                        self.release(UPGRADABLE, UPGRADABLE, false);
-                    }
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    /// Becomes the upgradable reader, if the word admits one.
+    #[inline]
+    fn try_claim_upgradable(&self, given: Given) -> bool {
+        // ORDERING: Relaxed; the exchange orders.
+        let mut state = self.state.load(Relaxed);
+        while admits_upgradable(state, given.is_next) {
+            // ORDERING: Acquire pairs with the Release of the last writer.
+            match self.state.compare_exchange_weak(
+                state,
+                (state | UPGRADABLE) & !NEXT,
+                Acquire,
+                Relaxed,
+            ) {
+                Ok(_) => {
+                    self.entered(state, given);
                     return true;
                 }
                 Err(now) => state = now,
@@ -215,54 +186,12 @@ impl RawRwLock {
         false
     }
 
-    /// Waits until neither `WRITER` nor `UPGRADABLE` is set, and sets `bit`.
-    #[cold]
-    fn claim(&self, bit: u32, deadline: Deadline) -> bool {
-        if self.try_claim(bit, 0, is_claimable) {
-            return true;
-        }
-        if deadline.is_past() {
-            return false;
-        }
-        let mut spin = Spin::hot();
-        let mut patience = Patience::new();
-        let mut mark = 0;
-        loop {
-            if self.try_claim(bit, mark, is_claimable) {
-                spin.got_it();
-                return true;
-            }
-            if spin.again() {
-                continue;
-            }
-            let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
-            let token = ParkToken(bit as usize | impatient);
-            match self.park(token, mark, deadline, |state| !is_claimable(state)) {
-                ParkResult::Unparked(UnparkToken(given)) if given & HANDED_OVER != 0 => {
-                    // ORDERING: Acquire pairs with the Release by which the bit was handed over. A read-modify-write
-                    // reads the newest value, so this does not rely on what a wake-up orders.
-                    self.state.fetch_or(0, Acquire);
-                    return true;
-                }
-                ParkResult::Unparked(UnparkToken(given)) => {
-                    mark = if given & WOKEN != 0 { AWAKE } else { 0 };
-                    spin = Spin::woken();
-                }
-                ParkResult::TimedOut => return false,
-                ParkResult::Invalid => {}
-            }
-        }
-    }
-
     #[inline]
     pub(crate) fn try_write(&self) -> bool {
-        // ORDERING: Relaxed; `drain_at_once` looks again. This look spares readers a revocation for nothing.
-        let biased = self.state.load(Relaxed) & BIASED != 0;
-        let free = |state| state & (READERS | WRITER | UPGRADABLE) == 0;
-        if (biased && self.is_published()) || !self.try_claim(WRITER, 0, free) {
-            return false;
-        }
-        let taken = self.drain_at_once(0);
+        // ORDERING: Relaxed; looked at again.
+        let state = self.state.load(Relaxed);
+        let is_open = state & (READERS | WRITER | UPGRADABLE) == 0;
+        let taken = is_open && self.try_revoke_idle(state) && self.try_claim_write(Given::NOTHING);
         if taken {
             self.data.exclusive();
         }
@@ -272,7 +201,7 @@ impl RawRwLock {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn write(&self, deadline: Deadline) -> bool {
-        // ORDERING: Acquire as in `try_claim`.
+        // ORDERING: Acquire as in `try_claim_write`.
         let taken = self
             .state
             .compare_exchange(0, WRITER, Acquire, Relaxed)
@@ -284,7 +213,8 @@ impl RawRwLock {
         taken
     }
 
-    /// Takes a write that the caller's guard has given back for a while. The guard lives on, so this does not unwind.
+    /// Takes a write that the caller's guard has given back for a while. The guard lives on, so
+    /// this does not unwind.
     pub(crate) fn write_again(&self) {
         struct Abort;
         impl Drop for Abort {
@@ -302,18 +232,10 @@ impl RawRwLock {
 
     #[cold]
     fn write_contended(&self, deadline: Deadline) -> bool {
-        if deadline.is_past() {
-            return self.try_write();
-        }
-        self.claim(WRITER, deadline) && self.drain(0, deadline)
-    }
-
-    /// What a writer clears when it has seen that no reader is inside: its bit, and what is left of the bias, which it has
-    /// ended (`end_bias`).
-    #[inline]
-    fn writer_bits(&self) -> u32 {
-        // ORDERING: Relaxed; while we own `WRITER` nobody else changes the flag.
-        self.state.load(Relaxed) & (WRITER | WARM)
+        self.wait(Kind::Writer, deadline, |given| {
+            self.revoke_for(UPGRADABLE, given, deadline)?;
+            Some(self.try_claim_write(*given))
+        })
     }
 
     /// # Safety
@@ -321,10 +243,10 @@ impl RawRwLock {
     #[inline]
     pub(crate) unsafe fn unlock_write(&self) {
         self.data.exclusive();
-        // ORDERING: Release pairs with the Acquire of whoever enters next.
+        // ORDERING: Release pairs with the Acquire of the threads that enter next.
         let alone = self.state.compare_exchange(WRITER, 0, Release, Relaxed);
         if alone.is_err() {
-            self.release(self.writer_bits(), 0, false);
+            self.release(WRITER, 0, false);
         }
     }
 
@@ -332,12 +254,12 @@ impl RawRwLock {
     /// The caller is the writer.
     pub(crate) unsafe fn unlock_write_fair(&self) {
         self.data.exclusive();
-        self.release(self.writer_bits(), 0, true);
+        self.release(WRITER, 0, true);
     }
 
     #[inline]
     pub(crate) fn try_upgradable_read(&self) -> bool {
-        let taken = self.try_claim(UPGRADABLE, 0, is_claimable);
+        let taken = self.try_claim_upgradable(Given::NOTHING);
         if taken {
             self.data.shared();
         }
@@ -347,7 +269,10 @@ impl RawRwLock {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn upgradable_read(&self, deadline: Deadline) -> bool {
-        let taken = self.try_claim(UPGRADABLE, 0, is_claimable) || self.claim(UPGRADABLE, deadline);
+        let taken = self.try_claim_upgradable(Given::NOTHING)
+            || self.wait(Kind::Upgradable, deadline, |given| {
+                Some(self.try_claim_upgradable(*given))
+            });
         if taken {
             self.data.shared();
         }
@@ -369,18 +294,68 @@ impl RawRwLock {
         self.release(UPGRADABLE, 0, true);
     }
 
-    /// Whether somebody is in the queue.
+    /// Takes away `remove`, which the caller owns or was given, and puts `add` in its place. `fair`
+    /// says that the first in the queue is to come before all others.
+    #[cold]
+    fn release(&self, remove: usize, add: usize, fair: bool) {
+        let key = self.key();
+        // ORDERING: Relaxed; the exchange orders.
+        let mut state = self.state.load(Relaxed);
+        loop {
+            let next = (state & !remove) + add;
+            let next = match fair && state & PARKED != 0 {
+                // For the next in the queue, whatever it is.
+                true => super::word::with_lease(next | WRITER_NEXT | OTHER_NEXT),
+                false => next,
+            };
+            // ORDERING: Release pairs with the Acquire of the threads that enter next.
+            match self
+                .state
+                .compare_exchange_weak(state, next, Release, Relaxed)
+            {
+                Ok(_) => {
+                    // SAFETY: the caller owned something of the lock until just now (RW6).
+                    unsafe { Self::released(key, state & !(remove & AWAKE), fair) };
+                    return;
+                }
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// After something was released on a lock that may be gone, whose word was this before.
+    ///
+    /// # Safety
+    /// `key` is that of a reader-writer lock.
+    #[inline]
+    unsafe fn released(key: usize, state: usize, fair: bool) {
+        if state & PARKED != 0 {
+            // SAFETY: the caller's promise is the same.
+            unsafe { Self::released_while_parked(key, state, fair) };
+        }
+    }
+
+    /// # Safety
+    /// As for [`released`](Self::released).
+    #[cold]
+    unsafe fn released_while_parked(key: usize, state: usize, fair: bool) {
+        // Perhaps the thread that is awake has no processor to run on.
+        let turn = state & AWAKE != 0 && turns::due_by_sample(key);
+        if state & AWAKE == 0 || fair || turn {
+            // SAFETY: the caller's promise is the same.
+            unsafe { Self::wake(key, fair || turn) };
+        }
+        if turn {
+            turns::taken(key);
+            crate::spin::give_way();
+        }
+    }
+
+    /// Whether a thread is in the queue.
     #[inline]
     pub(crate) fn is_waited_for(&self) -> bool {
         // ORDERING: Relaxed, as in `is_locked`.
         self.state.load(Relaxed) & PARKED != 0
-    }
-
-    /// Whether a writer waits for the caller, which reads, to leave. (Whoever is in the queue does not.)
-    #[inline]
-    pub(crate) fn is_reader_waited_for(&self) -> bool {
-        // ORDERING: Relaxed, as in `is_locked`.
-        self.state.load(Relaxed) & WRITER != 0
     }
 
     /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.
@@ -388,58 +363,19 @@ impl RawRwLock {
     pub(crate) fn assert_at_rest(&mut self) {
         assert!(!self.is_locked(), "at rest");
         let state = crate::primitive::at_rest!(self.state);
-        assert_eq!(state & (PARKED | DRAINS), 0, "at rest");
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use std::process::Command;
-
-    const CHILD: &str = "ANTEROOM_TEST_ABORTS";
-    const NAME: &str = "rwlock::raw::tests::read_taken_again_at_the_limit_aborts";
-
-    /// A lock with so many readers that were forgotten.
-    fn read_by(readers: u32) -> RawRwLock {
-        let lock = RawRwLock::new();
-        // ORDERING: Relaxed; one thread.
-        lock.state.store(readers * ONE_READER, Relaxed);
-        lock
-    }
-
-    #[test]
-    fn read_taken_again_at_the_limit_aborts() {
-        if std::env::var_os(CHILD).is_some() {
-            return read_by(MAX_AGAIN).read_again();
-        }
-        let this = std::env::current_exe().expect("a test is a program");
-        let child = Command::new(this)
-            .args(["--exact", NAME, "--nocapture"])
-            .env(CHILD, "1")
-            .output()
-            .expect("it runs once more");
-        assert!(!child.status.success());
-        let said = String::from_utf8_lossy(&child.stderr);
-        assert!(said.contains("readers: aborting"), "{said}");
-    }
-
-    #[test]
-    fn read_taken_again_below_the_limit_is_counted() {
-        let lock = read_by(MAX_AGAIN - 1);
-        lock.read_again();
-        // ORDERING: Relaxed; one thread.
-        assert_eq!(lock.state.load(Relaxed) / ONE_READER, MAX_AGAIN);
+        assert_eq!(state & (PARKED | AWAKE), 0, "at rest");
+        assert!(!super::word::is_being_revoked(state), "at rest");
     }
 }
 
 impl Drop for RawRwLock {
     fn drop(&mut self) {
-        // ORDERING: Relaxed; nobody else uses the lock.
-        if self.state.load(Relaxed) & BIASED != 0 {
-            // A lock that comes to this address later must not find a forgotten reader.
-            let key = self.key();
-            bias::slots().for_each(|slot| slot.purge(key));
+        // ORDERING: Relaxed; no other thread uses the lock.
+        let state = self.state.load(Relaxed);
+        // (A model's table may be gone by now.)
+        if cfg!(not(loom)) && is_named(state) && !bias::is_foreign(state) {
+            // A row is there for other locks than those that are no more.
+            bias::purge(super::word::entry(self.key(), state));
         }
     }
 }

@@ -3,23 +3,29 @@
 use super::Monitor;
 use crate::deadline::Deadline;
 
-/// The untyped reader-writer lock. It appears in the types of guards; use [`RwLock`](crate::RwLock).
+/// The untyped reader-writer lock. It appears in the types of guards; use
+/// [`RwLock`](crate::RwLock).
 pub struct RawRwLock {
     monitor: Monitor<State>,
 }
 
-/// As in the real one's table: a writer takes `writer` first, and then waits for the readers to leave.
+/// A writer that waits claims the lock first, and then waits for the readers to leave. (One that
+/// has not claimed it yet is like one that waits and lets readers pass.)
 ///
-/// Neither is done in one step. A reader arrives first, and is not let in if a writer has come meanwhile; a writer that does
-/// not wait looks whether readers are inside or arriving, and goes again. So both may be refused.
+/// A reader does not come in at one step. It arrives first, and is not let in if a writer has come
+/// meanwhile. A writer that does not wait is refused by a reader that arrives.
 #[derive(Default)]
 struct State {
     readers: usize,
     /// Readers that look whether they may come in.
     arriving: usize,
+    /// Those of them that have waited: the lock may be kept for them.
+    expected: usize,
+    /// Also while that one upgrades.
     upgradable: bool,
+    /// A writer is inside, or has claimed the lock.
     writer: bool,
-    /// The writer has seen that no reader is inside.
+    /// A writer is inside.
     written: bool,
 }
 
@@ -29,8 +35,10 @@ impl State {
         !self.writer || (recursive && !self.written)
     }
 
-    fn arrive(&mut self, recursive: bool) -> Option<()> {
-        self.lets_in(recursive).then(|| self.arriving += 1)
+    fn arrive(&mut self, recursive: bool) -> bool {
+        let may = self.lets_in(recursive);
+        self.arriving += usize::from(may);
+        may
     }
 
     fn enter(&mut self, recursive: bool) -> bool {
@@ -40,10 +48,27 @@ impl State {
         may
     }
 
-    /// What the owner of `writer` sees.
+    /// A writer that waits sees that no reader is inside. It has claimed the lock, or another one
+    /// has, or all have lost their claims: they are the same to it.
+    fn begin_writing(&mut self) -> bool {
+        let is_next = self.writer && !self.written || self.is_claimable();
+        is_next && self.try_begin_writing()
+    }
+
+    /// The lock is taken for writing at once, or not at all.
     fn try_begin_writing(&mut self) -> bool {
-        self.written = self.readers == 0 && self.arriving == 0;
-        self.written
+        let may = self.readers == 0 && self.arriving == 0;
+        if may {
+            self.end_writing(false);
+            self.writer = true;
+            self.written = true;
+        }
+        may
+    }
+
+    /// A writer gives up: with it go all claims, but an upgrade's.
+    fn give_up(&mut self) {
+        self.writer &= self.written || self.upgradable;
     }
 
     fn end_writing(&mut self, upgradable: bool) {
@@ -52,8 +77,14 @@ impl State {
         self.upgradable = upgradable;
     }
 
-    fn try_claim(&mut self) -> Option<&mut Self> {
-        (!self.writer && !self.upgradable).then_some(self)
+    fn is_claimable(&self) -> bool {
+        !self.writer && !self.upgradable
+    }
+
+    fn try_read_upgradably(&mut self) -> bool {
+        let may = self.is_claimable() && self.expected == 0;
+        self.upgradable |= may;
+        may
     }
 }
 
@@ -75,20 +106,30 @@ impl RawRwLock {
     }
 
     pub(crate) fn is_locked_exclusive(&self) -> bool {
-        self.monitor
-            .change(|state| state.writer && state.readers == 0)
+        self.monitor.change(|state| state.written)
     }
 
     pub(crate) fn try_read(&self, recursive: bool) -> bool {
-        self.monitor
-            .change(|state| state.arrive(recursive).is_some())
+        self.monitor.change(|state| state.arrive(recursive))
             && self.monitor.change(|state| state.enter(recursive))
     }
 
     pub(crate) fn read(&self, recursive: bool, deadline: Deadline) -> bool {
-        let arrive = |state: &mut State| state.arrive(recursive).map(|()| true);
+        if self.try_read(recursive) {
+            return true;
+        }
+        let arrive = |state: &mut State| {
+            state.arrive(recursive).then(|| {
+                state.expected += 1;
+                true
+            })
+        };
         while self.monitor.wait(deadline, arrive, |_| false) {
-            if self.monitor.change(|state| state.enter(recursive)) {
+            let enter = |state: &mut State| {
+                state.expected -= 1;
+                state.enter(recursive)
+            };
+            if self.monitor.change(enter) {
                 return true;
             }
         }
@@ -100,41 +141,27 @@ impl RawRwLock {
     }
 
     pub(crate) fn try_write(&self) -> bool {
-        let claimed = self.monitor.change(|state| {
-            let may = state.readers == 0 && state.try_claim().is_some();
-            state.writer |= may;
-            may
-        });
-        claimed && self.drain_at_once(false)
-    }
-
-    /// The owner of `writer` looks once whether readers are inside, and if so, goes again.
-    fn drain_at_once(&self, upgradable: bool) -> bool {
-        let drained = self.monitor.change(State::try_begin_writing);
-        if !drained {
-            self.monitor.change(|state| state.end_writing(upgradable));
-        }
-        drained
+        self.monitor
+            .change(|state| state.is_claimable() && state.try_begin_writing())
     }
 
     pub(crate) fn write(&self, deadline: Deadline) -> bool {
         let claim = |state: &mut State| {
-            state
-                .try_claim()
-                .map(|state| state.writer = true)
-                .map(|()| true)
+            let may = state.is_claimable();
+            state.writer |= may;
+            may.then_some(true)
         };
-        self.monitor.wait(deadline, claim, |_| false) && self.drain(deadline, false)
+        let written = self.monitor.wait(deadline, claim, |_| false) && self.begin_writing(deadline);
+        if !written {
+            self.monitor.change(State::give_up);
+        }
+        written
     }
 
-    /// Waits for the readers to leave; gives up `writer`, and is `upgradable` again or not, when the time is up.
-    fn drain(&self, deadline: Deadline, upgradable: bool) -> bool {
-        let empty = |state: &mut State| state.try_begin_writing().then_some(true);
-        let drained = self.monitor.wait(deadline, empty, |_| false);
-        if !drained {
-            self.monitor.change(|state| state.end_writing(upgradable));
-        }
-        drained
+    /// Waits for the readers to leave.
+    fn begin_writing(&self, deadline: Deadline) -> bool {
+        let begin = |state: &mut State| state.begin_writing().then_some(true);
+        self.monitor.wait(deadline, begin, |_| false)
     }
 
     pub(crate) fn write_again(&self) {
@@ -142,39 +169,29 @@ impl RawRwLock {
     }
 
     pub(crate) fn try_upgradable_read(&self) -> bool {
-        let claim = |state: &mut State| state.try_claim().map(|state| state.upgradable = true);
-        self.monitor.change(claim).is_some()
+        self.monitor.change(State::try_read_upgradably)
     }
 
     pub(crate) fn upgradable_read(&self, deadline: Deadline) -> bool {
-        let claim = |state: &mut State| {
-            state
-                .try_claim()
-                .map(|state| state.upgradable = true)
-                .map(|()| true)
-        };
+        let claim = |state: &mut State| state.try_read_upgradably().then_some(true);
         self.monitor.wait(deadline, claim, |_| false)
     }
 
     /// # Safety
     /// The caller is the upgradable reader; if this returns true, it is the writer.
     pub(crate) unsafe fn try_upgrade(&self) -> bool {
-        self.claim_upgrade();
-        self.drain_at_once(true)
-    }
-
-    fn claim_upgrade(&self) {
-        self.monitor.change(|state| {
-            state.upgradable = false;
-            state.writer = true;
-        });
+        self.monitor.change(State::try_begin_writing)
     }
 
     /// # Safety
     /// The caller is the upgradable reader, and if this returns true, the writer.
     pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
-        self.claim_upgrade();
-        self.drain(deadline, true)
+        self.monitor.change(|state| state.writer = true);
+        let upgraded = self.begin_writing(deadline);
+        if !upgraded {
+            self.monitor.change(|state| state.end_writing(true));
+        }
+        upgraded
     }
 
     /// # Safety
@@ -205,6 +222,13 @@ impl RawRwLock {
     /// The caller is one of the readers.
     pub(crate) unsafe fn unlock_read(&self) {
         self.monitor.leave(|state| state.readers -= 1);
+    }
+
+    /// # Safety
+    /// As for [`unlock_read`](Self::unlock_read).
+    pub(crate) unsafe fn unlock_read_fair(&self) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.unlock_read() };
     }
 
     /// # Safety

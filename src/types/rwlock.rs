@@ -14,44 +14,52 @@ use std::time::{Duration, Instant};
 
 /// Many readers, or one writer: open, shared read, exclusive write.
 ///
-/// There is a third way to hold it: an *upgradable* read, of which there is one at a time beside any number of
-/// readers, and which can become a write without letting another writer in between. There is no poisoning.
+/// There is a third way to hold it: an *upgradable* read, of which there is one at a time beside
+/// any number of readers, and which can become a write without letting another writer in between.
+/// There is no poisoning.
 ///
 /// # Fairness
-/// A reader does not pass a writer that waits for the readers inside to leave. Otherwise those that run may come before
-/// those that sleep, until one has slept for half a millisecond; then it is phase-fair: a writer that leaves lets in every
-/// reader that has waited for so long before the next writer, and hands the lock to the first such writer. So a reader
-/// waits for half a millisecond and one writer at most, and a writer, in its turn, for those that read when it came.
+/// A running thread may come before those that sleep (barging), until one of them has waited for
+/// half a millisecond. A writer, or an upgrade, that has waited for so long keeps new readers out:
+/// then it waits only for those that are inside by then. When a writer leaves, the readers that
+/// sleep come in before the next writer that sleeps. And for a thread that has waited for so long
+/// the lock is kept when it is woken, for 4 to 6 ms at most. So a reader waits for half a
+/// millisecond and one writer at most, and a writer, in its turn, for those that read by then.
 ///
 /// # Biased readers
-/// While a lock is hardly written, its readers do not touch it but note in a row of their own, one for each thread, that
-/// they read it; reading then scales with the processors. A write that ends this looks through the rows, and if it
-/// has been so for long, interrupts every processor that runs this process (some ten microseconds). It comes back after
-/// a few reads. Rows are there for 1024 threads; others read the ordinary way.
+/// While a lock is hardly written, its readers do not touch it but note in a row of their own, one
+/// for each thread, that they read it; reading then scales with the processors. A write ends this:
+/// it looks through the rows, and if it has been so for long, interrupts every processor that runs
+/// this process (some ten microseconds). The bias begins again when reads without it have cost
+/// about ten times as much. Rows are there for 1024 threads; others read the ordinary way.
 ///
-/// A thread that reads and calls [`read`](Self::read) again deadlocks when a writer has come in between;
-/// [`read_recursive`](Self::read_recursive) passes that writer. A guard that is released for a while
-/// (`unlocked`, `bump`, `Condvar::wait`) is taken again as by `read`, also if it came from
-/// `read_recursive`: do not release one for a while where the thread holds another.
+/// A thread that reads and calls [`read`](Self::read) again deadlocks when a writer waits that
+/// keeps new readers out; [`read_recursive`](Self::read_recursive) passes that writer. A guard that
+/// is released for a while (`unlocked`, `bump`, `Condvar::wait`) is taken again as by `read`, also
+/// if it came from `read_recursive`: do not release one for a while where the thread holds another.
 ///
 /// # Tries
-/// A `try_` method may fail although no thread holds the lock, if another thread tries at the same
-/// time: of a `try_read` and a `try_write` that meet on a biased lock, both may fail.
+/// A `try_` method may fail although no thread holds the lock, while it is kept for a thread that
+/// has waited: for 4 to 6 ms at most, if that thread does not come. Writing and upgrading may also
+/// fail because another thread is just about to read, which then does.
 ///
 /// # Memory ordering
-/// A writer's unlock (or downgrade) happens-before whoever enters next returns; a reader's unlock
-/// happens-before the next writer (or upgrade) returns. Two readers do not order each other.
+/// A writer's unlock (or downgrade) happens-before the return of whichever call enters next; a
+/// reader's unlock happens-before the next writer (or upgrade) returns. Two readers do not order
+/// each other.
 ///
 /// # Panics
-/// Reading panics when there are 2²³ readers (which takes forgotten guards); the lock is then as it was.
-/// A read that is taken again after it was released for a while ends the process instead, when there are
-/// nearly 2²⁴. Writing panics,
-/// with the lock as it was, if the system refuses the `membarrier` call that it granted before (a sandbox entered late);
-/// taking a write again that a guard gave up for a while aborts then.
+/// Reading panics when there are 2²¹ readers (which takes forgotten guards); the lock is
+/// then as it was. A read that is taken again after it was released for a while ends the process
+/// instead, when there are nearly twice as many.
+///
+/// Writing, and upgrading, panics where *another copy of this crate* in the same process (another
+/// version, or a plugin's own) reads the lock by bias: its readers are not known here. The lock is
+/// then as it was. Taking a write again that a guard gave up for a while aborts then.
 ///
 /// # Forgotten guards
-/// A read guard that is forgotten keeps writers out for good, as with every lock. Here it may do so by its lock's address:
-/// if the lock is then moved, a later lock at the old address is taken for read. Dropping the lock ends that.
+/// A read guard that is forgotten keeps the writers of its lock out for good, as with every lock,
+/// or until the lock is moved. It concerns no other lock.
 ///
 /// # Examples
 /// ```
@@ -89,7 +97,8 @@ pub type ArcRwLockUpgradableReadGuard<T> = Guard<Arc<RwLock<T>>, Upgradable, T>;
 
 // SAFETY: sending a lock sends its data, and nothing of it stays behind.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: readers share `&T` between threads, so `T: Sync`; a writer may take the data out, so `T: Send`.
+// SAFETY: readers share `&T` between threads, so `T: Sync`; a writer may take the data out, so `T:
+// Send`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
 impl<T> RwLock<T> {
@@ -126,7 +135,7 @@ macro_rules! acquire {
 
         #[doc = concat!("Tries ", $what, " without waiting.")]
         ///
-        /// May fail although no thread holds the lock, if another thread tries at the same time.
+        /// May fail although no thread holds the lock: see *Tries* of [`RwLock`].
         #[inline]
         pub fn $try_lock(&self) -> Option<$guard<'_, T>> {
             // SAFETY: if it is run, the lock was just taken in the guard's mode.
@@ -209,8 +218,9 @@ impl<T: ?Sized> RwLock<T> {
         upgradable_read_arc, try_upgradable_read_arc, try_upgradable_read_arc_for, try_upgradable_read_arc_until
     }
 
-    /// Whether somebody holds the lock now, in any mode. The answer may be old before the caller has it; and since biased
-    /// readers are looked at one after the other, it may be no where they relieved each other meanwhile.
+    /// Whether somebody holds the lock now, in any mode. The answer may be old before the caller
+    /// has it; and since biased readers are looked at one after the other, it may be no where they
+    /// relieved each other meanwhile.
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
@@ -233,7 +243,8 @@ impl<T: ?Sized> RwLock<T> {
     /// Gives back one read without a guard: for one that was forgotten.
     ///
     /// # Safety
-    /// The calling thread took a read guard of this lock that was forgotten, and will not be used or dropped any more.
+    /// The calling thread took a read guard of this lock that was forgotten, and will not be used
+    /// or dropped any more.
     pub unsafe fn force_unlock_read(&self) {
         // SAFETY: the caller owns the forgotten guard's read.
         unsafe { self.raw.unlock_read() };

@@ -38,12 +38,7 @@ use peers::*;
 use subjects::*;
 
 /// Tests of what is not fixed yet, each with the row. They count as ignored.
-const WAITING: &[(&str, &str)] = &[
-    ("fork_while_free::rwlock_written", "L3"),
-    ("stopped_waiter::rwlock_written", "L2"),
-    ("stopped_waiter::rwlock_read", "L2"),
-    ("two_copies::rwlock", "L15"),
-];
+const WAITING: &[(&str, &str)] = &[];
 
 /// A test: its name and what it does.
 pub(crate) type Test = (String, fn());

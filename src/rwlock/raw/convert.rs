@@ -1,61 +1,67 @@
-//! From one mode to another: upgrading and downgrading. The states and the invariants are in the parent module.
+//! From one mode to another: upgrading and downgrading. The invariants are those of [`raw`](super).
 
-use super::{
-    BIASED, MAX_READERS, ONE_READER, READERS, RawRwLock, UPGRADABLE, WRITER, too_many_readers,
-};
+use super::RawRwLock;
+use super::queue::{Given, Kind};
+use super::readers::too_many_readers;
 use crate::deadline::Deadline;
-use crate::primitive::Ordering::Relaxed;
+use crate::primitive::Ordering::{Acquire, Relaxed};
+use crate::rwlock::word::{
+    MAX_READERS, NEXT, ONE_READER, READERS, UPGRADABLE, WRITER, has_no_readers, readers,
+};
 
 impl RawRwLock {
-    /// Turns the caller's upgradable read into a write if there are no readers.
-    ///
-    /// # Safety
-    /// The caller is the upgradable reader; if this returns true, it is the writer.
-    pub(crate) unsafe fn try_upgrade(&self) -> bool {
+    /// The caller, the upgradable reader, becomes the writer if there are no readers.
+    fn try_claim_upgrade(&self, given: Given) -> bool {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
-        if state & BIASED != 0 && self.is_published() {
-            return false;
-        }
-        while state & READERS == 0 {
-            let upgraded = state - UPGRADABLE + WRITER;
-            // ORDERING: Relaxed, both; `drain_at_once` orders. (This continues the release sequences of the readers that
-            // have left.)
+        while has_no_readers(state) {
+            let next = state & !(UPGRADABLE | NEXT | given.mark) | WRITER;
+            // ORDERING: Acquire, as in `try_claim_write`.
             match self
                 .state
-                .compare_exchange_weak(state, upgraded, Relaxed, Relaxed)
+                .compare_exchange_weak(state, next, Acquire, Relaxed)
             {
-                Ok(_) => {
-                    let drained = self.drain_at_once(UPGRADABLE);
-                    if drained {
-                        self.data.exclusive();
-                    }
-                    return drained;
-                }
+                Ok(_) => return true,
                 Err(now) => state = now,
             }
         }
         false
     }
 
-    /// Turns the caller's upgradable read into a write, once the readers have left. New ones stay out.
+    /// Turns the caller's upgradable read into a write if there are no readers.
     ///
     /// # Safety
-    /// The caller is the upgradable reader. If this returns true, it is the writer; if it returns false, the
-    /// deadline passed, and it is still the upgradable reader.
-    pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
-        if deadline.is_past() {
-            // SAFETY: the caller's promise is the same.
-            return unsafe { self.try_upgrade() };
-        }
-        // UPGRADABLE goes and WRITER comes, in one step.
-        // ORDERING: Relaxed; `drain` orders.
-        self.state.fetch_sub(UPGRADABLE - WRITER, Relaxed);
-        let drained = self.drain(UPGRADABLE, deadline);
-        if drained {
+    /// The caller is the upgradable reader; if this returns true, it is the writer.
+    pub(crate) unsafe fn try_upgrade(&self) -> bool {
+        // ORDERING: Relaxed; looked at again.
+        let state = self.state.load(Relaxed);
+        let upgraded = state & READERS == 0
+            && self.try_revoke_idle(state)
+            && self.try_claim_upgrade(Given::NOTHING);
+        if upgraded {
             self.data.exclusive();
         }
-        drained
+        upgraded
+    }
+
+    /// Turns the caller's upgradable read into a write, once the readers have left.
+    ///
+    /// # Safety
+    /// The caller is the upgradable reader. If this returns true, it is the writer; if it returns
+    /// false, the deadline passed, and it is still the upgradable reader.
+    pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
+        // SAFETY: the caller's promise is the same.
+        if unsafe { self.try_upgrade() } {
+            return true;
+        }
+        let upgraded = self.wait(Kind::Upgrade, deadline, |given| {
+            self.revoke_for(0, given, deadline)?;
+            Some(self.try_claim_upgrade(*given))
+        });
+        if upgraded {
+            self.data.exclusive();
+        }
+        upgraded
     }
 
     /// Turns the caller's write into a read, with no other writer in between.
@@ -64,7 +70,7 @@ impl RawRwLock {
     /// The caller is the writer, and a reader when this returns.
     pub(crate) unsafe fn downgrade(&self) {
         self.data.exclusive();
-        self.release(self.writer_bits(), ONE_READER, false);
+        self.release(WRITER, ONE_READER, false);
     }
 
     /// Turns the caller's write into an upgradable read.
@@ -73,16 +79,17 @@ impl RawRwLock {
     /// The caller is the writer, and the upgradable reader when this returns.
     pub(crate) unsafe fn downgrade_to_upgradable(&self) {
         self.data.exclusive();
-        self.release(self.writer_bits(), UPGRADABLE, false);
+        self.release(WRITER, UPGRADABLE, false);
     }
 
-    /// Turns the caller's upgradable read into a read. Panics, and leaves it as it is, if there are too many readers.
+    /// Turns the caller's upgradable read into a read. Panics, and leaves it as it is, if there are
+    /// too many readers.
     ///
     /// # Safety
     /// The caller is the upgradable reader, and a reader when this returns.
     pub(crate) unsafe fn downgrade_upgradable(&self) {
         // ORDERING: Relaxed; it is only counted.
-        if self.state.load(Relaxed) / ONE_READER >= MAX_READERS {
+        if readers(self.state.load(Relaxed)) >= MAX_READERS {
             too_many_readers(MAX_READERS);
         }
         self.release(UPGRADABLE, ONE_READER, false);

@@ -1,25 +1,28 @@
-//! Readers: how they come in and leave. The states and the invariants are in the parent module.
+//! Readers: how they come in and leave. The invariants are those of [`raw`](super).
 
-use super::{
-    ALL_ADMITTED, ASYMMETRIC, BIASED, DRAINS, IMPATIENT, MAX_AGAIN, MAX_READERS, ONE_READER, READ,
-    READERS, RawRwLock, WARM, WRITER, revocation_key, too_many_readers,
-};
+use super::queue::{Given, Kind, revocation_key};
+use super::{RawRwLock, readers};
 use crate::deadline::Deadline;
 use crate::fence;
-use crate::parking::{ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::Patience;
-use crate::rwlock::bias::{self, Slot};
+use crate::rwlock::bias::{self, Earned, Slot};
+use crate::rwlock::word::{
+    ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, NEXT, ONE_READER, PARKED, READERS, REVOKED, WRITER,
+    WRITER_NEXT, admits_reader, entry, fits, is_abandoned, is_being_revoked, is_biased_as,
+    is_named, with_lease,
+};
 use crate::spin::Spin;
 use crate::waiters;
 
-/// What tells a reader whether, and how, it may publish itself.
-const BIAS: u32 = WRITER | BIASED | ASYMMETRIC;
-
-/// Whether a reader may count itself in. One that is `recursive` passes a writer that waits for other readers: for those that
-/// are counted, or, while the bias lasts, for those that may be in their slots.
-fn is_readable(state: u32, recursive: bool) -> bool {
-    state & WRITER == 0 || (recursive && state & (READERS | BIASED) != 0)
+/// Ends a read that `limit` readers refuse: one that is taken again ends the process, as the count
+/// of an `Arc` does.
+#[cold]
+pub(super) fn too_many_readers(limit: usize) -> ! {
+    if limit > MAX_READERS {
+        eprintln!("RwLock: more than {limit} readers: aborting");
+        std::process::abort();
+    }
+    panic!("RwLock::read: more than {limit} readers");
 }
 
 impl RawRwLock {
@@ -53,95 +56,102 @@ impl RawRwLock {
 
     /// Panics if `limit` readers are counted already.
     #[inline(always)]
-    fn try_enter(&self, recursive: bool, limit: u32) -> bool {
-        // The fast path is a load of the word, a store to our own line, and a load of the word.
+    fn try_enter(&self, recursive: bool, limit: usize) -> bool {
         // ORDERING: Relaxed; looked at again.
         let state = self.state.load(Relaxed);
-        if state & (WRITER | BIASED) == BIASED
-            && let Some(slot) = bias::first_slot()
+        if state == 0 {
+            // ORDERING: Acquire pairs with the Release of the last writer.
+            let alone = self.state.compare_exchange(0, ONE_READER, Acquire, Relaxed);
+            if alone.is_ok() {
+                self.counted(Earned::Alone);
+                return true;
+            }
+        } else if let Some(slot) = bias::first_slot(state)
             && slot.is_free()
             && self.try_publish(slot, state)
         {
             return true;
         }
-        self.try_enter_slowly(state, recursive, limit)
+        self.try_enter_slowly(recursive, limit)
     }
 
     #[inline(never)]
-    fn try_enter_slowly(&self, state: u32, recursive: bool, limit: u32) -> bool {
-        (state & (WRITER | BIASED) == BIASED
-            && bias::free_slot().is_some_and(|slot| self.try_publish(slot, state)))
-            || self.try_count(state, recursive, limit)
+    fn try_enter_slowly(&self, recursive: bool, limit: usize) -> bool {
+        // ORDERING: Relaxed; looked at again.
+        let state = self.state.load(Relaxed);
+        let publishes = state & BIASED != 0
+            && bias::free_slot(state).is_some_and(|slot| self.try_publish(slot, state));
+        publishes || self.try_count(recursive, limit, Given::NOTHING)
     }
 
     /// Enters by publishing itself in a free slot, if the bias is still what it was in `state`.
     #[inline(always)]
-    fn try_publish(&self, slot: &Slot, state: u32) -> bool {
+    fn try_publish(&self, slot: &Slot, state: usize) -> bool {
+        let entry = entry(self.key(), state);
         if state & ASYMMETRIC != 0 {
-            slot.publish_light(self.key());
+            slot.publish_light(entry);
         } else {
-            slot.publish_fenced(self.key());
+            slot.publish_fenced(entry);
         }
-        let inside = self.is_still(state);
+        // Either a revoker sees us in the slot, or we see it here (RW7).
+        // ORDERING: after the fence in `publish`. Acquire (in it) pairs with the Release of the
+        // last writer: only read-modify-writes have changed the word since.
+        let now = fence::load_after_full(&self.state);
+        let inside = is_biased_as(state, now);
         if !inside {
             self.withdraw(slot);
-        } else if state & ASYMMETRIC == 0 && bias::promotes(self.key()) {
-            self.make_asymmetric();
+        } else if state & ASYMMETRIC == 0 && bias::promotes() {
+            self.make_asymmetric(state);
         }
         inside
     }
 
-    /// Whether no writer has come, and the bias is as it was in `state`, when the caller has published itself: either a
-    /// writer sees it in the slot, or it sees the writer here (invariant 7).
-    #[inline(always)]
-    fn is_still(&self, state: u32) -> bool {
-        // ORDERING: after the fence in `publish`. Acquire (in it) pairs with the Release of the last writer: only
-        // read-modify-writes have changed the word since.
-        fence::load_after_full(&self.state) & BIAS == state & BIAS
-    }
-
-    /// From now on readers publish with a light fence, and a writer needs a heavy one. The caller reads.
+    /// From now on readers publish with a light fence, and a writer needs a heavy one. The caller
+    /// reads, by a bias as in `state`.
     #[cold]
-    fn make_asymmetric(&self) {
+    fn make_asymmetric(&self, state: usize) {
         if fence::is_asymmetric() {
-            let asymmetric =
-                |state| (state & (WRITER | BIASED) == BIASED).then_some(state | ASYMMETRIC);
+            let asymmetric = |now| is_biased_as(state, now).then_some(now | ASYMMETRIC);
             // ORDERING: Relaxed, both; the flag says how to order, and orders nothing itself.
             let _ = self.state.fetch_update(Relaxed, Relaxed, asymmetric);
         }
     }
 
-    /// Frees the slot, and wakes the writer that may wait for that.
+    /// Frees the slot, and wakes the writers that may wait for that. The lock may be gone then.
     #[inline(always)]
     fn withdraw(&self, slot: &Slot) {
         let key = self.key();
         slot.leave();
-        // The lock may be gone from here on. The fence orders the slot before the count, against the heavy one of a
-        // writer that parks (invariant 5).
-        fence::light();
-        if waiters::any(revocation_key(key)) {
-            Self::wake_revoker(key);
-        }
+        Self::left_slot(key);
     }
 
-    /// Enters by counting itself in the word, which was `state` a moment ago.
-    fn try_count(&self, mut state: u32, recursive: bool, limit: u32) -> bool {
+    /// Enters by counting itself in the word.
+    fn try_count(&self, recursive: bool, limit: usize, given: Given) -> bool {
         let mut collision: Option<Spin> = None;
-        while is_readable(state, recursive) {
-            if state / ONE_READER >= limit {
+        // ORDERING: Relaxed; the exchange orders.
+        let mut state = self.state.load(Relaxed);
+        while admits_reader(state, recursive, given.is_next) {
+            if readers(state) >= limit {
                 too_many_readers(limit);
             }
-            let next = (state | warmer(state)) + ONE_READER;
+            // What is kept for another thread stays so, where this one passes it.
+            let keeps = state & NEXT == 0 || !(given.is_next || is_abandoned(state));
+            let kept = if keeps { state } else { state & !NEXT };
             // ORDERING: Acquire pairs with the Release of the last writer.
             match self
                 .state
-                .compare_exchange_weak(state, next, Acquire, Relaxed)
+                .compare_exchange_weak(state, kept + ONE_READER, Acquire, Relaxed)
             {
                 Ok(_) => {
-                    bias::restart();
+                    let alone = collision.is_none() && state & READERS == 0;
                     if let Some(spin) = collision {
                         spin.got_it();
                     }
+                    self.counted(match alone {
+                        true => Earned::Alone,
+                        false => Earned::BesideOthers,
+                    });
+                    self.entered(state, given);
                     return true;
                 }
                 Err(now) => {
@@ -154,44 +164,44 @@ impl RawRwLock {
         false
     }
 
+    /// The caller has just counted itself.
+    #[inline(always)]
+    fn counted(&self, earned: Earned) {
+        if bias::begins(earned) {
+            self.begin_bias();
+        }
+    }
+
+    /// Makes the lock biased. The caller reads.
     #[cold]
-    fn read_contended(&self, recursive: bool, limit: u32, deadline: Deadline) -> bool {
-        if deadline.is_past() {
-            return false;
+    fn begin_bias(&self) {
+        let key = self.key();
+        let Some(copy) = bias::numbered_copy().filter(|_| fits(key)) else {
+            return;
+        };
+        let begins = |state: usize| {
+            let others = WRITER | NEXT | BIASED | REVOKED;
+            state & others == 0 && !is_being_revoked(state)
+        };
+        // ORDERING: Relaxed; looked at again.
+        if begins(self.state.load(Relaxed)) {
+            let name = bias::new_period(key) | copy;
+            let next = |state| begins(state).then_some(state | BIASED | name);
+            // ORDERING: Release: a reader that acquires this has seen what the caller has seen,
+            // also of the slots. Relaxed, since nothing is read.
+            let _ = self.state.fetch_update(Release, Relaxed, next);
         }
-        let mut spin = Spin::hot();
-        let mut patience = Patience::new();
-        loop {
-            if self.try_enter(recursive, limit) {
-                spin.got_it();
-                return true;
-            }
-            if spin.again() {
-                continue;
-            }
-            let blocked = |state| !is_readable(state, recursive);
-            let impatient = if patience.exhausted() { IMPATIENT } else { 0 };
-            let until = match impatient {
-                0 => Patience::limit(deadline),
-                _ => deadline,
-            };
-            match self.park(ParkToken(READ | impatient), 0, until, blocked) {
-                ParkResult::Unparked(UnparkToken(given))
-                    if impatient != 0 || given & ALL_ADMITTED != 0 =>
-                {
-                    // ORDERING: Acquire pairs with the Release by which the writer counted us in. A read-modify-write
-                    // reads the newest value, as in `claim`.
-                    if self.state.fetch_or(0, Acquire) / ONE_READER > limit {
-                        // SAFETY: we were counted in.
-                        unsafe { self.unlock_counted() };
-                        too_many_readers(limit);
-                    }
-                    return true;
-                }
-                ParkResult::TimedOut if deadline.passed() => return false,
-                ParkResult::Unparked(_) | ParkResult::TimedOut | ParkResult::Invalid => {}
-            }
-        }
+    }
+
+    #[cold]
+    fn read_contended(&self, recursive: bool, limit: usize, deadline: Deadline) -> bool {
+        let kind = match recursive {
+            true => Kind::RecursiveReader,
+            false => Kind::Reader,
+        };
+        self.wait(kind, deadline, |given| {
+            Some(self.try_count(recursive, limit, *given))
+        })
     }
 
     /// # Safety
@@ -199,56 +209,82 @@ impl RawRwLock {
     #[inline(always)]
     pub(crate) unsafe fn unlock_read(&self) {
         self.data.shared();
-        // If we have published ourselves, the lock has been biased since, and is until we leave (invariant 7).
-        // ORDERING: Relaxed; we have seen the flag before.
-        let biased = self.state.load(Relaxed) & BIASED != 0;
-        if biased
-            && let Some(slot) = bias::first_slot()
-            && slot.is_mine(self.key())
+        // If we have published ourselves, the word has that name since, and until we leave (RW7).
+        // ORDERING: Relaxed; we have seen the name before.
+        let state = self.state.load(Relaxed);
+        if !is_named(state) {
+            // SAFETY: we are counted.
+            unsafe { self.unlock_counted(false) };
+        } else if let Some(slot) = bias::own_first_slot()
+            && slot.is_mine(entry(self.key(), state))
         {
             self.withdraw(slot);
         } else {
             // SAFETY: the caller's promise is the same.
-            unsafe { self.unlock_slowly(biased) };
+            unsafe { self.unlock_slowly(state, false) };
         }
     }
 
+    /// As [`unlock_read`](Self::unlock_read), and if a thread waits for this one to leave, it comes
+    /// first.
+    ///
     /// # Safety
-    /// The caller is one of the readers.
-    #[inline(never)]
-    unsafe fn unlock_slowly(&self, biased: bool) {
-        match biased.then(|| bias::slot_of(self.key())).flatten() {
-            Some(slot) => self.withdraw(slot),
-            // SAFETY: if it is in no slot, it was counted in.
-            None => unsafe { self.unlock_counted() },
+    /// As for [`unlock_read`](Self::unlock_read).
+    pub(crate) unsafe fn unlock_read_fair(&self) {
+        self.data.shared();
+        // ORDERING: Relaxed, here and below; it keeps others out, and orders nothing.
+        let state = self.state.load(Relaxed);
+        if self.is_revoked_for(state) {
+            // This writer is not in the queue.
+            let keep = |state| Some(with_lease(state | WRITER_NEXT));
+            // ORDERING: as above.
+            let _ = self.state.fetch_update(Relaxed, Relaxed, keep);
         }
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.unlock_slowly(state, true) };
+    }
+
+    /// # Safety
+    /// As for [`unlock_read`](Self::unlock_read); the word was `state` since the caller came in.
+    #[inline(never)]
+    unsafe fn unlock_slowly(&self, state: usize, fair: bool) {
+        if is_named(state) && !bias::is_foreign(state) {
+            let entry = entry(self.key(), state);
+            if let Some(slot) = bias::slot_of(entry) {
+                return self.withdraw(slot);
+            }
+            let key = self.key();
+            if bias::take_stray(entry) {
+                return Self::left_slot(key);
+            }
+        }
+        // SAFETY: if it is in no slot, it was counted in.
+        unsafe { self.unlock_counted(fair) };
     }
 
     /// # Safety
     /// The caller is one of the readers that are counted.
     #[inline]
-    unsafe fn unlock_counted(&self) {
+    unsafe fn unlock_counted(&self, fair: bool) {
         let key = self.key();
-        // ORDERING: Release pairs with the Acquire by which a writer sees that the readers have left.
+        // ORDERING: Release pairs with the Acquire of the writer that enters next.
         let state = self.state.fetch_sub(ONE_READER, Release);
-        if state & (READERS | DRAINS) == ONE_READER | DRAINS {
-            Self::wake_drained(key);
+        if state & (READERS | PARKED) == ONE_READER | PARKED {
+            // SAFETY: it was our lock until just now (RW6).
+            unsafe { Self::released(key, state, fair) };
         }
     }
-}
 
-/// What a reader that counts itself adds to the bias: the second such after a writer, or a later one, makes the lock
-/// biased.
-#[inline]
-fn warmer(state: u32) -> u32 {
-    #[cfg(loom)]
-    if !bias::begins() {
-        return 0;
+    /// Whether a thread waits for the caller, which reads, to leave.
+    #[inline]
+    pub(crate) fn is_reader_waited_for(&self) -> bool {
+        // ORDERING: Relaxed, as in `is_locked`.
+        let state = self.state.load(Relaxed);
+        state & PARKED != 0 || self.is_revoked_for(state)
     }
-    match state & (WRITER | WARM) {
-        0 => WARM,
-        WARM if bias::begins() => BIASED,
-        // Or a writer waits: what it has seen must not change.
-        _ => 0,
+
+    /// Whether a writer sleeps until a slot is left.
+    fn is_revoked_for(&self, state: usize) -> bool {
+        state & REVOKED != 0 && waiters::any(revocation_key(self.key()))
     }
 }

@@ -39,7 +39,7 @@ macro_rules! mode {
     };
 }
 
-mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read, RawRwLock::is_reader_waited_for);
+mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read_fair, RawRwLock::is_reader_waited_for);
 mode!(Exclusive: RawRwLock::write_again, RawRwLock::unlock_write, RawRwLock::unlock_write_fair, RawRwLock::is_waited_for);
 mode!(Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER), RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair, RawRwLock::is_waited_for);
 
@@ -53,7 +53,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
         unsafe { this.into_mode() }
     }
 
-    /// Becomes the upgradable reader, with no other writer in between. Readers that wait are let in.
+    /// Becomes the upgradable reader, with no other writer in between. Readers that wait are let
+    /// in.
     pub fn downgrade_to_upgradable(this: Self) -> Guard<L, Upgradable, T> {
         // SAFETY: the guard is the writer, and becomes the upgradable reader.
         unsafe { this.raw().downgrade_to_upgradable() };
@@ -64,7 +65,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
 
 /// Upgradable readers.
 impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
-    /// Becomes the writer once the readers have left. No other writer comes in between, and no new reader.
+    /// Becomes the writer once the readers have left. No other writer comes in between. New readers
+    /// do, until this has waited for half a millisecond.
     pub fn upgrade(this: Self) -> Guard<L, Exclusive, T> {
         match Self::upgrade_by(this, Deadline::NEVER) {
             Ok(writer) => writer,
@@ -72,8 +74,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         }
     }
 
-    /// Becomes the writer if there are no readers; gives the guard back if there are. A thread that is just about to read,
-    /// or to write and to find that it cannot, may count as one.
+    /// Becomes the writer if there are no readers; gives the guard back if there are. A thread that
+    /// is just about to read counts as one.
     pub fn try_upgrade(this: Self) -> Result<Guard<L, Exclusive, T>, Self> {
         // SAFETY: the guard is the upgradable reader.
         if !unsafe { this.raw().try_upgrade() } {
@@ -88,7 +90,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         Self::upgrade_by(this, Deadline::after(timeout))
     }
 
-    /// Waits until `deadline` at most for the readers to leave; gives the guard back if they have not.
+    /// Waits until `deadline` at most for the readers to leave; gives the guard back if they have
+    /// not.
     pub fn try_upgrade_until(
         this: Self,
         deadline: Instant,
@@ -116,8 +119,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         unsafe { this.into_mode() }
     }
 
-    /// Runs `f` with write access, once the readers have left, and goes back to an upgradable read, also if `f`
-    /// panics.
+    /// Runs `f` with write access, once the readers have left, and goes back to an upgradable read,
+    /// also if `f` panics.
     ///
     /// # Examples
     /// ```
@@ -176,7 +179,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         }
         let data = self.data();
         let _downgrade = Downgrade(self.raw());
-        // SAFETY: the lock is held exclusively until `_downgrade` is dropped, and the guard is borrowed.
+        // SAFETY: the lock is held exclusively until `_downgrade` is dropped, and the guard is
+        // borrowed.
         Some(f(unsafe { &mut *data }))
     }
 }

@@ -1,0 +1,198 @@
+//! How a writer ends the bias: no reader publishes itself any more, and those that have done so
+//! leave. The invariants are those of [`raw`](super).
+
+use super::queue::{Given, revocation_key, revocation_token};
+use super::{RawRwLock, is_named};
+use crate::deadline::Deadline;
+use crate::fence;
+use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
+use crate::primitive::Ordering::{Relaxed, Release};
+use crate::rwlock::bias::{self, Slot};
+use crate::rwlock::word::{
+    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER, entry, with_revoker,
+};
+use crate::spin::{Spin, give_way};
+use crate::waiters::{self, Nap};
+use std::cell::Cell;
+
+/// Why a bias was not ended at once.
+pub(super) enum Kept {
+    /// A reader is in this slot, or about to find out whether it may be.
+    By(&'static Slot, usize),
+    /// As many threads as can be counted are just looking.
+    Crowded,
+}
+
+impl RawRwLock {
+    /// Whether a reader has published that it reads this lock, whose word is this.
+    pub(super) fn is_published(&self, state: usize) -> bool {
+        let entry = entry(self.key(), state);
+        is_named(state) && bias::slots().any(|slot| slot.holds(entry))
+    }
+
+    /// Ends the bias, if there is one and no reader is in a slot. If one is, readers are spared a
+    /// revocation for nothing. The word was `state` a moment ago.
+    pub(super) fn try_revoke_idle(&self, state: usize) -> bool {
+        !is_named(state) || (!self.is_published(state) && self.try_revoke().is_ok())
+    }
+
+    /// Ends the bias if no reader is in a slot. If one is, there is a name still, but no bias: new
+    /// readers count themselves.
+    ///
+    /// # Panics
+    /// If another copy of this crate has biased the lock (RW9).
+    pub(super) fn try_revoke(&self) -> Result<(), Kept> {
+        let begin = |state| {
+            let state = with_revoker(state).filter(|_| is_named(state))?;
+            Some(state & !BIASED | REVOKED)
+        };
+        // ORDERING: Relaxed, here and below; the fence orders this before the look at the slots.
+        let mut state = self.state.load(Relaxed);
+        if is_named(state) && bias::is_foreign(state) {
+            refuse_foreign_bias();
+        }
+        loop {
+            let Some(next) = begin(state) else {
+                return match is_named(state) {
+                    true => Err(Kept::Crowded),
+                    false => Ok(()),
+                };
+            };
+            if bias::is_foreign(state) {
+                refuse_foreign_bias();
+            }
+            // ORDERING: as above.
+            match self
+                .state
+                .compare_exchange_weak(state, next, Relaxed, Relaxed)
+            {
+                Ok(_) => break,
+                Err(now) => state = now,
+            }
+        }
+        if state & ASYMMETRIC != 0 {
+            // What it granted when the lock became asymmetric, the system may refuse now.
+            fence::heavy_or_wait();
+        } else {
+            fence::full();
+        }
+        let found = self.slot_of_reader(state);
+        let end = |state| {
+            let state = state - ONE_REVOKER;
+            let ends = found.is_none() && state & REVOKED != 0;
+            Some(if ends { state & !BIAS } else { state })
+        };
+        // ORDERING: Release passes on to the next writer what the readers that have left their
+        // slots have released (RW7); Relaxed, since nothing is read.
+        let _ = self.state.fetch_update(Release, Relaxed, end);
+        found.map_or(Ok(()), Err)
+    }
+
+    /// The first slot that has this lock's entry.
+    fn slot_of_reader(&self, state: usize) -> Option<Kept> {
+        if !is_named(state) {
+            return None;
+        }
+        let entry = entry(self.key(), state);
+        let slot = bias::slots().find(|slot| slot.holds(entry))?;
+        Some(Kept::By(slot, entry))
+    }
+
+    /// Ends the bias, unless one of `unless` is set, so that there is time. Waits until the readers
+    /// in their slots have left. None if the deadline passed first.
+    pub(super) fn revoke_for(
+        &self,
+        unless: usize,
+        given: &mut Given,
+        deadline: Deadline,
+    ) -> Option<()> {
+        loop {
+            // ORDERING: Relaxed; looked at again.
+            let state = self.state.load(Relaxed);
+            if !is_named(state) || state & (unless | WRITER) != 0 {
+                return Some(());
+            }
+            match self.try_revoke() {
+                Ok(()) => return Some(()),
+                Err(_) if deadline.is_past() => return None,
+                Err(Kept::By(slot, entry)) => {
+                    self.pass_on(given);
+                    if !self.wait_for_slot(slot, entry, deadline) {
+                        return None;
+                    }
+                    // A reader may have kept the lock for the writer that waits for it (`bump`).
+                    given.is_next = true;
+                }
+                Err(Kept::Crowded) if deadline.passed() => return None,
+                Err(Kept::Crowded) => give_way(),
+            }
+        }
+    }
+
+    fn wait_for_slot(&self, slot: &Slot, entry: usize, deadline: Deadline) -> bool {
+        let mut spin = Spin::new();
+        let mut nap = Nap::new();
+        let key = self.key();
+        while slot.holds(entry) {
+            if spin.again() {
+                continue;
+            }
+            let (queue, token) = (revocation_key(key), revocation_token());
+            // SAFETY: the key is inside our word, and we borrow the lock.
+            let result =
+                unsafe { waiters::park(queue, token, deadline, &mut nap, || slot.holds(entry)) };
+            if result == ParkResult::TimedOut && deadline.passed() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A slot has been left by a reader of the lock with this key, which may be gone: wakes the
+    /// writers that wait for that.
+    #[inline(always)]
+    pub(in crate::rwlock) fn left_slot(key: usize) {
+        // The fence orders the slot before the count, against the heavy one of a writer that parks.
+        fence::light();
+        if waiters::any(revocation_key(key)) {
+            Self::wake_revokers(key);
+        }
+    }
+
+    /// All of them, for one may be stopped.
+    #[cold]
+    fn wake_revokers(key: usize) {
+        let queue = revocation_key(key);
+        loop {
+            let picked = Cell::new(0);
+            let left_out = Cell::new(false);
+            let choose = |token| {
+                if token != revocation_token() {
+                    return FilterOp::Skip;
+                }
+                if picked.get() == parking::BATCH {
+                    left_out.set(true);
+                    return FilterOp::Stop;
+                }
+                picked.set(picked.get() + 1);
+                FilterOp::Unpark
+            };
+            let callback = |_, _| {
+                for _ in 0..picked.get() {
+                    waiters::remove(queue, false);
+                }
+                NO_TOKEN
+            };
+            // SAFETY: the lock may be gone, but `choose` picks only a `late` token.
+            unsafe { parking::unpark_some(queue, choose, callback) };
+            if !left_out.get() {
+                return;
+            }
+        }
+    }
+}
+
+#[cold]
+fn refuse_foreign_bias() -> ! {
+    panic!("RwLock: another copy of the crate anteroom in this process reads it by bias");
+}

@@ -1,0 +1,211 @@
+//! What no program can bring about in reasonable time: counts at their limits, another copy of the
+//! crate, threads that never come.
+
+use super::*;
+use crate::rwlock::word::{
+    ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, OTHER_NEXT, REVOKED, copy, entry,
+    period, with_lease,
+};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+fn with(state: usize) -> RawRwLock {
+    let lock = RawRwLock::new();
+    // ORDERING: Relaxed, here and below; a test with one thread.
+    lock.state.store(state, Relaxed);
+    lock
+}
+
+fn state(lock: &RawRwLock) -> usize {
+    // ORDERING: as above.
+    lock.state.load(Relaxed)
+}
+
+/// Whether it panics and says `what`, and leaves the lock as it is.
+fn is_refused<R>(lock: &RawRwLock, what: &str, f: impl FnOnce() -> R) -> bool {
+    let before = state(lock);
+    let Err(panic) = catch_unwind(AssertUnwindSafe(f)) else {
+        return false;
+    };
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let said = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    said.is_some_and(|said| said.contains(what)) && state(lock) == before
+}
+
+#[test]
+fn too_many_readers_are_refused_by_every_way_in() {
+    let full = MAX_READERS * ONE_READER;
+    let what = "more than";
+    for flags in [0, UPGRADABLE, with_lease(OTHER_NEXT)] {
+        let lock = with(full | flags);
+        assert!(is_refused(&lock, what, || lock.try_read(false)));
+        assert!(is_refused(&lock, what, || lock.try_read(true)));
+        assert!(is_refused(&lock, what, || lock.read(false, Deadline::NEVER)));
+        assert!(is_refused(&lock, what, || lock.read(true, Deadline::NEVER)));
+    }
+    let lock = with(full | UPGRADABLE);
+    // SAFETY: as the word says, and if not, that is what the test finds.
+    let downgrade = || unsafe { lock.downgrade_upgradable() };
+    assert!(is_refused(&lock, what, downgrade));
+}
+
+#[test]
+fn read_taken_again_at_the_limit_aborts() {
+    const CHILD: &str = "ANTEROOM_TEST_ABORTS";
+    const NAME: &str = "rwlock::raw::tests::read_taken_again_at_the_limit_aborts";
+
+    if std::env::var_os(CHILD).is_some() {
+        return with(MAX_AGAIN * ONE_READER).read_again();
+    }
+    let this = std::env::current_exe().expect("a test is a program");
+    let child = std::process::Command::new(this)
+        .args(["--exact", NAME, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .expect("it runs once more");
+    assert!(!child.status.success());
+    let said = String::from_utf8_lossy(&child.stderr);
+    assert!(said.contains("readers: aborting"), "{said}");
+}
+
+/// There is room for them above the limit, so that a guard's `unlocked` does not unwind.
+#[test]
+fn reader_that_takes_its_lock_again_is_counted_beyond_the_limit() {
+    let lock = with(MAX_READERS * ONE_READER);
+    lock.read_again();
+    assert_eq!(state(&lock), (MAX_READERS + 1) * ONE_READER);
+    const { assert!(MAX_AGAIN * ONE_READER < READERS && MAX_READERS < MAX_AGAIN) };
+}
+
+/// The bias of this copy, or else of another one, with a period of its own.
+fn name_of(own: bool) -> Option<usize> {
+    let mine = bias::numbered_copy()?;
+    let other = copy(if mine == copy(3)? { 4 } else { 3 })?;
+    Some(period(17) | if own { mine } else { other })
+}
+
+#[test]
+fn lock_biased_by_another_copy_is_read_and_never_written() {
+    let Some(name) = name_of(false) else { return };
+    let what = "another copy";
+    for flags in [BIASED, REVOKED, BIASED | ASYMMETRIC] {
+        for more in [0, UPGRADABLE, ONE_READER] {
+            let lock = with(name | flags | more);
+            let before = state(&lock);
+            if more == UPGRADABLE {
+                // SAFETY: as the word says.
+                assert!(is_refused(&lock, what, || unsafe { lock.try_upgrade() }));
+                // SAFETY: as the word says.
+                let upgrade = || unsafe { lock.upgrade(Deadline::NEVER) };
+                assert!(is_refused(&lock, what, upgrade));
+            } else {
+                assert!(more != 0 || is_refused(&lock, what, || lock.try_write()));
+                assert!(is_refused(&lock, what, || lock.write(Deadline::NEVER)));
+            }
+            // Its writers see readers that are counted.
+            assert!(lock.try_read(false) && lock.read(true, Deadline::NEVER));
+            lock.read_again();
+            assert_eq!(state(&lock), before + 3 * ONE_READER);
+            for _ in 0..3 {
+                // SAFETY: it was just counted.
+                unsafe { lock.unlock_read() };
+            }
+            assert_eq!(state(&lock), before);
+        }
+    }
+}
+
+/// A waiter that the lock is kept for does not come: others have it after some milliseconds, also
+/// those that only try.
+#[test]
+fn lock_that_is_kept_is_free_after_its_lease() {
+    let kept = [WRITER_NEXT, OTHER_NEXT, WRITER_NEXT | OTHER_NEXT];
+    let attempts: [fn(&RawRwLock) -> bool; 3] = [
+        |lock| lock.try_read(false),
+        RawRwLock::try_write,
+        RawRwLock::try_upgradable_read,
+    ];
+    for next in kept {
+        for (which, attempt) in attempts.iter().enumerate() {
+            let lock = with(with_lease(next | AWAKE));
+            let keeps_out = which > 0 || next & WRITER_NEXT != 0;
+            let refused = std::iter::repeat_with(|| attempt(&lock)).take_while(|taken| !taken);
+            assert_eq!(refused.count() > 0, keeps_out, "{next} {which}");
+        }
+        for wait in [
+            |lock: &RawRwLock| lock.read(false, Deadline::NEVER),
+            |lock: &RawRwLock| lock.write(Deadline::NEVER),
+            |lock: &RawRwLock| lock.upgradable_read(Deadline::NEVER),
+        ] {
+            let lock = with(with_lease(next | AWAKE));
+            assert!(wait(&lock));
+        }
+    }
+}
+
+/// A lock whose next readers publish themselves, if there is a bias here.
+fn biased() -> Option<RawRwLock> {
+    Some(with(BIASED | name_of(true)?))
+}
+
+#[test]
+fn period_that_a_forgotten_guard_has_is_not_used_again() {
+    let Some(lock) = biased() else { return };
+    let key = lock.key();
+    assert!(lock.try_read(false));
+    let published = entry(key, state(&lock));
+    assert_eq!(state(&lock) & READERS, 0, "it is published");
+    let drawn = |_| entry(key, bias::new_period(key));
+    // All of them are drawn, each once, but for that.
+    let all: std::collections::HashSet<_> = (0..(1 << 16) - 1).map(drawn).collect();
+    assert!(all.len() >= (1 << 16) - 2 && !all.contains(&published));
+    // SAFETY: it was just taken.
+    unsafe { lock.unlock_read() };
+}
+
+/// More threads than there are rows, one after the other, each with a read that outlives its row,
+/// and is given back or not. Rows are used again, and writers do not look at those that are free.
+#[test]
+fn rows_come_back_from_threads_that_end_inside() {
+    struct Kept(Arc<RawRwLock>);
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            // SAFETY: it is dropped on the thread that has read.
+            unsafe { self.0.unlock_read() };
+        }
+    }
+    thread_local! { static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) }; }
+
+    let Some(lock) = biased() else { return };
+    let lock = Arc::new(lock);
+    for forgets in [false, true] {
+        for _ in 0..1_100 {
+            let reader = lock.clone();
+            let read = move || {
+                let lock = reader;
+                // Made first, so dropped last.
+                KEPT.with_borrow(|kept| assert!(kept.is_none()));
+                assert!(lock.try_read(false));
+                if !forgets {
+                    assert_eq!(state(&lock) & READERS, 0, "there is no row");
+                    KEPT.set(Some(Kept(lock)));
+                }
+            };
+            thread::spawn(read).join().unwrap();
+            if !forgets {
+                assert!(!lock.is_locked());
+            }
+        }
+    }
+    assert!(lock.is_locked() && !lock.try_write());
+    drop(Arc::into_inner(lock));
+    let others = biased().expect("as above");
+    assert!(others.try_read(false));
+    assert_eq!(state(&others) & READERS, 0, "there is no row");
+    // (Other tests run, too.)
+    assert!(bias::slots().count() < 500 * 7, "{}", bias::slots().count());
+    // SAFETY: it was just taken.
+    unsafe { others.unlock_read() };
+}

@@ -1,0 +1,293 @@
+//! The reader-writer lock's word: what its bits mean, and which threads it admits.
+//!
+//! ```text
+//! 31     10 9     6     5        4       3       2        1           0
+//! +---------+-------+-------+--------+-------+--------+------------+--------+
+//! | readers | lease | OTHER | WRITER | AWAKE | PARKED | UPGRADABLE | WRITER |
+//! |         |       | _NEXT | _NEXT  |       |        |            |        |
+//! +---------+-------+-------+--------+-------+--------+------------+--------+
+//! 63     48 47  40 39      35      34          33       32
+//! +--------+------+----------+------------+---------+--------+
+//! | period | copy | revokers | ASYMMETRIC | REVOKED | BIASED |
+//! +--------+------+----------+------------+---------+--------+
+//! ```
+//!
+//! Where a word has 32 bits there is no second half, and no bias. What the bits mean is in
+//! [`raw`](super::raw).
+
+use crate::lease;
+
+pub(super) const WRITER: usize = 1;
+pub(super) const UPGRADABLE: usize = 2;
+pub(super) const PARKED: usize = 4;
+pub(super) const AWAKE: usize = 8;
+pub(super) const WRITER_NEXT: usize = 16;
+pub(super) const OTHER_NEXT: usize = 32;
+const LEASE: Field = Field::new(6, 4);
+const LEASES: u32 = 16;
+/// For whom the lock is kept, and since when.
+pub(super) const NEXT: usize = WRITER_NEXT | OTHER_NEXT | LEASE.mask;
+
+/// Whether a word has room for a bias.
+pub(super) const HAS_BIAS: bool = usize::BITS == 64;
+
+/// Where the bias's half of the word begins.
+const HALF: u32 = 32;
+
+/// A flag of the bias, if there is one.
+const fn bias_flag(bit: u32) -> usize {
+    if HAS_BIAS { 1 << (HALF + bit) } else { 0 }
+}
+
+/// A field of the bias, if there is one.
+const fn bias_field(bit: u32, bits: u32) -> Field {
+    if HAS_BIAS {
+        Field::new(HALF + bit, bits)
+    } else {
+        Field { shift: 0, mask: 0 }
+    }
+}
+
+pub(super) const BIASED: usize = bias_flag(0);
+pub(super) const REVOKED: usize = bias_flag(1);
+pub(super) const ASYMMETRIC: usize = bias_flag(2);
+const REVOKERS: Field = bias_field(3, 5);
+const COPY: Field = bias_field(8, 8);
+const PERIOD: Field = bias_field(16, 16);
+
+const COUNT: Field = Field::new(10, 22);
+pub(super) const READERS: usize = COUNT.mask;
+pub(super) const ONE_READER: usize = COUNT.one();
+pub(super) const ONE_REVOKER: usize = if HAS_BIAS { REVOKERS.one() } else { 0 };
+
+/// All that a bias leaves in the word. (The thread that takes it away may be counted there, too.)
+pub(super) const BIAS: usize = BIASED | REVOKED | ASYMMETRIC | COPY.mask | PERIOD.mask;
+/// What tells a reader that it may publish itself.
+pub(super) const BIASED_BY: usize = BIASED | COPY.mask;
+
+/// Half of what the word can count. The other half is for readers that must not be refused: those
+/// that take their lock again after a wait, and writers that downgrade, of which there are as many
+/// as threads.
+pub(super) const MAX_READERS: usize = (READERS / ONE_READER).div_ceil(2);
+
+/// The limit of a read that is taken again, which may not panic.
+pub(super) const MAX_AGAIN: usize = READERS / ONE_READER - (1 << 16);
+
+/// Some neighbouring bits of the word.
+#[derive(Clone, Copy)]
+struct Field {
+    shift: u32,
+    mask: usize,
+}
+
+impl Field {
+    const fn new(shift: u32, bits: u32) -> Self {
+        Field {
+            shift,
+            mask: ((1 << bits) - 1) << shift,
+        }
+    }
+
+    const fn one(self) -> usize {
+        1 << self.shift
+    }
+
+    fn of(self, state: usize) -> usize {
+        (state & self.mask) >> self.shift
+    }
+
+    /// The state with this in the field, if it fits.
+    fn with(self, state: usize, value: usize) -> Option<usize> {
+        let shifted = value << self.shift;
+        let fits = shifted & !self.mask == 0 && shifted >> self.shift == value;
+        fits.then_some(state & !self.mask | shifted)
+    }
+}
+
+#[inline(always)]
+pub(super) fn readers(state: usize) -> usize {
+    COUNT.of(state)
+}
+
+/// Whether there is a bias, or what is left of one: readers may be in their slots.
+#[inline(always)]
+pub(super) fn is_named(state: usize) -> bool {
+    state & (BIASED | REVOKED) != 0
+}
+
+/// Whether the lock is biased as it was in `before`, when it was biased: then no thread revokes
+/// that.
+#[inline(always)]
+pub(super) fn is_biased_as(before: usize, state: usize) -> bool {
+    !HAS_BIAS || (before ^ state) >> (HALF % usize::BITS) == 0
+}
+
+/// Whether a thread looks whether it may take the name away.
+pub(super) fn is_being_revoked(state: usize) -> bool {
+    REVOKERS.of(state) != 0
+}
+
+/// The state with one thread more that looks, if there is room for one.
+pub(super) fn with_revoker(state: usize) -> Option<usize> {
+    REVOKERS.with(state, REVOKERS.of(state) + 1)
+}
+
+/// What a copy of the crate with this number has in the words that it biases, if there is room for
+/// it.
+pub(super) fn copy(number: usize) -> Option<usize> {
+    COPY.with(0, number).filter(|copy| *copy != 0)
+}
+
+/// Which copy of the crate began the bias.
+pub(super) fn copy_of(state: usize) -> usize {
+    state & COPY.mask
+}
+
+/// The bits of the period with this number: not all are zero, as they are where there is no bias.
+pub(super) fn period(number: usize) -> usize {
+    let most = PERIOD.mask >> PERIOD.shift;
+    (number % most.max(1) + 1) << PERIOD.shift
+}
+
+/// How many of an address's low bits are zero: the word's alignment.
+const ZEROS: u32 = 3;
+
+/// Whether an entry can hold all of this address.
+pub(super) fn fits(key: usize) -> bool {
+    key >> (PERIOD.shift + ZEROS) == 0
+}
+
+/// What a slot holds whose owner reads the lock at this address: the address, without the low bits
+/// that are zero, and the period. It is never zero.
+#[inline(always)]
+pub(super) fn entry(key: usize, state: usize) -> usize {
+    if HAS_BIAS {
+        (key << (usize::BITS - PERIOD.shift - ZEROS)) | PERIOD.of(state)
+    } else {
+        key
+    }
+}
+
+/// The address of the lock that this is an entry of.
+pub(super) fn key_of(entry: usize) -> usize {
+    if HAS_BIAS {
+        entry >> (usize::BITS - PERIOD.shift) << ZEROS
+    } else {
+        entry
+    }
+}
+
+/// The state with a lease that begins now.
+pub(super) fn with_lease(state: usize) -> usize {
+    let begun = lease::begin(LEASES) as usize;
+    LEASE.with(state, begun).unwrap_or(state)
+}
+
+/// Whether the thread that the lock is kept for has not come in time. As long as readers are
+/// inside, or the upgradable reader is the next writer, none is late.
+pub(super) fn is_abandoned(state: usize) -> bool {
+    let waits = state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0;
+    !waits && lease::is_over(LEASE.of(state) as u32, LEASES)
+}
+
+/// Whether it is kept for another thread than one that asks as a writer or upgradable reader.
+fn is_kept(state: usize) -> bool {
+    state & (WRITER_NEXT | OTHER_NEXT) != 0 && !is_abandoned(state)
+}
+
+/// Whether a reader may count itself. One that is `recursive` passes a writer that waits for
+/// readers to leave. One that is `next` takes what is kept.
+#[inline]
+pub(super) fn admits_reader(state: usize, recursive: bool, next: bool) -> bool {
+    match state & (WRITER | WRITER_NEXT) {
+        0 => true,
+        WRITER_NEXT => {
+            next || (recursive && (state & READERS != 0 || is_named(state))) || is_abandoned(state)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a thread may become the upgradable reader, or the writer as far as other writers are
+/// concerned.
+#[inline]
+pub(super) fn admits_upgradable(state: usize, next: bool) -> bool {
+    state & (WRITER | UPGRADABLE) == 0 && (next || !is_kept(state))
+}
+
+#[inline]
+pub(super) fn admits_writer(state: usize, next: bool) -> bool {
+    admits_upgradable(state, next) && has_no_readers(state)
+}
+
+/// Whether no reader is inside, counted or in a slot.
+#[inline]
+pub(super) fn has_no_readers(state: usize) -> bool {
+    state & READERS == 0 && !is_named(state)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_do_not_overlap() {
+        let flags = [
+            WRITER,
+            UPGRADABLE,
+            PARKED,
+            AWAKE,
+            WRITER_NEXT,
+            OTHER_NEXT,
+            BIASED,
+            REVOKED,
+            ASYMMETRIC,
+        ];
+        let fields = [LEASE, REVOKERS, COUNT, COPY, PERIOD].map(|field| field.mask);
+        let all = flags.into_iter().chain(fields);
+        let sum = all.fold(0, |sum, bits| {
+            assert_eq!(sum & bits, 0);
+            sum | bits
+        });
+        assert_eq!(sum, usize::MAX);
+    }
+
+    #[test]
+    fn entry_is_the_whole_address_and_the_period() {
+        if !HAS_BIAS {
+            return;
+        }
+        let last = (1 << (PERIOD.shift + ZEROS)) - 8;
+        assert!(fits(last) && !fits(last + 8));
+        let mut entries = std::collections::HashSet::new();
+        let keys = (ZEROS..PERIOD.shift + ZEROS).map(|bit| 1 << bit);
+        for key in keys.chain([last]) {
+            for number in [0, 1, 1 << 15, (1 << 16) - 2] {
+                let entry = entry(key, period(number) | READERS | PARKED | COPY.mask);
+                assert!(entry != 0 && entries.insert(entry), "{key:x} {number}");
+                assert_eq!(key_of(entry), key);
+            }
+        }
+    }
+
+    #[test]
+    fn number_of_a_copy_that_does_not_fit_is_refused() {
+        assert_eq!(copy(0), None);
+        if HAS_BIAS {
+            assert!(copy(1).is_some() && copy(255).is_some() && copy(256).is_none());
+        }
+    }
+
+    #[test]
+    fn revokers_are_counted_to_a_limit() {
+        if !HAS_BIAS {
+            return;
+        }
+        let mut state = BIASED;
+        for _ in 0..31 {
+            state = with_revoker(state).expect("there is room");
+        }
+        assert_eq!(with_revoker(state), None);
+        assert_eq!(state - 31 * ONE_REVOKER, BIASED);
+    }
+}
