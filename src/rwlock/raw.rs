@@ -372,8 +372,7 @@ impl Drop for RawRwLock {
     fn drop(&mut self) {
         // ORDERING: Relaxed; no other thread uses the lock.
         let state = self.state.load(Relaxed);
-        // (A model's table may be gone by now.)
-        if cfg!(not(loom)) && is_named(state) && !bias::is_foreign(state) {
+        if is_named(state) && !bias::is_foreign(state) {
             // A row is there for other locks than those that are no more.
             bias::purge(super::word::entry(self.key(), state));
         }

@@ -219,16 +219,19 @@ impl RawRwLock {
         let mut watch = Watch::default();
         let mut impatient = false;
         let inside = loop {
-            match attempt(&mut given) {
-                Some(true) => {
-                    spin.got_it();
-                    break true;
+            // One that was called to watch leaves the lock to the thread that is on its way, for one nap.
+            if !watch.is_called {
+                match attempt(&mut given) {
+                    Some(true) => {
+                        spin.got_it();
+                        break true;
+                    }
+                    Some(false) => {}
+                    None => break false,
                 }
-                Some(false) => {}
-                None => break false,
-            }
-            if spin.again() {
-                continue;
+                if spin.again() {
+                    continue;
+                }
             }
             self.pass_on(&mut given);
             impatient = patience.exhausted();
@@ -277,7 +280,8 @@ impl RawRwLock {
     ) -> ParkResult {
         let key = self.key();
         let must_nap = std::mem::take(&mut watch.must);
-        let watching = std::mem::take(&mut watch.is_called) || must_nap && waiters::watch(key);
+        let is_called = std::mem::take(&mut watch.is_called);
+        let watching = is_called || must_nap && waiters::watch(key);
         watch.is_watching = watching;
         watch.is_relied_on |= watching;
         let is_nap = watching || must_nap || !waiters::fits(key);
@@ -293,7 +297,8 @@ impl RawRwLock {
                 // (One that is alone in the queue does not look.)
                 let relies = is_unwatched || state & PARKED == 0 && lease::may_stall();
                 must.set(!is_nap && relies && is_expected(state));
-                if kind.may_come_in(state, given) || must.get() {
+                let is_left = is_called && is_expected(state);
+                if kind.may_come_in(state, given) && !is_left || must.get() {
                     return None;
                 }
                 let keeps = impatient && kind.waits_for_readers(state);

@@ -212,9 +212,12 @@ impl RawRwLock {
         // If we have published ourselves, the word has that name since, and until we leave (RW7).
         // ORDERING: Relaxed; we have seen the name before.
         let state = self.state.load(Relaxed);
-        if !is_named(state) {
-            // SAFETY: we are counted.
-            unsafe { self.unlock_counted(false) };
+        if !is_named(state) && state & WRITER_NEXT == 0 {
+            let key = self.key();
+            // ORDERING: Release pairs with the Acquire of the writer that enters next.
+            let state = self.state.fetch_sub(ONE_READER, Release);
+            // SAFETY: we were counted, and it was our lock until just now.
+            unsafe { Self::left(key, state, false) };
         } else if let Some(slot) = bias::own_first_slot()
             && slot.is_mine(entry(self.key(), state))
         {
@@ -264,13 +267,29 @@ impl RawRwLock {
 
     /// # Safety
     /// The caller is one of the readers that are counted.
-    #[inline]
     unsafe fn unlock_counted(&self, fair: bool) {
         let key = self.key();
-        // ORDERING: Release pairs with the Acquire of the writer that enters next.
-        let state = self.state.fetch_sub(ONE_READER, Release);
+        // The lease of the writer that waits for the last reader begins now, not when it came.
+        let next = |state: usize| match state - ONE_READER {
+            free if free & (READERS | WRITER_NEXT) == WRITER_NEXT => Some(with_lease(free)),
+            more => Some(more),
+        };
+        // ORDERING: Release pairs with the Acquire of the writer that enters next; Relaxed, since
+        // nothing is read.
+        let before = self.state.fetch_update(Release, Relaxed, next);
+        let state = before.unwrap_or_else(|state| state);
+        // SAFETY: it was our lock until just now.
+        unsafe { Self::left(key, state, fair) };
+    }
+
+    /// After a counted reader has left a lock that may be gone, whose word was this before.
+    ///
+    /// # Safety
+    /// `key` is that of a reader-writer lock (RW6).
+    #[inline(always)]
+    unsafe fn left(key: usize, state: usize, fair: bool) {
         if state & (READERS | PARKED) == ONE_READER | PARKED {
-            // SAFETY: it was our lock until just now (RW6).
+            // SAFETY: the caller's promise is the same.
             unsafe { Self::released(key, state, fair) };
         }
     }
