@@ -66,7 +66,7 @@ impl State {
         may
     }
 
-    /// A writer gives up: with it go all claims, but an upgrade's.
+    /// A thread that waits gives up: with it go all claims, but an upgrade's.
     fn give_up(&mut self) {
         self.writer &= self.written || self.upgradable;
     }
@@ -133,6 +133,7 @@ impl RawRwLock {
                 return true;
             }
         }
+        self.monitor.change(State::give_up);
         false
     }
 
@@ -174,7 +175,11 @@ impl RawRwLock {
 
     pub(crate) fn upgradable_read(&self, deadline: Deadline) -> bool {
         let claim = |state: &mut State| state.try_read_upgradably().then_some(true);
-        self.monitor.wait(deadline, claim, |_| false)
+        let claimed = self.monitor.wait(deadline, claim, |_| false);
+        if !claimed {
+            self.monitor.change(State::give_up);
+        }
+        claimed
     }
 
     /// # Safety
