@@ -29,10 +29,12 @@ pub(crate) use loom as model;
 #[cfg(shuttle)]
 pub(crate) use shuttle as model;
 
+#[cfg(all(anteroom_models, not(shuttle)))]
+pub(crate) use model::sync::atomic::AtomicU32;
 #[cfg(anteroom_models)]
 pub(crate) use model::sync::atomic::{AtomicU8, AtomicU64 as AtomicState, Ordering};
 #[cfg(anteroom_models)]
-pub(crate) use modeled::weak::{AtomicU32, AtomicUsize};
+pub(crate) use modeled::weak::AtomicUsize;
 
 #[cfg(all(anteroom_models, not(shuttle)))]
 pub(crate) use modeled::Access;

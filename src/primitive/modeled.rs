@@ -308,6 +308,7 @@ pub(crate) mod turns {
 pub(crate) mod lease {
     pub(crate) const LIMIT: std::time::Duration = std::time::Duration::ZERO;
     pub(crate) const LONGEST: std::time::Duration = LIMIT;
+    #[cfg(not(shuttle))]
     pub(crate) const ROUND: std::time::Duration = LIMIT;
 
     pub(crate) fn begin(_: u32) -> u32 {

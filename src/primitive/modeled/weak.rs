@@ -74,4 +74,4 @@ macro_rules! atomics {
     )*};
 }
 
-atomics!(AtomicU32: u32, AtomicUsize: usize);
+atomics!(AtomicUsize: usize);
