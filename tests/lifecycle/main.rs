@@ -33,12 +33,9 @@ mod table;
 mod thread_end;
 mod tools;
 
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Arguments, Trial};
 use peers::*;
 use subjects::*;
-
-/// Tests of what is not fixed yet, each with the row. They count as ignored.
-const WAITING: &[(&str, &str)] = &[];
 
 /// A test: its name and what it does.
 pub(crate) type Test = (String, fn());
@@ -486,13 +483,8 @@ fn main() {
         [_, exec::AFTER_EXEC, kind, name] => std::process::exit(after_exec(kind, name)),
         _ => {
             runner::inherit_orphans();
-            let trial = |(name, _): Test| {
-                let waiting = WAITING.iter().find(|waiting| waiting.0 == name);
-                Trial::ignorable_test(name.clone(), move || match waiting {
-                    Some((_, row)) => Ok(Completion::ignored_with(format!("waits for {row}"))),
-                    None => runner::run(&name),
-                })
-            };
+            let trial =
+                |(name, _): Test| Trial::ignorable_test(name.clone(), move || runner::run(&name));
             let trials = tests().into_iter().map(trial).collect();
             libtest_mimic::run(&Arguments::from_args(), trials).exit();
         }

@@ -26,8 +26,7 @@ pub(super) enum Kept {
 impl RawRwLock {
     /// Whether a reader has published that it reads this lock, whose word is this.
     pub(super) fn is_published(&self, state: usize) -> bool {
-        let entry = entry(self.key(), state);
-        is_named(state) && bias::slots().any(|slot| slot.holds(entry))
+        self.slot_of_reader(state).is_some()
     }
 
     /// Ends the bias, if there is one and no reader is in a slot. If one is, readers are spared a
@@ -42,25 +41,19 @@ impl RawRwLock {
     /// # Panics
     /// If another copy of this crate has biased the lock (RW9).
     pub(super) fn try_revoke(&self) -> Result<(), Kept> {
-        let begin = |state| {
-            let state = with_revoker(state).filter(|_| is_named(state))?;
-            Some(state & !BIASED | REVOKED)
-        };
         // ORDERING: Relaxed, here and below; the fence orders this before the look at the slots.
         let mut state = self.state.load(Relaxed);
-        if is_named(state) && bias::is_foreign(state) {
-            refuse_foreign_bias();
-        }
         loop {
-            let Some(next) = begin(state) else {
-                return match is_named(state) {
-                    true => Err(Kept::Crowded),
-                    false => Ok(()),
-                };
-            };
+            if !is_named(state) {
+                return Ok(());
+            }
             if bias::is_foreign(state) {
                 refuse_foreign_bias();
             }
+            let Some(counted) = with_revoker(state) else {
+                return Err(Kept::Crowded);
+            };
+            let next = counted & !BIASED | REVOKED;
             // ORDERING: as above.
             match self
                 .state
