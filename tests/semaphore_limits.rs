@@ -8,6 +8,8 @@ use common::{CloseIfFailed, asleep, must_end};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
@@ -165,31 +167,63 @@ fn add_permits_panics_past_the_maximum_also_while_others_wait_and_serves_none() 
 }
 
 #[test]
-#[cfg(target_pointer_width = "64")]
-fn permit_comes_back_though_others_have_filled_the_semaphore_meanwhile() {
+fn permit_dropped_into_a_full_semaphore_panics_and_is_lost() {
     let semaphore = Semaphore::new(MAX);
-    let permit = semaphore.acquire().unwrap();
-    semaphore.add_permits(1);
-    drop(permit);
-    assert_eq!(semaphore.available_permits(), MAX + 1);
-    panics_in("Semaphore::add_permits", || semaphore.add_permits(1));
-    assert_eq!(semaphore.available_permits(), MAX + 1);
+    let [first, second] = [(); 2].map(|()| semaphore.acquire_many(3).unwrap());
+    semaphore.add_permits(5);
+    panics_in("Permit::drop: more than MAX_PERMITS", || drop(first));
+    assert_eq!(semaphore.available_permits(), MAX - 1);
     semaphore.acquire_many(2).unwrap().forget();
-    semaphore.add_permits(1);
+    drop(second);
     assert_eq!(semaphore.available_permits(), MAX);
 }
 
 #[test]
-#[cfg(target_pointer_width = "64")]
-fn permit_that_comes_back_to_more_than_the_maximum_panics_and_is_forgotten() {
+fn permit_split_beyond_the_room_panics_for_the_part_that_does_not_fit() {
     let semaphore = Semaphore::new(MAX);
-    let [first, second] = [(); 2].map(|()| semaphore.acquire_many(3).unwrap());
-    semaphore.add_permits(6);
-    drop(first);
-    assert_eq!(semaphore.available_permits(), MAX + 3);
-    panics_in("MAX_PERMITS", || drop(second));
-    assert_eq!(semaphore.available_permits(), MAX + 3);
-    semaphore.try_acquire().unwrap().forget();
+    let mut most = semaphore.acquire_many(9).unwrap();
+    let least = most.split(1).unwrap();
+    semaphore.add_permits(2);
+    panics_in("Permit::drop", || drop(most));
+    drop(least);
+    assert_eq!(semaphore.available_permits(), MAX - 6);
+}
+
+#[test]
+fn closed_semaphore_refuses_a_permit_beyond_the_maximum_too() {
+    let semaphore = Semaphore::new(MAX);
+    let permit = semaphore.acquire().unwrap();
+    semaphore.add_permits(1);
+    semaphore.close();
+    panics_in("Permit::drop", || drop(permit));
+    assert!(semaphore.is_closed());
+    assert_eq!(semaphore.available_permits(), MAX);
+}
+
+#[test]
+fn refused_permits_take_none_from_others_that_empty_the_semaphore() {
+    must_end(|| {
+        // The refused permits come and go while all the others are taken out and put back.
+        let semaphore = Semaphore::new(MAX);
+        let ended = AtomicBool::new(false);
+        thread::scope(|s| {
+            s.spawn(|| {
+                for _ in 0..200 {
+                    let held = semaphore.acquire();
+                    let Ok(held) = held else { break };
+                    let full = semaphore.forget_permits(MAX);
+                    semaphore.add_permits(full + 1);
+                    drop(catch_unwind(AssertUnwindSafe(|| drop(held))));
+                }
+                ended.store(true, SeqCst);
+            });
+            while !ended.load(SeqCst) {
+                let left = semaphore.available_permits();
+                assert!(left <= MAX, "{left}");
+            }
+        });
+        assert_eq!(semaphore.available_permits(), MAX);
+    });
 }
 
 #[test]

@@ -83,7 +83,6 @@ const LEASES: u32 = 16;
 const LEASE: usize = ONE_LEASE * (LEASES as usize - 1);
 const ONE: usize = 512;
 
-/// Leaves room in the word for permits that are given back while there are too many already.
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
 /// Whether a thread sleeps for which permits may be enough now.
@@ -211,14 +210,28 @@ impl RawSemaphore {
     /// Panics, and changes nothing, if there would be more than `MAX_PERMITS`.
     #[inline]
     pub(crate) fn add_permits(&self, permits: usize) {
+        self.bring(permits, "Semaphore::add_permits");
+    }
+
+    /// Takes back permits that were acquired. Panics, and they are lost, if there would be more than
+    /// `MAX_PERMITS`.
+    #[inline]
+    pub(crate) fn give_back(&self, permits: u32) {
+        self.bring(permits as usize, "Permit::drop");
+    }
+
+    /// Panics in the name of `method`, and changes nothing, if there would be more than
+    /// `MAX_PERMITS`.
+    #[inline]
+    fn bring(&self, permits: usize, method: &'static str) {
         let key = self.key();
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         loop {
-            if permits > MAX_PERMITS.saturating_sub(state / ONE) {
-                too_many_permits();
+            if permits > MAX_PERMITS - state / ONE {
+                too_many_permits(method);
             }
-            // ORDERING: Release pairs with the Acquire of whoever takes these permits.
+            // ORDERING: Release pairs with the Acquire of the thread that takes these permits.
             match self
                 .state
                 .compare_exchange_weak(state, state + permits * ONE, Release, Relaxed)
@@ -226,27 +239,6 @@ impl RawSemaphore {
                 Ok(_) => break,
                 Err(now) => state = now,
             }
-        }
-        if is_awaited(state) {
-            // SAFETY: nothing is left in our hands.
-            unsafe { Self::wake(key, state) };
-        }
-    }
-
-    /// Takes back permits that were acquired. Panics, and forgets them, if there are too many already.
-    #[inline]
-    pub(crate) fn give_back(&self, permits: u32) {
-        if cfg!(target_pointer_width = "32") {
-            // The sum might not fit in the word.
-            return self.add_permits(permits as usize);
-        }
-        let key = self.key();
-        // ORDERING: Release pairs with the Acquire of whoever takes these permits.
-        let state = self.state.fetch_add(permits as usize * ONE, Release);
-        if state / ONE > MAX_PERMITS {
-            // ORDERING: Relaxed; nobody is given anything.
-            self.state.fetch_sub(permits as usize * ONE, Relaxed);
-            too_many_permits();
         }
         if is_awaited(state) {
             // SAFETY: nothing is left in our hands.
@@ -300,9 +292,6 @@ impl RawSemaphore {
 }
 
 #[cold]
-fn too_many_permits() -> ! {
-    panic!(
-        "Semaphore::add_permits: more than MAX_PERMITS ({}) permits",
-        MAX_PERMITS
-    );
+fn too_many_permits(method: &str) -> ! {
+    panic!("{method}: more than MAX_PERMITS ({MAX_PERMITS}) permits");
 }

@@ -36,9 +36,14 @@ impl State {
         Ok(())
     }
 
-    fn bring(&mut self, permits: usize) {
-        self.permits += permits;
-        self.brought += 1;
+    /// False, and nothing has changed, if there would be more than `MAX_PERMITS`.
+    fn bring(&mut self, permits: usize) -> bool {
+        let fit = permits <= MAX_PERMITS - self.permits;
+        if fit {
+            self.permits += permits;
+            self.brought += 1;
+        }
+        fit
     }
 }
 
@@ -94,13 +99,7 @@ impl RawSemaphore {
     }
 
     pub(crate) fn add_permits(&self, permits: usize) {
-        let fit = self.monitor.change(|state| {
-            let fit = permits <= MAX_PERMITS - state.permits;
-            if fit {
-                state.bring(permits);
-            }
-            fit
-        });
+        let fit = self.monitor.change(|state| state.bring(permits));
         assert!(
             fit,
             "Semaphore::add_permits: more than MAX_PERMITS ({MAX_PERMITS}) permits"
@@ -108,7 +107,13 @@ impl RawSemaphore {
     }
 
     pub(crate) fn give_back(&self, permits: u32) {
-        self.monitor.leave(|state| state.bring(permits as usize));
+        let mut fit = true;
+        self.monitor
+            .leave(|state| fit = state.bring(permits as usize));
+        assert!(
+            fit,
+            "Permit::drop: more than MAX_PERMITS ({MAX_PERMITS}) permits"
+        );
     }
 
     pub(crate) fn forget_permits(&self, permits: usize) -> usize {

@@ -78,6 +78,10 @@ impl std::error::Error for AcquireError {}
 impl std::error::Error for TryAcquireError {}
 
 /// Holds permits of a semaphore, reached through `S`; gives them back when dropped.
+///
+/// # Panics
+/// When dropped, if the semaphore would then have more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS),
+/// because permits were added meanwhile. Then these permits are lost.
 #[must_use = "the permits are given back at once if this is not kept"]
 #[derive(Debug)]
 pub struct Permit<S: Deref<Target = Semaphore>> {
