@@ -9,7 +9,8 @@ use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
 use crate::primitive::Ordering::{Relaxed, Release};
 use crate::rwlock::bias::{self, Slot};
 use crate::rwlock::word::{
-    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER, entry, with_revoker,
+    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER, WRITER_NEXT, entry, with_lease,
+    with_revoker,
 };
 use crate::spin::{Spin, give_way};
 use crate::waiters::{self, Nap};
@@ -32,15 +33,16 @@ impl RawRwLock {
     /// Ends the bias, if there is one and no reader is in a slot. If one is, readers are spared a
     /// revocation for nothing. The word was `state` a moment ago.
     pub(super) fn try_revoke_idle(&self, state: usize) -> bool {
-        !is_named(state) || (!self.is_published(state) && self.try_revoke().is_ok())
+        !is_named(state) || (!self.is_published(state) && self.try_revoke(false).is_ok())
     }
 
     /// Ends the bias if no reader is in a slot. If one is, there is a name still, but no bias: new
-    /// readers count themselves.
+    /// readers count themselves. If the caller `keeps` the lock, then from the end of the bias on:
+    /// or else readers could begin the next one before the caller comes in, again and again.
     ///
     /// # Panics
     /// If another copy of this crate has biased the lock (RW9).
-    pub(super) fn try_revoke(&self) -> Result<(), Kept> {
+    pub(super) fn try_revoke(&self, keeps: bool) -> Result<(), Kept> {
         // ORDERING: Relaxed, here and below; the fence orders this before the look at the slots.
         let mut state = self.state.load(Relaxed);
         loop {
@@ -73,7 +75,11 @@ impl RawRwLock {
         let end = |state| {
             let state = state - ONE_REVOKER;
             let ends = found.is_none() && state & REVOKED != 0;
-            Some(if ends { state & !BIAS } else { state })
+            Some(match (ends, keeps) {
+                (false, _) => state,
+                (true, false) => state & !BIAS,
+                (true, true) => with_lease(state & !BIAS | WRITER_NEXT),
+            })
         };
         // ORDERING: Release passes on to the next writer what the readers that have left their
         // slots have released (RW7); Relaxed, since nothing is read.
@@ -99,13 +105,14 @@ impl RawRwLock {
         given: &mut Given,
         deadline: Deadline,
     ) -> Option<()> {
+        let mut has_waited = false;
         loop {
             // ORDERING: Relaxed; looked at again.
             let state = self.state.load(Relaxed);
             if !is_named(state) || state & (unless | WRITER) != 0 {
                 return Some(());
             }
-            match self.try_revoke() {
+            match self.try_revoke(has_waited) {
                 Ok(()) => return Some(()),
                 Err(_) if deadline.is_past() => return None,
                 Err(Kept::By(slot, entry)) => {
@@ -115,6 +122,7 @@ impl RawRwLock {
                     }
                     // A reader may have kept the lock for the writer that waits for it (`bump`).
                     given.is_next = true;
+                    has_waited = true;
                 }
                 Err(Kept::Crowded) if deadline.passed() => return None,
                 Err(Kept::Crowded) => give_way(),

@@ -165,6 +165,44 @@ fn period_that_a_forgotten_guard_has_is_not_used_again() {
     unsafe { lock.unlock_read() };
 }
 
+/// A writer waits for a reader in its slot, while another reader is counted. From the end of the
+/// bias on no reader comes in before the writer, or else readers could begin the next bias, for
+/// which the writer would wait again.
+#[test]
+fn writer_that_waited_for_a_slot_comes_before_new_readers() {
+    let Some(lock) = biased() else { return };
+    assert!(lock.try_read(false));
+    let read_meanwhile = || {
+        let inside = lock.try_read(false);
+        if inside {
+            // SAFETY: it was just taken.
+            unsafe { lock.unlock_read() };
+        }
+        inside
+    };
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| lock.write(Deadline::NEVER));
+        while state(&lock) & REVOKED == 0 {
+            thread::yield_now();
+        }
+        let counted = lock.read(false, Deadline::NEVER) && super::readers(state(&lock)) == 1;
+        // SAFETY: the first read is published on this thread.
+        unsafe { lock.unlock_read() };
+        while is_named(state(&lock)) {
+            thread::yield_now();
+        }
+        let came_before_it = read_meanwhile();
+        // SAFETY: this thread has read since before the writer came.
+        unsafe { lock.unlock_read() };
+        assert!(writer.join().unwrap());
+        assert!(counted && !came_before_it);
+    });
+    assert!(!read_meanwhile());
+    // SAFETY: the thread that wrote has left it to this one.
+    unsafe { lock.unlock_write() };
+    assert!(read_meanwhile());
+}
+
 /// More threads than there are rows, one after the other, each with a read that outlives its row,
 /// and is given back or not. Rows are used again, and writers do not look at those that are free.
 #[test]
