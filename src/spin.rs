@@ -116,8 +116,8 @@ impl Spin {
         }
     }
 
-    /// For a wait that ends with what another thread does on its own account, not with its leaving
-    /// a lock.
+    /// For a wait in which threads come one after the other, or that ends with what another thread
+    /// does on its own account: a yield may take the whole time slices of others.
     pub(crate) fn unyielding() -> Self {
         Spin {
             yields: 0,

@@ -260,7 +260,6 @@ pub(crate) mod spin {
             }
         }
 
-        #[cfg(not(shuttle))]
         pub(crate) fn unyielding() -> Self {
             Spin::new()
         }

@@ -1,4 +1,7 @@
 //! What a thread does that waits for permits: it spins, sleeps in the queue, is called, and sits on the chair.
+//! It does not yield: beside threads that use their time slices to the end, a waiter that yields comes
+//! after all of them, and one that was woken before them. (Beside 8 holders of one permit, a request
+//! for 8 waited 48 ms with two yields before each sleep, and mostly not at all without.)
 //! The invariants are those of [`raw`](super).
 
 use super::wake::{CALL, LOOK, WATCH, chair, waiting, wants, watching};
@@ -54,7 +57,7 @@ impl RawSemaphore {
         deadline: Deadline,
         watch: &mut Watch,
     ) -> Result<bool, TryAcquireError> {
-        let mut spin = Spin::new();
+        let mut spin = Spin::unyielding();
         loop {
             if !watch.is_called {
                 match self.try_take(permits) {
@@ -83,7 +86,7 @@ impl RawSemaphore {
     /// What the thread that was called does.
     fn take_in_turn(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
         let mut patience = Patience::new();
-        let mut spin = Spin::new();
+        let mut spin = Spin::unyielding();
         loop {
             match self.try_take_in_turn(permits) {
                 Err(TryAcquireError::NoPermits) => {}
@@ -95,7 +98,7 @@ impl RawSemaphore {
             let limit = match patience.left() {
                 Some(left) => Deadline::after(left),
                 None if self.reserve() => {
-                    spin = Spin::new();
+                    spin = Spin::unyielding();
                     continue;
                 }
                 None => Deadline::NEVER,
@@ -108,7 +111,7 @@ impl RawSemaphore {
                     }
                     return taken.map_err(in_time);
                 }
-                ParkResult::Unparked(_) => spin = Spin::new(),
+                ParkResult::Unparked(_) => spin = Spin::unyielding(),
                 ParkResult::TimedOut | ParkResult::Invalid => {}
             }
         }
