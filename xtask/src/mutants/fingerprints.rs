@@ -7,26 +7,30 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use syn::Item;
 
-/// Of each model, by its name.
+/// Of each model, by its name. (Of the programs of a litmus file: all one, by the file's.)
 pub struct Fingerprints(HashMap<String, String>);
 
 impl Fingerprints {
     /// Of the files that a build of models is made of.
     pub fn of(files: &[(String, String)]) -> Result<Self> {
         let (mut common, mut modules) = (DefaultHasher::new(), Vec::new());
+        let mut litmus = Vec::new();
         for (file, text) in files {
             // As tokens, so that comments do not matter.
             let tokens: TokenStream = text.parse().map_err(|error| anyhow!("{file}: {error}"))?;
             let module = file.strip_prefix("loom-tests/");
             match module.and_then(|name| name.strip_suffix(".rs")) {
                 Some("main") => {}
+                Some(module) if module.starts_with("litmus") => {
+                    litmus.push((module.to_string(), tokens.to_string()));
+                }
                 None | Some("model" | "shared/mod") => tokens.to_string().hash(&mut common),
                 Some(module) => {
                     modules.push((module.replace("shared/", "shared::models::"), tokens))
                 }
             }
         }
-        let mut prints = HashMap::new();
+        let mut prints = of_litmus(&litmus, &common);
         for (module, tokens) in modules {
             let file = syn::parse2::<syn::File>(tokens).with_context(|| module.clone())?;
             let parts = Parts::of(&file);
@@ -42,9 +46,30 @@ impl Fingerprints {
     }
 
     pub fn of_model(&self, model: &str) -> Result<&str> {
-        let print = self.0.get(model);
+        let name = match model.strip_prefix("litmus::") {
+            Some(program) => program.split("::").next().unwrap_or(program),
+            None => model,
+        };
+        let print = self.0.get(name);
         Ok(print.with_context(|| format!("{model} stands in no `models!`"))?)
     }
+}
+
+/// Of the litmus files, whose text this is: what they have in common, and their own.
+fn of_litmus(texts: &[(String, String)], common: &DefaultHasher) -> HashMap<String, String> {
+    let own = |(module, _): &&(String, String)| {
+        let name = module.strip_prefix("litmus/programs/");
+        name.is_some_and(|name| name != "mod")
+    };
+    let (files, shared): (Vec<_>, Vec<_>) = texts.iter().partition(own);
+    let print = |(module, text): &(String, String)| {
+        let mut hasher = common.clone();
+        shared.hash(&mut hasher);
+        text.hash(&mut hasher);
+        let name = module.trim_start_matches("litmus/programs/");
+        (name.to_string(), format!("{:016x}", hasher.finish()))
+    };
+    files.into_iter().map(print).collect()
 }
 
 /// The models of a file: each one's name, what is said of it, and its function.
@@ -130,6 +155,27 @@ mod tests {
     fn of(models: &str, text: &str) -> Fingerprints {
         let text = format!("models! {{ {models} }} {text}");
         Fingerprints::of(&[("loom-tests/m.rs".into(), text)]).unwrap()
+    }
+
+    #[test]
+    fn program_has_the_fingerprint_of_its_file() {
+        let of = |ours: &str, shared: &str| {
+            let files = [
+                ("loom-tests/litmus/programs/m.rs", ours),
+                ("loom-tests/litmus/programs/n.rs", "fn n() {}"),
+                ("loom-tests/litmus.rs", shared),
+            ];
+            let files = files.map(|(name, text)| (name.to_string(), text.to_string()));
+            Fingerprints::of(&files).unwrap()
+        };
+        let old = of("fn m() {}", "");
+        let print = |prints: &Fingerprints, model| prints.of_model(model).unwrap().to_string();
+        assert_eq!(print(&old, "litmus::m::a"), print(&old, "litmus::m::b"));
+        let changed = of("fn m() { 1; }", "");
+        assert_ne!(print(&old, "litmus::m::a"), print(&changed, "litmus::m::a"));
+        assert_eq!(print(&old, "litmus::n::a"), print(&changed, "litmus::n::a"));
+        let all = of("fn m() {}", "fn search() {}");
+        assert_ne!(print(&old, "litmus::n::a"), print(&all, "litmus::n::a"));
     }
 
     #[test]

@@ -12,14 +12,14 @@
 //! | what is added or subtracted | nothing; where it is one, two |
 //! | how to go through a queue | another way |
 //!
-//! Left alone is what a model leaves out (spinning, turns), what only a model compiles, what checks (assertions, accesses
-//! to the model's cells), constants, and what macros write.
+//! Left alone is what a model leaves out (spinning, turns, time), what only a model compiles, what checks (assertions,
+//! accesses to the model's cells), constants and functions that make them, and what macros write.
 
 use super::names::Names;
 use super::sites::Site;
 use super::syntax::{
-    called, conjuncts, is_assignment, is_constant, is_debug, is_modelled, is_not_modelled, is_one,
-    last, peeled, range,
+    called, conjuncts, is_assignment, is_const, is_constant, is_debug, is_modelled,
+    is_not_modelled, is_one, last, peeled, range,
 };
 use crate::source;
 use std::collections::HashSet;
@@ -80,14 +80,18 @@ impl<'a> Finder<'a> {
 
     /// An expression that is true or false.
     fn truth(&mut self, expr: &Expr) {
+        if self.decided.contains(&range(expr)) {
+            return;
+        }
         let parts = conjuncts(expr);
         if parts.iter().any(|part| matches!(part, Expr::Let(_))) {
             if let Some(part) = parts.iter().find(|part| !matches!(part, Expr::Let(_))) {
                 self.instead(part, "false");
             }
+            self.decide(expr);
             return;
         }
-        if self.decided.contains(&range(expr)) || !is_modelled(peeled(expr)) {
+        if !is_modelled(peeled(expr)) {
             return;
         }
         self.decide(expr);
@@ -193,6 +197,7 @@ impl<'a> Finder<'a> {
             BitAnd(_) if matches!(right, Expr::Unary(not) if matches!(not.op, UnOp::Not(_))) => {
                 self.operands([right], "!0");
             }
+            Add(_) if called(left).is_some_and(|name| name == "now") => {}
             Add(_) | Sub(_) | AddAssign(_) | SubAssign(_) => {
                 self.decide(right);
                 self.instead(right, "0");
@@ -214,7 +219,7 @@ impl Visit<'_> for Finder<'_> {
         let has_code = source::of_item(item).is_some_and(|attributes| {
             source::is_compiled(attributes) && !source::is_for_models(attributes)
         });
-        if has_code && !is_debug(item) {
+        if has_code && !is_debug(item) && !is_const(item) {
             visit::visit_item(self, item);
         }
     }
@@ -223,7 +228,8 @@ impl Visit<'_> for Finder<'_> {
         let has_code = source::of_impl_item(item).is_some_and(|attributes| {
             source::is_compiled(attributes) && !source::is_for_models(attributes)
         });
-        if has_code {
+        let is_const = matches!(item, syn::ImplItem::Fn(method) if method.sig.constness.is_some());
+        if has_code && !is_const {
             visit::visit_impl_item(self, item);
         }
     }

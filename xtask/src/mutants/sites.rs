@@ -219,6 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn condition_beside_a_pattern_is_broken_once() {
+        let expected = ["`a()` → `false`", "`b == 1` → `true`", "`a()` → `true`"];
+        let body = "if let Some(x) = y && a() && b == 1 { wake() }";
+        assert_eq!(mutants(body), expected);
+    }
+
+    #[test]
+    fn function_for_constants_is_left_alone() {
+        assert_eq!(mutants("} const fn g(a: u8) -> u8 { a + 1"), [""; 0]);
+        assert_eq!(mutants("let end = Instant::now() + nap;"), [""; 0]);
+    }
+
+    #[test]
     fn a_mutant_tells_its_place() {
         let schema = find("f.rs", "fn f() {\n    wake();\n}", &Names::default(), 0).unwrap();
         let mutant = &schema.mutants[0];

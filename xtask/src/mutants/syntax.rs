@@ -131,6 +131,11 @@ pub fn is_debug(item: &syn::Item) -> bool {
     of.is_some_and(|name| name.ident == "Debug")
 }
 
+/// A function that can run when the crate is compiled: no mutant can be chosen there.
+pub fn is_const(item: &syn::Item) -> bool {
+    matches!(item, syn::Item::Fn(item) if item.sig.constness.is_some())
+}
+
 /// The operands of a chain of `&&`.
 pub fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     match expr {
