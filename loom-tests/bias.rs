@@ -7,6 +7,7 @@ use crate::rwlock::{
     write_and_stay, write_for_a_while,
 };
 use anteroom::{RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 models! {
     a_reader_publishes_while_a_writer_revokes: 3 own_line,
@@ -43,7 +44,19 @@ models! {
     a_lock_becomes_asymmetric_beside_a_writer: 3 warming,
     a_writer_may_free_the_lock_after_biased_readers: 3 own_line,
     a_biased_reader_bumps: 3 own_line,
+    a_counted_read_leaves_the_bias_as_it_is: 1 warming,
+    a_read_that_is_counted_beside_a_revocation_begins_no_bias: 2 warming,
+    a_revoker_that_is_late_leaves_the_next_bias: 2 warming,
+    a_writer_sees_what_another_ones_revocation_saw: 1 own_line,
+    a_woken_writer_that_waits_for_a_slot_wakes_the_next: 1 warming,
+    a_reader_that_leaves_wakes_more_writers_than_a_batch: 0 own_line,
+    a_reader_that_leaves_takes_its_writers_off_the_count: 1 own_line,
+    a_forgotten_reader_outlives_its_thread: any own_line,
+    a_row_is_taken_while_its_last_owner_ends: 2 own_line,
+    a_row_that_was_left_is_found_free: 2 own_line,
 }
+
+const A_WHILE: Duration = Duration::from_millis(1);
 
 fn a_reader_publishes_while_a_writer_revokes() {
     beside(write, &[read_once], 1);
@@ -253,4 +266,164 @@ fn a_biased_reader_bumps() {
         assert!(*data <= 1);
     }
     beside(write, &[bump], 1);
+}
+
+/// It finds its slot taken. Were it to begin a bias of another period, the writer would not find the slot.
+fn a_counted_read_leaves_the_bias_as_it_is() {
+    let lock = new();
+    drop(lock.read());
+    let outer = lock.read();
+    let inner = lock.read_recursive();
+    let writer = lock.spawn(write);
+    drop(inner);
+    assert_eq!(*outer, 0);
+    drop(outer);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// The periods that a thread draws differ from those of another one that has drawn fewer.
+fn a_read_that_is_counted_beside_a_revocation_begins_no_bias() {
+    let locks = Common::new((RwLock::new(0), RwLock::new(())));
+    drop(locks.0.read());
+    let outer = locks.0.read();
+    let writer = locks.spawn(|(lock, _)| lock.try_write_for(A_WHILE).is_some());
+    let reader = locks.spawn(|(lock, other)| {
+        drop(other.read());
+        drop(lock.read());
+    });
+    reader.join().unwrap();
+    assert!(!writer.join().unwrap());
+    assert_eq!(*outer, 0);
+    drop(outer);
+    *locks.0.write() = 1;
+    let (mut lock, mut other) = locks.into_inner();
+    lock.assert_at_rest();
+    other.assert_at_rest();
+}
+
+/// It has looked at the slots before a reader is there, and is to take a name away that is gone.
+fn a_revoker_that_is_late_leaves_the_next_bias() {
+    fn try_write(lock: &Lock) {
+        if let Some(mut data) = lock.try_write() {
+            *data += 1;
+        }
+    }
+    let lock = new();
+    drop(lock.read());
+    let late = lock.spawn(try_write);
+    loom::thread::yield_now();
+    try_write(&lock);
+    drop(lock.read());
+    let data = lock.read();
+    let before = *data;
+    assert_eq!(write_for_a_while(&lock), 0);
+    late.join().unwrap();
+    assert_eq!(*data, before, "a thread wrote meanwhile");
+    drop(data);
+    rest(lock, before);
+}
+
+/// The other one looks at the slots, and this one takes the lock without a look.
+fn a_writer_sees_what_another_ones_revocation_saw() {
+    let lock = new();
+    let data = lock.read();
+    let tries = lock.spawn(|lock| {
+        lock.try_write().map_or(0, |mut data| {
+            *data += 1;
+            1
+        })
+    });
+    let writer = lock.spawn(write);
+    assert_eq!(*data, 0);
+    drop(data);
+    writer.join().unwrap();
+    let written = 1 + tries.join().unwrap();
+    rest(lock, written);
+}
+
+/// Others that may come in must not wait for that reader, which may wait for them.
+fn a_woken_writer_that_waits_for_a_slot_wakes_the_next() {
+    let lock = new();
+    let data = lock.write();
+    let writer = lock.spawn(write);
+    let reader = lock.spawn(read_once);
+    loom::thread::yield_now();
+    drop(data);
+    drop(lock.read());
+    let outer = lock.read();
+    reader.join().unwrap();
+    drop(outer);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+fn a_reader_that_leaves_wakes_more_writers_than_a_batch() {
+    let lock = new();
+    let data = lock.read();
+    let writers = [lock.spawn(write), lock.spawn(write), lock.spawn(write)];
+    (0..4).for_each(|_| loom::thread::yield_now());
+    drop(data);
+    writers
+        .into_iter()
+        .for_each(|writer| writer.join().unwrap());
+    rest(lock, 3);
+}
+
+/// And no waiter of another lock, which shares the slot of the count with it.
+fn a_reader_that_leaves_takes_its_writers_off_the_count() {
+    let locks = Common::new((RwLock::new(()), anteroom::Mutex::new(())));
+    let (data, guard) = (locks.0.read(), locks.1.lock());
+    let others = [
+        locks.spawn(|(_, mutex)| drop(mutex.lock())),
+        locks.spawn(|(lock, _)| drop(lock.write())),
+    ];
+    loom::thread::yield_now();
+    drop(data);
+    drop(guard);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    let (mut lock, mut mutex) = locks.into_inner();
+    lock.assert_at_rest();
+    mutex.assert_at_rest();
+}
+
+/// What it refers to may still be in use.
+fn a_forgotten_reader_outlives_its_thread() {
+    let lock = new();
+    let reader = lock.spawn(|lock| std::mem::forget(lock.read()));
+    drop(lock.try_write());
+    reader.join().unwrap();
+    assert!(lock.try_write().is_none());
+    assert!(lock.try_write_for(A_WHILE).is_none());
+}
+
+/// A writer must look at the row, though another thread is about to leave it out.
+fn a_row_is_taken_while_its_last_owner_ends() {
+    let lock = new();
+    drop(lock.read());
+    let last = lock.spawn(read_once);
+    let next = lock.spawn(|lock| {
+        let data = lock.read();
+        let before = *data;
+        loom::thread::yield_now();
+        assert_eq!(*data, before, "a thread wrote meanwhile");
+    });
+    last.join().unwrap();
+    let written = lock.try_write().map_or(0, |mut data| {
+        *data += 1;
+        1
+    });
+    next.join().unwrap();
+    rest(lock, written);
+}
+
+/// Of the entries of its last owner, which may have read the same lock.
+fn a_row_that_was_left_is_found_free() {
+    let lock = new();
+    let readers = [lock.spawn(read_once), lock.spawn(read_once)];
+    readers
+        .into_iter()
+        .for_each(|reader| reader.join().unwrap());
+    write(&lock);
+    rest(lock, 1);
 }

@@ -20,6 +20,11 @@ models! {
     from_a_bumping_upgradable_reader_to_a_writer: 2,
     from_a_bumping_reader_to_a_writer: 2,
     from_a_bumping_reader_to_a_writer: 2 own_line,
+    a_recursive_reader_keeps_the_lock_for_a_writer: 2 impatient,
+    a_recursive_reader_keeps_the_lock_for_a_writer: 2 impatient warming,
+    a_kept_upgrade_leaves_nothing_kept: 1 impatient,
+    a_reader_does_not_come_before_the_next_writer: 1,
+    the_first_in_the_queue_comes_first: 0 impatient,
 }
 
 #[derive(Default)]
@@ -50,6 +55,8 @@ fn hands_over(owner: fn(&Locks, &dyn Fn(), &dyn Fn()), other: fn(&Locks)) {
     drop((mutex, rwlock));
     let thread = thread.take().expect("the owner ran it");
     thread.join().unwrap();
+    let is_free = locks.mutex.try_lock().is_some() && locks.rwlock.try_write().is_some();
+    assert!(is_free, "it is still kept");
     let mut locks = locks.into_inner();
     locks.mutex.assert_at_rest();
     locks.rwlock.assert_at_rest();
@@ -149,4 +156,72 @@ fn from_a_bumping_reader_to_a_writer() {
         bumped();
     }
     hands_over(bump, write);
+}
+
+/// A writer that has waited for long waits for the readers that are inside, and for no others.
+fn a_recursive_reader_keeps_the_lock_for_a_writer() {
+    let locks = Common::new(Locks::default());
+    let outer = locks.rwlock.read();
+    let writer = locks.spawn(write);
+    loom::thread::yield_now();
+    let is_asleep = sleepers() > 0;
+    let inner = locks.rwlock.read_recursive();
+    assert!(!is_asleep || locks.rwlock.try_read().is_none());
+    drop((outer, inner));
+    writer.join().unwrap();
+    let mut locks = locks.into_inner();
+    locks.rwlock.assert_at_rest();
+    locks.mutex.assert_at_rest();
+}
+
+fn a_kept_upgrade_leaves_nothing_kept() {
+    let locks = Common::new(Locks::default());
+    let data = locks.rwlock.read();
+    let upgrade = locks.spawn(|locks| {
+        drop(RwLockUpgradableReadGuard::upgrade(
+            locks.rwlock.upgradable_read(),
+        ));
+    });
+    loom::thread::yield_now();
+    drop(data);
+    upgrade.join().unwrap();
+    assert!(locks.rwlock.try_write().is_some(), "it is still kept");
+    locks.into_inner().rwlock.assert_at_rest();
+}
+
+/// Not even between the release of the lock and the wake-up.
+fn a_reader_does_not_come_before_the_next_writer() {
+    let locks = Common::new((Locks::default(), AtomicBool::new(false)));
+    let data = locks.0.rwlock.write();
+    let writer = locks.spawn(|(locks, _)| write(locks));
+    loom::thread::yield_now();
+    locks.1.store(sleepers() > 0, Relaxed);
+    let reader = locks.spawn(|(locks, is_asleep)| {
+        if locks.rwlock.try_read().is_some() {
+            assert!(!is_asleep.load(Relaxed) || locks.done.load(Relaxed));
+        }
+    });
+    RwLockWriteGuard::unlock_fair(data);
+    writer.join().unwrap();
+    reader.join().unwrap();
+    locks.into_inner().0.rwlock.assert_at_rest();
+}
+
+/// Whatever it is, and though a writer behind it has waited for long.
+fn the_first_in_the_queue_comes_first() {
+    let locks = Common::new((Locks::default(), AtomicBool::new(false)));
+    let data = locks.0.rwlock.write();
+    let upgradable = locks.spawn(|(locks, _)| upgradable_read(locks));
+    loom::thread::yield_now();
+    let is_first = sleepers() == 1;
+    let writer = locks.spawn(|(locks, is_second)| {
+        let _data = locks.rwlock.write();
+        assert!(!is_second.load(Relaxed) || locks.done.load(Relaxed));
+    });
+    loom::thread::yield_now();
+    locks.1.store(is_first && sleepers() == 2, Relaxed);
+    RwLockWriteGuard::unlock_fair(data);
+    upgradable.join().unwrap();
+    writer.join().unwrap();
+    locks.into_inner().0.rwlock.assert_at_rest();
 }

@@ -12,6 +12,8 @@ models! {
     a_semaphore_wakes_no_waiter_of_a_condvar: any,
     a_last_reader_wakes_no_waiter_of_a_condvar: any,
     nobody_waits_for_a_forgotten_reader_of_another_lock: 2 own_line,
+    nobody_waits_for_a_forgotten_reader_of_a_moved_lock: 2 warming,
+    a_forgotten_reader_of_a_moved_lock_does_not_stand_for_another: 1 warming impatient,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -99,5 +101,34 @@ fn nobody_waits_for_a_forgotten_reader_of_another_lock() {
     place.replace::<RwLock<()>, _>(RwLock::new(()));
     let writer = place.spawn(|place| drop(place.get::<RwLock<()>>().write()));
     drop(place.get::<RwLock<()>>().read());
+    writer.join().unwrap();
+}
+
+/// It stays in its slot for ever, and the next lock there is never biased by that name.
+fn nobody_waits_for_a_forgotten_reader_of_a_moved_lock() {
+    let place = Place::with(RwLock::new(()));
+    let reader = place.spawn(|place| {
+        drop(place.get::<RwLock<()>>().read());
+        std::mem::forget(place.get::<RwLock<()>>().read());
+    });
+    reader.join().unwrap();
+    // The old one is not dropped here.
+    let lock = place.put(RwLock::new(()));
+    drop(lock.read());
+    let writer = place.spawn(|place| drop(place.get::<RwLock<()>>().write()));
+    drop(lock.read());
+    writer.join().unwrap();
+}
+
+/// A reader that is counted leaves as one, though a writer waits for it and the bias is gone.
+fn a_forgotten_reader_of_a_moved_lock_does_not_stand_for_another() {
+    let place = Place::with(RwLock::new(()));
+    drop(place.get::<RwLock<()>>().read());
+    std::mem::forget(place.get::<RwLock<()>>().read());
+    let lock = place.put(RwLock::new(()));
+    let data = lock.read();
+    let writer = place.spawn(|place| drop(place.get::<RwLock<()>>().write()));
+    loom::thread::yield_now();
+    drop(data);
     writer.join().unwrap();
 }
