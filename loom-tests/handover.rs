@@ -24,7 +24,7 @@ models! {
     a_recursive_reader_keeps_the_lock_for_a_writer: 2 impatient warming,
     a_kept_upgrade_leaves_nothing_kept: 1 impatient,
     a_reader_does_not_come_before_the_next_writer: 1,
-    the_first_in_the_queue_comes_first: 0 impatient,
+    the_first_in_the_queue_comes_first: 1 impatient,
 }
 
 #[derive(Default)]
