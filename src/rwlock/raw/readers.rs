@@ -7,7 +7,7 @@ use crate::fence;
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::rwlock::bias::{self, Earned, Slot};
 use crate::rwlock::word::{
-    ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, NEXT, ONE_READER, PARKED, READERS, REVOKED, WRITER,
+    ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, NEXT, ONE_READER, PARKED, READERS, REVOKED,
     WRITER_NEXT, admits_reader, entry, fits, is_abandoned, is_being_revoked, is_biased_as,
     is_named, with_lease,
 };
@@ -179,10 +179,9 @@ impl RawRwLock {
         let Some(copy) = bias::numbered_copy().filter(|_| fits(key)) else {
             return;
         };
-        let begins = |state: usize| {
-            let others = WRITER | NEXT | BIASED | REVOKED;
-            state & others == 0 && !is_being_revoked(state)
-        };
+        // (No writer is inside, as the caller is.)
+        let begins =
+            |state: usize| state & (NEXT | BIASED | REVOKED) == 0 && !is_being_revoked(state);
         // ORDERING: Relaxed; looked at again.
         if begins(self.state.load(Relaxed)) {
             let name = bias::new_period(key) | copy;

@@ -9,8 +9,7 @@ use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
 use crate::primitive::Ordering::{Relaxed, Release};
 use crate::rwlock::bias::{self, Slot};
 use crate::rwlock::word::{
-    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER, WRITER_NEXT, entry, with_lease,
-    with_revoker,
+    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER_NEXT, entry, with_lease, with_revoker,
 };
 use crate::spin::{Spin, give_way};
 use crate::waiters::{self, Nap};
@@ -108,8 +107,7 @@ impl RawRwLock {
         let mut has_waited = false;
         loop {
             // ORDERING: Relaxed; looked at again.
-            let state = self.state.load(Relaxed);
-            if !is_named(state) || state & (unless | WRITER) != 0 {
+            if self.state.load(Relaxed) & unless != 0 {
                 return Some(());
             }
             match self.try_revoke(has_waited) {
@@ -124,7 +122,6 @@ impl RawRwLock {
                     given.is_next = true;
                     has_waited = true;
                 }
-                Err(Kept::Crowded) if deadline.passed() => return None,
                 Err(Kept::Crowded) => give_way(),
             }
         }

@@ -3,13 +3,14 @@
 
 use super::*;
 use crate::rwlock::word::{
-    ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, OTHER_NEXT, REVOKED, copy, entry,
-    period, with_lease,
+    ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, ONE_REVOKER, OTHER_NEXT, REVOKED, copy,
+    entry, period, with_lease, with_revoker,
 };
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 fn with(state: usize) -> RawRwLock {
     let lock = RawRwLock::new();
@@ -66,6 +67,11 @@ fn read_taken_again_at_the_limit_aborts() {
         .output()
         .expect("it runs once more");
     assert!(!child.status.success());
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(child.status.signal(), Some(libc::SIGABRT));
+    }
     let said = String::from_utf8_lossy(&child.stderr);
     assert!(said.contains("readers: aborting"), "{said}");
 }
@@ -201,6 +207,62 @@ fn writer_that_waited_for_a_slot_comes_before_new_readers() {
     // SAFETY: the thread that wrote has left it to this one.
     unsafe { lock.unlock_write() };
     assert!(read_meanwhile());
+}
+
+/// As many revokers as can be counted are stopped: a writer waits until one goes on, or its time
+/// is up.
+#[test]
+fn writer_beside_too_many_revokers_waits() {
+    let Some(lock) = biased() else { return };
+    let mut crowded = state(&lock);
+    while let Some(more) = with_revoker(crowded) {
+        crowded = more;
+    }
+    // ORDERING: Relaxed; no other thread uses it yet.
+    lock.state.store(crowded, Relaxed);
+    assert!(!lock.try_write());
+    assert!(!lock.write(Deadline::after(Duration::from_millis(5))));
+    assert_eq!(state(&lock), crowded);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| lock.write(Deadline::NEVER));
+        // (Nothing tells that it waits.)
+        thread::sleep(Duration::from_millis(5));
+        assert!(!writer.is_finished());
+        // ORDERING: Relaxed, as a revoker that has found nothing it can take away.
+        lock.state.fetch_sub(ONE_REVOKER, Relaxed);
+        assert!(writer.join().unwrap());
+    });
+    assert_eq!(state(&lock) & (WRITER | BIASED | REVOKED), WRITER);
+}
+
+/// Its row may be another thread's by then.
+#[test]
+fn reader_whose_thread_ends_is_counted() {
+    struct Late(Arc<RawRwLock>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let before = state(&self.0);
+            assert!(self.0.try_read(false));
+            assert_eq!(state(&self.0), before + ONE_READER);
+            // SAFETY: it was just taken.
+            unsafe { self.0.unlock_read() };
+        }
+    }
+    thread_local! { static LATE: RefCell<Option<Late>> = const { RefCell::new(None) }; }
+
+    let Some(lock) = biased() else { return };
+    let lock = Arc::new(lock);
+    let reader = lock.clone();
+    let end = thread::spawn(move || {
+        // Made first, so dropped last.
+        LATE.set(Some(Late(reader.clone())));
+        assert!(reader.try_read(false));
+        assert_eq!(state(&reader) & READERS, 0, "it is published");
+        // SAFETY: it was just taken.
+        unsafe { reader.unlock_read() };
+    });
+    end.join().unwrap();
+    assert_eq!(Arc::strong_count(&lock), 1, "it was dropped");
 }
 
 /// More threads than there are rows, one after the other, each with a read that outlives its row,
