@@ -79,7 +79,7 @@ fn reserved() -> u8 {
 
 /// Whether any thread may take a mutex whose byte is this.
 fn is_free(state: u8) -> bool {
-    let is_over = || lease::is_over(u32::from(state & !RESERVED), LEASES);
+    let is_over = || lease::is_over(u32::from(state), LEASES);
     state == UNLOCKED || state & RESERVED != 0 && is_over()
 }
 
