@@ -106,6 +106,7 @@ pub fn of_stmt(stmt: &Stmt) -> &[Attribute] {
     match stmt {
         Stmt::Local(local) => &local.attrs,
         Stmt::Expr(Expr::If(expr), _) => &expr.attrs,
+        Stmt::Expr(Expr::Return(expr), _) => &expr.attrs,
         Stmt::Expr(Expr::Block(expr), _) => &expr.attrs,
         Stmt::Expr(Expr::Call(expr), _) => &expr.attrs,
         Stmt::Expr(Expr::MethodCall(expr), _) => &expr.attrs,

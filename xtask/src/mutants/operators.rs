@@ -249,8 +249,8 @@ impl Visit<'_> for Finder<'_> {
     fn visit_stmt(&mut self, stmt: &Stmt) {
         let attributes = source::of_stmt(stmt);
         // A choice that only models have.
-        let choice =
-            matches!(stmt, Stmt::Expr(Expr::If(_), _)) && source::is_for_models(attributes);
+        let is_choice = matches!(stmt, Stmt::Expr(Expr::If(_) | Expr::Return(_), _));
+        let choice = is_choice && source::is_for_models(attributes);
         if choice || !source::is_compiled(attributes) {
             return;
         }
