@@ -238,8 +238,9 @@ impl Registry {
             // later changes the count.
             (last.state.load(Relaxed) == VACANT).then_some(count.wrapping_sub(1))
         };
-        // ORDERING: Acquire, on failure and on success, pairs with the Release above.
-        while self.in_use.fetch_update(Acquire, Acquire, lower).is_ok() {}
+        // ORDERING: Acquire pairs with the Release above; Relaxed on success, since what it finds was
+        // loaded before.
+        while self.in_use.fetch_update(Relaxed, Acquire, lower).is_ok() {}
     }
 }
 
