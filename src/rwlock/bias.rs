@@ -20,7 +20,8 @@
 //!
 //! Invariants, which [`raw`](super::raw) cites:
 //! - **B1.** A row whose slots may hold the entry of a read is below [`rows_in_use`]: its owner has
-//!   raised that before, and no other thread lowers it below a row that is taken.
+//!   raised that before, and no other thread lowers it below a row that is taken. What lowers it
+//!   releases what the row's owners have read: a writer that looks at fewer rows acquires that.
 //! - **B2.** A stray is in its place before it leaves its slot, and [`STRAYS`](strays_in_use)
 //!   counts it for as long. So a thread that looks at the rows first, and then at the strays, sees
 //!   it.
@@ -179,8 +180,9 @@ pub(super) fn take_stray(entry: usize) -> bool {
         // ORDERING: Release as in `leave`; Relaxed, since nothing is read.
         let taken = stray.0.compare_exchange(entry, FREE, Release, Relaxed);
         if taken.is_ok() {
-            // ORDERING: Relaxed; a thread that sees this late looks in vain.
-            counts()[1].fetch_sub(1, Relaxed);
+            // ORDERING: Release pairs with the Acquire in `strays_in_use`: a writer that sees none
+            // does not look, and sees what this read has seen all the same.
+            counts()[1].fetch_sub(1, Release);
         }
         taken.is_ok()
     })
@@ -238,17 +240,17 @@ impl Registry {
             // later changes the count.
             (last.state.load(Relaxed) == VACANT).then_some(count.wrapping_sub(1))
         };
-        // ORDERING: Acquire pairs with the Release above; Relaxed on success, since what it finds was
-        // loaded before.
-        while self.in_use.fetch_update(Relaxed, Acquire, lower).is_ok() {}
+        // ORDERING: Acquire pairs with the Release above. Release pairs with the Acquire in
+        // `rows_in_use`, for a writer that does not look at the row any more (B1).
+        while self.in_use.fetch_update(Release, Acquire, lower).is_ok() {}
     }
 }
 
 /// Beyond these there are no rows that are taken.
 fn rows_in_use() -> usize {
-    // ORDERING: Relaxed; the fence before it, with that of a reader that has published itself,
-    // decides what it sees (B1).
-    counts()[0].load(Relaxed) & ROWS_IN_USE
+    // ORDERING: Acquire pairs with the Release in `lower`. The fence before it, with that of a
+    // reader that has published itself, decides what it sees (B1).
+    counts()[0].load(Acquire) & ROWS_IN_USE
 }
 
 /// All strays, if there are any.
