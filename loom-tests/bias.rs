@@ -48,12 +48,12 @@ models! {
     a_read_that_is_counted_beside_a_revocation_begins_no_bias: 2 warming,
     a_revoker_that_is_late_leaves_the_next_bias: 2 warming,
     a_writer_sees_what_another_ones_revocation_saw: 1 own_line,
-    a_woken_writer_that_waits_for_a_slot_wakes_the_next: 1 warming,
-    a_reader_that_leaves_wakes_more_writers_than_a_batch: 0 own_line,
+    a_woken_writer_that_waits_for_a_slot_wakes_the_next: 0 warming,
     a_reader_that_leaves_takes_its_writers_off_the_count: 1 own_line,
     a_forgotten_reader_outlives_its_thread: any own_line,
     a_row_is_taken_while_its_last_owner_ends: 2 own_line,
     a_row_that_was_left_is_found_free: 2 own_line,
+    a_writer_sees_the_readers_of_rows_out_of_use: 1 own_line,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -358,19 +358,7 @@ fn a_woken_writer_that_waits_for_a_slot_wakes_the_next() {
     rest(lock, 1);
 }
 
-fn a_reader_that_leaves_wakes_more_writers_than_a_batch() {
-    let lock = new();
-    let data = lock.read();
-    let writers = [lock.spawn(write), lock.spawn(write), lock.spawn(write)];
-    (0..2).for_each(|_| loom::thread::yield_now());
-    drop(data);
-    writers
-        .into_iter()
-        .for_each(|writer| writer.join().unwrap());
-    rest(lock, 3);
-}
-
-/// And no waiter of another lock, which shares the slot of the count with it.
+/// And no waiter of another lock, which shares the place of its count with it.
 fn a_reader_that_leaves_takes_its_writers_off_the_count() {
     let locks = Common::new((RwLock::new(()), anteroom::Mutex::new(())));
     let (data, guard) = (locks.0.read(), locks.1.lock());
@@ -426,4 +414,23 @@ fn a_row_that_was_left_is_found_free() {
         .for_each(|reader| reader.join().unwrap());
     write(&lock);
     rest(lock, 1);
+}
+
+/// The last thread that ends takes both rows out of use, and the writer looks at none.
+fn a_writer_sees_the_readers_of_rows_out_of_use() {
+    fn read_and_stay(lock: &Lock) {
+        drop(lock.read());
+        loom::thread::yield_now();
+    }
+    let lock = new();
+    let readers = [lock.spawn(read_and_stay), lock.spawn(read_and_stay)];
+    loom::thread::yield_now();
+    let written = lock.try_write().map_or(0, |mut data| {
+        *data += 1;
+        1
+    });
+    readers
+        .into_iter()
+        .for_each(|reader| reader.join().unwrap());
+    rest(lock, written);
 }

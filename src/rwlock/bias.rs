@@ -236,9 +236,9 @@ impl Registry {
     fn lower(self) {
         let lower = |count: usize| {
             let last = self.rows.get((count & ROWS_IN_USE).wrapping_sub(1))?;
-            // ORDERING: Relaxed; what the Acquire below brings is enough, and a row that is taken
-            // later changes the count.
-            (last.state.load(Relaxed) == VACANT).then_some(count.wrapping_sub(1))
+            // ORDERING: Acquire pairs with the Release of the row's last owner, whose reads the
+            // Release below passes on. A row that is taken later changes the count.
+            (last.state.load(Acquire) == VACANT).then_some(count.wrapping_sub(1))
         };
         // ORDERING: Acquire pairs with the Release above. Release pairs with the Acquire in
         // `rows_in_use`, for a writer that does not look at the row any more (B1).
