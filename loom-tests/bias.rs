@@ -54,6 +54,7 @@ models! {
     a_row_is_taken_while_its_last_owner_ends: 2 own_line,
     a_row_that_was_left_is_found_free: 2 own_line,
     a_writer_sees_the_readers_of_rows_out_of_use: 1 own_line,
+    a_bump_for_a_writer_that_gives_up_keeps_no_reader_out: 3 own_line,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -282,7 +283,7 @@ fn a_counted_read_leaves_the_bias_as_it_is() {
     rest(lock, 1);
 }
 
-/// The periods that a thread draws differ from those of another one that has drawn fewer.
+/// It would have a period of its own, by which no reader is known that is in a slot already.
 fn a_read_that_is_counted_beside_a_revocation_begins_no_bias() {
     let locks = Common::new((RwLock::new(0), RwLock::new(())));
     drop(locks.0.read());
@@ -432,5 +433,18 @@ fn a_writer_sees_the_readers_of_rows_out_of_use() {
     readers
         .into_iter()
         .for_each(|reader| reader.join().unwrap());
+    rest(lock, written);
+}
+
+/// The reader that comes then must not wait for the one that stays.
+fn a_bump_for_a_writer_that_gives_up_keeps_no_reader_out() {
+    let lock = new();
+    let guard = lock.read();
+    let writer = lock.spawn(write_for_a_while);
+    let mut other = lock.read();
+    RwLockReadGuard::bump(&mut other);
+    lock.spawn(read_once).join().unwrap();
+    let written = writer.join().unwrap();
+    drop((guard, other));
     rest(lock, written);
 }

@@ -10,10 +10,11 @@ mod common;
 #[allow(dead_code, reason = "for all tests of processes")]
 mod processes;
 
-use anteroom::{Condvar, Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use anteroom::{Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard, Semaphore, SemaphorePermit};
 use common::{Random, asleep, asleep_for_good, until};
 use processes::{Child, End};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -54,6 +55,19 @@ impl Lock for Semaphore {
 
     fn is_free(&self) -> bool {
         self.try_acquire().is_ok()
+    }
+}
+
+/// Written by its holder.
+impl Lock for RwLock<()> {
+    type Guard<'a> = RwLockWriteGuard<'a, ()>;
+
+    fn take(&self) -> Self::Guard<'_> {
+        self.write()
+    }
+
+    fn is_free(&self) -> bool {
+        self.try_write().is_some()
     }
 }
 
@@ -230,6 +244,7 @@ macro_rules! for_each_lock {
 
 for_each_lock! {
     mutex: Mutex::new(());
+    rwlock: RwLock::new(());
     semaphore: Semaphore::new(1);
     condvar: WithCondvar { is_taken: Mutex::new(false), is_free: Condvar::new() };
 }
@@ -276,4 +291,73 @@ fn permits_that_were_reserved_at_the_fork_are_free_in_the_child() {
         semaphore.add_permits(3);
     });
     assert_eq!(semaphore.available_permits(), 0);
+}
+
+/// The forking thread reads, and a writer waits that the child does not have. In the child other
+/// threads read beside it.
+#[test]
+fn child_reads_though_a_writer_waited_in_the_parent() {
+    let lock = &RwLock::new(());
+    let lives: [&dyn Fn(); 3] = [
+        &|| assert!(lock.try_read().is_some()),
+        &|| drop(lock.upgradable_read()),
+        &|| {
+            let read = || drop(lock.read());
+            thread::scope(|s| (0..3).for_each(|_| drop(s.spawn(read))));
+        },
+    ];
+    let guard = lock.read();
+    thread::scope(|s| {
+        let writer = asleep_for_good(s, || drop(lock.write()));
+        for life in lives {
+            until(|| lock.try_read().is_none());
+            let child = || {
+                life();
+                // Its own writers wait for it as ever.
+                thread::scope(|s| {
+                    asleep_for_good(s, || drop(lock.write()));
+                    assert!(lock.try_read().is_none());
+                    // SAFETY: ends the child, whose writer still waits.
+                    unsafe { libc::_exit(0) };
+                });
+            };
+            Child::fork(child).succeed();
+        }
+        drop(guard);
+        writer.join().unwrap();
+    });
+}
+
+/// Other threads read by bias at the fork, and the forking thread has what one of them gave it.
+/// In the child it may use that for ever, whatever threads come and go there.
+#[test]
+fn child_writes_nothing_that_a_thread_of_the_parent_reads() {
+    const READS: usize = 20_000;
+    let lock = &RwLock::new(0);
+    let other = &RwLock::new(0);
+    let read = |lock: &RwLock<usize>| (0..READS).for_each(|_| assert_eq!(*lock.read(), 0));
+    let may_go = &Barrier::new(4);
+    thread::scope(|s| {
+        // One after the other, so that the row of the last one is the last.
+        for number in 0..3 {
+            let (reads, have_read) = mpsc::channel::<()>();
+            s.spawn(move || {
+                read(lock);
+                let guard = (number == 2).then(|| lock.read());
+                drop(reads);
+                may_go.wait();
+                drop(guard);
+            });
+            assert!(have_read.recv().is_err());
+        }
+        let life = || {
+            for _ in 0..3 {
+                thread::scope(|s| drop(s.spawn(|| read(other))));
+                assert!(lock.try_write().is_none());
+            }
+        };
+        Child::fork(life).succeed();
+        may_go.wait();
+    });
+    assert!(lock.try_write().is_some());
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use anteroom::{ArcRwLockReadGuard, RwLock, RwLockReadGuard};
-use common::{asleep, must_end};
+use common::{asleep, asleep_for_good, must_end};
 use std::cell::RefCell;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -108,7 +108,7 @@ fn a_writer_that_gives_up_leaves_the_reader_where_it_is() {
 /// More locks than a row has slots, given back in another order.
 #[test]
 fn a_thread_reads_many_locks_at_once() {
-    let locks: Vec<_> = (0..20).map(|_| biased(3)).collect();
+    let locks: Vec<_> = (0..20).map(|_| biased(READS[0])).collect();
     let mut guards: Vec<_> = locks.iter().map(|lock| Some(lock.read())).collect();
     assert!(locks.iter().all(|lock| !is_writable(lock)));
     for step in [0, 1] {
@@ -122,7 +122,7 @@ fn a_thread_reads_many_locks_at_once() {
 #[test]
 fn more_threads_read_at_once_than_there_are_rows() {
     must_end(|| {
-        let lock = biased(3);
+        let lock = biased(READS[0]);
         let (all_in, out) = (Barrier::new(CROWD + 1), Barrier::new(CROWD + 1));
         thread::scope(|s| {
             for _ in 0..CROWD {
@@ -147,7 +147,7 @@ fn more_threads_read_at_once_than_there_are_rows() {
 
 #[test]
 fn a_row_is_used_again_when_its_thread_has_ended() {
-    let lock = biased(3);
+    let lock = biased(READS[0]);
     for _ in 0..2 * CROWD {
         thread::scope(|s| {
             s.spawn(|| drop(lock.read()));
@@ -164,7 +164,7 @@ fn a_read_outlives_its_thread_s_last_function() {
     }
     must_end(|| {
         for touch_first in [false, true] {
-            let lock = biased(3);
+            let lock = biased(READS[0]);
             let reader = lock.clone();
             let keep = move || {
                 if touch_first {
@@ -197,7 +197,7 @@ fn a_forgotten_reader_leaves_with_its_lock() {
 #[test]
 fn what_a_moved_lock_leaves_lets_nobody_pass_a_writer() {
     let mut place = RwLock::new(0);
-    (0..3).for_each(|_| assert_eq!(*place.read(), 0));
+    (0..READS[0]).for_each(|_| assert_eq!(*place.read(), 0));
     mem::forget(place.read());
     let moved = mem::replace(&mut place, RwLock::new(1));
     let writer = place.write();
@@ -207,10 +207,70 @@ fn what_a_moved_lock_leaves_lets_nobody_pass_a_writer() {
     drop(moved);
 }
 
+/// A lock with a bias of its own comes to where a forgotten guard has read another one.
+#[test]
+fn forgotten_reader_concerns_no_lock_that_is_moved_to_its_place() {
+    let biased = || {
+        let lock = RwLock::new(0);
+        (0..READS[0]).for_each(|_| assert_eq!(*lock.read(), 0));
+        lock
+    };
+    let mut place = biased();
+    mem::forget(place.read());
+    let other = thread::spawn(biased).join().unwrap();
+    let moved = mem::replace(&mut place, other);
+    assert!(place.try_write().is_some());
+    let other = mem::replace(&mut place, moved);
+    assert!(other.try_write().is_some());
+}
+
+/// Whether the calling thread reads the lock by bias. Then a writer waits for its slot, and lets
+/// new readers in; for one that is counted it keeps them out.
+fn reads_by_bias(lock: &RwLock<usize>) -> bool {
+    let guard = lock.read();
+    thread::scope(|s| {
+        let writer = asleep_for_good(s, || drop(lock.write()));
+        let is_open = lock.try_read().is_some();
+        drop(guard);
+        writer.join().unwrap();
+        is_open
+    })
+}
+
+/// It reads for the first time while all rows are taken, and goes on when they are free.
+#[test]
+fn thread_that_found_no_row_has_one_after_the_crowd() {
+    must_end(|| {
+        let lock = biased(READS[0]);
+        let [all_read, may_go] = [1, 1].map(|one| Barrier::new(CROWD + one));
+        thread::scope(|s| {
+            for _ in 0..CROWD {
+                s.spawn(|| {
+                    let guard = lock.read();
+                    all_read.wait();
+                    may_go.wait();
+                    drop(guard);
+                });
+            }
+            all_read.wait();
+            let late = s.spawn(|| {
+                drop(lock.read());
+                may_go.wait();
+                let has_row = || {
+                    (0..READS[0]).for_each(|_| drop(lock.read()));
+                    reads_by_bias(&lock)
+                };
+                assert!((0..100).any(|_| has_row()));
+            });
+            late.join().unwrap();
+        });
+    });
+}
+
 #[test]
 fn a_reader_that_gives_way_is_a_reader_again() {
     must_end(|| {
-        let lock = biased(3);
+        let lock = biased(READS[0]);
         let mut guard = lock.read();
         thread::scope(|s| {
             let writer = asleep(s, || *lock.write() = 1);

@@ -86,8 +86,8 @@ impl Row {
 
 table! { fn rows() -> [Row; ROWS], each Row::new() }
 table! { fn strays() -> [Slot; STRAYS], each Slot(AtomicUsize::new(FREE)) }
-// How many rows are in use, and how many strays there are.
-table! { fn counts() -> [AtomicUsize; 2], each AtomicUsize::new(0) }
+// How many rows are in use, how many strays there are, and how many biases have begun.
+table! { fn counts() -> [AtomicUsize; 3], each AtomicUsize::new(0) }
 
 /// The calling thread's row, and what the word of a lock says on which it may publish itself.
 #[derive(Clone, Copy)]
@@ -105,7 +105,8 @@ const NONE: Mine = Mine {
 thread_locals! {
     // Nothing to drop, so that they can be read until the thread's last instruction.
     static MINE: Cell<Mine> = Cell::new(NONE);
-    static ASKED: Cell<bool> = Cell::new(false);
+    // How many reads from now it asks for a row, if it needs one.
+    static ASKS_IN: Cell<u32> = Cell::new(0);
     static LEASE: Lease = Lease(Cell::new(None));
 }
 
@@ -177,8 +178,13 @@ pub(super) fn slot_of(entry: usize) -> Option<&'static Slot> {
 /// Takes a read away that outlives its thread's row. False if there is none.
 pub(super) fn take_stray(entry: usize) -> bool {
     strays_in_use().any(|stray| {
-        // ORDERING: Release as in `leave`; Relaxed, since nothing is read.
-        let taken = stray.0.compare_exchange(entry, FREE, Release, Relaxed);
+        // (A look first: an exchange would take the line from other threads.)
+        if !stray.holds(entry) {
+            return false;
+        }
+        // ORDERING: Release as in `leave`. Acquire, on failure and in `holds`: a thread that has
+        // taken this one has left another in its place, in the rest of the table.
+        let taken = stray.0.compare_exchange(entry, FREE, Release, Acquire);
         if taken.is_ok() {
             // ORDERING: Release pairs with the Acquire in `strays_in_use`: a writer that sees none
             // does not look, and sees what this read has seen all the same.
@@ -188,17 +194,26 @@ pub(super) fn take_stray(entry: usize) -> bool {
     })
 }
 
-/// Once a thread.
+/// Once a thread, but for one that finds none: that asks again much later.
 #[cold]
 fn take_row() -> Option<&'static Row> {
-    if ASKED.with(|asked| asked.replace(true)) {
+    /// Where no row is free, a look at all of them costs some ten microseconds: less than a tenth
+    /// of so many reads.
+    const PAUSE: u32 = 1 << 14;
+
+    let pause = |reads: &Cell<u32>| reads.replace(reads.get().checked_sub(1).unwrap_or(PAUSE)) != 0;
+    if ASKS_IN.with(pause) {
         return None;
     }
     let copy = numbered_copy()?;
     let take = |(_, row): &(usize, &Row)| {
-        // ORDERING: Acquire pairs with the Release of the row's last owner.
-        let taken = row.state.compare_exchange(VACANT, TAKEN, Acquire, Relaxed);
-        taken.is_ok()
+        // (A look first: an exchange would take the line from the row's owner.)
+        // ORDERING: Relaxed; the exchange orders.
+        row.state.load(Relaxed) == VACANT && {
+            // ORDERING: Acquire pairs with the Release of the row's last owner.
+            let taken = row.state.compare_exchange(VACANT, TAKEN, Acquire, Relaxed);
+            taken.is_ok()
+        }
     };
     // There is no lease to be had when the thread is ending.
     let lease = |lease: &Lease| {
@@ -312,6 +327,12 @@ impl Slot {
         self.0.load(Acquire) == entry
     }
 
+    /// Whether an entry is here that is of this period.
+    fn is_of_period(&self, period: usize) -> bool {
+        // ORDERING: Relaxed; it looks for what was left in slots long ago.
+        word::is_of_period(self.0.load(Relaxed), period)
+    }
+
     /// Takes out what a forgotten guard has left.
     fn purge(&self, entry: usize) {
         // ORDERING: Relaxed, both; no thread uses the lock any more.
@@ -355,21 +376,20 @@ pub(super) fn purge(entry: usize) {
     while take_stray(entry) {}
 }
 
-/// A period for a bias that begins on the lock at this address: one that no forgotten guard has
-/// there.
-pub(super) fn new_period(key: usize) -> usize {
+/// A period for a bias that begins, which no slot has an entry of.
+///
+/// The entry of a forgotten guard stays where its lock was, and another lock may come there that
+/// is biased already. So it is not enough that no entry of this lock has the period: no other lock
+/// has it, unless as many biases have begun since as there are periods.
+pub(super) fn new_period() -> usize {
     /// There are fewer slots than periods.
     const TRIES: usize = 1 << 14;
 
-    thread_locals! {
-        static LAST: Cell<usize> = Cell::new(0);
-    }
     let mut period = 0;
     for _ in 0..TRIES {
-        period = word::period(LAST.with(|last| last.replace(last.get().wrapping_add(1))));
-        let entry = word::entry(key, period);
-        // ORDERING: (in `is_mine`) Relaxed; it looks for what was left in slots long ago.
-        if !slots().any(|slot| slot.is_mine(entry)) {
+        // ORDERING: Relaxed; a number that no other thread gets.
+        period = word::period(counts()[2].fetch_add(1, Relaxed));
+        if !slots().any(|slot| slot.is_of_period(period)) {
             break;
         }
     }
@@ -377,13 +397,13 @@ pub(super) fn new_period(key: usize) -> usize {
 }
 
 /// In the child of a fork: the rows of other threads have no owners. What those read they read for
-/// ever, for the forking thread may use it.
+/// ever, for the forking thread may use it: so a row with an entry stays taken.
 #[cfg(all(unix, not(any(loom, miri))))]
 pub(crate) fn begin_child() {
     let mine = MINE.try_with(Cell::get).unwrap_or(NONE).row;
     let is_mine = |row: &Row| mine.is_some_and(|mine| std::ptr::eq(mine, row));
     for row in rows().iter().take(rows_in_use()) {
-        if !is_mine(row) {
+        if !is_mine(row) && row.slots.iter().all(Slot::is_free) {
             // ORDERING: Relaxed; there is one thread.
             row.state.store(VACANT, Relaxed);
         }

@@ -82,7 +82,7 @@ mod tests;
 use super::bias;
 use super::word::{
     AWAKE, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT, admits_upgradable,
-    admits_writer, is_named, readers,
+    admits_writer, is_named, readers, with_lease,
 };
 use crate::deadline::Deadline;
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
@@ -184,7 +184,7 @@ impl RawRwLock {
                 Err(now) => state = now,
             }
         }
-        false
+        self.has_ended_inherited_wait(state) && self.try_claim_upgradable(given)
     }
 
     #[inline]
@@ -305,8 +305,10 @@ impl RawRwLock {
         loop {
             let next = (state & !remove) + add;
             let next = match fair && state & PARKED != 0 {
-                // For the next in the queue, whatever it is.
-                true => super::word::with_lease(next | WRITER_NEXT | OTHER_NEXT),
+                // For the next in the queue, whatever it is. (But a writer has to wait for readers
+                // that are inside: then it keeps new ones out by itself.)
+                true if next & READERS != 0 => with_lease(next | OTHER_NEXT),
+                true => with_lease(next | WRITER_NEXT | OTHER_NEXT),
                 false => next,
             };
             // ORDERING: Release pairs with the Acquire of the threads that enter next.

@@ -149,6 +149,11 @@ pub(super) fn period(number: usize) -> usize {
     (number % most.max(1) + 1) << PERIOD.shift
 }
 
+/// Whether an entry is of a read in a period with these bits, of whichever lock.
+pub(super) fn is_of_period(entry: usize, period: usize) -> bool {
+    HAS_BIAS && (entry << PERIOD.shift) == period
+}
+
 /// How many of an address's low bits are zero: the word's alignment.
 const ZEROS: u32 = 3;
 
@@ -266,6 +271,9 @@ mod tests {
                 let entry = entry(key, period(number) | READERS | PARKED | COPY.mask);
                 assert!(entry != 0 && entries.insert(entry), "{key:x} {number}");
                 assert_eq!(key_of(entry), key);
+                assert!(is_of_period(entry, period(number)));
+                assert!(!is_of_period(entry, period(number + 1)));
+                assert!(!is_of_period(0, period(number)));
             }
         }
     }

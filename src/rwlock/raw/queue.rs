@@ -3,6 +3,7 @@
 
 use super::RawRwLock;
 use crate::deadline::Deadline;
+use crate::fork;
 use crate::lease;
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
@@ -218,6 +219,8 @@ impl RawRwLock {
         let keeps = |impatient| impatient && kind.next() == WRITER_NEXT;
         let mut watch = Watch::default();
         let mut impatient = false;
+        // Whether the lock was kept for it at some time, and may still be.
+        let mut was_next = false;
         let inside = loop {
             // One that was called to watch leaves the lock to the thread that is on its way, for one nap.
             if !watch.is_called {
@@ -236,6 +239,7 @@ impl RawRwLock {
             self.pass_on(&mut given);
             impatient = patience.exhausted();
             let result = self.park(kind, impatient, given, deadline, &mut watch);
+            was_next |= given.is_next;
             given.is_next &= result == ParkResult::Invalid;
             match result {
                 ParkResult::Unparked(WATCH) => watch.is_called = true,
@@ -261,7 +265,7 @@ impl RawRwLock {
         };
         if !inside {
             self.pass_on(&mut given);
-            self.keep_no_more(given.is_next || keeps(impatient));
+            self.keep_no_more(was_next || given.is_next || keeps(impatient));
         }
         if watch.is_relied_on {
             self.keep_watch();
@@ -373,6 +377,37 @@ impl RawRwLock {
         if state & NEXT != 0 && (by_itself || state & (AWAKE | PARKED) == 0) {
             self.release(NEXT, 0, false);
         }
+    }
+
+    /// In the child of a fork: whether the lock, whose word was `state`, was kept for a writer that
+    /// is not in this process. Then it is no more. (While readers are inside, no lease ends that.)
+    #[inline]
+    pub(super) fn has_ended_inherited_wait(&self, state: usize) -> bool {
+        let is_kept = state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0;
+        is_kept && fork::generation() != 0 && !self.has_writer_in_queue()
+    }
+
+    /// Whether a writer is in the queue. If not, the lock is kept for none from then on.
+    #[cold]
+    fn has_writer_in_queue(&self) -> bool {
+        let found = Cell::new(false);
+        let choose = |token| match Waiter::of(token) {
+            Some(waiter) if waiter.kind.next() == WRITER_NEXT => {
+                found.set(true);
+                FilterOp::Stop
+            }
+            _ => FilterOp::Skip,
+        };
+        let callback = |_, _| {
+            if !found.get() {
+                // ORDERING: Relaxed; under the queue's lock, it keeps others out no more.
+                self.state.fetch_and(!NEXT, Relaxed);
+            }
+            NO_TOKEN
+        };
+        // SAFETY: we borrow the lock.
+        unsafe { parking::unpark_some(self.key(), choose, callback) };
+        found.get()
     }
 
     /// The calling thread was a watcher, and waits no more: calls another one if need be.

@@ -161,7 +161,7 @@ impl RawRwLock {
                 }
             }
         }
-        false
+        self.has_ended_inherited_wait(state) && self.try_count(recursive, limit, given)
     }
 
     /// The caller has just counted itself.
@@ -175,8 +175,7 @@ impl RawRwLock {
     /// Makes the lock biased. The caller reads.
     #[cold]
     fn begin_bias(&self) {
-        let key = self.key();
-        let Some(copy) = bias::numbered_copy().filter(|_| fits(key)) else {
+        let Some(copy) = bias::numbered_copy().filter(|_| fits(self.key())) else {
             return;
         };
         // (No writer is inside, as the caller is.)
@@ -184,7 +183,7 @@ impl RawRwLock {
             |state: usize| state & (NEXT | BIASED | REVOKED) == 0 && !is_being_revoked(state);
         // ORDERING: Relaxed; looked at again.
         if begins(self.state.load(Relaxed)) {
-            let name = bias::new_period(key) | copy;
+            let name = bias::new_period() | copy;
             let next = |state| begins(state).then_some(state | BIASED | name);
             // ORDERING: Release: a reader that acquires this has seen what the caller has seen,
             // also of the slots. Relaxed, since nothing is read.
@@ -234,13 +233,10 @@ impl RawRwLock {
     /// As for [`unlock_read`](Self::unlock_read).
     pub(crate) unsafe fn unlock_read_fair(&self) {
         self.data.shared();
-        // ORDERING: Relaxed, here and below; it keeps others out, and orders nothing.
+        // ORDERING: Relaxed; looked at again.
         let state = self.state.load(Relaxed);
         if self.is_revoked_for(state) {
-            // This writer is not in the queue.
-            let keep = |state| Some(with_lease(state | WRITER_NEXT));
-            // ORDERING: as above.
-            let _ = self.state.fetch_update(Relaxed, Relaxed, keep);
+            self.keep_for_revoker();
         }
         // SAFETY: the caller's promise is the same.
         unsafe { self.unlock_slowly(state, true) };

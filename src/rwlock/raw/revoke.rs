@@ -115,11 +115,11 @@ impl RawRwLock {
                 Err(_) if deadline.is_past() => return None,
                 Err(Kept::By(slot, entry)) => {
                     self.pass_on(given);
+                    // A reader may keep the lock for the writer that waits for it (`bump`).
+                    given.is_next = true;
                     if !self.wait_for_slot(slot, entry, deadline) {
                         return None;
                     }
-                    // A reader may have kept the lock for the writer that waits for it (`bump`).
-                    given.is_next = true;
                     has_waited = true;
                 }
                 Err(Kept::Crowded) => give_way(),
@@ -140,10 +140,34 @@ impl RawRwLock {
             let result =
                 unsafe { waiters::park(queue, token, deadline, &mut nap, || slot.holds(entry)) };
             if result == ParkResult::TimedOut && deadline.passed() {
-                return false;
+                // The wake-up may have been missed in a nap.
+                return !slot.holds(entry);
             }
         }
         true
+    }
+
+    /// Keeps the lock for a writer that sleeps until a slot is left, if there is one. It is in
+    /// the queue while this is done, so that it comes for the lock, or gives it up, afterwards.
+    pub(super) fn keep_for_revoker(&self) {
+        let found = Cell::new(false);
+        let choose = |token| match token == revocation_token() {
+            true => {
+                found.set(true);
+                FilterOp::Stop
+            }
+            false => FilterOp::Skip,
+        };
+        let callback = |_, _| {
+            if found.get() {
+                let keep = |state| Some(with_lease(state | WRITER_NEXT));
+                // ORDERING: Relaxed, both; it keeps others out, and orders nothing.
+                let _ = self.state.fetch_update(Relaxed, Relaxed, keep);
+            }
+            NO_TOKEN
+        };
+        // SAFETY: we borrow the lock.
+        unsafe { parking::unpark_some(revocation_key(self.key()), choose, callback) };
     }
 
     /// A slot has been left by a reader of the lock with this key, which may be gone: wakes the

@@ -6,6 +6,7 @@ use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, ONE_REVOKER, OTHER_NEXT, REVOKED, copy,
     entry, period, with_lease, with_revoker,
 };
+use crate::waiters;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -161,12 +162,13 @@ fn period_that_a_forgotten_guard_has_is_not_used_again() {
     let Some(lock) = biased() else { return };
     let key = lock.key();
     assert!(lock.try_read(false));
-    let published = entry(key, state(&lock));
     assert_eq!(state(&lock) & READERS, 0, "it is published");
-    let drawn = |_| entry(key, bias::new_period(key));
-    // All of them are drawn, each once, but for that.
+    // Nor for another lock, which may be moved to where this one is.
+    let published = entry(key + 8, state(&lock));
+    let drawn = |_| entry(key + 8, bias::new_period());
+    // All of them are drawn, each once, but for that. (Other tests draw some, too.)
     let all: std::collections::HashSet<_> = (0..(1 << 16) - 1).map(drawn).collect();
-    assert!(all.len() >= (1 << 16) - 2 && !all.contains(&published));
+    assert!(all.len() >= (1 << 16) - 1000 && !all.contains(&published));
     // SAFETY: it was just taken.
     unsafe { lock.unlock_read() };
 }
@@ -263,6 +265,53 @@ fn reader_whose_thread_ends_is_counted() {
     });
     end.join().unwrap();
     assert_eq!(Arc::strong_count(&lock), 1, "it was dropped");
+}
+
+/// The waiters of another lock may share a slot of the table with those that wait for a slot here.
+#[test]
+fn reader_that_gives_way_keeps_the_lock_for_no_writer_but_one_that_waits() {
+    let Some(name) = name_of(true) else { return };
+    let lock = with(BIASED | name);
+    assert!(lock.try_read(false));
+    // A writer came, and gave up.
+    assert!(lock.try_revoke(false).is_err() && state(&lock) & REVOKED != 0);
+    waiters::add(queue::revocation_key(lock.key()), 1);
+    assert!(lock.is_reader_waited_for());
+    // SAFETY: it was just taken.
+    unsafe { lock.unlock_read_fair() };
+    assert!(lock.try_read(false), "it is kept");
+    waiters::remove(queue::revocation_key(lock.key()), false);
+    // SAFETY: as above.
+    unsafe { lock.unlock_read() };
+}
+
+/// A writer waits until its time is up. The reader leaves before that, unnoticed, as it may happen
+/// while the writer naps.
+#[test]
+fn writer_looks_for_its_reader_once_more_when_its_time_is_up() {
+    let Some(name) = name_of(true) else { return };
+    let lock = with(BIASED | name);
+    assert!(lock.try_read(false));
+    let slot = bias::slot_of(entry(lock.key(), state(&lock))).expect("it is published");
+    let sleeps = || waiters::any(queue::revocation_key(lock.key()));
+    thread::scope(|s| {
+        let writer = s.spawn(|| lock.write(Deadline::after(Duration::from_millis(300))));
+        while !sleeps() && !writer.is_finished() {
+            thread::yield_now();
+        }
+        slot.leave();
+        assert!(writer.join().unwrap());
+    });
+}
+
+/// The upgradable reader leaves a lock that others read. The only thread in the queue gives up at
+/// that moment, so that there is none for which the lock could be kept.
+#[test]
+fn fair_unlock_beside_readers_keeps_no_reader_out() {
+    let lock = with(UPGRADABLE | ONE_READER | PARKED | AWAKE);
+    // SAFETY: as the word says.
+    unsafe { lock.unlock_upgradable_fair() };
+    assert!(lock.try_read(false), "it is kept for a writer");
 }
 
 /// More threads than there are rows, one after the other, each with a read that outlives its row,
