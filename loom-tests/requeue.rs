@@ -11,6 +11,7 @@ models! {
     a_fair_unlock_hands_over_to_one_that_was_moved: 0 bare,
     nobody_is_moved_to_the_mutex_of_others: 2,
     a_notified_thread_that_is_stopped_keeps_no_other_asleep: 2 stalled,
+    one_that_was_moved_behind_a_stopped_thread_is_called: 0 stalled,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -102,6 +103,35 @@ fn a_notified_thread_that_is_stopped_keeps_no_other_asleep() {
     room.state.lock().may_go = true;
     room.changed.notify_all();
     other.join().unwrap();
+    drop(closed);
+    rest(room, [stopped]);
+}
+
+/// The mutex's designated waker is stopped. Whichever thread unlocks finds the one that was moved, and
+/// that none watches.
+fn one_that_was_moved_behind_a_stopped_thread_is_called() {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let room = Common::new(Room::default());
+    let closed = gate.lock().unwrap();
+    let waiters = [room.spawn(Room::wait), room.spawn(Room::wait)];
+    loom::thread::yield_now();
+    let state = room.state.lock();
+    let stopped = room.spawn({
+        let gate = gate.clone();
+        move |room| {
+            stop_when_woken(gate);
+            drop(room.state.lock());
+        }
+    });
+    loom::thread::yield_now();
+    drop(state);
+    let mut state = room.state.lock();
+    state.may_go = true;
+    room.changed.notify_all();
+    drop(state);
+    waiters
+        .into_iter()
+        .for_each(|waiter| waiter.join().unwrap());
     drop(closed);
     rest(room, [stopped]);
 }

@@ -63,6 +63,8 @@ fn nothing_is_left_behind(held: &Held, none: usize) {
         assert!(!OTHERS.iter().any(|it| finds(held, *it)));
     }
     take_newest(held, STAYS + 1);
+    assert!(!held.pop(one), "it is not there");
+    assert!(finds(held, STAYS));
     take_newest(held, STAYS);
     assert_eq!(held.newest(), none);
 }

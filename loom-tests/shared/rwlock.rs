@@ -35,6 +35,7 @@ models! {
     a_descendant_with_the_number_of_the_dead_hears_of_its_death: 0 mortal,
     a_killed_writer_lets_two_sleeping_readers_in: 0 mortal,
     a_killed_writer_lets_two_sleeping_readers_in: 0 mortal awake,
+    a_writer_poisons_the_lock_at_once: 1,
 }
 
 impl Known for RawRwLock {
@@ -338,4 +339,19 @@ fn a_killed_reader_that_read_before_lets_a_writer_in() {
     write(&lock);
     doomed.join().unwrap();
     assert_eq!(rest(&lock), Written::Cleanly);
+}
+
+/// No other thread has changed anything since it came in.
+fn a_writer_poisons_the_lock_at_once() {
+    let lock = share(RawRwLock::new());
+    write(&lock);
+    let other = process(&lock, |lock| match lock.read(WAIT) {
+        Ok(holder) => lock.unlock_read(holder.expect("no writer died")),
+        Err(refused) => assert_eq!(refused, Refused::Poisoned),
+    });
+    let (holder, _) = lock.write(WAIT).unwrap();
+    lock.unlock_write(holder, true);
+    other.join().unwrap();
+    assert_eq!(lock.read(None).err(), Some(Refused::Poisoned));
+    assert_eq!(lock.write(WAIT).err(), Some(Refused::Poisoned));
 }

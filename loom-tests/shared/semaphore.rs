@@ -68,6 +68,10 @@ models! {
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
     without_give_back_a_killed_waiter_takes_no_wake_up: 1 mortal awake,
     without_give_back_it_is_given_back_by_hand: 2,
+    without_give_back_two_give_back_at_once: 1,
+    without_give_back_a_killed_giver_leaves_nobody_asleep: 0 mortal,
+    who_takes_at_once_sees_what_came_before_an_added_permit: any,
+    who_takes_nothing_keeps_no_slot: 0,
 }
 
 /// A semaphore, and what those who have its only permit use.
@@ -425,15 +429,20 @@ fn what_is_added_hides_no_change() {
 
 fn what_is_forgotten_does_not_come_back() {
     let store = share(Store::new(2));
-    let doomed = mortal_process(&store, |store| {
+    let is_forgotten = Arc::new(AtomicBool::new(false));
+    let forgotten = is_forgotten.clone();
+    let doomed = mortal_process(&store, move |store| {
         let nothing = store.semaphore.take(0, None).unwrap();
         store.semaphore.forget(nothing, 0);
         store.semaphore.give_back(nothing, 0);
         let holder = store.semaphore.take(2, None).unwrap();
         store.semaphore.forget(holder, 1);
+        // ORDERING: Relaxed, both; no part of the model.
+        forgotten.store(true, Relaxed);
         store.semaphore.give_back(holder, 1);
     });
-    let left = match doomed.join().unwrap() {
+    let lived = doomed.join().unwrap();
+    let left = match lived || is_forgotten.load(Relaxed) {
         true => 1..=1,
         false => 1..=2,
     };
@@ -683,10 +692,69 @@ fn an_account_with_more_is_not_emptied() {
     let doomed = known_mortal(&store, |store: &Store| {
         let wait = Some(Deadline::NEVER);
         let one = store.semaphore.take(1, wait).unwrap();
+        store.semaphore.give_back(one, 0);
         let two = store.semaphore.take(1, wait).unwrap();
         store.semaphore.give_back(one, 1);
         store.semaphore.give_back(two, 1);
     });
     doomed.go().join().unwrap();
     store.rest(2);
+}
+
+fn without_give_back_two_give_back_at_once() {
+    let store = share(Store::keep(2));
+    let other = process(&store, Store::try_one_of_two);
+    store.try_one_of_two();
+    other.join().unwrap();
+    store.rest(2);
+}
+
+/// If it has given back before, the sleeper is woken.
+fn without_give_back_a_killed_giver_leaves_nobody_asleep() {
+    let store = share(Store::keep(1));
+    let it = store.clone();
+    let doomed = loom::thread::spawn(move || {
+        let holder = it.semaphore.take(1, None).unwrap();
+        until_asleep(1);
+        mortal(0, || it.semaphore.give_back(holder, 1)).is_some()
+    });
+    loom::thread::yield_now();
+    let sleeper = process(&store, |store| {
+        let holder = store.semaphore.take(1, Some(Deadline::NEVER)).unwrap();
+        store.semaphore.give_back(holder, 1);
+    });
+    if !doomed.join().unwrap() && store.semaphore.free() == 0 {
+        assert!(store.semaphore.add(1));
+    }
+    sleeper.join().unwrap();
+}
+
+/// An added permit has no author: the last change is still this thread's own.
+fn who_takes_at_once_sees_what_came_before_an_added_permit() {
+    let store = share(Store::new(1));
+    store.enter();
+    let other = process(&store, |store| {
+        store.data.exclusive();
+        assert!(store.semaphore.add(1));
+    });
+    loom::thread::yield_now();
+    if let Ok(holder) = store.semaphore.take(2, None) {
+        store.data.exclusive();
+        store.semaphore.give_back(holder, 2);
+    }
+    other.join().unwrap();
+    store.rest(2);
+}
+
+/// Not even if it does so again, at once.
+fn who_takes_nothing_keeps_no_slot() {
+    let twice = |store: &Store| {
+        store.find_slot();
+        store.find_slot();
+    };
+    let store = share(Store::new(1));
+    let other = process(&store, twice);
+    live(&*store, twice);
+    other.join().unwrap();
+    store.rest(1);
 }
