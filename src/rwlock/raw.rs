@@ -207,6 +207,7 @@ impl RawRwLock {
             .state
             .compare_exchange(0, WRITER, Acquire, Relaxed)
             .is_ok()
+            || self.try_claim_write(Given::NOTHING)
             || self.write_contended(deadline);
         if taken {
             self.data.exclusive();

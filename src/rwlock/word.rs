@@ -200,6 +200,14 @@ fn is_kept(state: usize) -> bool {
     state & (WRITER_NEXT | OTHER_NEXT) != 0 && !is_abandoned(state)
 }
 
+/// Whether a reader may count itself, whatever it is, and has nothing else to do: the usual case.
+#[inline(always)]
+pub(super) fn admits_any_reader(state: usize) -> bool {
+    const { assert!(MAX_READERS.is_power_of_two()) };
+    let full = MAX_READERS * ONE_READER;
+    state & (WRITER | NEXT | BIASED | REVOKED | full) == 0
+}
+
 /// Whether a reader may count itself. One that is `recursive` passes a writer that waits for
 /// readers to leave. One that is `next` takes what is kept.
 #[inline]

@@ -8,8 +8,8 @@ use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::rwlock::bias::{self, Earned, Slot};
 use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, NEXT, ONE_READER, PARKED, READERS, REVOKED,
-    WRITER_NEXT, admits_reader, entry, fits, is_abandoned, is_being_revoked, is_biased_as,
-    is_named, with_lease,
+    WRITER_NEXT, admits_any_reader, admits_reader, entry, fits, is_abandoned, is_being_revoked,
+    is_biased_as, is_named, with_lease,
 };
 use crate::spin::Spin;
 use crate::waiters;
@@ -60,10 +60,7 @@ impl RawRwLock {
         // ORDERING: Relaxed; looked at again.
         let state = self.state.load(Relaxed);
         if state == 0 {
-            // ORDERING: Acquire pairs with the Release of the last writer.
-            let alone = self.state.compare_exchange(0, ONE_READER, Acquire, Relaxed);
-            if alone.is_ok() {
-                self.counted(Earned::Alone);
+            if self.try_count_at_once(0) {
                 return true;
             }
         } else if let Some(slot) = bias::first_slot(state)
@@ -79,6 +76,9 @@ impl RawRwLock {
     fn try_enter_slowly(&self, recursive: bool, limit: usize) -> bool {
         // ORDERING: Relaxed; looked at again.
         let state = self.state.load(Relaxed);
+        if admits_any_reader(state) && self.try_count_at_once(state) {
+            return true;
+        }
         let publishes = state & BIASED != 0
             && bias::free_slot(state).is_some_and(|slot| self.try_publish(slot, state));
         publishes || self.try_count(recursive, limit, Given::NOTHING)
@@ -123,6 +123,21 @@ impl RawRwLock {
         let key = self.key();
         slot.leave();
         Self::left_slot(key);
+    }
+
+    /// Enters by counting itself, if the word is still this, which admits any reader.
+    #[inline(always)]
+    fn try_count_at_once(&self, state: usize) -> bool {
+        let next = state + ONE_READER;
+        // ORDERING: Acquire pairs with the Release of the last writer.
+        let done = self.state.compare_exchange(state, next, Acquire, Relaxed);
+        if done.is_ok() {
+            self.counted(match state & READERS {
+                0 => Earned::Alone,
+                _ => Earned::BesideOthers,
+            });
+        }
+        done.is_ok()
     }
 
     /// Enters by counting itself in the word.
