@@ -62,6 +62,11 @@ models! {
     a_bumping_reader_lets_a_writer_in: 2,
     the_next_writer_may_free_the_lock: 4,
     a_writer_may_free_the_lock_after_readers: 3,
+    a_woken_writer_that_is_stopped_keeps_no_other_out: 1 stalled,
+    a_woken_writer_that_is_stopped_keeps_no_other_out: 1 stalled impatient,
+    a_woken_writer_that_is_stopped_keeps_no_reader_out: 1 stalled,
+    a_woken_reader_that_is_stopped_keeps_no_writer_out: 1 stalled,
+    a_writer_that_is_next_and_stopped_keeps_no_other_out: 1 stalled,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -396,4 +401,52 @@ fn a_writer_may_free_the_lock_after_readers() {
     drop(outer);
     reader.join().unwrap();
     writer.join().unwrap();
+}
+
+/// `unlock` unlocks for a thread that is stopped when it has been woken, and for another one, which
+/// must not need the first.
+fn does_not_need_the_first(
+    first: fn(&Lock),
+    other: fn(&Lock),
+    unlock: fn(RwLockWriteGuard<'_, usize>),
+    written: usize,
+) {
+    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let lock = new();
+    let closed = gate.lock().unwrap();
+    let data = lock.write();
+    let stopped = lock.spawn({
+        let gate = gate.clone();
+        move |lock| {
+            anteroom::stop_when_woken(gate);
+            first(lock);
+        }
+    });
+    loom::thread::yield_now();
+    let other = lock.spawn(other);
+    loom::thread::yield_now();
+    unlock(data);
+    other.join().unwrap();
+    drop(closed);
+    stopped.join().unwrap();
+    rest(lock, written);
+}
+
+fn a_woken_writer_that_is_stopped_keeps_no_other_out() {
+    does_not_need_the_first(write, write, |data| drop(data), 2);
+}
+
+fn a_woken_writer_that_is_stopped_keeps_no_reader_out() {
+    does_not_need_the_first(write, read_once, |data| drop(data), 1);
+}
+
+fn a_woken_reader_that_is_stopped_keeps_no_writer_out() {
+    does_not_need_the_first(read_once, write, |data| drop(data), 1);
+}
+
+fn a_writer_that_is_next_and_stopped_keeps_no_other_out() {
+    fn unlock_fair(data: RwLockWriteGuard<'_, usize>) {
+        RwLockWriteGuard::unlock_fair(data);
+    }
+    does_not_need_the_first(write, write, unlock_fair, 2);
 }

@@ -54,6 +54,7 @@ models! {
     who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest awake,
     a_slot_is_retired_beside_its_owner: 1,
     a_slot_is_retired_beside_its_killed_owner: 1 mortal,
+    a_killed_process_whose_slot_was_retired_gives_back: 0 mortal,
     a_killed_retirer_leaves_the_slot_to_its_owner: 0 mortal,
     after_a_killed_retirer_another_one_may_die_too: 0 mortals,
     two_retire_slots_at_once: 1,
@@ -68,7 +69,7 @@ models! {
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
     without_give_back_a_killed_waiter_takes_no_wake_up: 1 mortal awake,
     without_give_back_it_is_given_back_by_hand: 2,
-    without_give_back_two_give_back_at_once: 1,
+    without_give_back_two_give_back_at_once: any,
     without_give_back_a_killed_giver_leaves_nobody_asleep: 0 mortal,
     who_takes_at_once_sees_what_came_before_an_added_permit: any,
     who_takes_nothing_keeps_no_slot: 0,
@@ -562,6 +563,18 @@ fn a_slot_is_retired_beside_its_killed_owner() {
     own_slots_but(&store, 1);
     let owner = owner.go();
     store.find_slot();
+    owner.join().unwrap();
+    store.rest(1);
+}
+
+/// It must not use its old slot any more, at which no other process looks.
+fn a_killed_process_whose_slot_was_retired_gives_back() {
+    let store = share(Store::new(1));
+    let owner = known_mortal(&store, Store::enter);
+    own_slots_but(&store, 1);
+    store.find_slot();
+    let owner = owner.go();
+    store.enter();
     owner.join().unwrap();
     store.rest(1);
 }
