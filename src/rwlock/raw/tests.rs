@@ -4,7 +4,7 @@
 use super::*;
 use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, ONE_REVOKER, OTHER_NEXT, REVOKED, copy,
-    entry, period, with_lease, with_revoker,
+    entry, is_being_revoked, period, with_lease, with_revoker,
 };
 use crate::waiters;
 use std::cell::RefCell;
@@ -190,7 +190,8 @@ fn writer_that_waited_for_a_slot_comes_before_new_readers() {
     };
     thread::scope(|scope| {
         let writer = scope.spawn(|| lock.write(Deadline::NEVER));
-        while state(&lock) & REVOKED == 0 {
+        let has_looked = |state| state & REVOKED != 0 && !is_being_revoked(state);
+        while !has_looked(state(&lock)) {
             thread::yield_now();
         }
         let counted = lock.read(false, Deadline::NEVER) && super::readers(state(&lock)) == 1;
