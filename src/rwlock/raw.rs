@@ -62,11 +62,10 @@
 //! ## Fairness
 //! A running thread may come before one that sleeps (barging). A thread that has waited for longer
 //! than [`Patience`](crate::primitive::Patience) is *impatient*. A writer that is impatient sets
-//! `WRITER_NEXT`, so that it waits only for the readers that are inside by then; so does one that
-//! has waited for a slot, when the bias ends. And an impatient thread that is woken has the lock
-//! kept for it. The queue is first in, first out, of those that may come in: a reader that comes in
-//! wakes the next. Where the woken thread does not come in time, a release gives way to the next in
-//! the queue, in its turn ([`crate::turns`]).
+//! `WRITER_NEXT`, so that it waits only for the readers that are inside by then. And an impatient
+//! thread that is woken has the lock kept for it. The queue is first in, first out, of those that
+//! may come in: a reader that comes in wakes the next. Where the woken thread does not come in
+//! time, a release gives way to the next in the queue, in its turn ([`crate::turns`]).
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
 //! fences of this crate's; the queue is that of parking_lot (A. d'Antras, 2016), with one thread

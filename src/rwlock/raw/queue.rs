@@ -237,8 +237,7 @@ impl RawRwLock {
                 }
             }
             self.pass_on(&mut given);
-            // What is kept for it stays so while it sleeps.
-            impatient = given.is_next || patience.exhausted();
+            impatient = patience.exhausted();
             let result = self.park(kind, impatient, given, deadline, &mut watch);
             was_next |= given.is_next;
             given.is_next &= result == ParkResult::Invalid;

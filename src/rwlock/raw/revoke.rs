@@ -32,16 +32,15 @@ impl RawRwLock {
     /// Ends the bias, if there is one and no reader is in a slot. If one is, readers are spared a
     /// revocation for nothing. The word was `state` a moment ago.
     pub(super) fn try_revoke_idle(&self, state: usize) -> bool {
-        !is_named(state) || (!self.is_published(state) && self.try_revoke(false).is_ok())
+        !is_named(state) || (!self.is_published(state) && self.try_revoke().is_ok())
     }
 
     /// Ends the bias if no reader is in a slot. If one is, there is a name still, but no bias: new
-    /// readers count themselves. If the caller `keeps` the lock, then from the end of the bias on:
-    /// or else readers could begin the next one before the caller comes in, again and again.
+    /// readers count themselves.
     ///
     /// # Panics
     /// If another copy of this crate has biased the lock (RW9).
-    pub(super) fn try_revoke(&self, keeps: bool) -> Result<(), Kept> {
+    pub(super) fn try_revoke(&self) -> Result<(), Kept> {
         // ORDERING: Relaxed, here and below; the fence orders this before the look at the slots.
         let mut state = self.state.load(Relaxed);
         loop {
@@ -74,11 +73,7 @@ impl RawRwLock {
         let end = |state| {
             let state = state - ONE_REVOKER;
             let ends = found.is_none() && state & REVOKED != 0;
-            Some(match (ends, keeps) {
-                (false, _) => state,
-                (true, false) => state & !BIAS,
-                (true, true) => with_lease(state & !BIAS | WRITER_NEXT),
-            })
+            Some(if ends { state & !BIAS } else { state })
         };
         // ORDERING: Release passes on to the next writer what the readers that have left their
         // slots have released (RW7); Relaxed, since nothing is read.
@@ -104,13 +99,12 @@ impl RawRwLock {
         given: &mut Given,
         deadline: Deadline,
     ) -> Option<()> {
-        let mut has_waited = false;
         loop {
             // ORDERING: Relaxed; looked at again.
             if self.state.load(Relaxed) & unless != 0 {
                 return Some(());
             }
-            match self.try_revoke(has_waited) {
+            match self.try_revoke() {
                 Ok(()) => return Some(()),
                 Err(_) if deadline.is_past() => return None,
                 Err(Kept::By(slot, entry)) => {
@@ -120,7 +114,6 @@ impl RawRwLock {
                     if !self.wait_for_slot(slot, entry, deadline) {
                         return None;
                     }
-                    has_waited = true;
                 }
                 Err(Kept::Crowded) => give_way(),
             }

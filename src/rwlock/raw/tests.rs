@@ -4,7 +4,7 @@
 use super::*;
 use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, ONE_REVOKER, OTHER_NEXT, REVOKED, copy,
-    entry, is_being_revoked, period, with_lease, with_revoker,
+    entry, period, with_lease, with_revoker,
 };
 use crate::waiters;
 use std::cell::RefCell;
@@ -173,45 +173,6 @@ fn period_that_a_forgotten_guard_has_is_not_used_again() {
     unsafe { lock.unlock_read() };
 }
 
-/// A writer waits for a reader in its slot, while another reader is counted. From the end of the
-/// bias on no reader comes in before the writer, or else readers could begin the next bias, for
-/// which the writer would wait again.
-#[test]
-fn writer_that_waited_for_a_slot_comes_before_new_readers() {
-    let Some(lock) = biased() else { return };
-    assert!(lock.try_read(false));
-    let read_meanwhile = || {
-        let inside = lock.try_read(false);
-        if inside {
-            // SAFETY: it was just taken.
-            unsafe { lock.unlock_read() };
-        }
-        inside
-    };
-    thread::scope(|scope| {
-        let writer = scope.spawn(|| lock.write(Deadline::NEVER));
-        let has_looked = |state| state & REVOKED != 0 && !is_being_revoked(state);
-        while !has_looked(state(&lock)) {
-            thread::yield_now();
-        }
-        let counted = lock.read(false, Deadline::NEVER) && super::readers(state(&lock)) == 1;
-        // SAFETY: the first read is published on this thread.
-        unsafe { lock.unlock_read() };
-        while is_named(state(&lock)) {
-            thread::yield_now();
-        }
-        let came_before_it = read_meanwhile();
-        // SAFETY: this thread has read since before the writer came.
-        unsafe { lock.unlock_read() };
-        assert!(writer.join().unwrap());
-        assert!(counted && !came_before_it);
-    });
-    assert!(!read_meanwhile());
-    // SAFETY: the thread that wrote has left it to this one.
-    unsafe { lock.unlock_write() };
-    assert!(read_meanwhile());
-}
-
 /// As many revokers as can be counted are stopped: a writer waits until one goes on, or its time
 /// is up.
 #[test]
@@ -275,7 +236,7 @@ fn reader_that_gives_way_keeps_the_lock_for_no_writer_but_one_that_waits() {
     let lock = with(BIASED | name);
     assert!(lock.try_read(false));
     // A writer came, and gave up.
-    assert!(lock.try_revoke(false).is_err() && state(&lock) & REVOKED != 0);
+    assert!(lock.try_revoke().is_err() && state(&lock) & REVOKED != 0);
     waiters::add(queue::revocation_key(lock.key()), 1);
     assert!(lock.is_reader_waited_for());
     // SAFETY: it was just taken.
