@@ -41,8 +41,7 @@ impl<G> From<LockError<G>> for TryLockError<G> {
 const OWNER_DIED: &str = "its last owner died while holding the lock";
 const POISONED: &str = "an owner died while holding the lock, and nobody has repaired its data";
 /// Of all locks.
-pub(super) const TOO_MANY_HELD: &str =
-    "this thread holds as many locks as the kernel would release";
+pub(super) const TOO_MANY_HELD: &str = "this thread holds as many locks as it may (MAX_HELD)";
 
 impl<G> LockError<G> {
     fn text(&self) -> &'static str {

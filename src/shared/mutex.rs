@@ -72,10 +72,11 @@ impl<T> Mutex<T> {
     /// Locks it, after whoever holds it now.
     ///
     /// # Errors
-    /// [`LockError`], if somebody died while holding it.
+    /// [`LockError`], if an owner died while holding it, or if this thread holds
+    /// [`MAX_HELD`](crate::shared::MAX_HELD) locks.
     ///
     /// # Panics
-    /// If this thread holds it already.
+    /// If this thread holds it already, or if it does not lie in memory that processes share.
     #[inline]
     pub fn lock(&self) -> LockResult<'_, T> {
         let me = self.me();

@@ -143,7 +143,7 @@ impl<T> RwLock<T> {
     }
 }
 
-/// Reading. All forms return `WriterDied(())`, `Poisoned` or `TooManyThreads` if that is so, and panic if there are more readers than
+/// Reading. All forms return `WriterDied(())`, `Poisoned`, `TooManyThreads` or `TooManyHeld` if that is so, and panic if there are more readers than
 /// can be counted, which takes five hundred million guards that are never dropped.
 impl<T> RwLock<T> {
     /// Locks it for reading, after the writers that write or wait now.
@@ -189,7 +189,8 @@ impl<T> RwLock<T> {
     }
 }
 
-/// Writing. All forms return `WriterDied`, which holds the lock, or `Poisoned` or `TooManyThreads`, if that is so.
+/// Writing. All forms return `WriterDied`, which holds the lock, or `Poisoned`, `TooManyThreads` or `TooManyHeld`, if that is so. A
+/// thread that writes must not lock again: it would wait for itself.
 impl<T> RwLock<T> {
     /// Locks it for writing, after whoever holds it now.
     ///

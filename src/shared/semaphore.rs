@@ -175,7 +175,7 @@ impl Semaphore {
 ///
 /// All panic if asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), or if the thread would hold more than
 /// [`u32::MAX`] permits that are given back for it, which have been added meanwhile; nothing has changed then. They return
-/// [`TooManyThreads`](AcquireError::TooManyThreads) if that is so.
+/// [`TooManyThreads`](AcquireError::TooManyThreads) or [`TooManyHeld`](AcquireError::TooManyHeld) if that is so.
 impl Semaphore {
     /// Waits for a permit.
     ///
