@@ -211,13 +211,12 @@ impl<'a> Actor<'a, '_> {
     }
 
     fn unlock<G>(&mut self, guard: G, fairly: fn(G)) {
-        let unlock = if self.player.random.below(3) == 0 {
-            fairly
-        } else {
-            drop
+        let (unlock, step) = match self.player.random.below(3) {
+            0 => (fairly, Step::UnlockFairly),
+            _ => (drop as fn(G), Step::Unlock),
         };
         let (call, ()) = self.player.call(|| unlock(guard));
-        self.player.took(call, &[Step::Unlock, Step::Leave]);
+        self.player.took(call, &[step, Step::Leave]);
     }
 }
 

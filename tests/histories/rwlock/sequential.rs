@@ -1,10 +1,14 @@
 //! What a reader-writer lock may do.
 //!
-//! Writing takes two steps: a writer *claims* the lock, which keeps new readers and other writers out, and begins to write
-//! when those who read have left. Somebody who gives up may have claimed it meanwhile.
+//! Writing takes two steps: a writer *claims* the lock, and begins to write when the readers have left. A thread that gives
+//! up may have claimed it meanwhile. A claim may keep others out, and need not: the lock is kept for a thread that has
+//! waited for long, and others come in if that thread does not, so a claim excludes nobody for certain.
 //!
 //! The crate does not promise that a failing `try_write` or `try_upgrade` has met somebody inside: it may also have met a
 //! reader that was trying at the same time, or a writer or reader on its way out. Such a thread is *near*.
+//!
+//! A fair release *hands* the lock to a thread that waits. While it looks which one that is, it keeps everybody else out, as
+//! if that were a writer.
 
 use crate::checker::{Specification, THREADS};
 
@@ -40,6 +44,8 @@ pub(crate) enum Step {
     Unclaim,
     /// Releases what it holds, and is near.
     Unlock,
+    /// As `Unlock`, and hands the lock over until it leaves.
+    UnlockFairly,
     /// Becomes a reader.
     Downgrade,
     DowngradeToUpgradable,
@@ -70,11 +76,11 @@ pub(crate) struct Sequential {
     /// How often each thread reads.
     readers: [u8; THREADS],
     near: [bool; THREADS],
+    hands: [bool; THREADS],
     /// Also while it upgrades.
     upgradable: Option<usize>,
-    claimed: Option<usize>,
-    /// By whom has claimed it.
-    written: bool,
+    claims: [bool; THREADS],
+    writer: Option<usize>,
 }
 
 impl Sequential {
@@ -82,59 +88,60 @@ impl Sequential {
         self.readers != [0; THREADS]
     }
 
-    /// Whether a reader that comes now may get in: also one that a claim might have kept out, for a
-    /// writer claims the lock only once it has waited for long, and may lose that to others.
-    fn is_readable(&self) -> bool {
-        !self.written
+    /// Whether a writer is inside, or another upgradable reader than this thread.
+    fn is_taken(&self, thread: usize) -> bool {
+        self.writer.is_some() || self.upgradable.is_some_and(|owner| owner != thread)
     }
 
-    /// Whether there is a writer, or an upgradable reader, other than this thread.
-    fn is_taken(&self, thread: usize) -> bool {
-        let other = |owner: Option<usize>| owner.is_some_and(|owner| owner != thread);
-        other(self.claimed) || other(self.upgradable)
+    fn others_claim(&self, thread: usize) -> bool {
+        (0..THREADS).any(|other| other != thread && self.claims[other])
     }
 
     fn others_are_near(&self, thread: usize) -> bool {
         (0..THREADS).any(|other| other != thread && self.near[other])
     }
 
+    fn is_handed_over(&self) -> bool {
+        self.hands != [false; THREADS]
+    }
+
     /// Whether the step may be taken now.
     fn allows(&self, thread: usize, step: Step) -> bool {
-        let mine = self.claimed == Some(thread);
-        let reads = self.readers[thread] > 0;
+        let is_whole = self.upgradable == Some(thread) || self.writer == Some(thread);
         match step {
-            Step::Approach | Step::Leave | Step::Unclaim => true,
-            Step::Read { found, .. } => found == self.value && self.is_readable(),
+            Step::Approach | Step::Leave | Step::Claim | Step::Unclaim => true,
+            Step::Read { found, .. } => found == self.value && self.writer.is_none(),
             Step::ReadUpgradably { found } => {
-                found == self.value && self.claimed.is_none() && self.upgradable.is_none()
+                found == self.value && self.writer.is_none() && self.upgradable.is_none()
             }
-            Step::Claim => self.claimed.is_none() && !self.is_taken(thread),
-            Step::Write { found } => mine && found == self.value && !self.is_read(),
+            Step::Write { found } => {
+                found == self.value && !self.is_taken(thread) && !self.is_read()
+            }
             // A recursive reader passes those who wait for others. One who waits for nobody any more is inside, though it
             // may find that its time is up before it finds that.
             Step::Refused { recursive } => {
-                let waits = !self.written && self.is_read();
-                self.claimed.is_some() && !(recursive && waits)
+                let is_kept = self.others_claim(thread) || self.is_handed_over();
+                self.writer.is_some() || (is_kept && !(recursive && self.is_read()))
             }
             // The lock may be kept for a reader that waits.
             Step::RefusedUpgradable => {
-                let is_taken = self.claimed.is_some() || self.upgradable.is_some();
-                is_taken || self.others_are_near(thread)
+                let is_taken = self.writer.is_some() || self.upgradable.is_some();
+                is_taken || self.others_claim(thread) || self.others_are_near(thread)
             }
             Step::RefusedWrite => {
-                self.is_read() || self.is_taken(thread) || self.others_are_near(thread)
+                let is_taken = self.is_read() || self.is_taken(thread);
+                is_taken || self.others_claim(thread) || self.others_are_near(thread)
             }
-            Step::Unlock => reads || self.upgradable == Some(thread) || (mine && self.written),
-            Step::Downgrade => self.upgradable == Some(thread) || (mine && self.written),
-            Step::DowngradeToUpgradable => mine && self.written,
+            Step::Unlock | Step::UnlockFairly => self.readers[thread] > 0 || is_whole,
+            Step::Downgrade => is_whole,
+            Step::DowngradeToUpgradable => self.writer == Some(thread),
         }
     }
 
     fn release(&mut self, thread: usize) {
-        if self.claimed == Some(thread) {
+        if self.writer == Some(thread) {
             self.value += 1;
-            self.claimed = None;
-            self.written = false;
+            self.writer = None;
         } else if self.upgradable == Some(thread) {
             self.upgradable = None;
         } else {
@@ -146,7 +153,7 @@ impl Sequential {
 impl Specification for Sequential {
     type Step = Step;
 
-    /// Those who give up may never have claimed it. (Nobody writes without a claim.)
+    /// A thread that gives up, or finds the lock free, may never have claimed it.
     fn is_optional(step: Step) -> bool {
         matches!(step, Step::Claim)
     }
@@ -158,23 +165,28 @@ impl Specification for Sequential {
         let mut next = self.clone();
         match step {
             Step::Approach => next.near[thread] = true,
-            Step::Leave => next.near[thread] = false,
+            Step::Leave => {
+                next.near[thread] = false;
+                next.hands[thread] = false;
+            }
             Step::Read { .. } => {
                 next.near[thread] = false;
                 next.readers[thread] += 1;
             }
             Step::ReadUpgradably { .. } => next.upgradable = Some(thread),
-            Step::Claim => next.claimed = Some(thread),
+            Step::Claim => next.claims[thread] = true,
             Step::Write { .. } => {
+                next.claims[thread] = false;
                 next.upgradable = None;
-                next.written = true;
+                next.writer = Some(thread);
             }
             Step::Unclaim => {
                 next.near[thread] = true;
-                next.claimed = next.claimed.filter(|&owner| owner != thread);
+                next.claims[thread] = false;
             }
-            Step::Unlock => {
+            Step::Unlock | Step::UnlockFairly => {
                 next.near[thread] = true;
+                next.hands[thread] = matches!(step, Step::UnlockFairly);
                 next.release(thread);
             }
             Step::Downgrade => {
@@ -225,6 +237,41 @@ mod tests {
             (0, 0, 1, &READ),
             (1, 2, 3, &Step::LATE_WRITE),
             (2, 4, 5, &Step::refused(false)),
+        ]));
+    }
+
+    #[test]
+    fn a_reader_may_be_refused_while_the_lock_is_handed_over() {
+        let upgradable = [ReadUpgradably { found: 0 }];
+        assert!(is_right([
+            (0, 0, 1, &upgradable),
+            (1, 2, 7, &upgradable),
+            (0, 3, 6, &[UnlockFairly, Leave]),
+            (2, 4, 5, &Step::refused(true)),
+        ]));
+    }
+
+    #[test]
+    fn a_recursive_reader_that_is_refused_while_the_lock_is_handed_over_is_found() {
+        let upgradable = [ReadUpgradably { found: 0 }];
+        assert!(!is_right([
+            (2, 0, 1, &READ),
+            (0, 2, 3, &upgradable),
+            (1, 4, 9, &upgradable),
+            (0, 5, 8, &[UnlockFairly, Leave]),
+            (2, 6, 7, &Step::refused(true)),
+        ]));
+    }
+
+    #[test]
+    fn a_writer_may_lose_its_claim_to_another() {
+        assert!(is_right([
+            (0, 0, 1, &READ),
+            (1, 2, 11, &Step::wrote(1)),
+            (2, 3, 4, &Step::refused(false)),
+            (0, 5, 6, &[Unlock, Leave]),
+            (2, 7, 8, &Step::wrote(0)),
+            (2, 9, 10, &[Unlock, Leave]),
         ]));
     }
 
