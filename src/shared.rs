@@ -97,7 +97,7 @@
 //! **Stacks.** A call on a pipe, a FIFO or a message queue needs at most 5 KiB of stack in a release build. One that waits for permits
 //! of a semaphore or for an `RwLock` needs 13 KiB: more than a thread with 16 KiB has left beside its thread-locals.
 //!
-//! **A thread's first call** on anything of this module maps 12 KiB, and panics where the system refuses them
+//! **A thread's first call** on anything of this module maps 8 KiB, and panics where the system refuses them
 //! (`RLIMIT_AS`, `vm.max_map_count`); nothing has changed then.
 //!
 //! It needs Linux 5.16 (`futex_waitv`). Where that is missing, or a sandbox refuses it, nothing is created or opened
@@ -136,6 +136,8 @@ mod kernel;
 #[cfg(loom)]
 use kernel as me;
 mod ledger;
+#[cfg(all(test, not(loom)))]
+mod limits_tests;
 #[cfg(not(loom))]
 mod lock_error;
 #[cfg(not(loom))]

@@ -44,13 +44,13 @@ pub(super) use worth::{Earned, begins, promotes};
 
 /// Threads that can be biased readers at once. The table takes 128 KiB that stay untouched, and so
 /// need no memory, until there are that many.
-const ROWS: usize = if cfg!(loom) { 2 } else { 1024 };
+pub(crate) const ROWS: usize = if cfg!(loom) { 2 } else { 1024 };
 
 /// Locks that one thread can read at once by bias.
-const SLOTS: usize = if cfg!(loom) { 1 } else { 7 };
+pub(crate) const SLOTS: usize = if cfg!(loom) { 1 } else { 7 };
 
 /// Reads that may outlive their threads. (In a model they stay in their rows.)
-const STRAYS: usize = if cfg!(loom) { 0 } else { 1024 };
+pub(crate) const STRAYS: usize = if cfg!(loom) { 0 } else { 1024 };
 
 /// What a free slot holds: no entry is zero.
 const FREE: usize = 0;

@@ -68,10 +68,10 @@ pub(super) const BIASED_BY: usize = BIASED | COPY.mask;
 /// Half of what the word can count. The other half is for readers that must not be refused: those
 /// that take their lock again after a wait, and writers that downgrade, of which there are as many
 /// as threads.
-pub(super) const MAX_READERS: usize = (READERS / ONE_READER).div_ceil(2);
+pub(crate) const MAX_READERS: usize = (READERS / ONE_READER).div_ceil(2);
 
 /// The limit of a read that is taken again, which may not panic.
-pub(super) const MAX_AGAIN: usize = READERS / ONE_READER - (1 << 16);
+pub(crate) const MAX_AGAIN: usize = READERS / ONE_READER - (1 << 16);
 
 /// Some neighbouring bits of the word.
 #[derive(Clone, Copy)]
@@ -134,7 +134,7 @@ pub(super) fn with_revoker(state: usize) -> Option<usize> {
 
 /// What a copy of the crate with this number has in the words that it biases, if there is room for
 /// it.
-pub(super) fn copy(number: usize) -> Option<usize> {
+pub(crate) fn copy(number: usize) -> Option<usize> {
     COPY.with(0, number).filter(|copy| *copy != 0)
 }
 

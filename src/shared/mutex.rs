@@ -33,6 +33,12 @@ use std::time::{Duration, Instant};
 /// **Forks.** A child does not hold what its parent holds: the guard that it inherits does nothing when it is dropped, and must not
 /// be used.
 ///
+/// # Panics
+/// Every use by `&`, also one that only tries or asks, panics where the mutex lies outside a region
+/// that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in this
+/// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
+/// Nothing has changed then.
+///
 /// A thread that locks a mutex which it holds itself gets a panic instead of a deadlock.
 #[repr(C)]
 pub struct Mutex<T> {
@@ -76,7 +82,7 @@ impl<T> Mutex<T> {
     /// [`MAX_HELD`](crate::shared::MAX_HELD) locks.
     ///
     /// # Panics
-    /// If this thread holds it already, or if it does not lie in memory that processes share.
+    /// If this thread holds it already, or if it lies outside a mapped region.
     #[inline]
     pub fn lock(&self) -> LockResult<'_, T> {
         let me = self.me();

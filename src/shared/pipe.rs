@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// As many bytes as are never torn apart, as POSIX promises of `PIPE_BUF`.
-const ATOMIC: usize = 4096;
+pub(super) const ATOMIC: usize = 4096;
 
 /// Creates a pipe of so many bytes, for this process and the children that it forks.
 ///

@@ -40,7 +40,7 @@ const MAGIC: u64 = u64::from_le_bytes(*b"anteroom");
 /// Of the header, and of every type in here.
 const VERSION: u32 = 2;
 /// As far as a page's start is aligned on every machine.
-const MOST_ALIGN: usize = 4096;
+pub(super) const MOST_ALIGN: usize = 4096;
 
 /// What stands before the payload. Each process checks it when it opens the region, and not again.
 #[repr(C)]

@@ -80,11 +80,11 @@ const WAITING: u32 = 1;
 const LEFT: u32 = 2;
 
 /// How many bytes are written at most after the last reader was killed.
-const ASK: u64 = 4096;
+pub(super) const ASK: u64 = 4096;
 
 /// How many bytes are copied before the other side may copy them: so that both do so at once. A
 /// ring of 64 KiB passes 8 GB/s with it.
-const PIECE: u64 = if cfg!(loom) { 2 } else { 16 * 1024 };
+pub(super) const PIECE: u64 = if cfg!(loom) { 2 } else { 16 * 1024 };
 
 #[repr(C)]
 pub(super) struct Ring {

@@ -37,6 +37,14 @@ use std::{error, fmt};
 /// **Forks.** A child does not hold what its parent holds: the guard that it inherits does nothing when it is dropped, and must not
 /// be used.
 ///
+/// # Panics
+/// Every use by `&`, also one that only tries or asks, panics where the lock lies outside a region
+/// that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in this
+/// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
+/// Nothing has changed then.
+///
+/// Reading panics when there are 2²⁹ − 1 read guards; the lock is as it was.
+///
 /// # Examples
 /// ```
 /// use anteroom::shared::{RwLock, Shared};
@@ -143,8 +151,9 @@ impl<T> RwLock<T> {
     }
 }
 
-/// Reading. All forms return `WriterDied(())`, `Poisoned`, `TooManyThreads` or `TooManyHeld` if that is so, and panic if there are more readers than
-/// can be counted, which takes five hundred million guards that are never dropped.
+/// Reading. All forms return `WriterDied(())`, `Poisoned`, `TooManyThreads` or `TooManyHeld` if that is
+/// so. They panic outside a mapped region, and if there are more than 2²⁹ − 1 read guards, which takes
+/// forgotten ones.
 impl<T> RwLock<T> {
     /// Locks it for reading, after the writers that write or wait now.
     ///
@@ -189,8 +198,8 @@ impl<T> RwLock<T> {
     }
 }
 
-/// Writing. All forms return `WriterDied`, which holds the lock, or `Poisoned`, `TooManyThreads` or `TooManyHeld`, if that is so. A
-/// thread that writes must not lock again: it would wait for itself.
+/// Writing. All forms return `WriterDied`, which holds the lock, or `Poisoned`, `TooManyThreads` or `TooManyHeld`, if that is so. They panic
+/// outside a mapped region. A thread that writes must not lock again: it would wait for itself.
 impl<T> RwLock<T> {
     /// Locks it for writing, after whoever holds it now.
     ///

@@ -33,6 +33,12 @@ use std::{error, fmt};
 ///
 /// **Forks.** A child does not hold what its parent holds: the permit that it inherits does nothing when it is dropped.
 ///
+/// # Panics
+/// Every use by `&`, also one that only tries or asks, panics where the semaphore lies outside a region
+/// that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in this
+/// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
+/// Nothing has changed then.
+///
 /// # Examples
 /// ```
 /// use anteroom::shared::{Semaphore, Shared};
@@ -135,7 +141,8 @@ impl Semaphore {
     /// Adds `permits` to those that the semaphore has, and wakes who waits for some.
     ///
     /// # Panics
-    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would then be free; it has as many as before.
+    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would then be free, or if it lies outside a mapped
+    /// region; it has as many as before.
     pub fn add_permits(&self, permits: usize) {
         let added = u32::try_from(permits).is_ok_and(|permits| self.raw.add(permits));
         assert!(
@@ -174,7 +181,8 @@ impl Semaphore {
 /// is no limit. `_many` forms take so many permits at once or none; zero permits are always there.
 ///
 /// All panic if asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), or if the thread would hold more than
-/// [`u32::MAX`] permits that are given back for it, which have been added meanwhile; nothing has changed then. They return
+/// [`u32::MAX`] permits that are given back for it, which have been added meanwhile, or if the semaphore lies outside a mapped
+/// region; nothing has changed then. They return
 /// [`TooManyThreads`](AcquireError::TooManyThreads) or [`TooManyHeld`](AcquireError::TooManyHeld) if that is so.
 impl Semaphore {
     /// Waits for a permit.

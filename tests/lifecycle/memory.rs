@@ -9,6 +9,7 @@ use anteroom::shared;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 /// A thread waits for it and gets it, as for one that lives for ever.
 fn check_contended<L: Lock>(lock: &L) {
@@ -67,36 +68,78 @@ fn refused<R>(what: &str, lock: impl FnOnce() -> R) {
     assert!(text.contains(why), "{what}: the panic says {text:?}");
 }
 
+/// Each of these uses of it.
+macro_rules! all_refused {
+    ($it:expr, $($what:literal: $use:expr;)*) => {
+        $(refused($what, || { let _ = $use(&*$it); });)*
+    };
+}
+
+const SHORT: Duration = Duration::from_millis(1);
+
 pub(crate) fn mutex_outside_a_region() {
-    let boxed = Box::new(shared::Mutex::new(0));
-    refused("Mutex::lock", || drop(boxed.lock()));
-    let local = shared::Mutex::new(0);
-    refused("Mutex::try_lock", || drop(local.try_lock()));
+    type M = shared::Mutex<u64>;
+    all_refused!(
+        Box::new(M::new(0)),
+        "lock": |it: &M| it.lock().is_ok();
+        "try_lock": |it: &M| it.try_lock().is_ok();
+        "try_lock_for": |it: &M| it.try_lock_for(SHORT).is_ok();
+    );
+    let local = M::new(0);
+    refused("on the stack", || drop(local.lock()));
+    // Not in its region yet.
+    let made = shared::Shared::<M>::anonymous_with(|it| {
+        refused("within create_with", || drop(it.lock()));
+    });
+    assert!(made.unwrap().lock().is_ok());
 }
 
 pub(crate) fn rwlock_outside_a_region() {
-    let boxed = Box::new(shared::RwLock::new(0));
-    refused("RwLock::read", || drop(boxed.read()));
-    refused("RwLock::write", || drop(boxed.write()));
-    let local = shared::RwLock::new(0);
-    refused("RwLock::try_read", || drop(local.try_read()));
-    refused("RwLock::try_write", || drop(local.try_write()));
+    type L = shared::RwLock<u64>;
+    all_refused!(
+        Box::new(L::new(0)),
+        "read": |it: &L| it.read().is_ok();
+        "try_read": |it: &L| it.try_read().is_ok();
+        "try_read_for": |it: &L| it.try_read_for(SHORT).is_ok();
+        "write": |it: &L| it.write().is_ok();
+        "try_write": |it: &L| it.try_write().is_ok();
+        "try_write_for": |it: &L| it.try_write_for(SHORT).is_ok();
+    );
+    let local = L::new(0);
+    refused("on the stack", || drop(local.read()));
 }
 
 pub(crate) fn semaphore_outside_a_region() {
-    let boxed = Box::new(shared::Semaphore::new(1));
-    refused("Semaphore::acquire", || drop(boxed.acquire()));
-    let local = shared::Semaphore::new(1);
-    refused("Semaphore::try_acquire", || drop(local.try_acquire()));
+    type S = shared::Semaphore;
+    for make in [S::new, S::without_give_back] {
+        all_refused!(
+            Box::new(make(1)),
+            "acquire": |it: &S| it.acquire().is_ok();
+            "acquire_many": |it: &S| it.acquire_many(0).is_ok();
+            "try_acquire": |it: &S| it.try_acquire().is_ok();
+            "try_acquire_for": |it: &S| it.try_acquire_for(SHORT).is_ok();
+            "add_permits": |it: &S| it.add_permits(1);
+            "forget_permits": |it: &S| it.forget_permits(1);
+            "available_permits": |it: &S| it.available_permits();
+            "close": |it: &S| it.close();
+            "is_closed": |it: &S| it.is_closed();
+        );
+        let local = make(1);
+        refused("on the stack", || drop(local.acquire()));
+    }
 }
 
 pub(crate) fn condvar_outside_a_region() {
+    type C = shared::Condvar;
     let mutex = shared_mutex();
-    refused("Condvar::wait", || {
-        let condvar = shared::Condvar::new();
-        let timeout = std::time::Duration::from_millis(1);
-        let _ = condvar.wait_for(mutex.lock().unwrap(), timeout);
-    });
+    all_refused!(
+        Box::new(C::new()),
+        "wait_for": |it: &C| it.wait_for(mutex.lock().unwrap(), SHORT).0.is_ok();
+        "wait": |it: &C| it.wait(mutex.lock().unwrap()).is_ok();
+        "notify_one": |it: &C| it.notify_one();
+        "notify_all": |it: &C| it.notify_all();
+    );
+    assert!(mutex.try_lock().is_ok(), "a refused wait holds the mutex");
 }
 
 fn shared_mutex() -> shared::Shared<shared::Mutex<u64>> {

@@ -27,7 +27,11 @@ use std::time::{Duration, Instant};
 /// releasing it; notifications order nothing.
 ///
 /// # Panics
-/// Waiting with a guard that was inherited over a fork.
+/// Every use by `&`, also one that only tries or asks, panics where the condition variable lies outside a region
+/// that [`Shared`](super::super::Shared) or [`SharedMemory`](super::super::SharedMemory) has mapped in this
+/// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
+/// Nothing has changed then.
+/// Waiting panics, and releases the mutex, with a guard that was inherited over a fork.
 ///
 /// # Examples
 /// ```

@@ -112,9 +112,8 @@ impl Workshop {
         files.extend(source::below("loom-tests")?);
         let fingerprints = Fingerprints::of(&files)?;
         files.push(("src/mutant.rs".into(), switch.to_string() + &count));
-        for name in ["README.md", "Cargo.lock"] {
-            files.push((name.into(), fs::read_to_string(source::root().join(name))?));
-        }
+        let versions = fs::read_to_string(source::root().join("Cargo.lock"))?;
+        files.push(("Cargo.lock".into(), versions));
         files.push(("Cargo.toml".into(), manifest()?));
 
         let copy = folder.join("crate");

@@ -1,0 +1,4 @@
+//! [shared]: crate::shared
+//! [`limits`]: crate::limits
+//!
+#![doc = include_str!("lifecycle.md")]
