@@ -1,7 +1,7 @@
 //! A process forks while a lock is free, held, or waited for.
 
 use crate::processes::{Child, End, counter, until};
-use crate::subjects::{Channel, Condvar, Entry, Lock};
+use crate::subjects::{Broadcast, Channel, Condvar, Entry, Lock};
 use crate::tools::{Event, Thread, fork_with_outcome, make};
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -287,13 +287,12 @@ pub(crate) fn channel_while_waited_for<C: Channel>() {
 
 /// In the child, the copies of the waiters are no threads, and may get the first notifications: as
 /// many as there were waiters. `notify_all` reaches all threads at once.
-pub(crate) fn condvar_while_waited_for() {
-    let (condvar, _name) = make::<Condvar>();
+pub(crate) fn condvar_while_waited_for<C: Broadcast>() {
+    let (condvar, _name) = make::<C>();
     let waiter = Thread::asleep(|| condvar.wait());
     let child = Child::fork(|| {
         let waiter = Thread::asleep(|| condvar.wait());
-        *condvar.0.lock() += 1;
-        condvar.1.notify_all();
+        condvar.signal_all();
         waiter.join();
     });
     child.succeed();

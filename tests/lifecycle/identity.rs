@@ -2,7 +2,7 @@
 
 use crate::processes::{Child, counter, state, until};
 use crate::runner::ignore;
-use crate::subjects::{Channel, Condvar, Entry, Lock};
+use crate::subjects::{Channel, Entry, Lock};
 use crate::tools::{Thread, make, this_thread};
 use anteroom::shared::{RwLock, Semaphore};
 use std::fs;
@@ -71,8 +71,8 @@ pub(crate) fn of_a_thread<L: Lock>() {
     });
 }
 
-pub(crate) fn of_a_waiter() {
-    let (condvar, _name) = make::<Condvar>();
+pub(crate) fn of_a_waiter<C: Channel>() {
+    let (condvar, _name) = make::<C>();
     let number = ended(|| {
         condvar.signal();
         condvar.wait();

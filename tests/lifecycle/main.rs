@@ -42,6 +42,15 @@ pub(crate) type Test = (String, fn());
 
 /// All of them.
 pub(crate) fn tests() -> Vec<Test> {
+    let (mut tests, peers) = ours_and_peers();
+    if std::env::var_os("ANTEROOM_LIFECYCLE_PEERS").is_some() {
+        tests.extend(peers);
+    }
+    tests
+}
+
+/// Those of this crate's primitives, and those of other libraries'.
+pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
     let mut tests: Vec<Test> = Vec::new();
     let mut peers: Vec<Test> = Vec::new();
     // An event, the function that tests it, and the subjects that it is a test of. (The lists have
@@ -76,7 +85,7 @@ pub(crate) fn tests() -> Vec<Test> {
                 peers,
                 $event,
                 $module::$function,
-                [CSharedCondvar KernelQueue KernelPipe KernelFifo]
+                [CSharedCondvar KernelQueue KernelPipe KernelFifo KernelMemory]
             );
         };
         // Those that have a name.
@@ -86,7 +95,7 @@ pub(crate) fn tests() -> Vec<Test> {
                 peers,
                 $event,
                 $module::$function,
-                [CSharedCondvar KernelQueue KernelFifo]
+                [CSharedCondvar KernelQueue KernelFifo KernelMemory]
             );
         };
         ($event:literal, $module:ident::$function:ident, [Condvar]) => {
@@ -141,11 +150,11 @@ pub(crate) fn tests() -> Vec<Test> {
         channels
     );
 
-    event!("fork_while_waited_for", fork::while_waited_for, [Mutex Written Semaphore]);
+    event!("fork_while_waited_for", fork::while_waited_for, locks);
     event!(
         "fork_while_waited_for",
         fork::condvar_while_waited_for,
-        "condvar"
+        [Condvar]
     );
     event!(
         "fork_while_waited_for",
@@ -190,6 +199,12 @@ pub(crate) fn tests() -> Vec<Test> {
         [Queue Named Memory]
     );
     event!(
+        peers,
+        "guard_in_a_thread_local",
+        thread_end::channel_in_a_thread_local,
+        [KernelMemory]
+    );
+    event!(
         "guard_in_a_thread_local",
         thread_end::pipe_in_a_thread_local,
         "shared_pipe"
@@ -211,7 +226,19 @@ pub(crate) fn tests() -> Vec<Test> {
         thread_end::shared_condvar_guard_forgotten,
         "shared_condvar"
     );
+    event!(
+        peers,
+        "guard_forgotten",
+        thread_end::peer_ends_with_the_mutex,
+        [CSharedCondvar]
+    );
     event!("guard_forgotten", thread_end::forgotten_channel, [Queue Named Memory]);
+    event!(
+        peers,
+        "guard_forgotten",
+        thread_end::forgotten_channel,
+        [KernelMemory]
+    );
     event!("guard_forgotten", thread_end::forgotten_pipe, "shared_pipe");
 
     event!("guard_leaked", thread_end::leaked_guard, locks);
@@ -226,7 +253,19 @@ pub(crate) fn tests() -> Vec<Test> {
         thread_end::shared_condvar_guard_leaked,
         "shared_condvar"
     );
+    event!(
+        peers,
+        "guard_leaked",
+        thread_end::peer_ends_with_the_mutex,
+        [CSharedCondvar]
+    );
     event!("guard_leaked", thread_end::leaked_channel, [Queue Named Memory]);
+    event!(
+        peers,
+        "guard_leaked",
+        thread_end::leaked_channel,
+        [KernelMemory]
+    );
     event!("guard_leaked", thread_end::leaked_pipe, "shared_pipe");
 
     event!("exit_while_held", exit::with_a_guard_alive, locks);
@@ -247,7 +286,7 @@ pub(crate) fn tests() -> Vec<Test> {
     event!(
         "stopped_holder",
         stops::whole_process_of_a_condvar,
-        "condvar"
+        [Condvar]
     );
     event!("stopped_holder", stops::holder, shared_locks);
     event!("stopped_holder", stops::user_of_a_channel, channels);
@@ -256,12 +295,18 @@ pub(crate) fn tests() -> Vec<Test> {
     event!(
         "stopped_waiter",
         stops::woken_waiter_of_a_condvar,
-        "condvar"
+        [Condvar]
     );
     event!(
         "stopped_waiter",
         stops::woken_waiter_between,
         [SharedMutex SharedWritten SharedSemaphore]
+    );
+    event!(
+        peers,
+        "stopped_waiter",
+        stops::woken_waiter_between,
+        [CSharedMutex CSharedWritten CSharedRead CSharedSemaphore]
     );
     event!("stopped_waiter", stops::woken_waiter_of_a_channel, channels);
 
@@ -283,6 +328,12 @@ pub(crate) fn tests() -> Vec<Test> {
         "handler_that_tries",
         signals::handler_that_signals,
         [Memory]
+    );
+    event!(
+        peers,
+        "handler_that_tries",
+        signals::handler_that_signals,
+        [KernelMemory]
     );
 
     event!("moved", memory::moved, locks);
@@ -312,7 +363,7 @@ pub(crate) fn tests() -> Vec<Test> {
     );
 
     event!("dropped", memory::dropped_with_a_forgotten_guard, locks);
-    event!("dropped", memory::condvar_dropped, "condvar");
+    event!("dropped", memory::condvar_dropped, [Condvar]);
     event!(
         "dropped",
         memory::dropped_with_a_forgotten_guard_between,
@@ -343,7 +394,7 @@ pub(crate) fn tests() -> Vec<Test> {
     );
 
     event!("unmapped", memory::unmapped, locks);
-    event!("unmapped", memory::condvar_unmapped, "condvar");
+    event!("unmapped", memory::condvar_unmapped, [Condvar]);
     event!("unmapped", memory::unmapped_by_another_thread, shared_locks);
     event!("unmapped", memory::channel_unmapped, named);
 
@@ -351,7 +402,7 @@ pub(crate) fn tests() -> Vec<Test> {
     event!("mapped_twice", memory::channel_mapped_twice, named);
 
     event!("number_reused", identity::of_a_thread, locks);
-    event!("number_reused", identity::of_a_waiter, "condvar");
+    event!("number_reused", identity::of_a_waiter, [Condvar]);
     event!("number_reused", identity::of_a_process, shared_locks);
     event!("number_reused", identity::of_a_waiting_process, channels);
 
@@ -397,6 +448,12 @@ pub(crate) fn tests() -> Vec<Test> {
 
     event!("membarrier_refused_later", refusals::later, [Mutex Written Semaphore]);
     event!(
+        peers,
+        "membarrier_refused_later",
+        refusals::later,
+        [StdMutex StdWritten StdRead PlMutex PlWritten PlRead CMutex CWritten CRead CSemaphore]
+    );
+    event!(
         "membarrier_refused_later",
         refusals::later_with_biased_readers,
         "rwlock_read"
@@ -427,7 +484,7 @@ pub(crate) fn tests() -> Vec<Test> {
         [SharedCondvar Queue Pipe Named Memory]
     );
 
-    let table: [(&str, fn()); 4] = [
+    let table: [(&str, fn()); 5] = [
         ("no_empty_cell", table::has_no_empty_cell),
         (
             "each_primitive_at_each_event",
@@ -437,17 +494,13 @@ pub(crate) fn tests() -> Vec<Test> {
             "names_the_tests_there_are",
             table::names_the_tests_there_are,
         ),
+        ("peers_were_seen_or_cited", table::peers_were_seen_or_cited),
         ("faults_are_found", table::faults_are_found),
     ];
     tests.extend(table.map(|(name, check)| (format!("table::{name}"), check)));
-    if std::env::var_os("ANTEROOM_LIFECYCLE_PEERS").is_some() {
-        tests.extend(
-            peers
-                .into_iter()
-                .map(|(name, run)| (format!("peers::{name}"), run)),
-        );
-    }
-    tests
+    let peers = peers.into_iter();
+    let peers = peers.map(|(name, run)| (format!("peers::{name}"), run));
+    (tests, peers.collect())
 }
 
 /// This program again, as another one: what a lock of this kind does there.
@@ -466,7 +519,7 @@ fn after_exec(kind: &str, name: &str) -> i32 {
         enter: StdMutex StdWritten StdRead PlMutex PlWritten PlRead;
         enter: CMutex CWritten CRead CSemaphore;
         enter: CSharedMutex CSharedWritten CSharedRead CSharedSemaphore;
-        signal: CSharedCondvar KernelQueue KernelFifo;
+        signal: CSharedCondvar KernelQueue KernelFifo KernelMemory;
         signal: SharedCondvar Queue Pipe Named Memory;
         signal_a_new_one: Condvar;
     }

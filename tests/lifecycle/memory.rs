@@ -175,11 +175,11 @@ pub(crate) fn dropped_with_a_forgotten_guard_between<L: Lock>() {
 }
 
 /// A condition variable without waiters is dropped, and another one is made at its address.
-pub(crate) fn condvar_dropped() {
-    let mut place = Box::new(Condvar::make(""));
+pub(crate) fn condvar_dropped<C: Channel>() {
+    let mut place = Box::new(C::make(""));
     for _ in 0..10 {
         check_channel(&*place);
-        *place = Condvar::make("");
+        *place = C::make("");
     }
 }
 
@@ -304,13 +304,13 @@ pub(crate) fn unmapped<L: Lock>() {
     }
 }
 
-pub(crate) fn condvar_unmapped() {
+pub(crate) fn condvar_unmapped<C: Channel>() {
     for _ in 0..20 {
         let page = Page::new();
         page.open();
-        let place = page.start().cast::<Condvar>();
+        let place = page.start().cast::<C>();
         // SAFETY: as in `unmapped`.
-        unsafe { place.write(Condvar::make("")) };
+        unsafe { place.write(C::make("")) };
         // SAFETY: as in `unmapped`.
         check_channel(unsafe { &*place });
     }

@@ -3,12 +3,14 @@
 //! test that fails there, or that hangs, says what they do at that event. (glibc's are told apart
 //! by where they are: in one process, or in shared memory, the mutex being robust there.)
 
-use crate::subjects::{Channel, Entry, Lock, Subject};
+use crate::subjects::{Broadcast, Channel, Entry, Lock, Subject};
 use libc::{c_int, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t};
 use std::cell::UnsafeCell;
 use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 /// Calls a function of the C library, which must succeed.
 macro_rules! c {
@@ -150,6 +152,13 @@ macro_rules! condvar {
             fn signal(&self) {
                 *$lock(&self.0) += 1;
                 self.1.notify_one();
+            }
+        }
+
+        impl Broadcast for $type {
+            fn signal_all(&self) {
+                *$lock(&self.0) += 1;
+                self.1.notify_all();
             }
         }
     };
@@ -481,7 +490,14 @@ macro_rules! c_condvar {
             fn wait(&self) {
                 self.with(|signals| {
                     while *signals == 0 {
-                        c!(libc::pthread_cond_wait(self.condvar(), self.mutex()));
+                        let (condvar, mutex) = (self.condvar(), self.mutex());
+                        // SAFETY: initialized, and the mutex is held.
+                        let woken = unsafe { libc::pthread_cond_wait(condvar, mutex) };
+                        match woken {
+                            0 => {}
+                            libc::EOWNERDEAD => make_consistent(self.mutex()),
+                            error => panic!("error {error}"),
+                        }
                     }
                     *signals -= 1;
                 });
@@ -498,11 +514,53 @@ macro_rules! c_condvar {
                 c!(libc::pthread_cond_signal(self.condvar()));
             }
         }
+
+        impl Broadcast for $type {
+            fn signal_all(&self) {
+                self.with(|signals| *signals += 1);
+                c!(libc::pthread_cond_broadcast(self.condvar()));
+            }
+        }
     };
+}
+
+/// A condition variable whose mutex its notifier may keep.
+pub(crate) trait SignalsAndHolds: Channel {
+    /// Signals with the mutex held, and does not release it.
+    fn signal_and_hold(&self);
+}
+
+impl SignalsAndHolds for CSharedCondvar {
+    fn signal_and_hold(&self) {
+        c!(pthread_mutex_lock(self.mutex()));
+        // SAFETY: the mutex is held.
+        unsafe { *self.0.1.get() += 1 };
+        c!(libc::pthread_cond_signal(self.condvar()));
+    }
 }
 
 c_condvar!(CCondvar);
 c_condvar!(CSharedCondvar);
+
+c_peer!(KernelMemory, AtomicU64, "kernel_memory", true, |_| ());
+
+impl Channel for KernelMemory {
+    fn wait(&self) {
+        while !self.try_wait() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+    fn try_wait(&self) -> bool {
+        let less = |signals: u64| signals.checked_sub(1);
+        // SAFETY: mapped for ever; a number that all threads may change.
+        let number = unsafe { &*self.0.get() };
+        number.fetch_update(SeqCst, SeqCst, less).is_ok()
+    }
+    fn signal(&self) {
+        // SAFETY: as above.
+        unsafe { &*self.0.get() }.fetch_add(1, SeqCst);
+    }
+}
 
 /// `pipe(2)`, both ends.
 pub(crate) struct KernelPipe(c_int, c_int);

@@ -1,7 +1,7 @@
 //! A holder is stopped and goes on; a waiter is woken and cannot run.
 
 use crate::processes::{Child, counter, state, until};
-use crate::subjects::{Channel, Condvar, Entry, Lock};
+use crate::subjects::{Broadcast, Channel, Entry, Lock};
 use crate::tools::{Thread, interrupt, make};
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -53,8 +53,8 @@ pub(crate) fn whole_process<L: Lock>() {
     });
 }
 
-pub(crate) fn whole_process_of_a_condvar() {
-    let (condvar, _name) = make::<Condvar>();
+pub(crate) fn whole_process_of_a_condvar<C: Channel>() {
+    let (condvar, _name) = make::<C>();
     stop_and_continue(|| {
         let waiter = Thread::spawn(|| (0..2000).for_each(|_| condvar.wait()));
         (0..2000).for_each(|_| condvar.signal());
@@ -186,19 +186,18 @@ pub(crate) fn woken_waiter_between<L: Lock>() {
 }
 
 /// A waiter that has been notified and cannot run has its notification. Others get theirs.
-pub(crate) fn woken_waiter_of_a_condvar() {
-    let (condvar, _name) = make::<Condvar>();
+pub(crate) fn woken_waiter_of_a_condvar<C: Broadcast>() {
+    let (condvar, _name) = make::<C>();
     let stopped = Thread::asleep(|| condvar.wait());
     stop_thread(&stopped);
     condvar.signal();
     for _ in 0..3 {
         let waiter = Thread::asleep(|| condvar.wait());
-        *condvar.0.lock() += 1;
-        condvar.1.notify_all();
+        condvar.signal_all();
         waiter.join();
     }
-    // One signal was for the stopped waiter, or one is left.
-    *condvar.0.lock() = 1;
+    // The others may have taken the signal that it was woken for.
+    condvar.signal_all();
     let_it_go_on();
     stopped.join();
 }

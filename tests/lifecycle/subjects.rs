@@ -52,6 +52,12 @@ pub(crate) trait Channel: Subject {
     fn signal(&self);
 }
 
+/// A condition variable.
+pub(crate) trait Broadcast: Channel {
+    /// Gives one signal, and wakes all who wait.
+    fn signal_all(&self);
+}
+
 macro_rules! subject {
     ($type:ident, $name:literal, $make:expr) => {
         impl Subject for $type {
@@ -194,6 +200,13 @@ impl Channel for Condvar {
     fn signal(&self) {
         *self.0.lock() += 1;
         self.1.notify_one();
+    }
+}
+
+impl Broadcast for Condvar {
+    fn signal_all(&self) {
+        *self.0.lock() += 1;
+        self.1.notify_all();
     }
 }
 

@@ -129,6 +129,71 @@ pub(crate) fn names_the_tests_there_are() {
     assert!(unnamed.is_empty(), "the table does not name {unnamed:#?}");
 }
 
+/// The names of the tests of a column of another library, for a primitive.
+fn peers(column: &str, between: bool, primitive: &str) -> Vec<String> {
+    let rwlock = |library: &str| ["written", "read"].map(|it| format!("{library}_rwlock_{it}"));
+    let names = match (column, between, primitive) {
+        ("std" | "parking_lot", false, "RwLock") => rwlock(column).to_vec(),
+        ("std" | "parking_lot", false, "Mutex") => vec![format!("{column}_mutex")],
+        ("std" | "parking_lot", false, "Condvar") => vec![format!("{column}_condvar")],
+        ("glibc", false, "RwLock") => rwlock("glibc").to_vec(),
+        ("glibc", false, "Mutex") => vec!["glibc_mutex".into()],
+        ("glibc", false, "Condvar") => vec!["glibc_condvar".into()],
+        ("glibc", false, "Semaphore") => vec!["glibc_semaphore".into()],
+        (_, true, "RwLock") => rwlock("glibc_shared").to_vec(),
+        (_, true, "Mutex") => vec!["glibc_robust_mutex".into()],
+        (_, true, "Condvar") => vec!["glibc_shared_condvar".into()],
+        (_, true, "Semaphore") => vec!["glibc_shared_semaphore".into()],
+        (_, true, "MessageQueue") => vec!["kernel_queue".into()],
+        (_, true, "pipe") => vec!["kernel_pipe".into()],
+        (_, true, "Fifo") => vec!["kernel_fifo".into()],
+        (_, true, "Shared") => vec!["kernel_memory".into()],
+        _ => Vec::new(),
+    };
+    assert!(
+        !names.is_empty() || column != "glibc",
+        "{column}: {primitive}"
+    );
+    names
+}
+
+/// With what a cell begins that says nothing of its own.
+const REFERS: &[&str] = &["has none", "has no guards", "as its mutex", "as between"];
+
+/// Whether a cell of another library needs no test or has one, or is taken from a source.
+fn is_evident(cell: &str, is_tested: bool) -> bool {
+    is_tested || cell.contains('†') || REFERS.iter().any(|it| cell.starts_with(it))
+}
+
+/// What stands in a cell of another library was seen in a test, or has a dagger.
+pub(crate) fn peers_were_seen_or_cited() {
+    let (_, tests) = crate::ours_and_peers();
+    let tests: HashSet<_> = tests.into_iter().map(|(name, _)| name).collect();
+    let mut wanting = Vec::new();
+    let mut checked = 0;
+    for (title, rows) in events(PAGE) {
+        let mut ours = rows.iter().flat_map(|row| named(row[1]));
+        let (event, _) = ours.next().and_then(|it| it.split_once("::")).expect(title);
+        for (between, rows) in tables(&rows).into_iter().enumerate() {
+            let columns: &[_] = [&["std", "parking_lot", "glibc"][..], &["glibc"]][between];
+            for row in rows {
+                let primitive = quoted(row[0]).next().expect("a primitive");
+                for (column, cell) in columns.iter().zip(&row[2..]) {
+                    let names = peers(column, between == 1, primitive);
+                    let is_test = |name| tests.contains(&format!("peers::{event}::{name}"));
+                    let is_tested = !names.is_empty() && names.iter().all(is_test);
+                    checked += 1;
+                    if !is_evident(cell, is_tested) {
+                        wanting.push(format!("{event}, {primitive}, {column}: {cell}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(checked > 400, "{checked} cells");
+    assert!(wanting.is_empty(), "neither seen nor cited: {wanting:#?}");
+}
+
 /// The checks above fail where they should.
 pub(crate) fn faults_are_found() {
     assert_eq!(fault("**works**: `event::mutex`"), None);
@@ -146,6 +211,8 @@ pub(crate) fn faults_are_found() {
         assert!(fault(bad).is_some(), "{bad}");
     }
     assert!(fault("**refused**: `event::mutex`").is_some());
+    assert!(is_evident("works †", false) && is_evident("works", true));
+    assert!(is_evident("as its mutex", false) && !is_evident("works", false));
     let page = "# page\n\n## event\n| primitive | here |\n|---|---|\n| `Mutex` |  |\n";
     let [(title, rows)] = &events(page)[..] else {
         panic!("one event")

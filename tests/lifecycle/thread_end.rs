@@ -1,5 +1,6 @@
 //! A thread ends while it has a guard: in a thread-local, forgotten, or leaked.
 
+use crate::peers::SignalsAndHolds;
 use crate::subjects::{Channel, Condvar, Entry, Lock, Pipe, SharedCondvar, Subject, locked};
 use crate::tools::{Event, Thread, make};
 use std::any::Any;
@@ -129,6 +130,14 @@ fn shared_condvar_waiter_wakes(end: fn(anteroom::shared::MutexGuard<'static, u64
         end(signals);
     });
     notifier.join();
+    waiter.join();
+}
+
+/// As above, of the C library.
+pub(crate) fn peer_ends_with_the_mutex<C: SignalsAndHolds>() {
+    let (condvar, _name) = make::<C>();
+    let waiter = Thread::asleep(|| condvar.wait());
+    Thread::spawn(|| condvar.signal_and_hold()).join();
     waiter.join();
 }
 
