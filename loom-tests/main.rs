@@ -37,6 +37,8 @@ mod runner;
 mod rwlock;
 #[cfg(anteroom_models)]
 mod semaphore;
+#[cfg(all(anteroom_models, target_os = "linux", target_pointer_width = "64"))]
+mod stacks;
 
 #[cfg(anteroom_models)]
 fn main() {

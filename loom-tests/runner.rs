@@ -1,7 +1,7 @@
 //! Runs the models, each in a process of its own, and adds up what was searched.
 //!
-//! Loom maps a stack for each thread of each execution, and takes it away again. Two searches in one process wait for each other
-//! to do that, and take four times as long as in two.
+//! Loom maps a stack for each thread of each execution, and takes it away again ([`stacks`](crate::stacks) spares most of
+//! that). Two searches in one process wait for each other to do that, and take longer than in two.
 
 use crate::litmus::Litmus;
 use crate::model::{Model, Searched, WANTED_PANICS, search};
