@@ -326,6 +326,26 @@ pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
     event!("handler_that_tries", signals::handler_that_tries, locks);
     event!(
         "handler_that_tries",
+        signals::handler_that_notifies,
+        "condvar"
+    );
+    event!(
+        "handler_that_tries",
+        signals::handler_that_tries_between,
+        [SharedMutex SharedWritten SharedRead SharedSemaphore]
+    );
+    event!(
+        "handler_that_tries",
+        signals::handler_that_notifies_between,
+        "shared_condvar"
+    );
+    event!(
+        "handler_that_tries",
+        signals::handler_that_signals_between,
+        [Queue Pipe Named]
+    );
+    event!(
+        "handler_that_tries",
         signals::handler_that_signals,
         [Memory]
     );
@@ -398,6 +418,16 @@ pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
     event!("unmapped", memory::unmapped_by_another_thread, shared_locks);
     event!("unmapped", memory::channel_unmapped, named);
 
+    event!(
+        "mapped_twice",
+        memory::mapped_twice_in_one_process,
+        [Mutex Written Semaphore]
+    );
+    event!(
+        "mapped_twice",
+        memory::condvar_mapped_twice_in_one_process,
+        "condvar"
+    );
     event!("mapped_twice", memory::mapped_twice, shared_locks);
     event!("mapped_twice", memory::channel_mapped_twice, named);
 

@@ -385,3 +385,49 @@ pub(crate) fn channel_mapped_twice<C: Channel>() {
         waiter.join();
     }
 }
+
+/// One subject of one process at two addresses.
+fn at_two_addresses<S: Subject>() -> [&'static S; 2] {
+    const SIZE: usize = 4096;
+    assert!(size_of::<S>() <= SIZE);
+    let file = rustix::fs::memfd_create("twice", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    rustix::fs::ftruncate(&file, SIZE as u64).unwrap();
+    let access = rustix::mm::ProtFlags::READ | rustix::mm::ProtFlags::WRITE;
+    let places = [(); 2].map(|()| {
+        let (flags, any) = (rustix::mm::MapFlags::SHARED, std::ptr::null_mut());
+        // SAFETY: a new mapping, wherever there is room.
+        let start = unsafe { rustix::mm::mmap(any, SIZE, access, flags, &file, 0) };
+        start.unwrap().cast::<S>()
+    });
+    // SAFETY: a page of its own, which is large enough and aligned.
+    unsafe { places[0].write(S::make("")) };
+    // SAFETY: it was written, and stays mapped; what it holds is shared between threads.
+    places.map(|place| unsafe { &*place })
+}
+
+/// What is held by one address is held by the other, and each releases what the other one has
+/// taken. Waiters are not woken by the other address, so none waits here.
+pub(crate) fn mapped_twice_in_one_process<L: Lock>() {
+    for _ in 0..10 {
+        let [one, other] = at_two_addresses::<L>();
+        for [one, other] in [[one, other], [other, one]] {
+            let guard = one.hold();
+            assert!(!other.try_enter());
+            drop(guard);
+            assert!(other.try_enter());
+            assert_eq!(other.enter(), Entry::Cleanly);
+        }
+    }
+}
+
+/// A notification by one address does not find a waiter by the other.
+pub(crate) fn condvar_mapped_twice_in_one_process() {
+    let [one, other] = at_two_addresses::<Condvar>();
+    let waiter = Thread::asleep(|| one.wait());
+    *other.0.lock() += 1;
+    assert!(!other.1.notify_one());
+    assert_eq!(other.1.notify_all(), 0);
+    assert!(!waiter.is_done());
+    assert!(one.1.notify_one());
+    waiter.join();
+}
