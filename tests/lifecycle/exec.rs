@@ -1,8 +1,9 @@
 //! A process executes another program while it holds a lock.
 
-use crate::processes::{Child, End, until_asleep};
-use crate::subjects::{Channel, Entry, Lock, Pipe, Subject};
+use crate::processes::{Child, End, until, until_asleep};
+use crate::subjects::{Channel, Entry, Lock, Pipe, SharedMutex, Subject};
 use crate::tools::{Thread, make};
+use anteroom::shared::TryLockError;
 use std::ffi::CString;
 use std::io::Read;
 
@@ -106,4 +107,26 @@ pub(crate) fn signal_a_new_one<C: Channel>(name: &str) -> i32 {
     channel.signal();
     channel.wait();
     CLEANLY
+}
+
+/// Another thread than the main one executes a program while it holds a lock: that stays held.
+pub(crate) fn by_another_thread() {
+    let (lock, _name) = make::<SharedMutex>();
+    let child = Child::fork(|| {
+        let other = std::thread::spawn(|| {
+            std::mem::forget(lock.hold());
+            let sleep = c"/bin/sleep".as_ptr();
+            // SAFETY: the texts end with a zero byte, and the arguments with a null pointer.
+            unsafe { libc::execl(sleep, sleep, c"1000".as_ptr(), std::ptr::null::<u8>()) };
+        });
+        other.join().expect("it executes another program");
+    });
+    let name = format!("/proc/{}/comm", child.pid());
+    until("executed", || {
+        std::fs::read_to_string(&name).is_ok_and(|it| it == "sleep\n")
+    });
+    let is_held = || matches!(lock.0.try_lock(), Err(TryLockError::WouldBlock));
+    assert!(is_held());
+    child.kill();
+    assert!(is_held());
 }

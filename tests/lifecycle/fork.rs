@@ -1,7 +1,7 @@
 //! A process forks while a lock is free, held, or waited for.
 
 use crate::processes::{Child, End, counter, until};
-use crate::subjects::{Broadcast, Channel, Condvar, Entry, Lock};
+use crate::subjects::{Broadcast, Channel, Condvar, Entry, Lock, ReadLocked};
 use crate::tools::{Event, Thread, fork_with_outcome, make};
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -298,4 +298,23 @@ pub(crate) fn condvar_while_waited_for<C: Broadcast>() {
     child.succeed();
     condvar.signal();
     waiter.join();
+}
+
+/// In the child, the copies of the writers that wait keep no reader out while its copy of the read
+/// is held, nor for ever when it has left.
+pub(crate) fn readers_while_writers_wait() {
+    let (lock, _name) = make::<ReadLocked>();
+    let mut guard = Some(lock.hold());
+    let writers: Vec<_> = (0..2)
+        .map(|_| Thread::asleep(|| assert_eq!(lock.enter(), Entry::Cleanly)))
+        .collect();
+    let child = Child::fork(|| {
+        Thread::spawn(|| drop(lock.hold())).join();
+        drop(guard.take());
+        Thread::spawn(|| drop(lock.hold())).join();
+        check_contended(lock);
+    });
+    child.succeed();
+    drop(guard);
+    writers.into_iter().for_each(Thread::join);
 }

@@ -153,6 +153,11 @@ pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
     event!("fork_while_waited_for", fork::while_waited_for, locks);
     event!(
         "fork_while_waited_for",
+        fork::readers_while_writers_wait,
+        "rwlock_read_beside"
+    );
+    event!(
+        "fork_while_waited_for",
         fork::condvar_while_waited_for,
         [Condvar]
     );
@@ -170,6 +175,7 @@ pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
     event!("exec", exec::by_the_holder, locks);
     event!("exec", exec::makes_a_new_condvar, "condvar");
     event!("exec", exec::by_the_holder_between, shared_locks);
+    event!("exec", exec::by_another_thread, "by_another_thread");
     event!("exec", exec::while_it_is_waited_for, named);
     event!("exec", exec::closes_the_ends_of_a_pipe, "shared_pipe");
 
@@ -290,6 +296,11 @@ pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
     );
     event!("stopped_holder", stops::holder, shared_locks);
     event!("stopped_holder", stops::user_of_a_channel, channels);
+    event!(
+        "stopped_in_a_call",
+        stops::user_in_the_middle_of_a_call,
+        [Queue Pipe Named]
+    );
 
     event!("stopped_waiter", stops::woken_waiter, locks);
     event!(
@@ -301,6 +312,11 @@ pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
         "stopped_waiter",
         stops::woken_waiter_between,
         [SharedMutex SharedWritten SharedSemaphore]
+    );
+    event!(
+        "stopped_waiter",
+        stops::stopped_writer_between,
+        "shared_rwlock_read"
     );
     event!(
         peers,

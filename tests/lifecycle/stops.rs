@@ -1,8 +1,9 @@
 //! A holder is stopped and goes on; a waiter is woken and cannot run.
 
 use crate::processes::{Child, counter, state, until};
-use crate::subjects::{Broadcast, Channel, Entry, Lock};
+use crate::subjects::{Broadcast, Channel, Entry, Lock, SharedRead};
 use crate::tools::{Thread, interrupt, make};
+use anteroom::shared::RwLockError;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 /// Stops the process, and waits until it has stopped.
@@ -216,4 +217,72 @@ pub(crate) fn woken_waiter_of_a_channel<C: Channel>() {
     }
     stopped.signal(libc::SIGCONT);
     stopped.succeed();
+}
+
+/// A writer between processes keeps new readers out while it waits, and is stopped there. It goes
+/// on, and so do they.
+pub(crate) fn stopped_writer_between() {
+    let (lock, _name) = make::<SharedRead>();
+    let guard = lock.hold();
+    let writer = Child::fork(|| assert_eq!(lock.enter(), Entry::Cleanly));
+    writer.until_asleep_or_done();
+    stop(&writer);
+    let refused = lock.0.try_read().err();
+    assert!(matches!(refused, Some(RwLockError::WouldBlock)));
+    drop(guard);
+    let reader = Thread::asleep(|| drop(lock.hold()));
+    assert!(!reader.is_done());
+    writer.signal(libc::SIGCONT);
+    writer.succeed();
+    reader.join();
+}
+
+/// A process is stopped in the middle of a signal. Others signal when it goes on or is killed, if
+/// it keeps them from that; and take signals meanwhile.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn user_in_the_middle_of_a_call<C: Channel>() {
+    use std::cell::Cell;
+    /// In instructions.
+    const EACH: usize = 401;
+    let (channel, _name) = make::<C>();
+    let mut kept = 0;
+    for end in [libc::SIGCONT, libc::SIGKILL] {
+        for at in (1..).step_by(EACH) {
+            channel.signal();
+            let step = Cell::new(0);
+            let child = Child::fork(|| {
+                crate::steps::step_through(|| channel.signal(), &|_| {
+                    step.set(step.get() + 1);
+                    if step.get() == at {
+                        // SAFETY: it stops this process.
+                        unsafe { libc::raise(libc::SIGSTOP) };
+                    }
+                });
+            });
+            until("stopped or ended", || {
+                matches!(state(child.pid()), Some('T' | 'Z'))
+            });
+            let is_over = child.has_ended();
+            channel.wait();
+            let other = Thread::asleep(|| channel.signal());
+            kept += usize::from(!other.is_done());
+            if !is_over {
+                child.signal(end);
+            }
+            other.join();
+            child.wait();
+            let signals = (0..).take_while(|_| channel.try_wait()).count();
+            let killed = usize::from(end == libc::SIGKILL);
+            assert!((2 - killed..=2).contains(&signals), "{signals} signals");
+            if is_over {
+                break;
+            }
+        }
+    }
+    assert!(kept > 0, "it was never in the middle of a call");
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn user_in_the_middle_of_a_call<C: Channel>() {
+    crate::runner::ignore("single steps are written for x86-64");
 }
