@@ -73,10 +73,10 @@ impl<'a> Files<'a> {
 
     /// Where the bell of this side is.
     pub(super) fn bell(self, side: Side) -> Result<String, OpenError> {
-        region::path(self.name)?;
         let bell = self.unfinished() + side.ending();
         let ending = bell.len() - self.name.len();
-        region::path(&bell).map_err(|error| match error {
+        let path = region::path(self.name).and_then(|_| region::path(&bell));
+        path.map_err(|error| match error {
             OpenError::NameTooLong { most } => OpenError::NameTooLong {
                 most: most - ending,
             },
