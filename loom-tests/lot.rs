@@ -4,7 +4,7 @@
 //! Of the keys, `A` and `B` share a bucket, and `C` has another.
 
 use crate::model::models;
-use anteroom::parking_lot::{park, park_looking, requeue, unpark, unpark_first};
+use anteroom::parking_lot::{call_watcher, park, park_looking, requeue, unpark, unpark_first};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
@@ -29,7 +29,10 @@ models! {
     one_that_is_moved_may_time_out: any,
     one_that_is_moved_within_a_bucket_may_time_out: any,
     two_that_move_to_and_fro_do_not_meet: 2,
-    one_that_looks_leaves_or_is_woken: 2,
+    one_that_parks_while_another_is_expected_watches: 2 stalled,
+    one_that_stays_when_another_is_woken_is_told_to_watch: 2 stalled,
+    one_that_another_bucket_is_before_is_told_too: 2 stalled,
+    a_watcher_that_leaves_has_a_follower: 2 stalled,
 }
 
 const A: usize = 1;
@@ -53,49 +56,81 @@ fn sleeper(key: usize, token: usize, parked: &Arc<AtomicUsize>) -> thread::JoinH
     sleeper
 }
 
-/// As [`sleeper`], of one that looks.
-fn looking(
-    key: usize,
-    parked: &Arc<AtomicUsize>,
-    look: impl FnMut() -> bool + 'static,
-) -> thread::JoinHandle<Option<usize>> {
+/// Starts a thread that parks alone, so that it does not look unless it watches. It does so while a
+/// thread is `expected`, and when it looks then, it wakes itself.
+fn watcher(parked: &Arc<AtomicUsize>, expected: &Arc<AtomicUsize>) -> thread::JoinHandle<usize> {
     let before = parked.load(Relaxed);
-    let here = parked.clone();
-    let looking = thread::spawn(move || {
+    let (here, expected) = (parked.clone(), expected.clone());
+    let watcher = thread::spawn(move || {
         let validate = || {
             here.store(before + 1, Relaxed);
             true
         };
-        let told = Cell::new(false);
-        let given = park_looking(key, validate, |_, _| told.set(true), look);
-        assert_eq!(told.get(), given.is_none());
-        given
+        let expects = || expected.load(Relaxed) == 1;
+        let look = |_| {
+            if expected.swap(0, Relaxed) == 1 {
+                assert_eq!(unpark(A, 0, 5).0, 1);
+            }
+        };
+        park_looking(A, 0, false, validate, expects, look).unwrap()
     });
     while parked.load(Relaxed) == before {
         thread::yield_now();
     }
-    looking
+    watcher
 }
 
-/// It leaves though no thread wakes it, if it sees what it looks for.
-fn one_that_looks_leaves_or_is_woken() {
-    let parked = Arc::new(AtomicUsize::new(0));
-    let may_leave = Arc::new(AtomicUsize::new(0));
-    let first = sleeper(A, 0, &parked);
-    let sees = may_leave.clone();
-    let second = looking(A, &parked, move || sees.load(Relaxed) == 1);
-    assert_eq!(unpark_first(A, 1), (1, true));
-    may_leave.store(1, Relaxed);
-    let (woken, others) = unpark(A, 0, 2);
-    assert!(!others);
-    assert_eq!(second.join().unwrap(), (woken == 1).then_some(2));
-    assert_eq!(first.join().unwrap(), 1);
-    // Without any wake-up.
-    let first = sleeper(A, 0, &parked);
-    let second = looking(A, &parked, || true);
-    assert_eq!(second.join().unwrap(), None);
-    assert_eq!(unpark_first(A, 3), (1, false));
-    first.join().unwrap();
+fn one_that_parks_while_another_is_expected_watches() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    expected.store(1, Relaxed);
+    assert_eq!(watcher(&parked, &expected).join().unwrap(), 5);
+}
+
+fn one_that_stays_when_another_is_woken_is_told_to_watch() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let watcher = watcher(&parked, &expected);
+    let other = sleeper(A, 1, &parked);
+    expected.store(1, Relaxed);
+    assert_eq!(unpark(A, 1, 2), (1, true));
+    assert_eq!(other.join().unwrap(), 2);
+    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(unpark_first(A, 3), (0, false));
+}
+
+fn one_that_another_bucket_is_before_is_told_too() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let watcher = watcher(&parked, &expected);
+    let other = sleeper(B, 0, &parked);
+    expected.store(1, Relaxed);
+    call_watcher(B);
+    call_watcher(A);
+    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(unpark_first(B, 2), (1, false));
+    assert_eq!(other.join().unwrap(), 2);
+}
+
+/// Because it was woken, or because its time was up.
+fn a_watcher_that_leaves_has_a_follower() {
+    for timed in [false, true] {
+        let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let follower = watcher(&parked, &expected);
+        expected.store(1, Relaxed);
+        let here = parked.clone();
+        let first = thread::spawn(move || {
+            let validate = || {
+                here.store(2, Relaxed);
+                true
+            };
+            park_looking(A, 1, timed, validate, || true, |_| ())
+        });
+        while parked.load(Relaxed) < 2 {
+            thread::yield_now();
+        }
+        let (woken, _) = unpark(A, 1, 2);
+        assert!(timed || woken == 1);
+        assert_eq!(follower.join().unwrap(), 5);
+        first.join().unwrap();
+    }
 }
 
 fn a_wake_up_is_not_lost() {

@@ -123,6 +123,9 @@ pub(crate) fn heavy() -> bool {
     true
 }
 
+/// Whether `heavy` is an ordinary fence, which never fails.
+pub(crate) const IS_CHEAP: bool = cfg!(all(any(not(target_os = "linux"), miri), not(loom)));
+
 /// Whether `light` is cheaper than `full`, and `heavy` is there to pair with it. Runs one.
 pub(crate) fn is_asymmetric() -> bool {
     cfg!(any(all(target_os = "linux", not(miri)), loom)) && heavy()

@@ -5,9 +5,9 @@
 //! direct handoff, permits reserved for the front waiter. When the lease is over, any thread may
 //! take it. No thread owns anything before it has run.
 //!
-//! A lease lasts 4 to 6 ms. [`LIMIT`] is the least: about a hundred times what it takes a woken
-//! thread to run on the machine of the `contention` benchmark, and a few time slices of a thread
-//! that runs in its place.
+//! A lease lasts 4 to 6 ms: at least about a hundred times what it takes a woken thread to run on
+//! the machine of the `contention` benchmark, and a few time slices of a thread that runs in its
+//! place.
 //!
 //! The lock's word stores when the lease began, in few bits: the clock's count of [`TICK`]s modulo
 //! `kinds`. So an abandoned lease looks young again for three ticks in `kinds`, which delays the
@@ -17,16 +17,13 @@ use crate::system::microseconds;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// The least that a lease lasts, and how long a thread sleeps that watches over one.
-pub(crate) const LIMIT: Duration = Duration::from_millis(4);
-
 /// The unit of the clock is 2^11 µs, about 2 ms.
 const TICK: u32 = 11;
 
 /// A lease lasts until so many ticks have begun after it.
 const TICKS: u32 = 3;
 
-/// The longest that a lease lasts: a thread that sleeps for so long finds it over.
+/// The longest that a lease lasts: a thread that watches sleeps for so long, and finds it over.
 pub(crate) const LONGEST: Duration = Duration::from_micros((TICKS as u64) << TICK);
 
 /// A parked waiter looks at its lock once in so long a time for each thread that is parked with it
@@ -75,9 +72,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_lasts_at_least_its_limit() {
+    fn a_lease_lasts_four_milliseconds_at_least() {
         let least = Duration::from_micros(u64::from((TICKS - 1) << TICK));
-        assert!(least >= LIMIT, "{least:?}");
+        assert!(least >= Duration::from_millis(4), "{least:?}");
     }
 
     #[test]

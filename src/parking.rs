@@ -34,7 +34,9 @@
 
 use crate::deadline::Deadline;
 use crate::fork;
+#[cfg(any(doc, not(any(target_os = "linux", loom))))]
 use crate::lease;
+use std::time::Duration;
 
 #[cfg(all(target_os = "linux", not(shuttle)))]
 pub(crate) mod lot;
@@ -64,9 +66,9 @@ pub(crate) fn which_late(ParkToken(token): ParkToken) -> Option<usize> {
     (n < LATE).then_some(n)
 }
 
-/// How many late tokens there are. Of the first eight, the mutex has 0 and 3, the reader-writer
-/// lock 2, and the semaphore 4, 5, and all others.
-pub(crate) const LATE: usize = LATE_RWLOCK + 20;
+/// How many late tokens there are. Of the first eight, the mutex has 0, the reader-writer lock 2,
+/// and the semaphore 4 and all from 8 on.
+pub(crate) const LATE: usize = LATE_RWLOCK + 10;
 
 /// The first late token of the reader-writer lock's queue.
 pub(crate) const LATE_RWLOCK: usize = 8 + 1024;
@@ -106,46 +108,82 @@ pub(crate) unsafe fn park(
     }
 }
 
-/// As [`park`], of a thread that may not rely on others to be woken: they may be stopped. While
-/// others are parked under the key it now and then wakes by itself and runs `look`, so rarely that
-/// all of them together do so eight times a second at most ([`lease::ROUND`]). `look` runs without
-/// the queue's lock. If it returns true, the result is `TimedOut`; else the thread has kept its
-/// place in the queue. (Not so where the lot is parking_lot_core: there it may be `TimedOut` at any
-/// time.)
+/// What a parked thread does for itself, and for those that are parked with it, since any of the
+/// threads that it relies on may be stopped ([`waiters`](crate::waiters)). It keeps its place in
+/// the queue meanwhile.
+pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
+    /// The key under which it looks.
+    pub(crate) key: usize,
+    /// How long it sleeps before it looks for the first time, if it is not to sleep for good.
+    pub(crate) first: Option<Duration>,
+    /// Whether another waiter is on its way, so that one of those in the queue is to watch: to look
+    /// whenever it has slept for [`lease::LONGEST`]. Runs under the queue's lock, before each
+    /// sleep.
+    pub(crate) expects: E,
+    /// Ends the turn of a thread that has not come, and wakes the next, perhaps the caller. It is
+    /// told whether it may end a turn: not if it has slept only as `first` says, and another thread
+    /// is to watch. Runs without the queue's lock.
+    pub(crate) look: L,
+}
+
+/// As [`park`], of a thread that looks, if there is a `look`. Those that do not watch look if
+/// others are parked before them, but so rarely that all together do so eight times a second at
+/// most ([`lease::ROUND`]).
+///
+/// Where the lot is parking_lot_core, no thread can be told to watch, nor looks in its place: each
+/// that looks sleeps for `lease::ROUND` at most, and then it may be `TimedOut` before its deadline.
 ///
 /// # Safety
-/// As for [`park`].
-pub(crate) unsafe fn park_looking(
+/// As for [`park`]. `look` must allow for the key to be that of another queue of its lock.
+pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     token: ParkToken,
     deadline: Deadline,
     validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
     timed_out: impl FnOnce(usize, bool),
-    look: Option<impl FnMut() -> bool>,
+    look: Option<Look<E, L>>,
 ) -> ParkResult {
     fork::watch();
-    let before_sleep = || {};
     #[cfg(any(target_os = "linux", loom))]
     {
-        let look = look.filter(|_| lease::may_stall());
         let limit = deadline.instant();
         // SAFETY: as in `park`.
         unsafe { used::park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
     }
     #[cfg(not(any(target_os = "linux", loom)))]
     {
-        let limit = match look {
-            Some(_) => deadline.min(Deadline::after(8 * lease::ROUND)),
+        let look = look.filter(|look| look.key == key);
+        let nap = |look: &Look<E, L>| match look.first {
+            Some(first) => first,
+            None if (look.expects)() => lease::LONGEST,
+            None => lease::ROUND,
+        };
+        let limit = match &look {
+            Some(look) => deadline.min(Deadline::after(nap(look))),
             None => deadline,
         };
         let limit = limit.instant();
         // SAFETY: as in `park`.
-        unsafe { used::park(key, validate, before_sleep, timed_out, token, limit) }
+        let result = unsafe { used::park(key, validate, before_sleep, timed_out, token, limit) };
+        if let (ParkResult::TimedOut, Some(look)) = (result, look) {
+            (look.look)(look.first.is_none());
+        }
+        result
     }
 }
 
+/// Tells the last thread that looks under `key` to watch, if there is one, and none watches.
+pub(crate) fn call_watcher(key: usize) {
+    #[cfg(any(target_os = "linux", loom))]
+    used::call_watcher(key);
+    #[cfg(not(any(target_os = "linux", loom)))]
+    let _ = key;
+}
+
 /// Goes through the queue of `key` and unparks those that `choose` picks; `callback` then learns
-/// how many there were and whether others stay, and gives the token for all of them.
+/// how many there were and whether others stay, and gives the token for all of them. If others stay
+/// that look, one of them watches from then on.
 ///
 /// At most [`BATCH`] may be picked, so that nothing allocates.
 ///
@@ -198,67 +236,8 @@ pub(crate) unsafe fn unpark_first(
     unparked
 }
 
-/// Unparks the last thread for which `choose` says so, and nobody else. If there is one, `callback`
-/// runs, and learns whether others stay. Where `choose` says to stop, no thread is unparked.
-///
-/// # Safety
-/// As for [`unpark_some`].
-pub(crate) unsafe fn unpark_last(
-    key: usize,
-    choose: impl Fn(ParkToken) -> FilterOp,
-    callback: impl Fn(bool) -> UnparkToken,
-) {
-    loop {
-        let mut last = 0;
-        let count = |token| match choose(token) {
-            FilterOp::Unpark => {
-                last += 1;
-                FilterOp::Skip
-            }
-            FilterOp::Skip => FilterOp::Skip,
-            FilterOp::Stop => {
-                last = 0;
-                FilterOp::Stop
-            }
-        };
-        // Which of them does not matter in a model, and the search is shorter so.
-        if !cfg!(loom) {
-            // SAFETY: the caller's promise is the same.
-            unsafe { unpark_some(key, count, |_, _| NO_TOKEN) };
-            if last == 0 {
-                return;
-            }
-        }
-        let (mut before, mut done) = (0, cfg!(loom));
-        let (mut found, mut chosen) = (false, false);
-        let choose_last = |token| {
-            if chosen {
-                return FilterOp::Stop;
-            }
-            let op = choose(token);
-            done |= op == FilterOp::Stop;
-            before += usize::from(op == FilterOp::Unpark);
-            chosen = op == FilterOp::Unpark && before >= last;
-            match op {
-                FilterOp::Unpark if !chosen => FilterOp::Skip,
-                op => op,
-            }
-        };
-        let callback = |threads, more| {
-            found = threads != 0;
-            if found { callback(more) } else { NO_TOKEN }
-        };
-        // SAFETY: the caller's promise is the same.
-        unsafe { unpark_some(key, choose_last, callback) };
-        if found || done {
-            return;
-        }
-        // The queue is shorter by now.
-    }
-}
-
 /// Unparks the first thread in the queue, whatever its token. `callback` learns whether there was
-/// one, and whether others stay.
+/// one, and whether others stay. None is told to watch.
 ///
 /// # Safety
 /// `key` is an address inside a lock that lives until the callback has run.

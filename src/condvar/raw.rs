@@ -16,20 +16,20 @@
 //! changes no rule above, for it is in the queue by then.
 //!
 //! ## `notify_all` and the herd
-//! A mutex lets in one thread at a time, so `notify_all` wakes one waiter and moves the others to the mutex's
-//! queue, where they are counted as its waiters. The one that is woken will take the mutex, and sees the others
-//! when it unlocks; so does each of them in its turn. It may be stopped before it does (see the
-//! watchers of [`waiters`]). If the mutex is held, as it mostly is by the notifier, its holder
-//! finds the others when it unlocks; else the notifier calls a watcher. (A holder that is just
-//! unlocking may miss them, if its store is still on the way to memory. Then they depend on the
-//! thread that was woken.) Waiters for a reader-writer lock are all woken: readers go in
-//! together, and writers with a condition variable are rare.
+//! A mutex lets in one thread at a time, so `notify_all` wakes one waiter and moves the others to
+//! the mutex's queue, where they are counted as its waiters. The one that is woken will take the
+//! mutex, and sees the others when it unlocks; so does each of them in its turn. It may be stopped
+//! before it does (see the watchers of [`waiters`]). If the mutex is held, as it mostly is by the
+//! notifier, its holder finds the others when it unlocks; else the notifier tells one of them to
+//! watch. (A holder that is just unlocking may miss them, if its store is still on the way to
+//! memory. Then they depend on the thread that was woken.) Waiters for a reader-writer lock are all
+//! woken: readers go in together, and writers with a condition variable are rare.
 
 use super::awake;
 use super::waitable::Waitable;
 use crate::deadline::Deadline;
 use crate::mutex::raw::RawMutex;
-use crate::parking::{self, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
 use crate::primitive::{AtomicUsize, const_fn};
 use crate::rwlock::raw::RawRwLock;
@@ -113,16 +113,11 @@ impl RawCondvar {
             needs_watcher.set(moved > 0 && unsafe { RawMutex::requeued(lock, moved) });
         };
         let queue = self.queue(MUTEX);
-        let threads = match waiters::fits(lock) {
-            // SAFETY: we borrow the condition variable; a thread in the queue borrows the mutex at
-            // `lock`.
-            true => unsafe { parking::unpark_one_requeue_rest(queue, lock, still_there, moved) },
-            // There they would have no watcher.
-            // SAFETY: we borrow the condition variable.
-            false => Some(unsafe { parking::unpark_all(queue, NO_TOKEN, taken_out) }),
-        };
+        // SAFETY: we borrow the condition variable; a thread in the queue borrows the mutex at
+        // `lock`.
+        let threads = unsafe { parking::unpark_one_requeue_rest(queue, lock, still_there, moved) };
         if needs_watcher.get() {
-            RawMutex::call_watcher(lock);
+            parking::call_watcher(lock);
         }
         match threads {
             // SAFETY: we borrow the condition variable.
@@ -181,15 +176,23 @@ impl RawCondvar {
                 self.lock.store(0, Relaxed);
             }
         };
+        let lock_again = guard.raw_lock();
+        let look = Look {
+            key: lock,
+            first: None,
+            expects: || lock_again.expects_moved(),
+            look: |_| lock_again.look_moved(),
+        };
         // SAFETY: the key is inside our word, and we are borrowed.
         let result = unsafe {
-            parking::park(
+            parking::park_looking(
                 queue,
                 ParkToken(guard.raw_lock().park_token()),
                 deadline,
                 validate,
                 before_sleep,
                 timed_out,
+                Some(look),
             )
         };
         if is_misused.get() {
@@ -231,6 +234,10 @@ pub trait Requeue {
     fn is_held(&self) -> bool;
     /// A waiter's time was up after it had been moved to the queue of `key`, whose lock is held.
     fn requeued_timed_out(&self, key: usize);
+    /// Whether a waiter that was moved to the lock's queue may depend on another one.
+    fn expects_moved(&self) -> bool;
+    /// What such a waiter does when it looks.
+    fn look_moved(&self);
 }
 
 impl Requeue for RawMutex {
@@ -254,8 +261,16 @@ impl Requeue for RawMutex {
 
     fn requeued_timed_out(&self, key: usize) {
         if key == self.key() {
-            waiters::remove(key, false);
+            waiters::remove(key);
         }
+    }
+
+    fn expects_moved(&self) -> bool {
+        RawMutex::expects_moved(self)
+    }
+
+    fn look_moved(&self) {
+        RawMutex::look_moved(self);
     }
 }
 
@@ -279,4 +294,10 @@ impl Requeue for RawRwLock {
     }
 
     fn requeued_timed_out(&self, _key: usize) {}
+
+    fn expects_moved(&self) -> bool {
+        false
+    }
+
+    fn look_moved(&self) {}
 }

@@ -10,8 +10,9 @@
 //! 2. After the store of `UNLOCKED` an unlocker touches the mutex no more, unless it finds, under the queue's
 //!    lock, a thread that waits for this mutex: that thread borrows it, so it is alive.
 //!    So it is where the unlocker reserves the mutex for a waiter, under the queue's lock.
-//! 3. A thread that sleeps without a limit of its own has been counted since before its `heavy` fence, and has
-//!    seen `LOCKED` since after it. So whoever unlocks after that sees the count. ([`Nap`] says when it does.)
+//! 3. A thread that sleeps without a limit of its own has been counted since before its `heavy`
+//!    fence, and has seen `LOCKED` since after it. So whoever unlocks after that sees the count.
+//!    ([`waiters::park`] says when it does.)
 //!
 //! 4. While a thread is marked as awake for this mutex, unlockers wake nobody. It ends the mark when it has taken the
 //!    mutex (then its own unlock looks for others), or after it has counted itself and before it looks at the byte for
@@ -42,7 +43,7 @@ use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicU8, Patience, const_fn};
 use crate::spin::{self, Spin};
 use crate::turns;
-use crate::waiters::{self, Nap, Role};
+use crate::waiters;
 use std::cell::Cell;
 use std::ptr;
 
@@ -59,17 +60,10 @@ const TRY: UnparkToken = NO_TOKEN;
 const TRY_AWAKE: UnparkToken = UnparkToken(2);
 /// The mutex is kept for you: take it.
 const RESERVED_FOR_YOU: UnparkToken = UnparkToken(1);
-/// Park again, with a nap, and watch: you are counted as watching.
-const WATCH: UnparkToken = UnparkToken(3);
 
 /// What a waiter parks with.
 fn waiting() -> ParkToken {
     parking::late(0)
-}
-
-/// What one parks with that watches.
-fn watching() -> ParkToken {
-    parking::late(3)
 }
 
 /// A byte that keeps the mutex for a waiter from now on.
@@ -151,7 +145,7 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self) {
         if !self.try_take() {
-            self.lock_contended(Deadline::NEVER, Role::Running);
+            self.lock_contended(Deadline::NEVER);
         }
         self.data.exclusive();
     }
@@ -159,7 +153,7 @@ impl RawMutex {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn lock_until(&self, deadline: Deadline) -> bool {
-        let taken = self.try_take() || self.lock_contended(deadline, Role::Running);
+        let taken = self.try_take() || self.lock_contended(deadline);
         if taken {
             self.data.exclusive();
         }
@@ -189,11 +183,8 @@ impl RawMutex {
     /// After the mutex with this key, which may be gone, was released while a thread waits.
     #[cold]
     fn unlocked(key: usize) {
-        let says = waiters::look(key);
-        if !says.awake {
+        if !waiters::is_awake(key) {
             Self::wake_one(key);
-        } else if says.unwatched {
-            Self::call_watcher(key);
         } else if turns::due_by_sample(key) && !Self::wake_one(key) {
             turns::taken(key);
             spin::give_way();
@@ -206,9 +197,8 @@ impl RawMutex {
         let turn = waiters::is_eager(key) && turns::due(key);
         let token = Cell::new(TRY);
         let mark = Cell::new(false);
-        let watched = Cell::new(false);
         let choose = |waiter| {
-            if !turn && waiters::look(key).awake {
+            if !turn && waiters::is_awake(key) {
                 return FilterOp::Stop;
             }
             // Those that were moved here come in numbers, and do little: the more of them are on their
@@ -216,10 +206,9 @@ impl RawMutex {
             if waiter == ParkToken(key) {
                 return FilterOp::Unpark;
             }
-            if waiter != waiting() && waiter != watching() {
+            if waiter != waiting() {
                 return FilterOp::Skip;
             }
-            watched.set(waiter == watching());
             if !turn {
                 mark.set(true);
                 return FilterOp::Unpark;
@@ -228,12 +217,7 @@ impl RawMutex {
             // SAFETY: this waiter parked with a token of ours under this key, so it borrows a mutex
             // there (invariant 2).
             let mutex = unsafe { &*mutex };
-            // ORDERING: Relaxed; this exchange continues the release sequence of the store that it
-            // reads, and the waiter reads what it writes with Acquire.
-            let kept = mutex
-                .state
-                .compare_exchange(UNLOCKED, reserved(), Relaxed, Relaxed);
-            if kept.is_err() {
+            if !mutex.reserve() {
                 // A thread barged in, and will come here too. No thread behind this waiter may pass it.
                 return FilterOp::Stop;
             }
@@ -241,48 +225,26 @@ impl RawMutex {
             token.set(RESERVED_FOR_YOU);
             FilterOp::Unpark
         };
-        let unwatched = Cell::new(false);
         let callback = || {
-            let says = if token.get() == RESERVED_FOR_YOU {
-                waiters::hand_over(key, watched.get())
+            if token.get() == RESERVED_FOR_YOU {
+                waiters::hand_over(key);
             } else if mark.get() && !cfg!(anteroom_without = "designated") {
-                let (marked, says) = waiters::wake(key, watched.get());
-                token.set(if marked { TRY_AWAKE } else { TRY });
-                says
+                token.set(if waiters::wake(key) { TRY_AWAKE } else { TRY });
             } else {
-                waiters::remove(key, watched.get())
-            };
-            unwatched.set(says.unwatched);
+                waiters::remove(key);
+            }
             token.get()
         };
         // SAFETY: the mutex may be gone, but `choose` picks only `late` tokens.
-        let woken = unsafe { parking::unpark_first(key, choose, callback) };
-        if unwatched.get() {
-            Self::call_watcher(key);
-        }
-        woken
+        unsafe { parking::unpark_first(key, choose, callback) }
     }
 
-    /// Wakes the last waiter for the mutex with this key, which may be gone, to watch: see
-    /// [`crate::waiters`].
-    #[cold]
-    pub(crate) fn call_watcher(key: usize) {
-        let choose = |waiter| {
-            if waiter == watching() {
-                FilterOp::Stop
-            } else if waiter == waiting() || waiter == ParkToken(key) {
-                FilterOp::Unpark
-            } else {
-                FilterOp::Skip
-            }
-        };
-        let callback = |_| {
-            let token = if waiters::watch(key) { WATCH } else { TRY };
-            waiters::remove(key, false);
-            token
-        };
-        // SAFETY: the mutex may be gone, but `choose` picks only `late` tokens.
-        unsafe { parking::unpark_last(key, choose, callback) };
+    /// Reserves the mutex for a waiter, under the queue's lock. False if it is not free.
+    fn reserve(&self) -> bool {
+        let next = |state| is_free(state).then(reserved);
+        // ORDERING: Relaxed, both; this exchange continues the release sequence of the store that it
+        // reads, and the waiter reads what it writes with Acquire.
+        self.state.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 
     /// Releases, and reserves the mutex for the first waiter if one is known: it never looks free in
@@ -298,17 +260,13 @@ impl RawMutex {
         let key = self.key();
         self.data.exclusive();
         let found = Cell::new(false);
-        let (watched, unwatched) = (Cell::new(false), Cell::new(false));
-        let first = |waiter| {
-            if found.replace(true) {
-                return FilterOp::Stop;
-            }
-            watched.set(waiter == watching());
-            FilterOp::Unpark
+        let first = |_| match found.replace(true) {
+            true => FilterOp::Stop,
+            false => FilterOp::Unpark,
         };
         let release = |_, _| {
             let state = if found.get() {
-                unwatched.set(waiters::remove(key, watched.get()).unwatched);
+                waiters::remove(key);
                 reserved()
             } else {
                 // No thread is in the queue, and one on the way there will see this under its lock.
@@ -320,9 +278,6 @@ impl RawMutex {
         };
         // SAFETY: we own the mutex until the callback releases it.
         unsafe { parking::unpark_some(key, first, release) };
-        if unwatched.get() {
-            Self::call_watcher(key);
-        }
     }
 
     /// Lets a waiter have the mutex for a while, if there is one.
@@ -338,75 +293,57 @@ impl RawMutex {
         }
     }
 
-    /// Waits, beginning in this role.
     #[cold]
-    fn lock_contended(&self, deadline: Deadline, mut role: Role) -> bool {
+    fn lock_contended(&self, deadline: Deadline) -> bool {
         if deadline.is_past() {
             return false;
         }
         let key = self.key();
         let mut spin = Spin::hot();
-        let mut nap = Nap::new();
         let mut patience = Patience::new();
-        // Whether a thread was woken, this one or another, and did not take the mutex.
+        let mut is_awake = false;
+        // Whether this thread was woken, and did not take the mutex.
         let mut in_vain = false;
         loop {
-            if role != Role::Called {
-                // A look first: the exchange would take the line from its owner for nothing.
-                // ORDERING: Relaxed; `try_take` orders what follows.
-                if (spin.is_rested() || is_free(self.state.load(Relaxed))) && self.try_take() {
-                    if role == Role::Awake {
-                        waiters::got_it(key);
-                    }
-                    spin.got_it();
-                    return true;
+            // A look first: the exchange would take the line from its owner for nothing.
+            // ORDERING: Relaxed; `try_take` orders what follows.
+            if (spin.is_rested() || is_free(self.state.load(Relaxed))) && self.try_take() {
+                if is_awake {
+                    waiters::got_it(key);
                 }
-                if spin.again() {
-                    continue;
-                }
+                spin.got_it();
+                return true;
+            }
+            if spin.again() {
+                continue;
             }
             if patience.exhausted() && in_vain {
                 waiters::hurry(key);
             }
-            let result = self.park(role, deadline, &mut nap);
-            role = match result {
-                ParkResult::Unparked(TRY_AWAKE) => Role::Awake,
-                ParkResult::Unparked(WATCH) => Role::Called,
-                _ => Role::Running,
-            };
+            let was_awake = is_awake;
+            let result = self.park(was_awake, deadline);
+            is_awake = result == ParkResult::Unparked(TRY_AWAKE);
             match result {
                 ParkResult::Unparked(RESERVED_FOR_YOU) if self.receive() => return true,
-                ParkResult::TimedOut if deadline.passed() => return self.last_try(&nap),
+                ParkResult::TimedOut if deadline.passed() => return self.last_try(was_awake),
                 ParkResult::Unparked(_) => in_vain = true,
-                ParkResult::TimedOut | ParkResult::Invalid => in_vain |= nap.ended_mark(),
+                ParkResult::TimedOut | ParkResult::Invalid => {}
             }
-            if role == Role::Awake {
+            if is_awake {
                 spin = Spin::woken();
             }
         }
     }
 
     /// The time is up.
-    fn last_try(&self, nap: &Nap) -> bool {
-        let relied_on = nap.is_relied_on();
-        if relied_on {
-            // ORDERING: the fence orders the end of the mark, and of watching, before the exchange in
-            // `try_take`, against the unlocker's light one: one that left the others to this thread has
+    fn last_try(&self, was_awake: bool) -> bool {
+        if was_awake {
+            // ORDERING: the fence orders the end of the mark before the exchange in `try_take`,
+            // against the unlocker's light one: one that left the others to this thread has
             // released the mutex before that.
             fence::heavy();
         }
-        let taken = self.try_take();
-        let key = self.key();
-        if !taken && relied_on && self.is_kept() && waiters::look(key).unwatched {
-            Self::call_watcher(key);
-        }
-        taken
-    }
-
-    /// Whether other threads are to leave the mutex to one that was woken.
-    fn is_kept(&self) -> bool {
-        // ORDERING: Relaxed; where it matters, the queue's lock orders it.
-        self.state.load(Relaxed) & RESERVED != 0 || waiters::look(self.key()).awake
+        self.try_take()
     }
 
     /// The mutex was kept for the calling thread: takes it, and makes the former holder's work visible.
@@ -424,25 +361,43 @@ impl RawMutex {
         }
     }
 
-    fn park(&self, role: Role, deadline: Deadline, nap: &mut Nap) -> ParkResult {
-        let key = self.key();
-        let validate = || {
-            // One that was called to watch leaves a free mutex to the designated waker, for one nap.
-            // ORDERING: Relaxed; the queue's lock orders this look against handoffs, `heavy` against
-            // unlocks.
-            !is_free(self.state.load(Relaxed)) || role == Role::Called && waiters::look(key).awake
-        };
-        let tokens = [waiting(), watching()];
-        // ORDERING: Relaxed; the queue's lock orders it, or what it misses, the next look sees.
-        let is_left = || self.state.load(Relaxed) != LOCKED;
+    fn park(&self, was_awake: bool, deadline: Deadline) -> ParkResult {
+        let (key, token) = (self.key(), waiting());
+        // ORDERING: Relaxed; the queue's lock orders this look against handoffs, `heavy` against
+        // unlocks.
+        let validate = || !is_free(self.state.load(Relaxed));
+        // ORDERING: Relaxed; under the queue's lock.
+        let is_kept = || self.state.load(Relaxed) != LOCKED;
+        let wake = || self.wake_if_free();
         // SAFETY: the key is our address, and we borrow the mutex. A condition variable may move its
         // waiters here, but no thread is moved away.
-        unsafe { waiters::park_watched(key, tokens, role, deadline, nap, validate, is_left) }
+        unsafe { waiters::park(key, token, was_awake, deadline, validate, is_kept, wake) }
     }
 
-    /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread that
-    /// was woken: that one will take the mutex, and on unlocking see the others counted. Returns whether
-    /// it may be the only one that will, so that [`call_watcher`](Self::call_watcher) is to be called.
+    /// What a parked waiter does that looks: as an unlocker.
+    fn wake_if_free(&self) {
+        // ORDERING: Relaxed; what it misses, the next look sees.
+        if is_free(self.state.load(Relaxed)) {
+            Self::wake_one(self.key());
+        }
+    }
+
+    /// Whether a waiter that was moved to the queue may depend on another one, under its lock.
+    pub(crate) fn expects_moved(&self) -> bool {
+        // ORDERING: Relaxed; under the queue's lock. A caller that holds the mutex knows that it
+        // does.
+        self.state.load(Relaxed) != LOCKED || waiters::is_awake_locked(self.key())
+    }
+
+    /// What a waiter does that was moved to the queue, and looks.
+    pub(crate) fn look_moved(&self) {
+        waiters::look_moved(self.key(), || self.wake_if_free());
+    }
+
+    /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread
+    /// that was woken: that one will take the mutex, and on unlocking see the others counted.
+    /// Returns whether they may depend on it, or on another thread that is on its way, so that one
+    /// of them is to watch.
     ///
     /// # Safety
     /// Those threads borrow the mutex, and the queue stays locked until this returns.
@@ -450,10 +405,7 @@ impl RawMutex {
         waiters::add(key, threads);
         let mutex = ptr::with_exposed_provenance::<Self>(key);
         // SAFETY: the caller's promise.
-        let mutex = unsafe { &*mutex };
-        // ORDERING: Relaxed; if the caller holds the mutex, it knows that it does, and else this is an
-        // estimate.
-        mutex.state.load(Relaxed) != LOCKED
+        unsafe { &*mutex }.expects_moved()
     }
 
     /// What a thread that was moved to the mutex's queue, and was woken there with this token, does
@@ -461,7 +413,6 @@ impl RawMutex {
     pub(crate) fn lock_after(&self, token: UnparkToken) -> bool {
         let taken = match token {
             RESERVED_FOR_YOU => self.receive(),
-            WATCH => self.lock_contended(Deadline::NEVER, Role::Called),
             _ => false,
         };
         if taken {

@@ -17,10 +17,15 @@
 //!   thread may then return.
 //! - **Invariant L2.** `key` changes only while the locks of the old and of the new bucket are
 //!   held.
+//! - **Watchers.** `watcher` is the last thread of its bucket that was told to watch, or decided to
+//!   ([`Look`]). It is null, or in the queue. Where two locks of a bucket have watchers, that of
+//!   one is not known, and may get a second.
 //! - **A fork** empties all buckets in the child ([`begin_child`]).
 //!
 //! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
 
+use super::Look;
+use crate::fork;
 use crate::lease;
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicU32, AtomicUsize, const_fn, table};
@@ -81,10 +86,25 @@ pub(crate) enum RequeueOp {
 struct Parked {
     key: AtomicUsize,
     token: ParkToken,
+    /// The key under which it looks, or zero.
+    looks_at: usize,
     next: Cell<*const Parked>,
     given: AtomicUsize,
-    /// Not zero until the thread is taken out of its queue to be woken. It sleeps on this word.
+    /// `WOKEN` from when the thread is taken out of its queue to be woken. It sleeps on this word.
     asleep: AtomicU32,
+}
+
+const WOKEN: u32 = 0;
+const ASLEEP: u32 = 1;
+/// It sleeps for a nap, or is to wake and do so.
+const WATCHING: u32 = 2;
+
+impl Parked {
+    /// Whether it is parked under this key, and looks there.
+    fn looks(&self, key: usize) -> bool {
+        // ORDERING: Relaxed; under the lock (L2).
+        self.looks_at == key && self.key.load(Relaxed) == key
+    }
 }
 
 /// Threads in the order in which they came. Each `next` is another one of the queue, or null in the
@@ -93,6 +113,7 @@ struct Queue {
     first: *const Parked,
     last: *const Parked,
     len: u32,
+    watcher: *const Parked,
 }
 
 // SAFETY: the entries of a queue are used only under its lock, but for their atomics.
@@ -104,6 +125,7 @@ impl Queue {
             first: ptr::null(),
             last: ptr::null(),
             len: 0,
+            watcher: ptr::null(),
         }
     }
 
@@ -116,23 +138,79 @@ impl Queue {
             first: parked,
             last: parked,
             len: 1,
+            watcher: ptr::null(),
         });
     }
 
-    /// Whether a thread is parked under `key`.
-    fn has(&mut self, key: usize) -> bool {
-        let mut found = false;
-        let first = |_: &Parked| {
-            found = true;
+    /// Whether this is the first thread under `key`.
+    fn is_first(&mut self, parked: *const Parked, key: usize) -> bool {
+        let mut first = ptr::null();
+        let stop = |other: &Parked| {
+            first = other;
             FilterOp::Stop
         };
-        self.take(key, first, |_| {});
-        found
+        self.take(key, stop, |_| {});
+        ptr::eq(first, parked)
     }
 
-    /// How long a thread that is parked here sleeps before it looks.
-    fn nap(&self) -> Duration {
-        self.len * lease::ROUND
+    /// The thread that is known to watch under `key`.
+    fn watcher(&self, key: usize) -> Option<&Parked> {
+        // SAFETY: it is in the queue.
+        unsafe { self.watcher.as_ref() }.filter(|watcher| watcher.looks(key))
+    }
+
+    /// Tells the last thread that looks under `key` to watch, if there is one, and none is known
+    /// to. Returns what it is to be woken by.
+    fn call_watcher(&mut self, key: usize) -> Option<*const AtomicU32> {
+        if !lease::may_stall() || self.watcher(key).is_some() {
+            return None;
+        }
+        let mut last = self.last;
+        // SAFETY: it is in the queue, if there is one.
+        if !unsafe { last.as_ref() }.is_some_and(|last| last.looks(key)) {
+            last = ptr::null();
+            let find = |parked: &Parked| {
+                if parked.looks(key) {
+                    last = parked;
+                }
+                FilterOp::Skip
+            };
+            self.take(key, find, |_| {});
+        }
+        self.watcher = last;
+        // SAFETY: as above.
+        let watcher = unsafe { last.as_ref() }?;
+        // ORDERING: Relaxed; it orders nothing, and under the lock.
+        let before = watcher.asleep.swap(WATCHING, Relaxed);
+        (before == ASLEEP).then_some(&raw const watcher.asleep)
+    }
+
+    /// How the calling thread, which is in the queue and looks there, sleeps next: whether it
+    /// watches, and for how long, if not for good. If another one watches, it does so too only if
+    /// it `may_not_rely` on that one.
+    fn next_nap(
+        &mut self,
+        parked: &Parked,
+        key: usize,
+        expects: impl Fn() -> bool,
+        may_not_rely: bool,
+    ) -> (u32, Option<Duration>) {
+        if !parked.looks(key) {
+            return (ASLEEP, None);
+        }
+        let is_expected = expects() && lease::may_stall();
+        let is_left_to_another = self
+            .watcher(key)
+            .is_some_and(|watcher| !ptr::eq(watcher, parked) && !may_not_rely);
+        if is_expected && !is_left_to_another {
+            self.watcher = parked;
+            return (WATCHING, Some(lease::LONGEST));
+        }
+        if ptr::eq(self.watcher, parked) {
+            self.watcher = ptr::null();
+        }
+        let is_first = self.is_first(parked, key);
+        (ASLEEP, (!is_first).then(|| self.len * lease::ROUND))
     }
 
     fn append(&mut self, others: Queue) {
@@ -179,6 +257,9 @@ impl Queue {
                         self.last = previous.map_or(ptr::null(), ptr::from_ref);
                     }
                     self.len -= 1;
+                    if ptr::eq(self.watcher, current) {
+                        self.watcher = ptr::null();
+                    }
                     taken(current);
                 }
                 FilterOp::Skip => previous = Some(parked),
@@ -245,6 +326,13 @@ fn lock_both(
     }
 }
 
+/// What ended a sleep.
+enum End {
+    Woken,
+    Told,
+    TimedOut,
+}
+
 impl Parked {
     /// Locks the bucket in which the calling thread is, or was when it was woken. Returns the key
     /// too.
@@ -260,16 +348,17 @@ impl Parked {
         }
     }
 
-    /// Sleeps until the calling thread is taken out of its queue, or false when the time is up.
-    fn sleep(&self, limit: Option<Instant>) -> bool {
+    /// Sleeps until the calling thread is taken out of its queue, or is told to watch, if it sleeps
+    /// as `how`; or until the time is up.
+    fn sleep(&self, how: u32, limit: Option<Instant>) -> End {
         loop {
             // ORDERING: Acquire pairs with the Release in `release`, for what came before the
             // wake-up.
-            if self.asleep.load(Acquire) == 0 {
-                return true;
-            }
-            if !futex::wait(&self.asleep, limit) {
-                return false;
+            match self.asleep.load(Acquire) {
+                WOKEN => return End::Woken,
+                now if now != how => return End::Told,
+                _ if futex::wait(&self.asleep, how, limit) => {}
+                _ => return End::TimedOut,
             }
         }
     }
@@ -293,25 +382,25 @@ unsafe fn release(parked: *const Parked, token: UnparkToken) -> *const AtomicU32
     parked.given.store(token.0, Relaxed);
     let word = &raw const parked.asleep;
     // ORDERING: Release pairs with the Acquire in `sleep`.
-    parked.asleep.store(0, Release);
+    parked.asleep.store(WOKEN, Release);
     word
 }
 
-/// Sleeping on a word that is 1.
+/// Sleeping on a word that is not `WOKEN`.
 #[cfg(not(loom))]
 mod futex {
     use super::{AtomicU32, Instant};
     use rustix::thread::futex::{Flags, wait as wait_for};
 
-    /// Sleeps while the word is 1, or for less. False, and at once, if the time is up.
-    pub(super) fn wait(word: &AtomicU32, limit: Option<Instant>) -> bool {
+    /// Sleeps while the word is this, or for less. False, and at once, if the time is up.
+    pub(super) fn wait(word: &AtomicU32, value: u32, limit: Option<Instant>) -> bool {
         let left = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
             return false;
         }
         // (A time that does not fit is longer than any that a thread can sleep.)
         let left = left.and_then(|left| left.try_into().ok());
-        let _ = wait_for(word, Flags::PRIVATE, 1, left.as_ref());
+        let _ = wait_for(word, Flags::PRIVATE, value, left.as_ref());
         true
     }
 
@@ -330,9 +419,9 @@ mod futex {
     use super::{AtomicU32, Instant, Relaxed};
     use crate::primitive::modeled::lot as kernel;
 
-    pub(super) fn wait(word: &AtomicU32, limit: Option<Instant>) -> bool {
+    pub(super) fn wait(word: &AtomicU32, value: u32, limit: Option<Instant>) -> bool {
         // ORDERING: Relaxed; the caller looks again.
-        let validate = || word.load(Relaxed) == 1;
+        let validate = || word.load(Relaxed) == value;
         let (key, token) = ((&raw const *word).addr(), kernel::ParkToken(0));
         // SAFETY: nothing else parks at this word.
         let result = unsafe { kernel::park(key, validate, || {}, |_, _| {}, token, limit) };
@@ -377,67 +466,93 @@ pub(crate) unsafe fn park(
     token: ParkToken,
     limit: Option<Instant>,
 ) -> ParkResult {
-    let look = None::<fn() -> bool>;
+    let look = None::<Look<fn() -> bool, fn(bool)>>;
     // SAFETY: the caller's promise is the same.
     unsafe { park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
 }
 
-/// As [`park`]. Now and then the thread wakes by itself and looks. If `look` says so, its time is up;
-/// else it goes on sleeping where it is in the queue. It does not look if it was the only one under the
-/// key when it came, for then it is the first to be woken.
+/// As [`park`], of a thread that looks from its place in the queue, if there is a `look`.
 ///
 /// # Safety
 /// As for [`park`].
-pub(crate) unsafe fn park_looking(
+pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
     before_sleep: impl FnOnce(),
     timed_out: impl FnOnce(usize, bool),
     token: ParkToken,
     limit: Option<Instant>,
-    mut look: Option<impl FnMut() -> bool>,
+    look: Option<Look<E, L>>,
 ) -> ParkResult {
     let parked = Parked {
         key: AtomicUsize::new(key),
         token,
+        looks_at: look.as_ref().map_or(0, |look| look.key),
         next: Cell::new(ptr::null()),
         given: AtomicUsize::new(0),
-        asleep: AtomicU32::new(1),
+        asleep: AtomicU32::new(ASLEEP),
     };
+    let expects = || look.as_ref().is_some_and(|look| (look.expects)());
+    let generation = fork::generation();
     NoUnwinding::run(|| {
         let mut queue = lock_bucket(index(key));
         if !validate() {
             return ParkResult::Invalid;
         }
-        let looks = look.is_some() && queue.has(key);
         // SAFETY: it stays here until it has been taken out, by whomever (L1).
         unsafe { queue.push(&parked) };
-        let mut nap = looks.then(|| queue.nap());
+        let (mut how, mut nap) = queue.next_nap(&parked, key, expects, false);
+        // ORDERING: Relaxed; it is told nothing before it is in the queue.
+        parked.asleep.store(how, Relaxed);
         drop(queue);
+        let first = look.as_ref().and_then(|look| look.first);
+        let mut is_round = first.is_none() && how == ASLEEP;
+        nap = first.or(nap);
 
         before_sleep();
         loop {
             let end = nap.map(|nap| Instant::now() + nap);
             let end = end.filter(|end| limit.is_none_or(|limit| *end < limit));
-            if parked.sleep(end.or(limit)) {
-                return parked.given();
+            match (parked.sleep(how, end.or(limit)), &look) {
+                (End::Woken, _) => return parked.given(),
+                (End::Told, _) => {
+                    let most = lease::LONGEST;
+                    nap = Some(nap.map_or(most, |nap| nap.min(most)));
+                    (how, is_round) = (WATCHING, false);
+                    continue;
+                }
+                (End::TimedOut, Some(look)) if end.is_some() => {
+                    (look.look)(how == WATCHING || is_round);
+                }
+                (End::TimedOut, _) => {}
             }
-            let goes_on = end.is_some() && look.as_mut().is_some_and(|look| !look());
             let (key, mut queue) = parked.lock();
             // ORDERING: Relaxed; it falls under the lock (L1).
-            if parked.asleep.load(Relaxed) == 0 {
+            if parked.asleep.load(Relaxed) == WOKEN {
                 return parked.given();
             }
-            if goes_on {
-                nap = Some(queue.nap());
+            // In a child that a signal handler has forked, it is in no queue any more.
+            if end.is_some() && fork::generation() == generation {
+                (how, nap) = queue.next_nap(&parked, key, expects, is_round);
+                // ORDERING: Relaxed; only this thread reads it, or others under the lock.
+                parked.asleep.store(how, Relaxed);
+                is_round = how == ASLEEP;
                 continue;
             }
+            let watched = queue
+                .watcher(key)
+                .is_some_and(|watcher| ptr::eq(watcher, &parked));
             let this = |other: &Parked| match ptr::eq(other, &parked) {
                 true => FilterOp::Unpark,
                 false => FilterOp::Skip,
             };
             let others = queue.take(key, this, |_| {});
             timed_out(key, !others);
+            let next = (watched && expects()).then(|| queue.call_watcher(key));
+            drop(queue);
+            if let Some(next) = next.flatten() {
+                futex::wake(next);
+            }
             return ParkResult::TimedOut;
         }
     })
@@ -447,12 +562,27 @@ pub(crate) unsafe fn park_looking(
 /// As parking_lot_core's. At most [`BATCH`](super::BATCH) threads may be picked.
 pub(crate) unsafe fn unpark_filter(
     key: usize,
-    mut filter: impl FnMut(ParkToken) -> FilterOp,
+    filter: impl FnMut(ParkToken) -> FilterOp,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
+    // SAFETY: the caller's promise is the same.
+    unsafe { unpark(key, filter, callback, true) }
+}
+
+/// As [`unpark_filter`]. If others stay, one is called to watch if `is_relied_on`.
+///
+/// # Safety
+/// As there.
+unsafe fn unpark(
+    key: usize,
+    mut filter: impl FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+    is_relied_on: bool,
+) -> UnparkResult {
     let mut picked = [ptr::null(); super::BATCH];
-    let mut words = [ptr::null(); super::BATCH];
+    let mut words = [ptr::null(); super::BATCH + 1];
     let mut result = UnparkResult::default();
+    let mut woken = 0;
     NoUnwinding::run(|| {
         let mut queue = lock_bucket(index(key));
         let pick = |parked| {
@@ -460,15 +590,19 @@ pub(crate) unsafe fn unpark_filter(
             result.unparked_threads += 1;
         };
         result.have_more_threads = queue.take(key, |parked| filter(parked.token), pick);
+        woken = result.unparked_threads;
         let token = callback(result);
-        for (&parked, word) in picked[..result.unparked_threads].iter().zip(&mut words) {
+        for (&parked, word) in picked[..woken].iter().zip(&mut words) {
             // SAFETY: it was taken out just now.
             *word = unsafe { release(parked, token) };
         }
+        let needs_watcher = is_relied_on && woken > 0 && result.have_more_threads;
+        if let Some(word) = needs_watcher.then(|| queue.call_watcher(key)).flatten() {
+            words[woken] = word;
+            woken += 1;
+        }
     });
-    words[..result.unparked_threads]
-        .iter()
-        .for_each(|&word| futex::wake(word));
+    words[..woken].iter().for_each(|&word| futex::wake(word));
     result
 }
 
@@ -484,7 +618,15 @@ pub(crate) unsafe fn unpark_one(
         true => FilterOp::Stop,
     };
     // SAFETY: the caller's promise is the same.
-    unsafe { unpark_filter(key, first, callback) }
+    unsafe { unpark(key, first, callback, false) }
+}
+
+/// Tells a thread that looks under `key` to watch, if there is one, and none is known to.
+pub(crate) fn call_watcher(key: usize) {
+    let word = lock_bucket(index(key)).call_watcher(key);
+    if let Some(word) = word {
+        futex::wake(word);
+    }
 }
 
 /// # Safety
@@ -564,16 +706,26 @@ pub mod model {
         given(result)
     }
 
-    /// As [`park`], without a limit, of a thread that looks.
+    /// As [`park`], of a thread that looks.
     pub fn park_looking(
         key: usize,
+        token: usize,
+        timed: bool,
         validate: impl FnOnce() -> bool,
-        timed_out: impl FnOnce(usize, bool),
-        look: impl FnMut() -> bool,
+        expects: impl Fn() -> bool,
+        look: impl Fn(bool),
     ) -> Option<usize> {
-        let (token, look) = (ParkToken(0), Some(look));
+        let look = Look {
+            key,
+            first: None,
+            expects,
+            look,
+        };
+        let (token, limit) = (ParkToken(token), timed.then(Instant::now));
         // SAFETY: as above.
-        given(unsafe { super::park_looking(key, validate, || {}, timed_out, token, None, look) })
+        given(unsafe {
+            super::park_looking(key, validate, || {}, |_, _| {}, token, limit, Some(look))
+        })
     }
 
     fn given(result: ParkResult) -> Option<usize> {
@@ -582,6 +734,10 @@ pub mod model {
             ParkResult::TimedOut => None,
             ParkResult::Invalid => Some(usize::MAX),
         }
+    }
+
+    pub fn call_watcher(key: usize) {
+        super::call_watcher(key);
     }
 
     /// Unparks the first with this token, and gives it `given`. Returns how many there were, and

@@ -305,10 +305,10 @@ pub(crate) mod turns {
 
 /// Those of `src/lease.rs`: a choice of the model's ([`Choices::stalled`]).
 pub(crate) mod lease {
-    pub(crate) const LIMIT: std::time::Duration = std::time::Duration::ZERO;
-    pub(crate) const LONGEST: std::time::Duration = LIMIT;
     #[cfg(not(shuttle))]
-    pub(crate) const ROUND: std::time::Duration = LIMIT;
+    pub(crate) const LONGEST: std::time::Duration = std::time::Duration::ZERO;
+    #[cfg(not(shuttle))]
+    pub(crate) const ROUND: std::time::Duration = std::time::Duration::ZERO;
 
     pub(crate) fn begin(_: u32) -> u32 {
         0

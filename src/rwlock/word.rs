@@ -195,6 +195,13 @@ pub(super) fn is_abandoned(state: usize) -> bool {
     !waits && lease::is_over(LEASE.of(state) as u32, LEASES)
 }
 
+/// Whether a woken thread is late, or the one that the lock is kept for. A thread that is only
+/// awake always is: it has no lease.
+pub(super) fn is_late(state: usize) -> bool {
+    let waits = state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0;
+    waits || !is_kept(state)
+}
+
 /// Whether it is kept for another thread than one that asks as a writer or upgradable reader.
 fn is_kept(state: usize) -> bool {
     state & (WRITER_NEXT | OTHER_NEXT) != 0 && !is_abandoned(state)

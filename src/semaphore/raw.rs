@@ -14,12 +14,13 @@
 //! since it was called, it *reserves*: from then on nobody else takes permits, until it has as many as it wants.
 //! Having taken them it calls the next, if permits are left.
 //!
-//! The called thread may be stopped at any time ([`lease`]). So its turn is on a lease, which begins anew
-//! when it reserves, and when it is woken from the chair. When that is over, what it has reserved is free
-//! for any thread, and its turn may be ended: by a thread that brings permits, and then calls the next,
-//! or by a watcher. For while a called thread is on its way, one of those in the queue watches, as
-//! [`waiters`](crate::waiters) has it: it sleeps for as long as a lease lasts. And as there, each that is
-//! parked behind others looks now and then, since any number of them may be stopped.
+//! The called thread may be stopped at any time ([`lease`]). So its turn is on a lease, which
+//! begins anew when it reserves, and when it is woken from the chair. When that is over, what it
+//! has reserved is free for any thread, and its turn may be ended by a thread that calls the next:
+//! by one that brings permits, or by a watcher. For while a called thread is on its way, one of
+//! those in the queue watches, as [`waiters`](crate::waiters) has it: when it has slept for as long
+//! as a lease lasts, it looks. And as there, each that is parked behind others looks now and then,
+//! since any number of them may be stopped.
 //!
 //! So there may be several called threads, of which all but one come late: each ends a turn that is not
 //! its own. That costs order and wake-ups, and loses nothing. They may even sit on the chair together.
@@ -51,8 +52,8 @@
 //! 5. A thread that has given back its permits touches the semaphore no more, unless it finds, under the lock of the
 //!    queue or the chair, a thread that waits for permits: that thread borrows the semaphore, so it is alive.
 //! 6. While a called thread is on its way (`is_expected`) and others are in the queue, one of them
-//!    watches. A thread sleeps there for good only if that is so. A thread that wakes one, in the queue
-//!    or on the chair, and one that has watched and leaves, calls a watcher if there is none.
+//!    watches (invariant W of [`waiters`](crate::waiters)). A thread that wakes one on the chair
+//!    calls a watcher in the queue.
 //!
 //! ## Fairness
 //! Those who sleep get their permits in the order in which they came: one is the next, and the others are behind it.

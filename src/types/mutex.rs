@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 /// `try_lock` fails though no thread has the guard. If the thread has not run by then (it may be
 /// stopped, by a signal handler or a debugger), any thread may take it. Likewise no waiter depends for
 /// longer than that on one other thread that was woken. If several waiters of one mutex are stopped at
-/// once, one of the others has a free mutex after 128 ms for each waiter at most. (Not those that a
+/// once, one of the others has a free mutex after 134 ms for each waiter at most. (Not those that a
 /// [`Condvar`](crate::Condvar) has woken all at once: if three of them are stopped, the rest may have to
 /// wait until one of these goes on, or until another thread comes to lock it.)
 ///

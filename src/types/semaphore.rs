@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 /// comes later takes permits before it has as many as it wants. Nobody waits for ever: at most half a millisecond,
 /// and as long as it takes to wake a thread and to get that many permits back, for each that came to sleep before.
 ///
-/// A thread that is woken for its turn, or for permits that it has reserved, may be stopped, by a signal
-/// handler or a debugger. The others wait for it for 4 to 6 ms, and then the turn or the reservation is
-/// void. If several waiters are stopped at once, one of the others has the free permits after 128 ms for
-/// each waiter at most.
+/// A thread that is woken for its turn, or for permits that it has reserved, may be stopped, by a
+/// signal handler or a debugger. The others wait for it for 4 to 6 ms, and then the turn or the
+/// reservation is void. If several waiters are stopped at once, one of the others has the free
+/// permits after 134 ms for each waiter at most.
 ///
 /// # Memory ordering
 /// Giving back permits happens-before the acquisition that uses them returns.

@@ -43,8 +43,11 @@ pub(crate) enum RequeueOp {
     RequeueAll,
 }
 
+use crate::parking::Look;
+use crate::primitive::modeled::lease;
+
 crate::primitive::thread_locals! {
-    /// How often the calling thread has timed out since it was woken.
+    /// How often the calling thread has timed out or looked since it was woken.
     static NAPS: std::cell::Cell<usize> = std::cell::Cell::new(0);
 }
 
@@ -53,6 +56,9 @@ struct Parked {
     thread: Thread,
     token: ParkToken,
     key: std::sync::Mutex<usize>,
+    /// The key under which it looks, or zero.
+    looks_at: usize,
+    watches: std::sync::Mutex<bool>,
     asleep: std::sync::Mutex<bool>,
     woken: std::sync::Mutex<Option<UnparkToken>>,
     /// Orders what came before the wake-up before what comes after the park, as a real wake-up does.
@@ -78,18 +84,59 @@ impl Parked {
         }
     }
 
-    fn wait(&self) -> UnparkToken {
+    /// Whether it is parked under this key, and looks there.
+    fn looks(&self, key: usize) -> bool {
+        self.looks_at == key && self.key() == key
+    }
+
+    fn watches(&self) -> bool {
+        *self.watches.lock().unwrap()
+    }
+
+    /// Under the queue's lock.
+    fn call_to_watch(&self) {
+        *self.watches.lock().unwrap() = true;
+        if *self.asleep.lock().unwrap() {
+            self.thread.unpark();
+        }
+    }
+
+    /// Works on the queue that it is in, or was in when it was taken out, and gets its key.
+    fn with_queue<R>(&self, work: impl FnOnce(&mut Vec<Arc<Parked>>, usize) -> R) -> R {
+        loop {
+            let key = self.key();
+            let queue = queue(key);
+            let mut queue = queue.lock().unwrap();
+            // Or else it was moved meanwhile.
+            if self.key() == key {
+                return work(&mut queue, key);
+            }
+        }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.woken.lock().unwrap().is_some()
+    }
+
+    /// Returns when it is woken, or with nothing when it watches.
+    fn wait(&self) -> Option<UnparkToken> {
         while super::bare_wakes() {
             if let Some(token) = *self.woken.lock().unwrap() {
-                return token;
+                return Some(token);
+            }
+            if self.watches() {
+                return None;
             }
             thread::yield_now();
         }
         let mut strays = false;
         loop {
-            if let Some(token) = *self.woken.lock().unwrap() {
-                // ORDERING: Acquire pairs with the Release in `wake`.
-                self.bell.fetch_add(1, Acquire);
+            let token = *self.woken.lock().unwrap();
+            if token.is_some() || self.watches() {
+                if token.is_some() {
+                    // ORDERING: Acquire pairs with the Release in `wake`.
+                    self.bell.fetch_add(1, Acquire);
+                }
                 if strays {
                     // It was the model's own unpark, which the model will want to see.
                     self.thread.unpark();
@@ -99,7 +146,7 @@ impl Parked {
             *self.asleep.lock().unwrap() = true;
             thread::park();
             *self.asleep.lock().unwrap() = false;
-            strays |= self.woken.lock().unwrap().is_none();
+            strays |= self.woken.lock().unwrap().is_none() && !self.watches();
         }
     }
 }
@@ -122,6 +169,20 @@ pub(crate) fn is_empty() -> bool {
         .all(|queue| queue.lock().unwrap().is_empty())
 }
 
+/// Has the last thread that looks there watch, if none does.
+fn call_watcher_of(queue: &[Arc<Parked>], key: usize) {
+    let mut looks = queue.iter().filter(|parked| parked.looks(key));
+    let is_watched = looks.clone().any(|parked| parked.watches());
+    let last = looks.next_back().filter(|_| lease::may_stall());
+    if let (Some(last), false) = (last, is_watched) {
+        last.call_to_watch();
+    }
+}
+
+pub(crate) fn call_watcher(key: usize) {
+    call_watcher_of(&queue(key).lock().unwrap(), key);
+}
+
 /// How many threads sleep for good: until somebody wakes them, which nobody has begun to do. (None with bare wakes.)
 pub fn sleepers() -> usize {
     let queues = QUEUES.lock().unwrap().clone();
@@ -140,22 +201,30 @@ pub(crate) unsafe fn park(
     token: ParkToken,
     timeout: Option<Instant>,
 ) -> ParkResult {
-    let look = None::<fn() -> bool>;
+    let look = None::<Look<fn() -> bool, fn(bool)>>;
     // SAFETY: the caller's promise is the same.
     unsafe { park_looking(key, validate, before_sleep, timed_out, token, timeout, look) }
 }
 
 /// # Safety
 /// As that of `src/parking/lot.rs`.
-pub(crate) unsafe fn park_looking(
+pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
     before_sleep: impl FnOnce(),
     timed_out: impl FnOnce(usize, bool),
     token: ParkToken,
     timeout: Option<Instant>,
-    look: Option<impl FnMut() -> bool>,
+    look: Option<Look<E, L>>,
 ) -> ParkResult {
+    let expects = || look.as_ref().is_some_and(|look| (look.expects)()) && lease::may_stall();
+    // Whether it watches from now on. The queue is locked, and it is in it.
+    let watches = |queue: &[Arc<Parked>], parked: &Arc<Parked>, may_not_rely: bool| {
+        let others = |other: &&Arc<Parked>| !Arc::ptr_eq(other, parked) && other.watches();
+        let is_left = !may_not_rely && queue.iter().any(|other| others(&other));
+        let watches = parked.looks(parked.key()) && expects() && !is_left;
+        *parked.watches.lock().unwrap() = watches;
+    };
     let parked = {
         let queue = queue(key);
         let mut queue = queue.lock().unwrap();
@@ -166,54 +235,60 @@ pub(crate) unsafe fn park_looking(
             thread: thread::current(),
             token,
             key: key.into(),
+            looks_at: look.as_ref().map_or(0, |look| look.key),
+            watches: false.into(),
             asleep: false.into(),
             woken: None.into(),
             bell: AtomicUsize::new(0),
         });
         queue.push(parked.clone());
+        watches(&queue, &parked, false);
         parked
     };
     before_sleep();
 
-    let is_woken = || parked.woken.lock().unwrap().is_some();
-    let is_up = timeout.is_some()
-        || super::looking() && look.is_some_and(|look| looks_until(look, is_woken));
-    if is_up {
-        loop {
-            let key = parked.key();
-            let queue = queue(key);
-            let mut queue = queue.lock().unwrap();
-            if parked.key() != key {
-                continue; // It was moved meanwhile.
-            }
-            let Some(here) = queue.iter().position(|p| Arc::ptr_eq(p, &parked)) else {
-                break; // Somebody has taken it out, and will wake it.
-            };
-            queue.remove(here);
-            timed_out(key, queue.is_empty());
-            drop(queue);
-            // One that naps again and again lets others do what it waits for.
-            if NAPS.with(|naps| naps.replace(naps.get() + 1)) > 0 {
-                thread::yield_now();
-            }
+    let naps = || {
+        // One that naps again and again lets others do what it waits for.
+        if NAPS.with(|naps| naps.replace(naps.get() + 1)) > 0 {
+            thread::yield_now();
+        }
+    };
+    if timeout.is_some() {
+        let has_left = parked.with_queue(|queue, key| {
+            let here = queue.iter().position(|other| Arc::ptr_eq(other, &parked));
+            here.inspect(|here| {
+                queue.remove(*here);
+                timed_out(key, queue.is_empty());
+                if parked.watches() && expects() {
+                    call_watcher_of(queue, key);
+                }
+            })
+        });
+        if has_left.is_some() {
+            naps();
             return ParkResult::TimedOut;
         }
     }
-    NAPS.with(|naps| naps.set(0));
-    let token = parked.wait();
-    super::stop_if_wanted();
-    ParkResult::Unparked(token)
-}
-
-/// Looks whenever no other thread can run. False if it has been woken.
-fn looks_until(mut look: impl FnMut() -> bool, is_woken: impl Fn() -> bool) -> bool {
+    let mut is_first = look.as_ref().is_some_and(|look| look.first.is_some());
     loop {
-        if is_woken() {
-            return false;
+        let watched = parked.watches();
+        let is_round =
+            super::looking() && !watched && !parked.is_woken() && parked.looks(parked.key());
+        let looks_at_once = std::mem::take(&mut is_first) || is_round;
+        let woken = (!looks_at_once).then(|| parked.wait()).flatten();
+        if let Some(token) = woken {
+            NAPS.with(|naps| naps.set(0));
+            super::stop_if_wanted();
+            return ParkResult::Unparked(token);
         }
-        thread::yield_now();
-        if !is_woken() && look() {
-            return true;
+        naps();
+        if let (Some(look), false) = (&look, parked.is_woken()) {
+            (look.look)(watched || is_round);
+            parked.with_queue(|queue, _| {
+                if queue.iter().any(|other| Arc::ptr_eq(other, &parked)) {
+                    watches(queue, &parked, is_round);
+                }
+            });
         }
     }
 }
@@ -222,8 +297,20 @@ fn looks_until(mut look: impl FnMut() -> bool, is_woken: impl Fn() -> bool) -> b
 /// As parking_lot_core's.
 pub(crate) unsafe fn unpark_filter(
     key: usize,
+    filter: impl FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    // SAFETY: the caller's promise is the same.
+    unsafe { unpark(key, filter, callback, true) }
+}
+
+/// # Safety
+/// As [`unpark_filter`].
+unsafe fn unpark(
+    key: usize,
     mut filter: impl FnMut(ParkToken) -> FilterOp,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
+    is_relied_on: bool,
 ) -> UnparkResult {
     let mut chosen = Vec::new();
     let (result, token) = {
@@ -242,7 +329,11 @@ pub(crate) unsafe fn unpark_filter(
             requeued_threads: 0,
             have_more_threads: !queue.is_empty(),
         };
-        (result, callback(result))
+        let token = callback(result);
+        if is_relied_on && !chosen.is_empty() {
+            call_watcher_of(&queue, key);
+        }
+        (result, token)
     };
     for parked in chosen {
         parked.wake(token);
@@ -262,7 +353,7 @@ pub(crate) unsafe fn unpark_one(
         true => FilterOp::Stop,
     };
     // SAFETY: the caller's promise is the same.
-    unsafe { unpark_filter(key, first, callback) }
+    unsafe { unpark(key, first, callback, false) }
 }
 
 /// # Safety

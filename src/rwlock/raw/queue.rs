@@ -4,16 +4,14 @@
 use super::RawRwLock;
 use crate::deadline::Deadline;
 use crate::fork;
-use crate::lease;
-use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, FilterOp, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
 use crate::primitive::Patience;
 use crate::rwlock::word::{
     AWAKE, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT, admits_reader,
-    admits_upgradable, is_named, with_lease,
+    admits_upgradable, is_late, is_named, with_lease,
 };
 use crate::spin::Spin;
-use crate::waiters;
 use std::cell::Cell;
 use std::ptr;
 
@@ -74,22 +72,19 @@ impl Kind {
 struct Waiter {
     kind: Kind,
     impatient: bool,
-    /// It sleeps for a nap only (RW4).
-    watching: bool,
 }
 
 impl Waiter {
     fn token(self) -> ParkToken {
-        let flags = usize::from(self.impatient) + 2 * usize::from(self.watching);
-        parking::late(parking::LATE_RWLOCK + 4 * self.kind as usize + flags)
+        let n = 2 * self.kind as usize + usize::from(self.impatient);
+        parking::late(parking::LATE_RWLOCK + n)
     }
 
     fn of(token: ParkToken) -> Option<Self> {
         let n = parking::which_late(token)?.checked_sub(parking::LATE_RWLOCK)?;
         Some(Waiter {
-            kind: *KINDS.get(n / 4)?,
+            kind: *KINDS.get(n / 2)?,
             impatient: n & 1 != 0,
-            watching: n & 2 != 0,
         })
     }
 
@@ -164,22 +159,6 @@ impl Given {
 /// lost their processor.
 const YIELDS: u32 = 8;
 
-/// Unpark token: watch, you are counted as watching.
-const WATCH: UnparkToken = UnparkToken(8);
-
-/// What a thread in the queue knows of its watching (RW4).
-#[derive(Default)]
-struct Watch {
-    /// It was called to watch, and is counted as watching.
-    is_called: bool,
-    /// It may sleep for good only if another one watches, and it has found none.
-    must: bool,
-    /// It watches, until it is woken or its nap ends.
-    is_watching: bool,
-    /// It has watched, so that others may have relied on it.
-    is_relied_on: bool,
-}
-
 pub(super) fn revocation_key(key: usize) -> usize {
     key + 2
 }
@@ -217,32 +196,27 @@ impl RawRwLock {
         let mut spin = Spin::hot().with_yields(YIELDS);
         let mut patience = Patience::new();
         let keeps = |impatient| impatient && kind.next() == WRITER_NEXT;
-        let mut watch = Watch::default();
         let mut impatient = false;
         // Whether the lock was kept for it at some time, and may still be.
         let mut was_next = false;
         let inside = loop {
-            // One that was called to watch leaves the lock to the thread that is on its way, for one nap.
-            if !watch.is_called {
-                match attempt(&mut given) {
-                    Some(true) => {
-                        spin.got_it();
-                        break true;
-                    }
-                    Some(false) => {}
-                    None => break false,
+            match attempt(&mut given) {
+                Some(true) => {
+                    spin.got_it();
+                    break true;
                 }
-                if spin.again() {
-                    continue;
-                }
+                Some(false) => {}
+                None => break false,
+            }
+            if spin.again() {
+                continue;
             }
             self.pass_on(&mut given);
             impatient = patience.exhausted();
-            let result = self.park(kind, impatient, given, deadline, &mut watch);
+            let result = self.park(kind, impatient, given, deadline);
             was_next |= given.is_next;
             given.is_next &= result == ParkResult::Invalid;
             match result {
-                ParkResult::Unparked(WATCH) => watch.is_called = true,
                 ParkResult::Unparked(token) => {
                     given = Given::of(token);
                     if given.mark != 0 {
@@ -254,12 +228,6 @@ impl RawRwLock {
                     given.is_next = keeps(impatient);
                     break attempt(&mut given) == Some(true);
                 }
-                // Its nap is over, or it has looked: it is awake in the place of a thread that has
-                // not come.
-                ParkResult::TimedOut if watch.is_watching || impatient => {
-                    // ORDERING: Relaxed; the mark is nothing but a hint to others.
-                    given.mark = self.state.load(Relaxed) & AWAKE;
-                }
                 ParkResult::TimedOut | ParkResult::Invalid => {}
             }
         };
@@ -267,42 +235,18 @@ impl RawRwLock {
             self.pass_on(&mut given);
             self.keep_no_more(was_next || given.is_next || keeps(impatient));
         }
-        if watch.is_relied_on {
-            self.keep_watch();
-        }
         inside
     }
 
     /// Sleeps in the queue, unless there is no reason to.
-    fn park(
-        &self,
-        kind: Kind,
-        impatient: bool,
-        given: Given,
-        deadline: Deadline,
-        watch: &mut Watch,
-    ) -> ParkResult {
-        let key = self.key();
-        let must_nap = std::mem::take(&mut watch.must);
-        let is_called = std::mem::take(&mut watch.is_called);
-        let watching = is_called || must_nap && waiters::watch(key);
-        watch.is_watching = watching;
-        watch.is_relied_on |= watching;
-        let is_nap = watching || must_nap || !waiters::fits(key);
-        let limit = match (is_nap, impatient) {
-            (true, _) => deadline.min(Deadline::after(lease::LONGEST)),
-            (false, true) => deadline,
-            (false, false) => Patience::limit(deadline),
+    fn park(&self, kind: Kind, impatient: bool, given: Given, deadline: Deadline) -> ParkResult {
+        let limit = match impatient {
+            true => deadline,
+            false => Patience::limit(deadline),
         };
-        let must = Cell::new(false);
         let validate = || {
-            let is_unwatched = waiters::needs_watcher(key);
             let wait = |state| {
-                // (One that is alone in the queue does not look.)
-                let relies = is_unwatched || state & PARKED == 0 && lease::may_stall();
-                must.set(!is_nap && relies && is_expected(state));
-                let is_left = is_called && is_expected(state);
-                if kind.may_come_in(state, given) && !is_left || must.get() {
+                if kind.may_come_in(state, given) {
                     return None;
                 }
                 let keeps = impatient && kind.waits_for_readers(state);
@@ -328,27 +272,27 @@ impl RawRwLock {
                 // lock.
                 let _ = self.state.fetch_update(Relaxed, Relaxed, empty);
             }
-            if watching {
-                waiters::unwatch(key);
-            }
         };
-        let waiter = Waiter {
-            kind,
-            impatient,
-            watching,
-        };
-        let token = waiter.token();
-        // ORDERING: Relaxed; what it misses, the next look sees.
-        let look =
-            || is_expected(self.state.load(Relaxed)) && waiter.is_due(self.state.load(Relaxed));
-        let look = (!is_nap).then_some(look);
+        let (key, token) = (self.key(), Waiter { kind, impatient }.token());
+        let look = Some(Look {
+            key,
+            first: None,
+            // ORDERING: Relaxed; under the queue's lock.
+            expects: || is_expected(self.state.load(Relaxed)),
+            look: |_| self.look(),
+        });
         // SAFETY: the key is our address, and we borrow the lock.
-        let result = unsafe { parking::park_looking(key, token, limit, validate, timed_out, look) };
-        watch.must = must.get();
-        if watching && result == ParkResult::Invalid {
-            waiters::unwatch(key);
+        unsafe { parking::park_looking(key, token, limit, validate, || {}, timed_out, look) }
+    }
+
+    /// What a thread in the queue does when it looks: if the thread that is on its way is late,
+    /// another one is woken in its place.
+    fn look(&self) {
+        // ORDERING: Relaxed; what it misses, the next look sees.
+        let state = self.state.load(Relaxed);
+        if is_expected(state) && is_late(state) {
+            self.release(AWAKE, 0, false);
         }
-        result
     }
 
     /// The caller has come in as a reader or upgradable reader, when the word was `before`: others
@@ -410,17 +354,6 @@ impl RawRwLock {
         found.get()
     }
 
-    /// The calling thread was a watcher, and waits no more: calls another one if need be.
-    #[cold]
-    fn keep_watch(&self) {
-        let key = self.key();
-        // ORDERING: Relaxed; a thread that is called after this calls a watcher itself.
-        let state = self.state.load(Relaxed);
-        if is_expected(state) && state & PARKED != 0 && waiters::needs_watcher(key) {
-            Self::call_watcher(key);
-        }
-    }
-
     /// Wakes the next in the queue that may come in, if no thread is awake; or if the release is
     /// `fair`: then the lock is kept for it.
     ///
@@ -445,7 +378,6 @@ impl RawRwLock {
         let picked = Cell::new(None);
         let is_left_to_another = Cell::new(false);
         let writer_waits = Cell::new(false);
-        let unwatched = Cell::new(false);
         let choose = |token| {
             let Some(waiter) = Waiter::of(token) else {
                 return FilterOp::Skip;
@@ -498,10 +430,6 @@ impl RawRwLock {
                     false => state,
                 }
             });
-            if waiter.watching {
-                waiters::unwatch(key);
-            }
-            unwatched.set(more && waiters::needs_watcher(key));
             let given = Given {
                 mark: !before & AWAKE,
                 is_next,
@@ -511,36 +439,9 @@ impl RawRwLock {
         // SAFETY: the lock may be gone, but `choose` picks only tokens that are a reader-writer
         // lock's.
         unsafe { parking::unpark_some(key, choose, callback) };
-        if unwatched.get() {
-            Self::call_watcher(key);
-        }
         picked.get().is_some()
             || is_left_to_another.get()
             || turn == Turn::Writers && writer_waits.get()
-    }
-
-    /// Wakes the last thread in the queue to watch (RW4). The lock with this key may be gone.
-    #[cold]
-    fn call_watcher(key: usize) {
-        let lock = ptr::with_exposed_provenance::<Self>(key);
-        let choose = |token| match Waiter::of(token) {
-            None => FilterOp::Skip,
-            Some(waiter) if waiter.watching => FilterOp::Stop,
-            Some(_) => FilterOp::Unpark,
-        };
-        let callback = |more: bool| {
-            if !more {
-                // SAFETY: a waiter was found that parked with a token of ours under this key, and
-                // does not know yet that it is woken (RW6).
-                let lock = unsafe { &*lock };
-                // ORDERING: Relaxed; under the queue's lock.
-                lock.state.fetch_and(!PARKED, Relaxed);
-            }
-            if waiters::watch(key) { WATCH } else { NO_TOKEN }
-        };
-        // SAFETY: the lock may be gone, but `choose` picks only tokens that are a reader-writer
-        // lock's.
-        unsafe { parking::unpark_last(key, choose, callback) };
     }
 }
 
@@ -550,13 +451,9 @@ mod tests {
 
     #[test]
     fn tokens_tell_what_they_were_made_of() {
-        let all = KINDS.into_iter().flat_map(|kind| {
-            [0, 1, 2, 3].map(|flags| Waiter {
-                kind,
-                impatient: flags & 1 != 0,
-                watching: flags & 2 != 0,
-            })
-        });
+        let all = KINDS
+            .into_iter()
+            .flat_map(|kind| [false, true].map(|impatient| Waiter { kind, impatient }));
         for waiter in all {
             assert!(Waiter::of(waiter.token()) == Some(waiter));
         }

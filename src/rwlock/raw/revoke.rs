@@ -12,7 +12,7 @@ use crate::rwlock::word::{
     ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER_NEXT, entry, with_lease, with_revoker,
 };
 use crate::spin::{Spin, give_way};
-use crate::waiters::{self, Nap};
+use crate::waiters;
 use std::cell::Cell;
 
 /// Why a bias was not ended at once.
@@ -122,16 +122,21 @@ impl RawRwLock {
 
     fn wait_for_slot(&self, slot: &Slot, entry: usize, deadline: Deadline) -> bool {
         let mut spin = Spin::new();
-        let mut nap = Nap::new();
         let key = self.key();
         while slot.holds(entry) {
             if spin.again() {
                 continue;
             }
             let (queue, token) = (revocation_key(key), revocation_token());
+            let validate = || slot.holds(entry);
+            let wake = || {
+                if !slot.holds(entry) {
+                    Self::wake_revokers(key);
+                }
+            };
             // SAFETY: the key is inside our word, and we borrow the lock.
             let result =
-                unsafe { waiters::park(queue, token, deadline, &mut nap, || slot.holds(entry)) };
+                unsafe { waiters::park(queue, token, false, deadline, validate, || false, wake) };
             if result == ParkResult::TimedOut && deadline.passed() {
                 // The wake-up may have been missed in a nap.
                 return !slot.holds(entry);
@@ -194,7 +199,7 @@ impl RawRwLock {
             };
             let callback = |_, _| {
                 for _ in 0..picked.get() {
-                    waiters::remove(queue, false);
+                    waiters::remove(queue);
                 }
                 NO_TOKEN
             };

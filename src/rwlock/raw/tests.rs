@@ -242,7 +242,7 @@ fn reader_that_gives_way_keeps_the_lock_for_no_writer_but_one_that_waits() {
     // SAFETY: it was just taken.
     unsafe { lock.unlock_read_fair() };
     assert!(lock.try_read(false), "it is kept");
-    waiters::remove(queue::revocation_key(lock.key()), false);
+    waiters::remove(queue::revocation_key(lock.key()));
     // SAFETY: as above.
     unsafe { lock.unlock_read() };
 }

@@ -4,30 +4,17 @@
 //! for 8 waited 48 ms with two yields before each sleep, and mostly not at all without.)
 //! The invariants are those of [`raw`](super).
 
-use super::wake::{CALL, LOOK, WATCH, chair, waiting, wants, watching};
+use super::wake::{CALL, chair, waiting, wants};
 use super::{
     CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, has_stalled, is_expected,
     is_reserved, with_lease, without_turn,
 };
 use crate::deadline::Deadline;
-use crate::parking::{self, ParkResult};
+use crate::parking::{self, Look, ParkResult};
 use crate::primitive::Ordering::{Acquire, Relaxed};
 use crate::primitive::Patience;
 use crate::semaphore::TryAcquireError;
 use crate::spin::Spin;
-use crate::{lease, waiters};
-use std::cell::Cell;
-
-/// What a thread in the queue knows of its watching (invariant 6).
-#[derive(Default)]
-struct Watch {
-    /// It was called to watch, and is counted as watching.
-    is_called: bool,
-    /// It may sleep for good only if another one watches, and it has found none.
-    must: bool,
-    /// It has watched, so that others may have relied on it.
-    is_relied_on: bool,
-}
 
 impl RawSemaphore {
     #[cold]
@@ -39,46 +26,32 @@ impl RawSemaphore {
         if deadline.is_past() {
             return Err(TryAcquireError::TimedOut);
         }
-        let mut watch = Watch::default();
-        let result = self.queue(permits, deadline, &mut watch);
-        if watch.is_relied_on {
-            self.keep_watch();
-        }
-        match result? {
+        match self.queue(permits, deadline)? {
             true => Ok(()),
             false => self.take_in_turn(permits, deadline),
         }
     }
 
     /// Waits until the calling thread has permits (true), or is called (false).
-    fn queue(
-        &self,
-        permits: u32,
-        deadline: Deadline,
-        watch: &mut Watch,
-    ) -> Result<bool, TryAcquireError> {
+    fn queue(&self, permits: u32, deadline: Deadline) -> Result<bool, TryAcquireError> {
         let mut spin = Spin::unyielding();
         loop {
-            if !watch.is_called {
-                match self.try_take(permits) {
-                    Err(TryAcquireError::NoPermits) => {}
-                    done => return done.map(|()| true),
-                }
-                if spin.again() {
-                    continue;
-                }
+            match self.try_take(permits) {
+                Err(TryAcquireError::NoPermits) => {}
+                done => return done.map(|()| true),
             }
-            match self.park(permits, deadline, watch) {
+            if spin.again() {
+                continue;
+            }
+            match self.park(permits, deadline) {
                 ParkResult::Unparked(CALL) => return Ok(false),
-                ParkResult::Unparked(WATCH) => watch.is_called = true,
-                ParkResult::Unparked(LOOK) | ParkResult::Invalid => {}
                 ParkResult::Unparked(_) => return Err(TryAcquireError::Closed),
                 // If we were the first: there are too few permits also for those behind us (invariant 3).
                 ParkResult::TimedOut if deadline.passed() => {
                     let taken = self.try_take(permits);
                     return taken.map(|()| true).map_err(in_time);
                 }
-                ParkResult::TimedOut => self.end_stalled_turn(),
+                ParkResult::TimedOut | ParkResult::Invalid => {}
             }
         }
     }
@@ -160,13 +133,16 @@ impl RawSemaphore {
         }
     }
 
-    /// The calling thread woke by itself: if the called thread has not come, its turn is over.
-    fn end_stalled_turn(&self) {
+    /// What a thread in the queue does when it looks: if the called thread has not come, its turn
+    /// is over.
+    fn look(&self) {
         let next = |state| has_stalled(state).then_some(state & !(CALLED | RESERVED));
         // ORDERING: Relaxed, both; as in `end_turn`.
-        if let Ok(stalled) = self.state.fetch_update(Relaxed, Relaxed, next) {
-            self.call_next(stalled & !CALLED);
-        }
+        let state = match self.state.fetch_update(Relaxed, Relaxed, next) {
+            Ok(stalled) => stalled & !(CALLED | RESERVED),
+            Err(state) => state,
+        };
+        self.call_next(state);
     }
 
     /// After a change to this state that may have let somebody else be the next.
@@ -177,38 +153,13 @@ impl RawSemaphore {
         }
     }
 
-    /// The calling thread was a watcher, and leaves the queue: calls another one if need be.
-    fn keep_watch(&self) {
-        let key = self.key();
-        // ORDERING: Relaxed; a thread that is called after this calls a watcher itself.
-        let state = self.state.load(Relaxed);
-        if is_expected(state) && state & PARKED != 0 && waiters::needs_watcher(key) {
-            Self::call_watcher(key);
-        }
-    }
-
     /// Sleeps in the queue, unless there is no more reason to.
-    fn park(&self, permits: u32, deadline: Deadline, watch: &mut Watch) -> ParkResult {
-        let key = self.key();
-        let is_called = std::mem::take(&mut watch.is_called);
-        let must_nap = std::mem::take(&mut watch.must);
-        let watching_now = is_called || must_nap && waiters::watch(key);
-        watch.is_relied_on |= watching_now;
-        let is_nap = watching_now || must_nap || !waiters::fits(key);
-        let limit = match is_nap {
-            true => deadline.min(Deadline::after(lease::LONGEST)),
-            false => deadline,
-        };
-        let must = Cell::new(false);
+    fn park(&self, permits: u32, deadline: Deadline) -> ParkResult {
         let validate = || {
-            let may_be_kept = is_nap || !waiters::needs_watcher(key);
             let wait = |state| {
                 let refused = state & CLOSED != 0;
-                // One that was called to watch leaves permits to those before it, for one nap.
-                let is_left = is_called && state & (CALLED | PARKED) != 0;
-                let enough = state / ONE >= permits as usize && !is_reserved(state) && !is_left;
-                must.set(!may_be_kept && is_expected(state));
-                (!refused && !enough && !must.get()).then_some(state | PARKED)
+                let enough = state / ONE >= permits as usize && !is_reserved(state);
+                (!refused && !enough).then_some(state | PARKED)
             };
             // ORDERING: Relaxed, both; the word itself orders this against those who change it, and the queue's lock
             // those whom it makes come here.
@@ -220,28 +171,18 @@ impl RawSemaphore {
                 // ORDERING: Relaxed; under the queue's lock.
                 self.state.fetch_and(!PARKED, Relaxed);
             }
-            if watching_now {
-                waiters::unwatch(key);
-            }
         };
-        let token = if watching_now { watching() } else { waiting() };
-        let look = || {
-            // ORDERING: Relaxed; what it misses, the next look sees.
-            let state = self.state.load(Relaxed);
-            let is_left = state & (SEATED | CALLED | RESERVED) == 0;
-            has_stalled(state) || is_left && state / ONE >= permits as usize
+        let key = self.key();
+        let look = Look {
+            key,
+            first: None,
+            // ORDERING: Relaxed; under the queue's lock.
+            expects: || is_expected(self.state.load(Relaxed)),
+            look: |_| self.look(),
         };
-        let look = (!is_nap).then_some(look);
+        let (token, look) = (waiting(), Some(look));
         // SAFETY: the key is our address, and we are borrowed.
-        let result = unsafe { parking::park_looking(key, token, limit, validate, timed_out, look) };
-        watch.must = must.get();
-        match result {
-            ParkResult::Unparked(CALL | WATCH | LOOK) | ParkResult::TimedOut => {}
-            // Nobody else has taken it out as a watcher.
-            ParkResult::Unparked(_) | ParkResult::Invalid if watching_now => waiters::unwatch(key),
-            ParkResult::Unparked(_) | ParkResult::Invalid => {}
-        }
-        result
+        unsafe { parking::park_looking(key, token, deadline, validate, || {}, timed_out, look) }
     }
 
     /// Sleeps on the chair, unless there is no more reason to. Only for the called thread.

@@ -5,27 +5,17 @@ use super::{CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, has_sta
 use crate::fork;
 use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
-use crate::waiters;
 use std::cell::Cell;
 use std::ptr;
 
 /// Unpark token: you are the next.
 pub(super) const CALL: UnparkToken = UnparkToken(8);
-/// Unpark token: go on waiting in the queue, and watch: you are counted as watching.
-pub(super) const WATCH: UnparkToken = UnparkToken(9);
-/// Unpark token: look again.
-pub(super) const LOOK: UnparkToken = UnparkToken(10);
 
 // Permits are often given back late (see [`parking`]), and so no other lock's token may be like ours.
 
 /// What a thread in the queue parks with.
 pub(super) fn waiting() -> ParkToken {
     parking::late(4)
-}
-
-/// What one in the queue parks with that watches.
-pub(super) fn watching() -> ParkToken {
-    parking::late(5)
 }
 
 /// The first token of threads on the chair.
@@ -84,10 +74,8 @@ impl RawSemaphore {
     pub(super) unsafe fn call(key: usize) {
         let semaphore = ptr::with_exposed_provenance::<Self>(key);
         let called = Cell::new(false);
-        let watched = Cell::new(false);
-        let unwatched = Cell::new(false);
         let choose = |waiter| {
-            if waiter != waiting() && waiter != watching() {
+            if waiter != waiting() {
                 return FilterOp::Skip;
             }
             if called.get() {
@@ -101,7 +89,6 @@ impl RawSemaphore {
                 return FilterOp::Stop;
             }
             called.set(true);
-            watched.set(waiter == watching());
             FilterOp::Unpark
         };
         let callback = |_, more| {
@@ -118,45 +105,11 @@ impl RawSemaphore {
                 };
                 // ORDERING: Relaxed, both; nothing is given, and the queue's lock orders the flags.
                 let _ = semaphore.state.fetch_update(Relaxed, Relaxed, next);
-                if watched.get() {
-                    waiters::unwatch(key);
-                }
-                unwatched.set(more && waiters::needs_watcher(key));
             }
             CALL
         };
         // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
         unsafe { parking::unpark_some(key, choose, callback) };
-        if unwatched.get() {
-            Self::call_watcher(key);
-        }
-    }
-
-    /// Wakes the last thread in the queue to watch (invariant 6). The semaphore with this key may be gone.
-    #[cold]
-    pub(super) fn call_watcher(key: usize) {
-        let semaphore = ptr::with_exposed_provenance::<Self>(key);
-        let choose = |waiter| {
-            if waiter == waiting() {
-                FilterOp::Unpark
-            } else if waiter == watching() {
-                FilterOp::Stop
-            } else {
-                FilterOp::Skip
-            }
-        };
-        let callback = |more: bool| {
-            if !more {
-                // SAFETY: a waiter was found that parked for permits under this key, and does not know
-                // yet that it is woken (invariant 5).
-                let semaphore = unsafe { &*semaphore };
-                // ORDERING: Relaxed; under the queue's lock.
-                semaphore.state.fetch_and(!PARKED, Relaxed);
-            }
-            if waiters::watch(key) { WATCH } else { LOOK }
-        };
-        // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
-        unsafe { parking::unpark_last(key, choose, callback) };
     }
 
     /// Wakes each thread on the chair for which there may be enough permits, or none to come: there is
@@ -209,14 +162,14 @@ impl RawSemaphore {
                 // ORDERING: Relaxed, both; under the chair's lock.
                 let before = semaphore.state.fetch_update(Relaxed, Relaxed, next);
                 let parked = before.is_ok_and(|state| state & PARKED != 0);
-                unwatched.set(parked && !more && waiters::needs_watcher(key));
+                unwatched.set(parked && !more);
             }
             NO_TOKEN
         };
         // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
         unsafe { parking::unpark_some(chair(key), choose, callback) };
         if unwatched.get() {
-            Self::call_watcher(key);
+            parking::call_watcher(key);
         }
         roused.get()
     }
@@ -267,13 +220,7 @@ mod tests {
 
     #[test]
     fn tokens_of_other_locks_are_no_seats() {
-        let others = [
-            waiting(),
-            watching(),
-            ParkToken(0),
-            ParkToken(0x1234),
-            ParkToken(!0),
-        ];
+        let others = [waiting(), ParkToken(0), ParkToken(0x1234), ParkToken(!0)];
         assert!(others.into_iter().all(|token| wanted(token).is_none()));
     }
 }
