@@ -51,6 +51,7 @@ pub(crate) fn is_over(begun: u32, kinds: u32) -> bool {
 }
 
 /// As [`is_over`], for callers that ask it at every release.
+#[inline]
 pub(crate) fn is_over_by_sample(begun: u32, kinds: u32) -> bool {
     thread_local! { static ASKED: Cell<u32> = const { Cell::new(0) }; }
     let asked = ASKED.get().wrapping_add(1);

@@ -2,6 +2,8 @@
 //! It does not yield: beside threads that use their time slices to the end, a waiter that yields comes
 //! after all of them, and one that was woken before them. (Beside 8 holders of one permit, a request
 //! for 8 waited 48 ms with two yields before each sleep, and mostly not at all without.)
+//! It leaves a hot semaphore alone for a moment first, as at a mutex ([`spin`](crate::spin)): 8
+//! threads with one permit and nothing to do made 1.25 times as many acquisitions.
 //! The invariants are those of [`raw`](super).
 
 use super::wake::{CALL, chair, waiting, wants};
@@ -34,11 +36,14 @@ impl RawSemaphore {
 
     /// Waits until the calling thread has permits (true), or is called (false).
     fn queue(&self, permits: u32, deadline: Deadline) -> Result<bool, TryAcquireError> {
-        let mut spin = Spin::unyielding();
+        let mut spin = Spin::hot().with_yields(0);
         loop {
             match self.try_take(permits) {
                 Err(TryAcquireError::NoPermits) => {}
-                done => return done.map(|()| true),
+                done => {
+                    spin.got_it();
+                    return done.map(|()| true);
+                }
             }
             if spin.again() {
                 continue;
@@ -63,7 +68,10 @@ impl RawSemaphore {
         loop {
             match self.try_take_in_turn(permits) {
                 Err(TryAcquireError::NoPermits) => {}
-                done => return done,
+                done => {
+                    spin.got_it();
+                    return done;
+                }
             }
             if spin.again() {
                 continue;
