@@ -23,7 +23,7 @@ pub const MODELS: &[&[crate::Model]] = &[
 ];
 
 use crate::primitive::modeled::mortal::{
-    holds_nothing, live_again, mortal, nobody_is_dead, sleepers,
+    holds_nothing, live_again, mortal, nobody_is_dead, nothing_is_pending, sleepers,
 };
 use std::sync::Arc;
 

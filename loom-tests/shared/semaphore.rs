@@ -1,8 +1,9 @@
 //! The semaphore between processes, and with it the ledger: what the killed held comes back, once.
 
 use super::{
-    Known, Ready, known, known_mortal, live, mortal, mortal_process, nobody_is_dead, process,
-    second_mortal, second_mortal_process, share, sleepers, until_asleep,
+    Known, Ready, known, known_mortal, live, mortal, mortal_process, nobody_is_dead,
+    nothing_is_pending, process, second_mortal, second_mortal_process, share, sleepers,
+    until_asleep,
 };
 use crate::deadline::Deadline;
 use crate::models;
@@ -73,6 +74,12 @@ models! {
     without_give_back_a_killed_giver_leaves_nobody_asleep: 0 mortal,
     who_takes_at_once_sees_what_came_before_an_added_permit: any,
     who_takes_nothing_keeps_no_slot: 0,
+    dead_slot_among_armed_ones_is_claimed: 0 mortal,
+    claim_beside_a_dying_owner_takes_nothing: 1 mortal,
+    waiter_hears_of_an_owner_of_a_retired_slot: 0 mortal newest,
+    holder_by_a_shared_slot_has_nothing_pending: 0,
+    slot_is_retired_beside_its_killed_new_owner: 1 mortal,
+    shared_slot_of_the_dead_is_claimed: 0 mortals,
 }
 
 /// A semaphore, and what those who have its only permit use.
@@ -770,4 +777,100 @@ fn who_takes_nothing_keeps_no_slot() {
     live(&*store, twice);
     other.join().unwrap();
     store.rest(1);
+}
+
+fn keep_one(store: &Store) {
+    store.semaphore.take(1, None).unwrap();
+}
+
+/// Live holders have all biased slots but one, and are not to be retired.
+fn hold_slots_but_one(store: &Arc<Store>) {
+    keep_one(store);
+    for _ in 2..SLOTS {
+        let it = store.clone();
+        let hold = move || keep_one(&it);
+        loom::thread::spawn(hold).join().unwrap();
+    }
+}
+
+fn dead_slot_among_armed_ones_is_claimed() {
+    let store = share(Store::new(SLOTS as u32 + 1));
+    hold_slots_but_one(&store);
+    let doomed = mortal_process(&store, Store::try_one_of_two);
+    doomed.join().unwrap();
+    process(&store, Store::try_one_of_two).join().unwrap();
+}
+
+/// The owner lives when the claim first looks at its slot, and may be dead later, with a permit.
+fn claim_beside_a_dying_owner_takes_nothing() {
+    let store = share(Store::new(2));
+    let doomed = known_mortal(&store, Store::try_one_of_two).go();
+    store.find_slot();
+    doomed.join().unwrap();
+    store.rest(2);
+}
+
+/// The sleeper watches no retired slot, so its owner must not come back to it.
+fn waiter_hears_of_an_owner_of_a_retired_slot() {
+    let store = share(Store::new(1));
+    let holder = store.semaphore.take(1, None).unwrap();
+    let sleeper = known(&store, Store::enter);
+    own_slots_but(&store, 3);
+    let doomed = known_mortal(&store, Store::enter);
+    let sleeper = sleeper.go();
+    until_asleep(1);
+    // Of all slots, only that of the doomed process is idle.
+    process(&store, Store::find_slot).join().unwrap();
+    until_asleep(1);
+    let doomed = doomed.go();
+    while sleepers() < 2 && nobody_is_dead() {
+        loom::thread::yield_now();
+    }
+    store.semaphore.give_back(holder, 1);
+    sleeper.join().unwrap();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// Also when it remembers the slot.
+fn holder_by_a_shared_slot_has_nothing_pending() {
+    let twice = |store: &Store| {
+        for _ in 0..2 {
+            let holder = store.semaphore.take(1, None).unwrap();
+            assert!(nothing_is_pending());
+            store.semaphore.give_back(holder, 1);
+        }
+    };
+    let store = share(Store::new(2));
+    own_slots_but(&store, 0);
+    let other = process(&store, twice);
+    live(&*store, twice);
+    other.join().unwrap();
+    store.rest(2);
+}
+
+/// The owner has just reserved the only slot that nobody holds, and arms it for the first time.
+fn slot_is_retired_beside_its_killed_new_owner() {
+    let store = share(Store::new(SLOTS as u32));
+    hold_slots_but_one(&store);
+    let doomed = mortal_process(&store, |store| store.try_one(None));
+    let retirer = process(&store, |store| {
+        // There is no slot if the other one holds its own.
+        let _ = store.semaphore.take(0, None);
+    });
+    retirer.join().unwrap();
+    doomed.join().unwrap();
+    store.rest(1);
+}
+
+/// There is no other slot. The second process, which may take it over from the first, dies, too.
+fn shared_slot_of_the_dead_is_claimed() {
+    let store = share(Store::new(SLOTS as u32 + 1));
+    hold_slots_but_one(&store);
+    let last = known(&store, Store::try_one_of_two);
+    let first = mortal_process(&store, Store::try_one_of_two);
+    first.join().unwrap();
+    let second = second_mortal_process(&store, Store::try_one_of_two);
+    second.join().unwrap();
+    last.go().join().unwrap();
 }

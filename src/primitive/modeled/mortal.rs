@@ -224,6 +224,11 @@ pub(crate) fn holds_nothing() -> bool {
     my_list(|list| list.held.is_empty() && list.pending.is_none())
 }
 
+/// Whether nothing is pending in this thread's list.
+pub(crate) fn nothing_is_pending() -> bool {
+    my_list(|list| list.pending.is_none())
+}
+
 /// How many sleep.
 pub(crate) fn sleepers() -> usize {
     let sleepers = SLEEPERS.lock().unwrap();

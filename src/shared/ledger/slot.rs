@@ -32,7 +32,7 @@
 use super::super::me::Me;
 use super::super::robust::Entry;
 use super::Held;
-use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use crate::primitive::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use crate::primitive::{const_fn, in_program_order};
@@ -261,14 +261,9 @@ impl Slot {
 
     /// What its owner held is given back, and all waiters that this concerns have been woken: no thread has it any more. This
     /// thread has taken it over.
+    ///
+    /// The reservation stays the dead one's, as that of a thread that ends.
     pub(super) fn free(&self, me: Me) {
-        loop {
-            let found = self.reservation();
-            // A retirer may contest it meanwhile; or it was retired just before the dead armed it.
-            if found.is_retired() || self.reserve(found, Mode::Owned, 0).is_some() {
-                break;
-            }
-        }
         // Its next owner links it as soon as the word is 0.
         self.entry.pend(me);
         self.entry.unlink(me);
@@ -279,8 +274,9 @@ impl Slot {
 
     #[inline(always)]
     pub(super) fn reservation(&self) -> Reservation {
-        // ORDERING: Acquire pairs with the Release of whoever freed it.
-        Reservation(self.reservation.load(Acquire))
+        // ORDERING: Relaxed, here and in `reserve`: the word orders what the slot's last owner left,
+        // and `used` that the slots are retired for which others were begun.
+        Reservation(self.reservation.load(Relaxed))
     }
 
     /// Exchanges the reservation, if it is as it was found.
@@ -291,11 +287,10 @@ impl Slot {
         thread: u32,
     ) -> Option<Reservation> {
         let next = found.next(mode, thread);
-        // ORDERING: AcqRel: what was recorded for the dead is seen by the next owner; `found` has been acquired, and it is
-        // still there.
+        // ORDERING: Relaxed, as above; in `retire` the fence orders it before the look at the word.
         let exchanged = self
             .reservation
-            .compare_exchange(found.0, next.0, AcqRel, Relaxed);
+            .compare_exchange(found.0, next.0, Relaxed, Relaxed);
         exchanged.is_ok().then_some(next)
     }
 
