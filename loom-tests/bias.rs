@@ -348,12 +348,13 @@ fn a_woken_writer_that_waits_for_a_slot_wakes_the_next() {
     let lock = new();
     let data = lock.write();
     let writer = lock.spawn(write);
-    let reader = lock.spawn(read_once);
+    // Behind the writer: other readers would be woken before it.
+    let upgradable = lock.spawn(|lock| drop(lock.upgradable_read()));
     loom::thread::yield_now();
     drop(data);
     drop(lock.read());
     let outer = lock.read();
-    reader.join().unwrap();
+    upgradable.join().unwrap();
     drop(outer);
     writer.join().unwrap();
     rest(lock, 1);

@@ -22,8 +22,12 @@ models! {
     from_a_bumping_reader_to_a_writer: 2 own_line,
     a_recursive_reader_keeps_the_lock_for_a_writer: 2 impatient,
     a_recursive_reader_keeps_the_lock_for_a_writer: 2 impatient warming,
+    a_recursive_reader_keeps_the_lock_for_a_writer: 1 stalled impatient,
     a_kept_upgrade_leaves_nothing_kept: 1 impatient,
     a_reader_does_not_come_before_the_next_writer: 1,
+    upgradable_reader_does_not_come_before_the_next: 1,
+    reader_does_not_come_before_an_upgrade: 1 impatient,
+    reader_does_not_come_before_an_upgrade: 1 stalled impatient,
     the_first_in_the_queue_comes_first: 1 impatient,
 }
 
@@ -197,7 +201,8 @@ fn a_reader_does_not_come_before_the_next_writer() {
     loom::thread::yield_now();
     locks.1.store(sleepers() > 0, Relaxed);
     let reader = locks.spawn(|(locks, is_asleep)| {
-        if locks.rwlock.try_read().is_some() {
+        let lock = &locks.rwlock;
+        if lock.try_read_recursive().is_some() || lock.try_read().is_some() {
             assert!(!is_asleep.load(Relaxed) || locks.done.load(Relaxed));
         }
     });
@@ -205,6 +210,44 @@ fn a_reader_does_not_come_before_the_next_writer() {
     writer.join().unwrap();
     reader.join().unwrap();
     locks.into_inner().0.rwlock.assert_at_rest();
+}
+
+/// The lock is kept for the next one, though a reader is inside.
+fn upgradable_reader_does_not_come_before_the_next() {
+    let locks = Common::new((Locks::default(), AtomicBool::new(false)));
+    let reader = locks.0.rwlock.read();
+    let data = locks.0.rwlock.upgradable_read();
+    let next = locks.spawn(|(locks, _)| upgradable_read(locks));
+    loom::thread::yield_now();
+    locks.1.store(sleepers() > 0, Relaxed);
+    let other = locks.spawn(|(locks, is_asleep)| {
+        if locks.rwlock.try_upgradable_read().is_some() {
+            assert!(!is_asleep.load(Relaxed) || locks.done.load(Relaxed));
+        }
+    });
+    RwLockUpgradableReadGuard::unlock_fair(data);
+    next.join().unwrap();
+    other.join().unwrap();
+    drop(reader);
+    locks.into_inner().0.rwlock.assert_at_rest();
+}
+
+/// The upgrade has waited for long, and only for the reader that leaves.
+fn reader_does_not_come_before_an_upgrade() {
+    let locks = Common::new(Locks::default());
+    let data = locks.rwlock.read();
+    let upgrade = locks.spawn(|locks| {
+        let data = locks.rwlock.upgradable_read();
+        let _data = RwLockUpgradableReadGuard::upgrade(data);
+        locks.done.store(true, Relaxed);
+    });
+    loom::thread::yield_now();
+    let is_asleep = sleepers() > 0;
+    drop(data);
+    let comes = locks.rwlock.try_read().is_some();
+    assert!(!is_asleep || !comes || locks.done.load(Relaxed));
+    upgrade.join().unwrap();
+    locks.into_inner().rwlock.assert_at_rest();
 }
 
 /// Whatever it is, and though a writer behind it has waited for long.

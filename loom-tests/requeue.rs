@@ -33,8 +33,12 @@ impl Room {
     fn wait(&self) {
         let mut state = self.state.lock();
         state.waiting += 1;
+        let mut woken = 0;
         while !state.may_go {
+            // No model notifies all more than twice.
+            assert!(woken < 2, "it does not sleep");
             self.changed.wait(&mut state);
+            woken += 1;
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::model::{Common, models};
 use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
+use std::cell::Cell;
 use std::time::Duration;
 
 models! {
@@ -67,6 +68,9 @@ models! {
     a_woken_writer_that_is_stopped_keeps_no_reader_out: 1 stalled,
     a_woken_reader_that_is_stopped_keeps_no_writer_out: 1 stalled,
     a_writer_that_is_next_and_stopped_keeps_no_other_out: 1 stalled,
+    lock_kept_for_a_stopped_writer_is_read: 1 stalled,
+    lock_kept_for_a_stopped_writer_is_written: 1 stalled,
+    lock_kept_for_a_stopped_upgradable_reader_is_taken: 1 stalled,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -449,4 +453,64 @@ fn a_writer_that_is_next_and_stopped_keeps_no_other_out() {
         RwLockWriteGuard::unlock_fair(data);
     }
     does_not_need_the_first(write, write, unlock_fair, 2);
+}
+
+/// The lock is kept for a thread that is stopped. Its lease is over, so a thread that only tries
+/// takes it.
+fn is_kept_no_longer(
+    first: fn(&Lock),
+    unlock: fn(&Lock, [&dyn Fn(); 2]),
+    attempt: fn(&Lock) -> bool,
+) {
+    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let lock = new();
+    let closed = gate.lock().unwrap();
+    let (stopped, is_asleep) = (Cell::new(None), Cell::new(false));
+    let wait = || {
+        let gate = gate.clone();
+        stopped.set(Some(lock.spawn(move |lock| {
+            anteroom::stop_when_woken(gate);
+            first(lock);
+        })));
+        loom::thread::yield_now();
+        is_asleep.set(anteroom::sleepers() > 0);
+    };
+    let try_it = || assert!(attempt(&lock) || !is_asleep.get());
+    unlock(&lock, [&wait, &try_it]);
+    drop(closed);
+    stopped.take().expect("it waits").join().unwrap();
+    let mut lock = lock.into_inner();
+    lock.assert_at_rest();
+}
+
+fn write_and_unlock_fairly(lock: &Lock, [wait, try_it]: [&dyn Fn(); 2]) {
+    let data = lock.write();
+    wait();
+    RwLockWriteGuard::unlock_fair(data);
+    try_it();
+}
+
+fn lock_kept_for_a_stopped_writer_is_read() {
+    is_kept_no_longer(write, write_and_unlock_fairly, |lock| {
+        lock.try_read().is_some()
+    });
+}
+
+fn lock_kept_for_a_stopped_writer_is_written() {
+    is_kept_no_longer(write, write_and_unlock_fairly, |lock| {
+        lock.try_write().is_some()
+    });
+}
+
+/// Also while a reader is inside: no upgradable reader waits for that one.
+fn lock_kept_for_a_stopped_upgradable_reader_is_taken() {
+    fn unlock(lock: &Lock, [wait, try_it]: [&dyn Fn(); 2]) {
+        let _reader = lock.read();
+        let data = lock.upgradable_read();
+        wait();
+        RwLockUpgradableReadGuard::unlock_fair(data);
+        try_it();
+    }
+    let first = |lock: &Lock| drop(lock.upgradable_read());
+    is_kept_no_longer(first, unlock, |lock| lock.try_upgradable_read().is_some());
 }

@@ -149,12 +149,10 @@ impl RawRwLock {
     /// the queue while this is done, so that it comes for the lock, or gives it up, afterwards.
     pub(super) fn keep_for_revoker(&self) {
         let found = Cell::new(false);
-        let choose = |token| match token == revocation_token() {
-            true => {
-                found.set(true);
-                FilterOp::Stop
-            }
-            false => FilterOp::Skip,
+        // While the lock is borrowed, its writers are the only waiters under this key.
+        let choose = |_| {
+            found.set(true);
+            FilterOp::Stop
         };
         let callback = |_, _| {
             if found.get() {
