@@ -246,6 +246,11 @@ impl Visit<'_> for Finder<'_> {
     fn visit_type(&mut self, _: &syn::Type) {}
     fn visit_macro(&mut self, _: &syn::Macro) {}
 
+    /// The length of an array is a constant.
+    fn visit_expr_repeat(&mut self, array: &syn::ExprRepeat) {
+        self.visit_expr(&array.expr);
+    }
+
     fn visit_stmt(&mut self, stmt: &Stmt) {
         let attributes = source::of_stmt(stmt);
         // A choice that only models have.

@@ -232,6 +232,11 @@ mod tests {
     }
 
     #[test]
+    fn length_of_an_array_is_left_alone() {
+        assert_eq!(mutants("let words = [0; BATCH + 1];"), [""; 0]);
+    }
+
+    #[test]
     fn a_mutant_tells_its_place() {
         let schema = find("f.rs", "fn f() {\n    wake();\n}", &Names::default(), 0).unwrap();
         let mutant = &schema.mutants[0];
