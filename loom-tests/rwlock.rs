@@ -36,6 +36,8 @@ models! {
     a_timed_writer_leaves_no_trace: 2 weak,
     a_timed_writer_leaves_no_trace: 2 awake,
     a_timed_writer_leaves_no_trace: 2 impatient,
+    a_timed_writer_keeps_a_reader_out_no_longer: 1,
+    a_timed_writer_keeps_a_reader_out_no_longer: 2 impatient,
     a_timed_reader_leaves_no_trace: 3,
     a_timed_upgradable_reader_leaves_no_trace: 2,
     a_downgrade_lets_readers_in_but_no_writer: 2,
@@ -53,6 +55,7 @@ models! {
     a_recursive_reader_passes_a_waiting_writer: any,
     a_writer_admits_all_readers: 3,
     a_writer_admits_all_readers: 1 bare,
+    readers_behind_a_writer_meet_inside: 1,
     a_writer_behind_more_readers_than_a_batch_is_woken: 0 impatient,
     readers_join_an_upgradable_one_that_was_woken: 2,
     readers_join_an_upgradable_one_that_was_woken: 2 impatient,
@@ -173,6 +176,18 @@ pub(crate) fn write_for_a_while(lock: &Lock) -> usize {
 
 fn a_timed_writer_leaves_no_trace() {
     timed(write_for_a_while, [read_once, read_once], 0);
+}
+
+/// The reader that is inside waits for another, which waits for a writer that gives up.
+fn a_timed_writer_keeps_a_reader_out_no_longer() {
+    let lock = new();
+    let inside = lock.read();
+    let writer = lock.spawn(write_for_a_while);
+    let reader = lock.spawn(read_once);
+    reader.join().unwrap();
+    drop(inside);
+    let written = writer.join().unwrap();
+    rest(lock, written);
 }
 
 fn a_timed_reader_leaves_no_trace() {
@@ -304,6 +319,22 @@ fn a_recursive_reader_passes_a_waiting_writer() {
 /// With a batch of one, a writer that leaves admits them one by one, and must not lose the lock meanwhile.
 fn a_writer_admits_all_readers() {
     beside(write, &[read_once, read_once], 1);
+}
+
+/// std on Windows 121949.
+fn readers_behind_a_writer_meet_inside() {
+    let lock = new();
+    let data = lock.write();
+    let other = lock.spawn(read_once);
+    let reader = lock.spawn(|lock| {
+        let seen = lock.read();
+        other.join().unwrap();
+        drop(seen);
+    });
+    loom::thread::yield_now();
+    drop(data);
+    reader.join().unwrap();
+    rest(lock, 0);
 }
 
 fn a_writer_behind_more_readers_than_a_batch_is_woken() {
