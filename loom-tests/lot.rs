@@ -33,6 +33,8 @@ models! {
     one_that_stays_when_another_is_woken_is_told_to_watch: 2 stalled,
     one_that_another_bucket_is_before_is_told_too: 2 stalled,
     a_watcher_that_leaves_has_a_follower: 2 stalled,
+    a_watcher_that_another_lock_hides_has_a_follower: 2 stalled,
+    one_that_sleeps_for_good_is_told_before_the_last: 1 stalled,
 }
 
 const A: usize = 1;
@@ -131,6 +133,39 @@ fn a_watcher_that_leaves_has_a_follower() {
         assert_eq!(follower.join().unwrap(), 5);
         first.join().unwrap();
     }
+}
+
+fn a_watcher_that_another_lock_hides_has_a_follower() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let follower = watcher(&parked, &expected);
+    expected.store(1, Relaxed);
+    let first = thread::spawn(|| park_looking(A, 1, true, || true, || true, |_| ()));
+    call_watcher(B);
+    assert_eq!(first.join().unwrap(), None);
+    assert_eq!(follower.join().unwrap(), 5);
+}
+
+/// The last one is told in vain: it may be stopped, as the one that is woken.
+fn one_that_sleeps_for_good_is_told_before_the_last() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let watcher = watcher(&parked, &expected);
+    let other = sleeper(A, 1, &parked);
+    let here = parked.clone();
+    let last = thread::spawn(move || {
+        let validate = || {
+            here.store(3, Relaxed);
+            true
+        };
+        park_looking(A, 2, false, validate, || false, |_| ()).unwrap()
+    });
+    while parked.load(Relaxed) < 3 {
+        thread::yield_now();
+    }
+    expected.store(1, Relaxed);
+    assert_eq!(unpark(A, 1, 2), (1, true));
+    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(unpark(A, 2, 3), (1, false));
+    assert_eq!((other.join().unwrap(), last.join().unwrap()), (2, 3));
 }
 
 fn a_wake_up_is_not_lost() {

@@ -43,8 +43,8 @@
 //! naps again while a thread is on its way. If the lock is held, its holder will wake a waiter, for
 //! the mark is gone. The parking lot keeps W, under the queue's lock:
 //! 1. A thread that parks while another is on its way ([`Look::expects`]) watches, unless one does.
-//! 2. A thread that wakes one, and leaves others parked of which none watches, tells the last of
-//!    them to watch.
+//! 2. A thread that wakes one, and leaves others parked of which none watches, tells one of them to
+//!    watch: the one that sleeps for good, which is the first if there is one, or else the last.
 //! 3. A watcher that gives up tells another one, if a thread is on its way.
 //!
 //! **A watcher may be stopped, too**, and so may any number of them. So each that is parked behind

@@ -277,6 +277,39 @@ fn writers_do_not_need_any_number_of_stopped_ones_when_a_reader_leaves() {
     }
 }
 
+/// The one that sleeps first is not the first to be woken: readers are.
+#[test]
+fn a_writer_that_sleeps_first_does_not_need_a_reader_and_the_last_one_that_are_stopped() {
+    on_stage(|stage| {
+        let lock: &RwLock<()> = leaked(RwLock::new(()));
+        let guard = lock.write();
+        let first = stage.waits(|| drop(lock.write()));
+        stage.stopped(|| drop(lock.read()));
+        stage.stopped(|| drop(lock.write()));
+        drop(guard);
+        first.join().unwrap();
+    });
+}
+
+/// The one in its turn sleeps in another queue than the others.
+#[test]
+fn a_semaphore_waiter_that_sleeps_first_does_not_need_one_in_its_turn_and_the_last_that_are_stopped()
+ {
+    on_stage(|stage| {
+        let semaphore: &Semaphore = leaked(Semaphore::new(3));
+        let [one, other] = [(); 2].map(|()| semaphore.acquire().unwrap());
+        let in_turn = stage.start(|| drop(semaphore.acquire_many(3).unwrap()));
+        drop(one);
+        until(|| in_turn.sleeps_for_good() && semaphore.try_acquire().is_err());
+        let first = stage.waits(|| drop(semaphore.acquire().unwrap()));
+        let last = stage.start(|| drop(semaphore.acquire().unwrap()));
+        in_turn.stop();
+        last.stop();
+        drop(other);
+        first.join().unwrap();
+    });
+}
+
 /// How often the waiters of a held lock have run may not depend on how many they are.
 fn check_that_waiters_sleep(wait: impl Fn() + Sync, release: impl FnOnce()) {
     const WAITERS: usize = 40;

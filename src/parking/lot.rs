@@ -89,6 +89,8 @@ struct Parked {
     /// The key under which it looks, or zero.
     looks_at: usize,
     next: Cell<*const Parked>,
+    /// It sleeps until it is woken or told to watch. Under the lock.
+    sleeps_for_good: Cell<bool>,
     given: AtomicUsize,
     /// `WOKEN` from when the thread is taken out of its queue to be woken. It sleeps on this word.
     asleep: AtomicU32,
@@ -142,15 +144,38 @@ impl Queue {
         });
     }
 
-    /// Whether this is the first thread under `key`.
-    fn is_first(&mut self, parked: *const Parked, key: usize) -> bool {
+    /// The first thread under `key` that looks there.
+    fn first_that_looks(&mut self, key: usize) -> Option<&Parked> {
         let mut first = ptr::null();
-        let stop = |other: &Parked| {
-            first = other;
-            FilterOp::Stop
+        let find = |parked: &Parked| match parked.looks(key) {
+            true => {
+                first = parked;
+                FilterOp::Stop
+            }
+            false => FilterOp::Skip,
         };
-        self.take(key, stop, |_| {});
-        ptr::eq(first, parked)
+        self.take(key, find, |_| {});
+        // SAFETY: it is in the queue, if there is one.
+        unsafe { first.as_ref() }
+    }
+
+    /// The last thread under `key` that looks there.
+    fn last_that_looks(&mut self, key: usize) -> Option<&Parked> {
+        // SAFETY: it is in the queue, if there is one.
+        let last = unsafe { self.last.as_ref() };
+        if last.is_some_and(|last| last.looks(key)) {
+            return last;
+        }
+        let mut last = ptr::null();
+        let find = |parked: &Parked| {
+            if parked.looks(key) {
+                last = parked;
+            }
+            FilterOp::Skip
+        };
+        self.take(key, find, |_| {});
+        // SAFETY: as above.
+        unsafe { last.as_ref() }
     }
 
     /// The thread that is known to watch under `key`.
@@ -159,27 +184,22 @@ impl Queue {
         unsafe { self.watcher.as_ref() }.filter(|watcher| watcher.looks(key))
     }
 
-    /// Tells the last thread that looks under `key` to watch, if there is one, and none is known
-    /// to. Returns what it is to be woken by.
+    /// Tells a thread that looks under `key` to watch, if there is one, and none is known to: the
+    /// first if that sleeps for good, for it may be the only one that is not stopped; else the last,
+    /// which will watch for longest. Returns what it is to be woken by.
     fn call_watcher(&mut self, key: usize) -> Option<*const AtomicU32> {
         if !lease::may_stall() || self.watcher(key).is_some() {
             return None;
         }
-        let mut last = self.last;
-        // SAFETY: it is in the queue, if there is one.
-        if !unsafe { last.as_ref() }.is_some_and(|last| last.looks(key)) {
-            last = ptr::null();
-            let find = |parked: &Parked| {
-                if parked.looks(key) {
-                    last = parked;
-                }
-                FilterOp::Skip
-            };
-            self.take(key, find, |_| {});
-        }
-        self.watcher = last;
-        // SAFETY: as above.
-        let watcher = unsafe { last.as_ref() }?;
+        let sleeps_for_good = |first: &&Parked| first.sleeps_for_good.get();
+        let watcher = match self.first_that_looks(key).filter(sleeps_for_good) {
+            Some(first) => ptr::from_ref(first),
+            None => ptr::from_ref(self.last_that_looks(key)?),
+        };
+        self.watcher = watcher;
+        // SAFETY: it is in the queue.
+        let watcher = unsafe { &*watcher };
+        watcher.sleeps_for_good.set(false);
         // ORDERING: Relaxed; it orders nothing, and under the lock.
         let before = watcher.asleep.swap(WATCHING, Relaxed);
         (before == ASLEEP).then_some(&raw const watcher.asleep)
@@ -204,12 +224,15 @@ impl Queue {
             .is_some_and(|watcher| !ptr::eq(watcher, parked) && !may_not_rely);
         if is_expected && !is_left_to_another {
             self.watcher = parked;
+            parked.sleeps_for_good.set(false);
             return (WATCHING, Some(lease::LONGEST));
         }
         if ptr::eq(self.watcher, parked) {
             self.watcher = ptr::null();
         }
-        let is_first = self.is_first(parked, key);
+        let first = self.first_that_looks(key);
+        let is_first = first.is_some_and(|first| ptr::eq(first, parked));
+        parked.sleeps_for_good.set(is_first);
         (ASLEEP, (!is_first).then(|| self.len * lease::ROUND))
     }
 
@@ -489,6 +512,7 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
         token,
         looks_at: look.as_ref().map_or(0, |look| look.key),
         next: Cell::new(ptr::null()),
+        sleeps_for_good: Cell::new(false),
         given: AtomicUsize::new(0),
         asleep: AtomicU32::new(ASLEEP),
     };
@@ -522,7 +546,7 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
                     continue;
                 }
                 (End::TimedOut, Some(look)) if end.is_some() => {
-                    (look.look)(how == WATCHING || is_round);
+                    (look.look)(nap.is_some_and(|nap| nap >= lease::LONGEST));
                 }
                 (End::TimedOut, _) => {}
             }
@@ -539,9 +563,9 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
                 is_round = how == ASLEEP;
                 continue;
             }
-            let watched = queue
-                .watcher(key)
-                .is_some_and(|watcher| ptr::eq(watcher, &parked));
+            // (Another lock of the bucket may have a watcher since.)
+            // ORDERING: Relaxed; under the lock.
+            let watched = parked.asleep.load(Relaxed) == WATCHING;
             let this = |other: &Parked| match ptr::eq(other, &parked) {
                 true => FilterOp::Unpark,
                 false => FilterOp::Skip,
