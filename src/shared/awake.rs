@@ -16,6 +16,7 @@ use crate::deadline::Deadline;
 use crate::spin::Spin;
 use std::cell::Cell;
 use std::hint;
+use std::time::Duration;
 
 const IN_VAIN: u32 = 2;
 const SELDOM: u32 = 16;
@@ -27,6 +28,16 @@ thread_local! {
     static SPUN: Cell<u32> = const { Cell::new(0) };
     /// How many times it is still not worth while to let something gather.
     static AT_ONCE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How long a thread sleeps behind one that waits for the same, before it looks for itself. The
+/// first may be stopped: then it passes no wake-up on, and does not die either. A hundred threads
+/// that wait so take 2 % of a processor. (With 20 ms they took 20 %.)
+const BEHIND: Duration = Duration::from_millis(100);
+
+/// Until when a thread sleeps behind another one that waits for the same.
+pub(crate) fn behind(deadline: Deadline) -> Deadline {
+    deadline.min(Deadline::after(BEHIND))
 }
 
 /// Stays awake until `ready` is at least this, and returns true; or false, when it is time to sleep.

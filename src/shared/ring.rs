@@ -18,6 +18,9 @@
 //! once. So both sides sleep on descriptors ([`bells`](super::bells)). One of each side does: the one that has the *sleeper's*
 //! mutex, for which the others wait.
 //!
+//! The sleeper may be stopped. So the others do not rely on it alone: they look for themselves at
+//! times ([`behind`](awake::behind)).
+//!
 //! **Small writes beside large ones.** The sleeper may need more room than another writer that
 //! waits for the sleeper's mutex. So before it sleeps beside room that is too small for it, it
 //! counts its *news* up and wakes those others. They attempt their own writes again, which is also
@@ -404,14 +407,17 @@ impl Hand<'_> {
             if let Some(count) = self.attempt_awake(amount, deadline, copy)? {
                 return Ok(count);
             }
-            if sleeper
-                .lock_unless(self.me, deadline, (news, seen))
-                .is_some()
-            {
+            let until = awake::behind(deadline);
+            if sleeper.lock_unless(self.me, until, (news, seen)).is_some() {
                 break;
             }
             if deadline.passed() {
                 return Err(Stop::TimedOut);
+            }
+            // The sleeper hears it, too, but may be stopped.
+            if until.passed() && self.bells.is_alone()? {
+                let last = self.attempt(amount, deadline, copy)?;
+                return last.ok_or(Stop::Alone);
             }
         }
         let passed = self.wait_asleep(amount, deadline, copy);

@@ -325,6 +325,21 @@ pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
         [CSharedMutex CSharedWritten CSharedRead CSharedSemaphore]
     );
     event!("stopped_waiter", stops::woken_waiter_of_a_channel, channels);
+    event!(
+        "stopped_receiver",
+        stops::second_receiver_of_a_channel,
+        [Queue Pipe Named]
+    );
+    event!(
+        "stopped_sender",
+        stops::second_sender_of_a_channel,
+        [Queue Pipe Named]
+    );
+    event!(
+        "stopped_receiver",
+        stops::second_reader_at_the_end,
+        "shared_pipe_at_its_end"
+    );
 
     event!("signal_while_waiting", signals::while_waiting, locks);
     event!(

@@ -1,9 +1,10 @@
 //! A holder is stopped and goes on; a waiter is woken and cannot run.
 
 use crate::processes::{Child, counter, state, until};
-use crate::subjects::{Broadcast, Channel, Entry, Lock, SharedRead};
+use crate::subjects::{Bounded, Broadcast, Channel, Entry, Lock, SharedRead};
 use crate::tools::{Thread, interrupt, make};
-use anteroom::shared::RwLockError;
+use anteroom::shared::{PipeReader, PipeWriter, RwLockError};
+use std::io::Read;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 /// Stops the process, and waits until it has stopped.
@@ -217,6 +218,57 @@ pub(crate) fn woken_waiter_of_a_channel<C: Channel>() {
     }
     stopped.signal(libc::SIGCONT);
     stopped.succeed();
+}
+
+/// Two wait for the same, the first in another process, which is stopped there. What comes for one
+/// of them, the other one gets; and what comes next, the first, when it goes on.
+fn second_of_two_waiters(wait: impl Fn() + Clone + Send + 'static, signal: impl Fn()) {
+    let stopped = Child::fork(&wait);
+    stopped.until_asleep_or_done();
+    let waiter = Thread::asleep(wait);
+    stop(&stopped);
+    assert!(!waiter.is_done());
+    signal();
+    waiter.join();
+    assert!(!stopped.has_ended());
+    signal();
+    stopped.signal(libc::SIGCONT);
+    stopped.succeed();
+}
+
+pub(crate) fn second_receiver_of_a_channel<C: Channel>() {
+    let (channel, _name) = make::<C>();
+    second_of_two_waiters(|| channel.wait(), || channel.signal());
+}
+
+pub(crate) fn second_sender_of_a_channel<C: Bounded>() {
+    let (channel, _name) = make::<C>();
+    channel.fill();
+    second_of_two_waiters(|| channel.signal(), || channel.wait());
+}
+
+/// The end of the file reaches the second of two readers, too.
+pub(crate) fn second_reader_at_the_end() {
+    let (reader, writer) = anteroom::shared::pipe(100).unwrap();
+    let reader: &PipeReader = Box::leak(Box::new(reader));
+    let ends: &_ = Box::leak(Box::new(counter()));
+    let wait = move |writer: Option<PipeWriter>| {
+        drop(writer);
+        assert_eq!({ reader }.read(&mut [0]).unwrap(), 0);
+        ends.fetch_add(1, SeqCst);
+    };
+    let given = std::cell::Cell::new(Some(writer));
+    let stopped = Child::fork(|| wait(given.take()));
+    stopped.until_asleep_or_done();
+    let waiter = Thread::asleep(move || wait(None));
+    stop(&stopped);
+    assert!(!waiter.is_done());
+    drop(given.take());
+    waiter.join();
+    assert_eq!(ends.load(SeqCst), 1);
+    stopped.signal(libc::SIGCONT);
+    stopped.succeed();
+    assert_eq!(ends.load(SeqCst), 2);
 }
 
 /// A writer between processes keeps new readers out while it waits, and is stopped there. It goes

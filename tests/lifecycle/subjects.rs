@@ -58,6 +58,12 @@ pub(crate) trait Broadcast: Channel {
     fn signal_all(&self);
 }
 
+/// A channel whose signals need room.
+pub(crate) trait Bounded: Channel {
+    /// Leaves no room for a signal.
+    fn fill(&self);
+}
+
 macro_rules! subject {
     ($type:ident, $name:literal, $make:expr) => {
         impl Subject for $type {
@@ -394,6 +400,12 @@ impl Channel for Queue {
     }
 }
 
+impl Bounded for Queue {
+    fn fill(&self) {
+        while self.0.try_send(1, b"signal").is_ok() {}
+    }
+}
+
 /// Both ends of a pipe.
 pub(crate) struct Pipe(pub(crate) PipeReader, pub(crate) PipeWriter);
 
@@ -435,6 +447,12 @@ macro_rules! channel_of_bytes {
             }
             fn signal(&self) {
                 assert_eq!((&self.1).write(&[1]).unwrap(), 1);
+            }
+        }
+
+        impl Bounded for $type {
+            fn fill(&self) {
+                while self.1.try_write(&[1]).is_ok_and(|bytes| bytes == 1) {}
             }
         }
     };

@@ -6,8 +6,10 @@
 //! **Waiting.** Whoever waits sleeps at its side's gate. To be woken there and to take what one was woken for are two things, and in between
 //! is a lock, behind which the dead cannot pass a wake-up on any more. So of those who want the same thing only one is at the
 //! gate: it holds the side's *turn*, a robust mutex, for which the others wait. However it ends, the kernel gives the turn
-//! to the next, who looks for itself. Those who want something particular do not wait for their turn; with them about,
-//! and always, *all* who are at the gate are woken.
+//! to the next, who looks for itself. A thread that is stopped while it has the turn passes nothing
+//! on: so the others, too, look for themselves at times ([`behind`](awake::behind)). Those who want
+//! something particular do not wait for their turn; with them about, and always, *all* who are at
+//! the gate are woken.
 //!
 //! Somebody who dies after it has stored the count, and before opening the gate, has it pending: the kernel wakes one there, who finds the
 //! gate unopened, and opens it for the others. (It has the gate pending meanwhile, in case it is killed too.) If nobody slept yet, the
@@ -135,25 +137,38 @@ impl Side {
                 Attempt::Done(result) => return Some(result),
                 Attempt::Refused(count) => {
                     if !awake::wait(|| other.done().wrapping_sub(count), 1, deadline) {
-                        return self.wait(other, me, wish, deadline, attempt);
+                        return self.wait(other, me, wish, count, deadline, attempt);
                     }
                 }
             }
         }
     }
 
+    /// As [`until`](Self::until), asleep, after an attempt that was refused at that count.
     #[cold]
     fn wait<R>(
         &self,
         other: &Side,
         me: Me,
         wish: Wish,
+        mut refused: u64,
         deadline: Deadline,
         mut attempt: impl FnMut() -> Option<Attempt<R>>,
     ) -> Option<R> {
         let Waiting { gate, turn } = &self.waiting.0;
         if wish == Wish::Any {
-            turn.lock(me, deadline)?;
+            while turn.lock(me, awake::behind(deadline)).is_none() {
+                if deadline.passed() {
+                    return None;
+                }
+                // The turn's holder may be stopped.
+                if other.done() != refused {
+                    match attempt()? {
+                        Attempt::Done(result) => return Some(result),
+                        Attempt::Refused(count) => refused = count,
+                    }
+                }
+            }
         }
         let end = loop {
             let seen = gate.approach();
