@@ -24,6 +24,8 @@ fn limits_between_processes_are_the_constants() {
         &[
             ("locks that one thread holds", &number(MAX_HELD)),
             ("threads that hold or wait", &number(threads)),
+            ("`membarrier(2)` is refused", &number(threads)),
+            ("`without_give_back`", "as many as the system has"),
             ("read guards", &number(rwlock::raw::READERS)),
             ("permits of a", &number(Semaphore::MAX_PERMITS)),
             ("permits that one thread holds", &number(u32::MAX)),
