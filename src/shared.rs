@@ -1,5 +1,8 @@
 //! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at any instruction.
 //!
+//! [`lifecycle`](crate::lifecycle) says what each primitive does when a process forks, ends or is
+//! stopped, and [`limits`](crate::limits) how many there may be of what.
+//!
 //! **Targets.** This module exists on 64-bit Linux with glibc only, and other targets do not have it: a program that names it does
 //! not compile there. The locks join the list that the C library has registered with the kernel for each of its threads. musl
 //! registers one when a thread locks its first robust mutex, and would silently replace ours, so that locks of the dead would stay

@@ -456,6 +456,11 @@ pub(crate) fn ours_and_peers() -> (Vec<Test>, Vec<Test>) {
     );
     event!(
         "mapped_twice",
+        memory::read_lock_mapped_twice_in_one_process,
+        "rwlock_read"
+    );
+    event!(
+        "mapped_twice",
         memory::condvar_mapped_twice_in_one_process,
         "condvar"
     );

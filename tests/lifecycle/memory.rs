@@ -3,7 +3,7 @@
 
 use crate::page::Page;
 use crate::processes::{Child, Name};
-use crate::subjects::{Channel, Condvar, Entry, Lock, Subject};
+use crate::subjects::{Channel, Condvar, Entry, Lock, ReadLocked, Subject};
 use crate::tools::{Event, Thread, make};
 use anteroom::shared;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -418,6 +418,15 @@ pub(crate) fn mapped_twice_in_one_process<L: Lock>() {
             assert_eq!(other.enter(), Entry::Cleanly);
         }
     }
+}
+
+/// A reader by one address reads by bias, which a writer by the other address does not see.
+pub(crate) fn read_lock_mapped_twice_in_one_process() {
+    let [one, other] = at_two_addresses::<ReadLocked>();
+    let guard = one.hold();
+    assert!(!one.try_enter());
+    assert!(other.try_enter(), "a writer that does not see the reader");
+    drop(guard);
 }
 
 /// A notification by one address does not find a waiter by the other.
