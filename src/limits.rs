@@ -1,16 +1,20 @@
 //! [`RwLock`]: crate::RwLock
 //! [`Semaphore`]: crate::Semaphore
-//! [`shared`]: crate::shared
-//! [`MAX_HELD`]: crate::shared::MAX_HELD
-//! [s-rwlock]: crate::shared::RwLock
-//! [s-semaphore]: crate::shared::Semaphore
-//! [`Shared`]: crate::shared::Shared
-//! [`MessageQueue`]: crate::shared::MessageQueue
-//! [`PipeWriter`]: crate::shared::PipeWriter
-//! [`OpenError::NameTooLong`]: crate::shared::OpenError::NameTooLong
-//! [`OpenError::SizeOutOfRange`]: crate::shared::OpenError::SizeOutOfRange
-//! [`OpenError::System`]: crate::shared::OpenError::System
-//! [`OpenError::Unsupported`]: crate::shared::OpenError::Unsupported
+// Where there is no `shared`, these lead to its files, by what is at the end of the page.
+#![cfg_attr(
+    all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"),
+    doc = "[`shared`]: crate::shared\n\
+    [`MAX_HELD`]: crate::shared::MAX_HELD\n\
+    [s-rwlock]: crate::shared::RwLock\n\
+    [s-semaphore]: crate::shared::Semaphore\n\
+    [`Shared`]: crate::shared::Shared\n\
+    [`MessageQueue`]: crate::shared::MessageQueue\n\
+    [`PipeWriter`]: crate::shared::PipeWriter\n\
+    [`OpenError::NameTooLong`]: crate::shared::OpenError::NameTooLong\n\
+    [`OpenError::SizeOutOfRange`]: crate::shared::OpenError::SizeOutOfRange\n\
+    [`OpenError::System`]: crate::shared::OpenError::System\n\
+    [`OpenError::Unsupported`]: crate::shared::OpenError::Unsupported\n"
+)]
 //!
 #![doc = include_str!("limits.md")]
 
