@@ -181,6 +181,13 @@ pub(crate) fn call_watcher(key: usize) {
     let _ = key;
 }
 
+/// Runs `work` under the locks of both keys' queues, if no thread is parked there: for what the
+/// child of a fork inherits.
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(crate) use used::if_empty;
+#[cfg(not(all(target_os = "linux", not(loom))))]
+pub(crate) fn if_empty(_one: usize, _other: usize, _work: impl FnOnce()) {}
+
 /// Goes through the queue of `key` and unparks those that `choose` picks; `callback` then learns
 /// how many there were and whether others stay, and gives the token for all of them. If others stay
 /// that look, one of them watches from then on.

@@ -293,6 +293,55 @@ fn permits_that_were_reserved_at_the_fork_are_free_in_the_child() {
     assert_eq!(semaphore.available_permits(), 0);
 }
 
+/// A thread of the parent waits with one lock. The child does not have that thread, and waits with
+/// others, one after the other.
+#[test]
+fn child_waits_with_another_lock_than_a_thread_of_the_parent() {
+    static CONDVAR: Condvar = Condvar::new();
+    /// 1 from when the thread waits, 2 when it may end.
+    static STATE: Mutex<u32> = Mutex::new(0);
+    let condvar = &CONDVAR;
+    let (other, third) = (&Mutex::new(false), &RwLock::new(false));
+    let lives: [&dyn Fn(); 3] = [
+        &|| {
+            assert!(
+                condvar
+                    .wait_for(&mut other.lock(), Duration::ZERO)
+                    .timed_out()
+            )
+        },
+        &|| {
+            thread::scope(|s| {
+                let waiter = asleep(s, || condvar.wait_while(&mut other.lock(), |done| !*done));
+                *other.lock() = true;
+                condvar.notify_one();
+                waiter.join().unwrap();
+            });
+        },
+        &|| {
+            thread::scope(|s| {
+                let waiter = asleep(s, || condvar.wait_while(&mut third.write(), |done| !*done));
+                *third.write() = true;
+                condvar.notify_all();
+                waiter.join().unwrap();
+            });
+        },
+    ];
+    // (It outlives a failure.)
+    let waiter = thread::spawn(|| {
+        let mut state = STATE.lock();
+        *state = 1;
+        CONDVAR.wait_while(&mut state, |state| *state != 2);
+    });
+    until(|| *STATE.lock() == 1);
+    for life in lives {
+        Child::fork(life).succeed();
+    }
+    *STATE.lock() = 2;
+    condvar.notify_one();
+    waiter.join().unwrap();
+}
+
 /// The forking thread reads, and a writer waits that the child does not have. In the child other
 /// threads read beside it.
 #[test]

@@ -2,9 +2,11 @@
 //! zero while there are none. Waiters sleep in a queue of the parking lot, and nowhere else.
 //!
 //! ## Invariants
-//! 1. The word is zero exactly when both queues are empty. It is set by the first waiter, and cleared by whoever
-//!    takes out the last, under the lock of the queue that they are in. So a notifier that reads zero may leave: whoever began to wait before the notifier's own
-//!    critical section released the lock after writing the word.
+//! 1. The word is zero exactly when both queues are empty. It is set by the first waiter, and
+//!    cleared by the thread that takes out the last, under the lock of the queue that they are in.
+//!    So a notifier that reads zero may leave: a thread that began to wait before the notifier's own
+//!    critical section released the lock after writing the word. (The child of a fork may inherit a
+//!    word, and has no waiters.)
 //! 2. Waiters for a mutex sleep in the queue at the condition variable's address; waiters for a reader-writer
 //!    lock in the one at the address plus one. Never are both in use, for all waiters have the same lock.
 //! 3. A thread leaves its queue because it was chosen by a notifier, or because its time is up: the queue's lock
@@ -28,6 +30,7 @@
 use super::awake;
 use super::waitable::Waitable;
 use crate::deadline::Deadline;
+use crate::fork;
 use crate::mutex::raw::RawMutex;
 use crate::parking::{self, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
@@ -128,9 +131,25 @@ impl RawCondvar {
         }
     }
 
+    /// In the child of a fork: if the waiters are not in this process, the word is zero from
+    /// then on.
+    #[cold]
+    fn forget_inherited_waiters(&self) {
+        if fork::generation() != 0 {
+            // ORDERING: Relaxed; written under the locks of both queues.
+            let forget = || self.lock.store(0, Relaxed);
+            parking::if_empty(self.queue(MUTEX), self.queue(OTHER), forget);
+        }
+    }
+
     /// Whether the caller was notified before its time was up.
     pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let lock = guard.raw_lock().queue_key();
+        // ORDERING: Relaxed; looked at again.
+        let others = self.lock.load(Relaxed);
+        if others != 0 && others != lock {
+            self.forget_inherited_waiters();
+        }
         if deadline.is_past() {
             // ORDERING: Relaxed; it only tells a misuse.
             let others = self.lock.load(Relaxed);

@@ -653,6 +653,16 @@ pub(crate) fn call_watcher(key: usize) {
     }
 }
 
+/// Runs `work` under the locks of both keys' queues, if no thread is parked there.
+pub(crate) fn if_empty(one: usize, other: usize, work: impl FnOnce()) {
+    let (mut first, mut second) = lock_both(one, other);
+    let has_any = |queue: &mut Queue, key| queue.take(key, |_| FilterOp::Stop, |_| {});
+    let in_one = has_any(&mut first, one);
+    if !in_one && !has_any(second.as_mut().unwrap_or(&mut first), other) {
+        work();
+    }
+}
+
 /// # Safety
 /// As parking_lot_core's.
 pub(crate) unsafe fn unpark_requeue(
