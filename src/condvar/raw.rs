@@ -131,29 +131,29 @@ impl RawCondvar {
         }
     }
 
-    /// In the child of a fork: if the waiters are not in this process, the word is zero from
-    /// then on.
+    /// In the child of a fork: whether the waiters are not in this process. Then the word is zero
+    /// from then on.
     #[cold]
-    fn forget_inherited_waiters(&self) {
-        if fork::generation() != 0 {
+    fn forgets_inherited_waiters(&self) -> bool {
+        let forgotten = Cell::new(false);
+        let forget = || {
             // ORDERING: Relaxed; written under the locks of both queues.
-            let forget = || self.lock.store(0, Relaxed);
+            self.lock.store(0, Relaxed);
+            forgotten.set(true);
+        };
+        if fork::generation() != 0 {
             parking::if_empty(self.queue(MUTEX), self.queue(OTHER), forget);
         }
+        forgotten.get()
     }
 
     /// Whether the caller was notified before its time was up.
     pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let lock = guard.raw_lock().queue_key();
-        // ORDERING: Relaxed; looked at again.
-        let others = self.lock.load(Relaxed);
-        if others != 0 && others != lock {
-            self.forget_inherited_waiters();
-        }
         if deadline.is_past() {
             // ORDERING: Relaxed; it only tells a misuse.
             let others = self.lock.load(Relaxed);
-            if others != 0 && others != lock {
+            if others != 0 && others != lock && !self.forgets_inherited_waiters() {
                 misused();
             }
             // SAFETY: the guard holds the lock; we take it again.
@@ -215,7 +215,10 @@ impl RawCondvar {
             )
         };
         if is_misused.get() {
-            misused();
+            return match self.forgets_inherited_waiters() {
+                true => self.wait(guard, deadline),
+                false => misused(),
+            };
         }
         match result {
             ParkResult::Unparked(UnparkToken(token)) if guard.raw_lock().took(token) => {}
