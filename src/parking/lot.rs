@@ -654,6 +654,7 @@ pub(crate) fn call_watcher(key: usize) {
 }
 
 /// Runs `work` under the locks of both keys' queues, if no thread is parked there.
+#[cfg(not(loom))]
 pub(crate) fn if_empty(one: usize, other: usize, work: impl FnOnce()) {
     let (mut first, mut second) = lock_both(one, other);
     let has_any = |queue: &mut Queue, key| queue.take(key, |_| FilterOp::Stop, |_| {});
