@@ -188,18 +188,21 @@ pub(super) fn with_lease(state: usize) -> usize {
     LEASE.with(state, begun).unwrap_or(state)
 }
 
+/// Whether the lock is kept for a writer that waits for those inside to leave.
+fn next_waits(state: usize) -> bool {
+    state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0
+}
+
 /// Whether the thread that the lock is kept for has not come in time. As long as readers are
 /// inside, or the upgradable reader is the next writer, none is late.
 pub(super) fn is_abandoned(state: usize) -> bool {
-    let waits = state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0;
-    !waits && lease::is_over(LEASE.of(state) as u32, LEASES)
+    !next_waits(state) && lease::is_over(LEASE.of(state) as u32, LEASES)
 }
 
 /// Whether a woken thread is late, or the one that the lock is kept for. A thread that is only
 /// awake always is: it has no lease.
 pub(super) fn is_late(state: usize) -> bool {
-    let waits = state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0;
-    waits || !is_kept(state)
+    next_waits(state) || !is_kept(state)
 }
 
 /// Whether it is kept for another thread than one that asks as a writer or upgradable reader.
