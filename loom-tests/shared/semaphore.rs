@@ -8,7 +8,7 @@ use super::{
 use crate::deadline::Deadline;
 use crate::models;
 use crate::primitive::Access;
-use crate::shared::ledger::SLOTS;
+use crate::shared::ledger::{Holder, SLOTS};
 use crate::shared::semaphore::raw::{MAX_PERMITS, RawSemaphore, Refused};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -477,13 +477,13 @@ fn what_comes_back_leaves_it_closed() {
     }
 }
 
-/// The one who sleeps already does not know the slot of the one who comes, and is woken second.
-fn who_comes_later_passes_its_wake_up_on() {
-    let store = share(Store::new(1));
-    let holder = store.semaphore.take(1, None).unwrap();
-    let sleeper = process(&store, Store::enter);
-    until_asleep(1);
-    let doomed = mortal_process(&store, Store::enter);
+/// Gives back the only permit when both sleep, or the doomed one is dead. Both come to their end.
+fn free_beside(
+    store: &Store,
+    holder: Holder,
+    sleeper: loom::thread::JoinHandle<()>,
+    doomed: loom::thread::JoinHandle<bool>,
+) {
     while sleepers() < 2 && nobody_is_dead() {
         loom::thread::yield_now();
     }
@@ -491,6 +491,16 @@ fn who_comes_later_passes_its_wake_up_on() {
     sleeper.join().unwrap();
     doomed.join().unwrap();
     store.rest(1);
+}
+
+/// The one who sleeps already does not know the slot of the one who comes, and is woken second.
+fn who_comes_later_passes_its_wake_up_on() {
+    let store = share(Store::new(1));
+    let holder = store.semaphore.take(1, None).unwrap();
+    let sleeper = process(&store, Store::enter);
+    until_asleep(1);
+    let doomed = mortal_process(&store, Store::enter);
+    free_beside(&store, holder, sleeper, doomed);
 }
 
 /// One is woken, but does not run yet, and the mark of the other one is gone, when whoever woke it begins a slot. It is killed when the
@@ -659,13 +669,7 @@ fn a_waiter_hears_of_a_shared_slot() {
     let sleeper = sleeper.go();
     until_asleep(1);
     let doomed = mortal_process(&store, Store::enter);
-    while sleepers() < 2 && nobody_is_dead() {
-        loom::thread::yield_now();
-    }
-    store.semaphore.give_back(holder, 1);
-    sleeper.join().unwrap();
-    doomed.join().unwrap();
-    store.rest(1);
+    free_beside(&store, holder, sleeper, doomed);
 }
 
 fn without_give_back_it_is_given_back_by_hand() {
@@ -823,13 +827,7 @@ fn waiter_hears_of_an_owner_of_a_retired_slot() {
     process(&store, Store::find_slot).join().unwrap();
     until_asleep(1);
     let doomed = doomed.go();
-    while sleepers() < 2 && nobody_is_dead() {
-        loom::thread::yield_now();
-    }
-    store.semaphore.give_back(holder, 1);
-    sleeper.join().unwrap();
-    doomed.join().unwrap();
-    store.rest(1);
+    free_beside(&store, holder, sleeper, doomed);
 }
 
 /// Also when it remembers the slot.
