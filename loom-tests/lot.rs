@@ -35,6 +35,11 @@ models! {
     a_watcher_that_leaves_has_a_follower: 2 stalled,
     a_watcher_that_another_lock_hides_has_a_follower: 2 stalled,
     one_that_sleeps_for_good_is_told_before_the_last: 1 stalled,
+    last_that_looks_is_told_beside_others: 1 stalled,
+    watcher_looks_again: 2 stalled,
+    watcher_that_sleeps_again_is_told_again: 2 stalled,
+    thread_that_naps_looks_once: 2 stalled,
+    thread_behind_another_looks_in_its_round: 1 stalled looking,
 }
 
 const A: usize = 1;
@@ -58,28 +63,58 @@ fn sleeper(key: usize, token: usize, parked: &Arc<AtomicUsize>) -> thread::JoinH
     sleeper
 }
 
-/// Starts a thread that parks alone, so that it does not look unless it watches. It does so while a
-/// thread is `expected`, and when it looks then, it wakes itself.
-fn watcher(parked: &Arc<AtomicUsize>, expected: &Arc<AtomicUsize>) -> thread::JoinHandle<usize> {
+/// Starts a thread that parks and looks, without a limit, and returns when it is there.
+fn looker(
+    (key, token): (usize, usize),
+    naps: bool,
+    parked: &Arc<AtomicUsize>,
+    expects: impl Fn() -> bool + 'static,
+    look: impl Fn(bool) + 'static,
+) -> thread::JoinHandle<usize> {
     let before = parked.load(Relaxed);
-    let (here, expected) = (parked.clone(), expected.clone());
-    let watcher = thread::spawn(move || {
+    let here = parked.clone();
+    let looker = thread::spawn(move || {
         let validate = || {
             here.store(before + 1, Relaxed);
             true
         };
-        let expects = || expected.load(Relaxed) == 1;
-        let look = |_| {
-            if expected.swap(0, Relaxed) == 1 {
-                assert_eq!(unpark(A, 0, 5).0, 1);
-            }
-        };
-        park_looking(A, 0, false, validate, expects, look).unwrap()
+        park_looking(key, token, (false, naps), validate, expects, look).unwrap()
     });
     while parked.load(Relaxed) == before {
         thread::yield_now();
     }
-    watcher
+    looker
+}
+
+/// Starts a thread that does not look unless it watches. It does so while a thread is `expected`,
+/// and when it has looked so often, it wakes itself.
+fn watcher_for(
+    looks: usize,
+    parked: &Arc<AtomicUsize>,
+    expected: &Arc<AtomicUsize>,
+    look: impl Fn() + 'static,
+) -> thread::JoinHandle<usize> {
+    let (expected, looked) = (expected.clone(), Cell::new(0));
+    let expects = {
+        let expected = expected.clone();
+        move || expected.load(Relaxed) == 1
+    };
+    let look = move |may_end_a_turn: bool| {
+        assert!(may_end_a_turn);
+        if expected.load(Relaxed) == 1 {
+            looked.set(looked.get() + 1);
+            look();
+        }
+        if looked.get() == looks && expected.swap(0, Relaxed) == 1 {
+            assert_eq!(unpark(A, 0, 5).0, 1);
+        }
+    };
+    looker((A, 0), false, parked, expects, look)
+}
+
+/// As above, when it has looked once.
+fn watcher(parked: &Arc<AtomicUsize>, expected: &Arc<AtomicUsize>) -> thread::JoinHandle<usize> {
+    watcher_for(1, parked, expected, || ())
 }
 
 fn one_that_parks_while_another_is_expected_watches() {
@@ -102,9 +137,8 @@ fn one_that_stays_when_another_is_woken_is_told_to_watch() {
 fn one_that_another_bucket_is_before_is_told_too() {
     let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     let watcher = watcher(&parked, &expected);
-    let other = sleeper(B, 0, &parked);
+    let other = looker((B, 0), false, &parked, || true, |_| ());
     expected.store(1, Relaxed);
-    call_watcher(B);
     call_watcher(A);
     assert_eq!(watcher.join().unwrap(), 5);
     assert_eq!(unpark_first(B, 2), (1, false));
@@ -123,7 +157,7 @@ fn a_watcher_that_leaves_has_a_follower() {
                 here.store(2, Relaxed);
                 true
             };
-            park_looking(A, 1, timed, validate, || true, |_| ())
+            park_looking(A, 1, (timed, false), validate, || true, |_| ())
         });
         while parked.load(Relaxed) < 2 {
             thread::yield_now();
@@ -139,7 +173,7 @@ fn a_watcher_that_another_lock_hides_has_a_follower() {
     let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     let follower = watcher(&parked, &expected);
     expected.store(1, Relaxed);
-    let first = thread::spawn(|| park_looking(A, 1, true, || true, || true, |_| ()));
+    let first = thread::spawn(|| park_looking(A, 1, (true, false), || true, || true, |_| ()));
     call_watcher(B);
     assert_eq!(first.join().unwrap(), None);
     assert_eq!(follower.join().unwrap(), 5);
@@ -148,24 +182,84 @@ fn a_watcher_that_another_lock_hides_has_a_follower() {
 /// The last one is told in vain: it may be stopped, as the one that is woken.
 fn one_that_sleeps_for_good_is_told_before_the_last() {
     let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-    let watcher = watcher(&parked, &expected);
     let other = sleeper(A, 1, &parked);
-    let here = parked.clone();
-    let last = thread::spawn(move || {
-        let validate = || {
-            here.store(3, Relaxed);
-            true
-        };
-        park_looking(A, 2, false, validate, || false, |_| ()).unwrap()
-    });
-    while parked.load(Relaxed) < 3 {
-        thread::yield_now();
-    }
+    let watcher = watcher(&parked, &expected);
+    let last = looker((A, 2), false, &parked, || false, |_| ());
     expected.store(1, Relaxed);
     assert_eq!(unpark(A, 1, 2), (1, true));
     assert_eq!(watcher.join().unwrap(), 5);
     assert_eq!(unpark(A, 2, 3), (1, false));
     assert_eq!((other.join().unwrap(), last.join().unwrap()), (2, 3));
+}
+
+/// Those before and behind it do not look, and it does not sleep for good: it came behind another.
+fn last_that_looks_is_told_beside_others() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let before = sleeper(A, 1, &parked);
+    let first = looker((A, 2), false, &parked, || false, |_| ());
+    let watcher = watcher(&parked, &expected);
+    let behind = sleeper(A, 1, &parked);
+    expected.store(1, Relaxed);
+    assert_eq!(unpark(A, 2, 2), (1, true));
+    assert_eq!(first.join().unwrap(), 2);
+    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(unpark(A, 1, 3), (1, true));
+    assert_eq!(unpark(A, 1, 3), (1, false));
+    assert_eq!((before.join().unwrap(), behind.join().unwrap()), (3, 3));
+}
+
+fn watcher_looks_again() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    expected.store(1, Relaxed);
+    let watcher = watcher_for(2, &parked, &expected, || ());
+    assert_eq!(watcher.join().unwrap(), 5);
+}
+
+fn watcher_that_sleeps_again_is_told_again() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let watcher = watcher_for(2, &parked, &expected, {
+        let (expected, has_come) = (expected.clone(), Cell::new(false));
+        move || {
+            if !has_come.replace(true) {
+                expected.store(0, Relaxed);
+            }
+        }
+    });
+    for _ in 0..2 {
+        expected.store(1, Relaxed);
+        call_watcher(A);
+        while expected.load(Relaxed) == 1 {
+            thread::yield_now();
+        }
+    }
+    assert_eq!(watcher.join().unwrap(), 5);
+}
+
+fn thread_that_naps_looks_once() {
+    let parked = Arc::new(AtomicUsize::new(0));
+    let looked = Arc::new(AtomicUsize::new(0));
+    let looks = looked.clone();
+    let look = move |may_end_a_turn: bool| {
+        assert!(!may_end_a_turn);
+        assert_eq!(looks.swap(1, Relaxed), 0);
+    };
+    let sleeper = looker((A, 0), true, &parked, || false, look);
+    while looked.load(Relaxed) == 0 {
+        thread::yield_now();
+    }
+    assert_eq!(unpark(A, 0, 1), (1, false));
+    assert_eq!(sleeper.join().unwrap(), 1);
+}
+
+/// Without being told.
+fn thread_behind_another_looks_in_its_round() {
+    let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let first = looker((A, 1), false, &parked, || false, |_| ());
+    let watcher = watcher(&parked, &expected);
+    expected.store(1, Relaxed);
+    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(unpark(A, 1, 2), (1, false));
+    assert_eq!(first.join().unwrap(), 2);
 }
 
 fn a_wake_up_is_not_lost() {

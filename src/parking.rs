@@ -173,7 +173,7 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     }
 }
 
-/// Tells the last thread that looks under `key` to watch, if there is one, and none watches.
+/// Tells a thread that looks under `key` to watch, if there is one, and none watches.
 pub(crate) fn call_watcher(key: usize) {
     #[cfg(any(target_os = "linux", loom))]
     used::call_watcher(key);

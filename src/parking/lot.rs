@@ -439,12 +439,14 @@ mod futex {
 /// In a model, the modelled lot is the kernel's.
 #[cfg(loom)]
 mod futex {
-    use super::{AtomicU32, Instant, Relaxed};
-    use crate::primitive::modeled::lot as kernel;
+    use super::{AtomicU32, Instant, Relaxed, lease};
+    use crate::primitive::modeled::{looking, lot as kernel};
 
     pub(super) fn wait(word: &AtomicU32, value: u32, limit: Option<Instant>) -> bool {
         // ORDERING: Relaxed; the caller looks again.
         let validate = || word.load(Relaxed) == value;
+        let is_round = |limit: &Instant| *limit > Instant::now() + lease::LONGEST;
+        let limit = limit.filter(|limit| looking() || !is_round(limit));
         let (key, token) = ((&raw const *word).addr(), kernel::ParkToken(0));
         // SAFETY: nothing else parks at this word.
         let result = unsafe { kernel::park(key, validate, || {}, |_, _| {}, token, limit) };
@@ -604,9 +606,9 @@ unsafe fn unpark(
     is_relied_on: bool,
 ) -> UnparkResult {
     let mut picked = [ptr::null(); super::BATCH];
-    let mut words = [ptr::null(); super::BATCH + 1];
+    let mut words = [ptr::null(); super::BATCH];
     let mut result = UnparkResult::default();
-    let mut woken = 0;
+    let mut told = None;
     NoUnwinding::run(|| {
         let mut queue = lock_bucket(index(key));
         let pick = |parked| {
@@ -614,19 +616,20 @@ unsafe fn unpark(
             result.unparked_threads += 1;
         };
         result.have_more_threads = queue.take(key, |parked| filter(parked.token), pick);
-        woken = result.unparked_threads;
         let token = callback(result);
+        let woken = result.unparked_threads;
         for (&parked, word) in picked[..woken].iter().zip(&mut words) {
             // SAFETY: it was taken out just now.
             *word = unsafe { release(parked, token) };
         }
         let needs_watcher = is_relied_on && woken > 0 && result.have_more_threads;
-        if let Some(word) = needs_watcher.then(|| queue.call_watcher(key)).flatten() {
-            words[woken] = word;
-            woken += 1;
-        }
+        told = needs_watcher.then(|| queue.call_watcher(key)).flatten();
     });
-    words[..woken].iter().for_each(|&word| futex::wake(word));
+    let woken = &words[..result.unparked_threads];
+    woken
+        .iter()
+        .chain(&told)
+        .for_each(|&word| futex::wake(word));
     result
 }
 
@@ -741,18 +744,18 @@ pub mod model {
         given(result)
     }
 
-    /// As [`park`], of a thread that looks.
+    /// As [`park`], of a thread that looks, and naps first if it `naps`.
     pub fn park_looking(
         key: usize,
         token: usize,
-        timed: bool,
+        (timed, naps): (bool, bool),
         validate: impl FnOnce() -> bool,
         expects: impl Fn() -> bool,
         look: impl Fn(bool),
     ) -> Option<usize> {
         let look = Look {
             key,
-            first: None,
+            first: naps.then_some(Duration::ZERO),
             expects,
             look,
         };

@@ -193,7 +193,7 @@ fn joins_one_by_one() -> bool {
     CHOICES.get().one_by_one
 }
 
-fn looking() -> bool {
+pub(crate) fn looking() -> bool {
     CHOICES.get().looking
 }
 
@@ -305,10 +305,12 @@ pub(crate) mod turns {
 
 /// Those of `src/lease.rs`: a choice of the model's ([`Choices::stalled`]).
 pub(crate) mod lease {
+    // A nap ends at once, however long it is. A round comes only where the model asks for that
+    // (`Choices::looking`).
     #[cfg(not(shuttle))]
-    pub(crate) const LONGEST: std::time::Duration = std::time::Duration::ZERO;
+    pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_secs(1);
     #[cfg(not(shuttle))]
-    pub(crate) const ROUND: std::time::Duration = std::time::Duration::ZERO;
+    pub(crate) const ROUND: std::time::Duration = std::time::Duration::from_secs(3600);
 
     pub(crate) fn begin(_: u32) -> u32 {
         0
