@@ -69,6 +69,8 @@ fn choose(how: &[&str]) {
             "awake" => choices.awake = true,
             // Every lease is over as soon as a thread asks.
             "stalled" => choices.stalled = true,
+            // A lease is over for a thread that has watched.
+            "lasting" => choices.lasting = true,
             // Parked waiters look by themselves when no other thread can run.
             "looking" => choices.looking = true,
             // How readers are biased.

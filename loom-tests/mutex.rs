@@ -46,7 +46,11 @@ models! {
     the_next_owner_may_free_the_mutex: 3 stalled,
     a_woken_thread_that_is_stopped_keeps_no_other_out: 1 stalled,
     a_woken_thread_that_is_stopped_keeps_no_other_out: 0 stalled impatient,
+    woken_thread_that_is_stopped_keeps_no_two_others_out: 0 stalled,
+    waiter_is_not_left_to_a_stopped_thread: 1 stalled,
+    waiter_that_relies_on_another_is_not_left_to_a_stopped_thread: 0 stalled,
     a_thread_handed_the_mutex_keeps_no_other_out: 1 stalled,
+    a_thread_handed_the_mutex_keeps_no_other_out: 1 lasting,
     a_bump_to_a_stopped_thread_returns: 2 stalled,
     a_late_thread_takes_no_mutex_that_is_held: 2 stalled impatient,
 }
@@ -344,6 +348,53 @@ fn does_not_need_the_first(unlock: fn(MutexGuard<'_, usize>), others: usize) {
 
 fn a_woken_thread_that_is_stopped_keeps_no_other_out() {
     does_not_need_the_first(|guard| drop(guard), 1);
+}
+
+fn woken_thread_that_is_stopped_keeps_no_two_others_out() {
+    does_not_need_the_first(|guard| drop(guard), 2);
+}
+
+/// The second unlock of the first mutex finds the mark of the thread that the first has woken. So
+/// many threads wait for the second mutex all the while.
+fn is_not_left_to_a_stopped_thread(others: usize) {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let both = Common::new([Mutex::new(0), Mutex::new(0)]);
+    let closed = gate.lock().unwrap();
+    let held = both[1].lock();
+    let others: Vec<_> = (0..others)
+        .map(|_| both.spawn(|both| add_one(&both[1])))
+        .collect();
+    loom::thread::yield_now();
+    let guard = both[0].lock();
+    let stopped = both.spawn({
+        let gate = gate.clone();
+        move |both| {
+            stop_when_woken(gate);
+            add_one(&both[0]);
+        }
+    });
+    loom::thread::yield_now();
+    drop(guard);
+    let guard = both[0].lock();
+    let waiter = both.spawn(|both| add_one(&both[0]));
+    loom::thread::yield_now();
+    drop(guard);
+    waiter.join().unwrap();
+    drop((closed, held));
+    stopped.join().unwrap();
+    others.into_iter().for_each(|other| other.join().unwrap());
+    for mut mutex in both.into_inner() {
+        mutex.assert_at_rest();
+    }
+}
+
+fn waiter_is_not_left_to_a_stopped_thread() {
+    is_not_left_to_a_stopped_thread(0);
+}
+
+/// It finds the slot seen already, thanks to the one that waits for the second mutex.
+fn waiter_that_relies_on_another_is_not_left_to_a_stopped_thread() {
+    is_not_left_to_a_stopped_thread(1);
 }
 
 fn a_thread_handed_the_mutex_keeps_no_other_out() {

@@ -234,22 +234,16 @@ const SHORT: Duration = Duration::from_millis(1);
 /// Counts the caller, and ends the mark if it `was_awake`. Returns whether every unlocker that
 /// releases after this sees the count.
 fn count(address: usize, was_awake: bool) -> bool {
-    let slot = slot(address);
-    // ORDERING: Acquire, both, pairs with `seen`: the `heavy` before that comes before what the
-    // caller does next. (The thread that called it may wait for another lock, and not look at the
+    if was_awake {
+        change(address, |state| Some((state & !AWAKE) + ONE_PARKED));
+        return false;
+    }
+    // (One step: loom does not see that an exchange after a load of one's own is in the way of
+    // another thread's earlier load.)
+    // ORDERING: Acquire pairs with `seen`: the `heavy` before that comes before what the caller
+    // does next. (The thread that called it may wait for another lock, and not look at the
     // caller's.)
-    let before = match was_awake {
-        // One step: loom does not see that an exchange after a load of one's own is in the way of
-        // another thread's earlier load.
-        // ORDERING: as above.
-        false => slot.fetch_add(ONE_PARKED, Acquire),
-        true => {
-            let next = |state| Some((state & !AWAKE) + ONE_PARKED);
-            // ORDERING: as above.
-            slot.fetch_update(Acquire, Relaxed, next).unwrap_or(0)
-        }
-    };
-    before & SEEN != 0 && !was_awake
+    slot(address).fetch_add(ONE_PARKED, Acquire) & SEEN != 0
 }
 
 /// Parks the calling thread as [`parking::park_looking`] does, counted as a waiter of `key`. The

@@ -144,6 +144,8 @@ pub struct Choices {
     pub awake: bool,
     /// Whether every lease is over as soon as a thread asks, or none ever is.
     pub stalled: bool,
+    /// Whether a lease is over for each thread that has ever watched, and for no other.
+    pub lasting: bool,
     /// Whether parked waiters look by themselves, when no other thread can run.
     pub looking: bool,
 }
@@ -303,7 +305,7 @@ pub(crate) mod turns {
     pub(crate) fn taken(_: usize) {}
 }
 
-/// Those of `src/lease.rs`: a choice of the model's ([`Choices::stalled`]).
+/// Those of `src/lease.rs`: a choice of the model's ([`Choices::stalled`], [`Choices::lasting`]).
 pub(crate) mod lease {
     // A nap ends at once, however long it is. A round comes only where the model asks for that
     // (`Choices::looking`).
@@ -317,7 +319,8 @@ pub(crate) mod lease {
     }
 
     pub(crate) fn is_over(_: u32, _: u32) -> bool {
-        super::CHOICES.get().stalled
+        let choices = super::CHOICES.get();
+        choices.stalled || choices.lasting && super::lot::has_napped()
     }
 
     pub(crate) fn is_over_by_sample(begun: u32, kinds: u32) -> bool {
@@ -326,6 +329,7 @@ pub(crate) mod lease {
 
     /// Where no lease is ever over, there are no watchers either: the search is shorter.
     pub(crate) fn may_stall() -> bool {
-        super::CHOICES.get().stalled
+        let choices = super::CHOICES.get();
+        choices.stalled || choices.lasting
     }
 }

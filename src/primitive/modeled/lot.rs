@@ -49,6 +49,12 @@ use crate::primitive::modeled::lease;
 crate::primitive::thread_locals! {
     /// How often the calling thread has timed out or looked since it was woken.
     static NAPS: std::cell::Cell<usize> = std::cell::Cell::new(0);
+    /// Whether it has ever napped for as long as a lease lasts.
+    static HAS_NAPPED: std::cell::Cell<bool> = std::cell::Cell::new(false);
+}
+
+pub(crate) fn has_napped() -> bool {
+    HAS_NAPPED.with(|has_napped| has_napped.get())
 }
 
 /// A parked thread, in the queue of its key. The std mutexes are never held across a step of the model.
@@ -283,6 +289,7 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
         }
         naps();
         if let (Some(look), false) = (&look, parked.is_woken()) {
+            HAS_NAPPED.with(|has| has.set(has.get() || watched || is_round));
             (look.look)(watched || is_round);
             parked.with_queue(|queue, _| {
                 if queue.iter().any(|other| Arc::ptr_eq(other, &parked)) {
