@@ -67,6 +67,11 @@ models! {
     a_stopped_batch_keeps_no_other_out: 1 stalled impatient,
     two_called_threads_that_are_stopped_keep_no_other_out: 0 stalled looking,
     a_stopped_thread_beside_another_in_turn_keeps_it_not_out: 1 stalled impatient,
+    waiter_is_not_left_to_a_stopped_thread: 1 lasting,
+    waiter_is_not_left_to_a_thread_stopped_on_the_chair: 1 lasting impatient,
+    permit_reserved_by_a_stopped_thread_is_taken: 1 stalled impatient,
+    three_on_the_chair_are_woken_by_one_release: 0 stalled,
+    thread_that_stays_on_the_chair_is_woken_later: 0 stalled,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -493,4 +498,109 @@ fn a_stopped_thread_beside_another_in_turn_keeps_it_not_out() {
     drop(closed);
     stopped.join().unwrap();
     rest(semaphore, 2);
+}
+
+/// Starts a thread that takes so many permits for good. It is stopped when it is woken while `gate`
+/// is closed.
+fn stoppable(
+    semaphore: &Common<Semaphore>,
+    gate: &Arc<loom::sync::Mutex<()>>,
+    wanted: u32,
+) -> loom::thread::JoinHandle<()> {
+    let gate = gate.clone();
+    semaphore.spawn(move |semaphore| {
+        stop_when_woken(gate);
+        semaphore.acquire_many(wanted).unwrap().forget();
+    })
+}
+
+/// The first is called, and stopped. Then there is no permit, so that another one waits; and then
+/// there is one.
+fn waiter_is_not_left_to_a_stopped_thread() {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let semaphore = Common::new(Semaphore::new(0));
+    let closed = gate.lock().unwrap();
+    let stopped = stoppable(&semaphore, &gate, 1);
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    semaphore.forget_permits(1);
+    let waiter = semaphore.spawn(take_one);
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    waiter.join().unwrap();
+    drop(closed);
+    semaphore.add_permits(1);
+    stopped.join().unwrap();
+    semaphore.into_inner().assert_at_rest();
+}
+
+/// The first has reserved the only permit and sits on the chair, so that another one waits. Then it
+/// is woken, and stopped.
+fn waiter_is_not_left_to_a_thread_stopped_on_the_chair() {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let semaphore = Common::new(Semaphore::new(0));
+    let stopped = stoppable(&semaphore, &gate, 2);
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    loom::thread::yield_now();
+    let waiter = semaphore.spawn(take_one);
+    loom::thread::yield_now();
+    let closed = gate.lock().unwrap();
+    semaphore.add_permits(1);
+    // (The first may have come before that, and taken both.)
+    semaphore.add_permits(1);
+    waiter.join().unwrap();
+    drop(closed);
+    stopped.join().unwrap();
+    rest(semaphore, 1);
+}
+
+fn permit_reserved_by_a_stopped_thread_is_taken() {
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let semaphore = Common::new(Semaphore::new(0));
+    let stopped = stoppable(&semaphore, &gate, 2);
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    loom::thread::yield_now();
+    let closed = gate.lock().unwrap();
+    semaphore.add_permits(1);
+    let tried = semaphore.try_acquire();
+    assert!(tried.is_ok() || semaphore.available_permits() == 0);
+    drop((tried, closed));
+    stopped.join().unwrap();
+    rest(semaphore, 0);
+}
+
+/// Starts threads that take so many permits for good, and calls one after the other to the chair:
+/// no turn lasts until the thread has come.
+fn call_all(semaphore: &Common<Semaphore>, wanted: &[u32]) -> Vec<loom::thread::JoinHandle<bool>> {
+    let start = |&wanted: &u32| {
+        let thread = semaphore
+            .spawn(move |semaphore| semaphore.acquire_many(wanted).map(Permit::forget).is_ok());
+        loom::thread::yield_now();
+        thread
+    };
+    let threads = wanted.iter().map(start).collect();
+    wanted.iter().for_each(|_| semaphore.add_permits(1));
+    loom::thread::yield_now();
+    threads
+}
+
+/// More than one batch holds.
+fn three_on_the_chair_are_woken_by_one_release() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let threads = call_all(&semaphore, &[4; 3]);
+    semaphore.add_permits(9);
+    assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+    rest(semaphore, 0);
+}
+
+fn thread_that_stays_on_the_chair_is_woken_later() {
+    let semaphore = Common::new(Semaphore::new(0));
+    let threads = call_all(&semaphore, &[5, 3]);
+    semaphore.add_permits(1);
+    loom::thread::yield_now();
+    semaphore.add_permits(5);
+    assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+    rest(semaphore, 0);
 }

@@ -277,8 +277,10 @@ impl RawSemaphore {
         };
         // SAFETY: we borrow the semaphore; those who could let it go learn that it is closed from the callback.
         unsafe { parking::unpark_all(key, NO_TOKEN, callback) };
-        // SAFETY: we borrow the semaphore.
-        while seated.get() && unsafe { Self::rouse(key) } {}
+        if seated.get() {
+            // SAFETY: we borrow the semaphore.
+            unsafe { Self::rouse(key) };
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -153,11 +153,12 @@ impl RawSemaphore {
         self.call_next(state);
     }
 
-    /// After a change to this state that may have let somebody else be the next.
+    /// After a change to this state that may have let another thread be the next. (For a thread on
+    /// the chair there are too few permits, as before: invariant 3.)
     fn call_next(&self, state: usize) {
-        if state & (PARKED | SEATED) != 0 && state / ONE > 0 {
+        if state & (PARKED | CALLED) == PARKED && state / ONE > 0 {
             // SAFETY: the semaphore is not gone: we borrow it.
-            unsafe { Self::wake(self.key(), state) };
+            unsafe { Self::call(self.key()) };
         }
     }
 
