@@ -10,6 +10,7 @@ models! {
     a_notified_waiter_wakes: 4,
     a_notified_waiter_wakes: 3 bare,
     a_notified_waiter_wakes: 3 awake,
+    wait_ends_with_a_notification_only: 3,
     notifying_without_the_lock_loses_nothing: any,
     a_turn_goes_to_and_fro: 3,
     a_turn_goes_to_and_fro: 3 impatient,
@@ -65,6 +66,23 @@ fn rest(counter: Common<Counter>) {
 fn a_notified_waiter_wakes() {
     let counter = Counter::new();
     let waiter = counter.spawn(|counter| counter.wait_for(1));
+    let mut number = counter.number.lock();
+    *number = 1;
+    counter.changed.notify_one();
+    drop(number);
+    waiter.join().unwrap();
+    rest(counter);
+}
+
+fn wait_ends_with_a_notification_only() {
+    let counter = Counter::new();
+    let waiter = counter.spawn(|counter| {
+        let mut number = counter.number.lock();
+        if *number == 0 {
+            counter.changed.wait(&mut number);
+        }
+        assert_eq!(*number, 1);
+    });
     let mut number = counter.number.lock();
     *number = 1;
     counter.changed.notify_one();
