@@ -70,6 +70,7 @@ models! {
     waiter_is_not_left_to_a_stopped_thread: 1 lasting,
     waiter_is_not_left_to_a_thread_stopped_on_the_chair: 1 lasting impatient,
     permit_reserved_by_a_stopped_thread_is_taken: 1 stalled impatient,
+    waiter_is_called_beside_a_late_one_on_the_chair: 0 stalled,
     three_on_the_chair_are_woken_by_one_release: 0 stalled,
     thread_that_stays_on_the_chair_is_woken_later: 0 stalled,
 }
@@ -602,5 +603,32 @@ fn thread_that_stays_on_the_chair_is_woken_later() {
     loom::thread::yield_now();
     semaphore.add_permits(5);
     assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+    rest(semaphore, 0);
+}
+
+/// The turn of the first is over when it comes to the chair. What is too little for it is enough for
+/// another one in the queue.
+fn waiter_is_called_beside_a_late_one_on_the_chair() {
+    fn take(semaphore: &Semaphore) {
+        semaphore.acquire().unwrap().forget();
+    }
+    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let semaphore = Common::new(Semaphore::new(0));
+    let closed = gate.lock().unwrap();
+    let late = stoppable(&semaphore, &gate, 2);
+    loom::thread::yield_now();
+    let next = semaphore.spawn(take);
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    semaphore.add_permits(0);
+    next.join().unwrap();
+    drop(closed);
+    loom::thread::yield_now();
+    let waiter = semaphore.spawn(take);
+    loom::thread::yield_now();
+    semaphore.add_permits(1);
+    waiter.join().unwrap();
+    semaphore.add_permits(2);
+    late.join().unwrap();
     rest(semaphore, 0);
 }
