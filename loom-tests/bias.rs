@@ -55,6 +55,7 @@ models! {
     a_row_that_was_left_is_found_free: 2 own_line,
     a_writer_sees_the_readers_of_rows_out_of_use: 1 own_line,
     a_bump_for_a_writer_that_gives_up_keeps_no_reader_out: 3 own_line,
+    a_writer_that_gives_up_a_slot_keeps_no_reader_out: 3 own_line,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -343,7 +344,7 @@ fn a_writer_sees_what_another_ones_revocation_saw() {
     rest(lock, written);
 }
 
-/// Others that may come in must not wait for that reader, which may wait for them.
+/// It keeps the lock for itself, so those behind it come in only after it.
 fn a_woken_writer_that_waits_for_a_slot_wakes_the_next() {
     let lock = new();
     let data = lock.write();
@@ -354,8 +355,8 @@ fn a_woken_writer_that_waits_for_a_slot_wakes_the_next() {
     drop(data);
     drop(lock.read());
     let outer = lock.read();
-    upgradable.join().unwrap();
     drop(outer);
+    upgradable.join().unwrap();
     writer.join().unwrap();
     rest(lock, 1);
 }
@@ -447,5 +448,16 @@ fn a_bump_for_a_writer_that_gives_up_keeps_no_reader_out() {
     lock.spawn(read_once).join().unwrap();
     let written = writer.join().unwrap();
     drop((guard, other));
+    rest(lock, written);
+}
+
+/// What it has kept for itself.
+fn a_writer_that_gives_up_a_slot_keeps_no_reader_out() {
+    let lock = new();
+    let guard = lock.read();
+    let writer = lock.spawn(write_for_a_while);
+    lock.spawn(read_once).join().unwrap();
+    let written = writer.join().unwrap();
+    drop(guard);
     rest(lock, written);
 }

@@ -62,8 +62,8 @@
 //! ## Fairness
 //! A running thread may come before one that sleeps (barging). A thread that has waited for longer
 //! than [`Patience`](crate::primitive::Patience) is *impatient*. A writer that is impatient sets
-//! `WRITER_NEXT`, so that it waits only for the readers that are inside by then. And an impatient
-//! thread that is woken has the lock kept for it. The queue is first in, first out, of those that
+//! `WRITER_NEXT`, so that it waits only for the readers that are inside by then; and so does one
+//! that waits for a slot, at once. An impatient thread that is woken has the lock kept for it. The queue is first in, first out, of those that
 //! may come in: a reader that comes in wakes the next. Where the woken thread does not come in
 //! time, a release gives way to the next in the queue, in its turn ([`crate::turns`]).
 //!

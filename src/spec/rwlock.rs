@@ -148,7 +148,9 @@ impl RawRwLock {
 
     pub(crate) fn write(&self, deadline: Deadline) -> bool {
         let claim = |state: &mut State| {
-            let may = state.is_claimable();
+            // A writer whose time is up takes what is kept for another one.
+            let joins = deadline.passed() && state.writer && !state.written && !state.upgradable;
+            let may = state.is_claimable() || joins;
             state.writer |= may;
             may.then_some(true)
         };

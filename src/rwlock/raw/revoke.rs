@@ -9,7 +9,8 @@ use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
 use crate::primitive::Ordering::{Relaxed, Release};
 use crate::rwlock::bias::{self, Slot};
 use crate::rwlock::word::{
-    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER_NEXT, entry, with_lease, with_revoker,
+    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER, WRITER_NEXT, entry, with_lease,
+    with_revoker,
 };
 use crate::spin::{Spin, give_way};
 use crate::waiters;
@@ -108,8 +109,7 @@ impl RawRwLock {
                 Ok(()) => return Some(()),
                 Err(_) if deadline.is_past() => return None,
                 Err(Kept::By(slot, entry)) => {
-                    self.pass_on(given);
-                    // A reader may keep the lock for the writer that waits for it (`bump`).
+                    self.keep_readers_out(unless);
                     given.is_next = true;
                     if !self.wait_for_slot(slot, entry, deadline) {
                         return None;
@@ -118,6 +118,15 @@ impl RawRwLock {
                 Err(Kept::Crowded) => give_way(),
             }
         }
+    }
+
+    /// Keeps the lock for the caller, unless one of `unless` is set: what readers need to leave
+    /// their slots is a processor, and new ones would take it from them.
+    fn keep_readers_out(&self, unless: usize) {
+        let keep =
+            |state| (state & (WRITER | unless) == 0).then(|| with_lease(state | WRITER_NEXT));
+        // ORDERING: Relaxed, both; it keeps others out, and orders nothing.
+        let _ = self.state.fetch_update(Relaxed, Relaxed, keep);
     }
 
     fn wait_for_slot(&self, slot: &Slot, entry: usize, deadline: Deadline) -> bool {
@@ -145,8 +154,9 @@ impl RawRwLock {
         true
     }
 
-    /// Keeps the lock for a writer that sleeps until a slot is left, if there is one. It is in
-    /// the queue while this is done, so that it comes for the lock, or gives it up, afterwards.
+    /// Keeps the lock for a writer that sleeps until a slot is left, if there is one: what it has
+    /// kept itself may be over. It is in the queue while this is done, so that it comes for the
+    /// lock, or gives it up, afterwards.
     pub(super) fn keep_for_revoker(&self) {
         let found = Cell::new(false);
         // While the lock is borrowed, its writers are the only waiters under this key.

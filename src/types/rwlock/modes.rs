@@ -66,7 +66,7 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
 /// Upgradable readers.
 impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
     /// Becomes the writer once the readers have left. No other writer comes in between. New readers
-    /// do, until this has waited for half a millisecond.
+    /// do, until this has waited for half a millisecond, or finds biased readers.
     pub fn upgrade(this: Self) -> Guard<L, Exclusive, T> {
         match Self::upgrade_by(this, Deadline::NEVER) {
             Ok(writer) => writer,
