@@ -411,6 +411,19 @@ fn a_bump_to_a_stopped_thread_returns() {
     });
 }
 
+/// It keeps new readers out, until others need the lock more than a thread that does not run.
+#[test]
+fn readers_do_not_need_a_stopped_writer_that_waits_for_a_biased_one() {
+    on_stage(|stage| {
+        let lock = leaked(RwLock::new(()));
+        (0..10_000).for_each(|_| drop(lock.read()));
+        let guard = lock.read();
+        stage.stopped(|| drop(lock.write()));
+        stage.waits(|| drop(lock.read())).join().unwrap();
+        drop(guard);
+    });
+}
+
 /// Starts two waiters of which the first is stopped, and notifies all.
 fn check_notify_all(notify: fn(&'static Mutex<bool>, &'static Condvar)) {
     on_stage(move |stage| {

@@ -36,6 +36,10 @@ use waitable::{View, Waitable};
 /// # Panics
 /// Waiting with one lock while other threads wait with another panics, with the guard's lock still held.
 ///
+/// # Edges and limits
+/// At a fork, a thread's end, in a signal handler: see [`lifecycle`](crate::lifecycle). How many there
+/// may be: see [`limits`](crate::limits).
+///
 /// # Examples
 /// ```
 /// use anteroom::{Condvar, Mutex};

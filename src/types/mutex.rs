@@ -39,6 +39,10 @@ use std::time::{Duration, Instant};
 /// Unlocking does not touch the mutex after it is free, so another thread may lock it and then free its memory
 /// at once.
 ///
+/// # Edges and limits
+/// At a fork, a thread's end, in a signal handler: see [`lifecycle`](crate::lifecycle). How many there
+/// may be: see [`limits`](crate::limits).
+///
 /// # Examples
 /// ```
 /// use anteroom::Mutex;

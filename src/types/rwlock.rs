@@ -61,6 +61,10 @@ use std::time::{Duration, Instant};
 /// A read guard that is forgotten keeps the writers of its lock out for good, as with every lock,
 /// or until the lock is moved. It concerns no other lock.
 ///
+/// # Edges and limits
+/// At a fork, a thread's end, in a signal handler: see [`lifecycle`](crate::lifecycle). How many there
+/// may be: see [`limits`](crate::limits).
+///
 /// # Examples
 /// ```
 /// use anteroom::{RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard};

@@ -28,6 +28,10 @@ use std::time::{Duration, Instant};
 /// # Memory ordering
 /// Giving back permits happens-before the acquisition that uses them returns.
 ///
+/// # Edges and limits
+/// At a fork, a thread's end, in a signal handler: see [`lifecycle`](crate::lifecycle). How many there
+/// may be: see [`limits`](crate::limits).
+///
 /// # Examples
 /// ```
 /// use anteroom::Semaphore;
