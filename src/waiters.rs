@@ -317,7 +317,8 @@ pub(crate) unsafe fn park(
 /// What a thread does that a condition variable has moved to the queue of `key`, when it looks.
 pub(crate) fn look_moved(key: usize, wake: impl Fn()) {
     if end_mark(key) {
-        fence::heavy();
+        // It may not look again.
+        fence::heavy_or_wait();
     }
     wake();
 }
