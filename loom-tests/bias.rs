@@ -56,6 +56,9 @@ models! {
     a_writer_sees_the_readers_of_rows_out_of_use: 1 own_line,
     a_bump_for_a_writer_that_gives_up_keeps_no_reader_out: 3 own_line,
     a_writer_that_gives_up_a_slot_keeps_no_reader_out: 3 own_line,
+    a_timed_writer_that_was_next_keeps_no_reader_out: 1 own_line,
+    a_writer_that_waits_for_a_slot_keeps_new_readers_out: 2 own_line,
+    a_writer_keeps_no_reader_from_an_upgradable_one: 2 own_line,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -460,4 +463,44 @@ fn a_writer_that_gives_up_a_slot_keeps_no_reader_out() {
     let written = writer.join().unwrap();
     drop(guard);
     rest(lock, written);
+}
+
+/// The writer has waited for a slot, and waits for a counted reader then, which waits for another.
+fn a_timed_writer_that_was_next_keeps_no_reader_out() {
+    let lock = new();
+    let outer = lock.read();
+    let writer = lock.spawn(write_for_a_while);
+    loom::thread::yield_now();
+    let inner = lock.read_recursive();
+    drop(outer);
+    lock.spawn(read_once).join().unwrap();
+    drop(inner);
+    let written = writer.join().unwrap();
+    rest(lock, written);
+}
+
+fn a_writer_that_waits_for_a_slot_keeps_new_readers_out() {
+    let lock = new();
+    let inside = lock.read();
+    let writer = lock.spawn(write);
+    loom::thread::yield_now();
+    let is_asleep = anteroom::sleepers() > 0;
+    assert!(!is_asleep || lock.try_read().is_none());
+    drop(inside);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// The writer has seen a slot when the upgradable reader comes in.
+fn a_writer_keeps_no_reader_from_an_upgradable_one() {
+    let lock = new();
+    let inside = lock.read();
+    let writer = lock.spawn(write);
+    if let Some(seen) = lock.try_upgradable_read() {
+        lock.spawn(read_once).join().unwrap();
+        drop(seen);
+    }
+    drop(inside);
+    writer.join().unwrap();
+    rest(lock, 1);
 }

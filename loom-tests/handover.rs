@@ -7,6 +7,7 @@ use anteroom::{
 };
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 models! {
     of_a_mutex: 2,
@@ -29,7 +30,16 @@ models! {
     reader_does_not_come_before_an_upgrade: 1 impatient,
     reader_does_not_come_before_an_upgrade: 1 stalled impatient,
     the_first_in_the_queue_comes_first: 1 impatient,
+    the_first_reader_in_the_queue_comes_first: 1,
+    the_first_reader_in_the_queue_comes_first: 1 impatient,
+    a_downgrade_keeps_the_lock_for_a_writer: 1 impatient,
+    a_waiting_reader_comes_after_the_next_writer: 1 impatient,
+    a_timed_reader_does_not_come_before_the_next_writer: 2,
+    a_timed_reader_does_not_come_before_the_next_writer: 2 impatient,
+    a_timed_writer_does_not_come_before_the_next: 2,
 }
+
+const A_WHILE: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 struct Locks {
@@ -251,10 +261,10 @@ fn reader_does_not_come_before_an_upgrade() {
 }
 
 /// Whatever it is, and though a writer behind it has waited for long.
-fn the_first_in_the_queue_comes_first() {
+fn first_comes_first(first: fn(&Locks)) {
     let locks = Common::new((Locks::default(), AtomicBool::new(false)));
     let data = locks.0.rwlock.write();
-    let upgradable = locks.spawn(|(locks, _)| upgradable_read(locks));
+    let first = locks.spawn(move |(locks, _)| first(locks));
     loom::thread::yield_now();
     let is_first = sleepers() == 1;
     let writer = locks.spawn(|(locks, is_second)| {
@@ -264,7 +274,69 @@ fn the_first_in_the_queue_comes_first() {
     loom::thread::yield_now();
     locks.1.store(is_first && sleepers() == 2, Relaxed);
     RwLockWriteGuard::unlock_fair(data);
-    upgradable.join().unwrap();
+    first.join().unwrap();
     writer.join().unwrap();
     locks.into_inner().0.rwlock.assert_at_rest();
+}
+
+fn the_first_in_the_queue_comes_first() {
+    first_comes_first(upgradable_read);
+}
+
+fn the_first_reader_in_the_queue_comes_first() {
+    first_comes_first(read);
+}
+
+/// The writer slept before, when there was a writer, so it had not kept the lock itself.
+fn a_downgrade_keeps_the_lock_for_a_writer() {
+    let locks = Common::new(Locks::default());
+    let data = locks.rwlock.write();
+    let writer = locks.spawn(write);
+    loom::thread::yield_now();
+    let is_asleep = sleepers() > 0;
+    let seen = RwLockWriteGuard::downgrade(data);
+    assert!(!is_asleep || locks.rwlock.try_read().is_none());
+    drop(seen);
+    writer.join().unwrap();
+    locks.into_inner().rwlock.assert_at_rest();
+}
+
+fn a_waiting_reader_comes_after_the_next_writer() {
+    let locks = Common::new((Locks::default(), AtomicBool::new(false)));
+    let seen = locks.0.rwlock.read();
+    let writer = locks.spawn(|(locks, _)| write(locks));
+    loom::thread::yield_now();
+    let is_first = sleepers() == 1;
+    let reader = locks.spawn(|(locks, is_second)| {
+        let _data = locks.rwlock.read();
+        assert!(!is_second.load(Relaxed) || locks.done.load(Relaxed));
+    });
+    loom::thread::yield_now();
+    locks.1.store(is_first && sleepers() == 2, Relaxed);
+    drop(seen);
+    writer.join().unwrap();
+    reader.join().unwrap();
+    locks.into_inner().0.rwlock.assert_at_rest();
+}
+
+/// Nor when it has given up: the lock stays kept.
+fn does_not_come_before_the_next_writer(attempt: fn(&Locks) -> bool) {
+    let locks = Common::new(Locks::default());
+    let data = locks.rwlock.write();
+    let writer = locks.spawn(write);
+    loom::thread::yield_now();
+    let is_asleep = sleepers() > 0;
+    RwLockWriteGuard::unlock_fair(data);
+    let comes = attempt(&locks) || locks.rwlock.try_read().is_some();
+    assert!(!comes || !is_asleep || locks.done.load(Relaxed));
+    writer.join().unwrap();
+    locks.into_inner().rwlock.assert_at_rest();
+}
+
+fn a_timed_reader_does_not_come_before_the_next_writer() {
+    does_not_come_before_the_next_writer(|locks| locks.rwlock.try_read_for(A_WHILE).is_some());
+}
+
+fn a_timed_writer_does_not_come_before_the_next() {
+    does_not_come_before_the_next_writer(|locks| locks.rwlock.try_write_for(A_WHILE).is_some());
 }

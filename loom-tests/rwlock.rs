@@ -74,6 +74,15 @@ models! {
     lock_kept_for_a_stopped_writer_is_read: 1 stalled,
     lock_kept_for_a_stopped_writer_is_written: 1 stalled,
     lock_kept_for_a_stopped_upgradable_reader_is_taken: 1 stalled,
+    a_timed_writer_keeps_no_reader_from_a_downgraded_one: 1,
+    a_timed_writer_keeps_no_reader_from_a_downgraded_one: 1 impatient,
+    an_upgradable_reader_behind_a_writer_joins_a_reader: 1,
+    writers_sleep_beside_a_reader: 0,
+    readers_sleep_beside_a_writer: 0,
+    upgradable_readers_sleep_beside_a_writer: 0,
+    upgradable_readers_sleep_beside_another: 0,
+    a_waiter_watches_a_writer_that_is_next: 1 lasting,
+    a_waiter_watches_an_upgradable_reader_that_is_next: 1 lasting,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -544,4 +553,120 @@ fn lock_kept_for_a_stopped_upgradable_reader_is_taken() {
     }
     let first = |lock: &Lock| drop(lock.upgradable_read());
     is_kept_no_longer(first, unlock, |lock| lock.try_upgradable_read().is_some());
+}
+
+/// What a timed writer has not kept itself keeps no reader out when the writer gives up.
+fn a_timed_writer_keeps_no_reader_from_a_downgraded_one() {
+    let lock = new();
+    let data = lock.write();
+    let writer = lock.spawn(write_for_a_while);
+    loom::thread::yield_now();
+    let seen = RwLockWriteGuard::downgrade(data);
+    lock.spawn(read_once).join().unwrap();
+    drop(seen);
+    let written = writer.join().unwrap();
+    rest(lock, written);
+}
+
+fn an_upgradable_reader_behind_a_writer_joins_a_reader() {
+    let lock = new();
+    let data = lock.write();
+    let writer = lock.spawn(write);
+    let upgradable = lock.spawn(|lock| drop(lock.upgradable_read()));
+    loom::thread::yield_now();
+    let seen = RwLockWriteGuard::downgrade(data);
+    upgradable.join().unwrap();
+    drop(seen);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// Two others wait while `hold` runs. If they woke each other in turn, this would not end.
+fn sleep_beside(lock: &Common<Lock>, other: fn(&Lock), hold: impl FnOnce()) {
+    let others = [lock.spawn(other), lock.spawn(other)];
+    loom::thread::yield_now();
+    hold();
+    others.into_iter().for_each(|other| other.join().unwrap());
+}
+
+fn writers_sleep_beside_a_reader() {
+    let lock = new();
+    let data = lock.write();
+    sleep_beside(&lock, write, || {
+        let seen = RwLockWriteGuard::downgrade(data);
+        loom::thread::yield_now();
+        drop(seen);
+    });
+    rest(lock, 2);
+}
+
+fn readers_sleep_beside_a_writer() {
+    let lock = new();
+    let data = lock.write();
+    sleep_beside(&lock, read_once, || {
+        drop(data);
+        let data = lock.write();
+        loom::thread::yield_now();
+        drop(data);
+    });
+    rest(lock, 0);
+}
+
+fn upgradable_readers_sleep_beside_a_writer() {
+    let lock = new();
+    let data = lock.write();
+    let other = |lock: &Lock| drop(lock.upgradable_read());
+    sleep_beside(&lock, other, || {
+        drop(data);
+        let data = lock.write();
+        loom::thread::yield_now();
+        drop(data);
+    });
+    rest(lock, 0);
+}
+
+fn upgradable_readers_sleep_beside_another() {
+    let lock = new();
+    let data = lock.write();
+    let other = |lock: &Lock| drop(lock.upgradable_read());
+    sleep_beside(&lock, other, || {
+        drop(data);
+        let seen = lock.upgradable_read();
+        loom::thread::yield_now();
+        drop(seen);
+    });
+    rest(lock, 0);
+}
+
+/// The lock is kept for `next`, which is stopped. A writer was woken before, and sleeps again: then
+/// no thread is marked as awake.
+fn watches_what_is_next(next: fn(&Lock)) {
+    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let lock = new();
+    let closed = gate.lock().unwrap();
+    let data = lock.write();
+    let writer = lock.spawn(write);
+    loom::thread::yield_now();
+    let stopped = lock.spawn({
+        let gate = gate.clone();
+        move |lock| {
+            anteroom::stop_when_woken(gate);
+            next(lock);
+        }
+    });
+    loom::thread::yield_now();
+    drop(data);
+    RwLockWriteGuard::unlock_fair(lock.write());
+    writer.join().unwrap();
+    drop(closed);
+    stopped.join().unwrap();
+    lock.into_inner().assert_at_rest();
+}
+
+fn a_waiter_watches_a_writer_that_is_next() {
+    watches_what_is_next(write);
+}
+
+fn a_waiter_watches_an_upgradable_reader_that_is_next() {
+    watches_what_is_next(|lock| drop(lock.upgradable_read()));
 }
