@@ -51,6 +51,7 @@ models! {
     a_downgrade_to_upgradable_lets_readers_in: 2,
     a_reader_behind_a_writer_joins_an_upgradable_one: 1,
     a_reader_behind_a_writer_joins_an_upgradable_one: 1 impatient,
+    a_reader_joins_an_upgradable_one_that_passed_a_woken_writer: 2 impatient,
     an_upgradable_downgrade_lets_a_writer_come: 1,
     a_recursive_reader_passes_a_waiting_writer: any,
     a_writer_admits_all_readers: 3,
@@ -289,6 +290,23 @@ fn a_reader_behind_a_writer_joins_an_upgradable_one() {
     let seen = RwLockWriteGuard::downgrade_to_upgradable(data);
     reader.join().unwrap();
     drop(seen);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// Though the writer was chosen, and the lock kept for it, when the upgradable one had not come.
+fn a_reader_joins_an_upgradable_one_that_passed_a_woken_writer() {
+    let lock = new();
+    let data = lock.write();
+    let writer = lock.spawn(write);
+    let upgradable = lock.spawn(|lock| {
+        let seen = lock.upgradable_read();
+        drop(lock.read());
+        drop(seen);
+    });
+    loom::thread::yield_now();
+    drop(data);
+    upgradable.join().unwrap();
     writer.join().unwrap();
     rest(lock, 1);
 }

@@ -8,7 +8,7 @@ use common::{asleep, asleep_for_good, must_end, until};
 use std::cell::RefCell;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -280,6 +280,34 @@ fn a_reader_that_gives_way_is_a_reader_again() {
         assert_eq!(*guard, 1);
         assert!(!is_writable(&lock));
         RwLockReadGuard::unlocked(&mut guard, || assert!(is_writable(&lock)));
+    });
+}
+
+#[test]
+fn a_bump_beside_an_upgradable_reader_keeps_no_reader_out() {
+    must_end(|| {
+        let lock = biased(READS[0]);
+        let mut guard = lock.read();
+        thread::scope(|s| {
+            let writer = asleep(s, || *lock.write() = 1);
+            let (told, tell) = mpsc::channel();
+            let (may_go, go) = mpsc::channel::<()>();
+            let upgradable = s.spawn({
+                let lock = &lock;
+                move || {
+                    let _seen = lock.upgradable_read();
+                    told.send(()).unwrap();
+                    let _ = go.recv();
+                }
+            });
+            tell.recv().unwrap();
+            RwLockReadGuard::bump(&mut guard);
+            drop(may_go);
+            upgradable.join().unwrap();
+            drop(guard);
+            writer.join().unwrap();
+        });
+        assert_eq!(*lock.read(), 1);
     });
 }
 

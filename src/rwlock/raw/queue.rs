@@ -168,6 +168,16 @@ pub(super) fn revocation_token() -> ParkToken {
     parking::late(2)
 }
 
+/// The state in which the lock is kept for such a thread. Not for a writer beside an upgradable
+/// reader, perhaps one that came after the writer was chosen: it lets new readers in for as long as
+/// it likes, and may wait for one of them.
+fn keep_for(kind: Kind, state: usize) -> usize {
+    match kind {
+        Kind::Writer if state & (WRITER | UPGRADABLE) != 0 => state,
+        _ => with_lease(state | kind.next()),
+    }
+}
+
 /// Whether a thread is on its way to a lock with this word, and no other is inside that would wake
 /// the next when it leaves.
 fn is_expected(state: usize) -> bool {
@@ -249,11 +259,9 @@ impl RawRwLock {
                 if kind.may_come_in(state, given) {
                     return None;
                 }
-                let keeps = impatient && kind.waits_for_readers(state);
-                let next = if keeps {
-                    with_lease(state | WRITER_NEXT)
-                } else {
-                    state
+                let next = match impatient && kind.next() == WRITER_NEXT {
+                    true => keep_for(kind, state),
+                    false => state,
                 };
                 Some(next | PARKED)
             };
@@ -377,7 +385,7 @@ impl RawRwLock {
         let lock = ptr::with_exposed_provenance::<Self>(key);
         let picked = Cell::new(None);
         let is_left_to_another = Cell::new(false);
-        let writer_waits = Cell::new(false);
+        let writer_waits = Cell::new(None);
         let choose = |token| {
             let Some(waiter) = Waiter::of(token) else {
                 return FilterOp::Skip;
@@ -402,8 +410,9 @@ impl RawRwLock {
                 picked.set(Some(waiter));
                 return FilterOp::Unpark;
             }
-            let waits = waiter.is_impatient_writer() && waiter.kind.waits_for_readers(state);
-            writer_waits.set(writer_waits.get() || waits);
+            if waiter.is_impatient_writer() && waiter.kind.waits_for_readers(state) {
+                writer_waits.set(Some(waiter.kind));
+            }
             FilterOp::Skip
         };
         let callback = |_, more| {
@@ -416,8 +425,10 @@ impl RawRwLock {
                 before.unwrap_or_else(|state| state)
             };
             let Some(waiter) = picked.get() else {
-                if writer_waits.get() && turn == Turn::Others {
-                    change(&|state| with_lease(state | WRITER_NEXT));
+                if let Some(kind) = writer_waits.get()
+                    && turn == Turn::Others
+                {
+                    change(&|state| keep_for(kind, state));
                 }
                 return NO_TOKEN;
             };
@@ -426,7 +437,7 @@ impl RawRwLock {
                 // What was kept until now was kept for no thread.
                 let state = state & !NEXT & if more { !0 } else { !PARKED } | AWAKE;
                 match is_next {
-                    true => with_lease(state | waiter.kind.next()),
+                    true => keep_for(waiter.kind, state),
                     false => state,
                 }
             });
@@ -441,7 +452,7 @@ impl RawRwLock {
         unsafe { parking::unpark_some(key, choose, callback) };
         picked.get().is_some()
             || is_left_to_another.get()
-            || turn == Turn::Writers && writer_waits.get()
+            || turn == Turn::Writers && writer_waits.get().is_some()
     }
 }
 

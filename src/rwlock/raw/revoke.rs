@@ -9,8 +9,8 @@ use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
 use crate::primitive::Ordering::{Relaxed, Release};
 use crate::rwlock::bias::{self, Slot};
 use crate::rwlock::word::{
-    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, WRITER, WRITER_NEXT, entry, with_lease,
-    with_revoker,
+    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, UPGRADABLE, WRITER, WRITER_NEXT, entry,
+    with_lease, with_revoker,
 };
 use crate::spin::{Spin, give_way};
 use crate::waiters;
@@ -120,8 +120,8 @@ impl RawRwLock {
         }
     }
 
-    /// Keeps the lock for the caller, unless one of `unless` is set: what readers need to leave
-    /// their slots is a processor, and new ones would take it from them.
+    /// Keeps the lock for a writer that waits for a slot, unless one of `unless` is set: what readers
+    /// need to leave their slots is a processor, and new ones would take it from them.
     fn keep_readers_out(&self, unless: usize) {
         let keep =
             |state| (state & (WRITER | unless) == 0).then(|| with_lease(state | WRITER_NEXT));
@@ -166,9 +166,8 @@ impl RawRwLock {
         };
         let callback = |_, _| {
             if found.get() {
-                let keep = |state| Some(with_lease(state | WRITER_NEXT));
-                // ORDERING: Relaxed, both; it keeps others out, and orders nothing.
-                let _ = self.state.fetch_update(Relaxed, Relaxed, keep);
+                // (An upgrade has kept the lock itself.)
+                self.keep_readers_out(UPGRADABLE);
             }
             NO_TOKEN
         };
