@@ -56,7 +56,7 @@ models! {
     a_writer_sees_the_readers_of_rows_out_of_use: 1 own_line,
     a_bump_for_a_writer_that_gives_up_keeps_no_reader_out: 3 own_line,
     a_writer_that_gives_up_a_slot_keeps_no_reader_out: 3 own_line,
-    a_timed_writer_that_was_next_keeps_no_reader_out: 1 own_line,
+    a_timed_writer_that_was_next_keeps_no_reader_out: 2 own_line,
     a_writer_that_waits_for_a_slot_keeps_new_readers_out: 2 own_line,
     a_writer_keeps_no_reader_from_an_upgradable_one: 2 own_line,
 }
