@@ -149,7 +149,7 @@ impl RawRwLock {
     pub(crate) fn write(&self, deadline: Deadline) -> bool {
         let claim = |state: &mut State| {
             // A writer whose time is up takes what is kept for another one.
-            let joins = deadline.passed() && state.writer && !state.written && !state.upgradable;
+            let joins = deadline.passed() && !state.written && !state.upgradable;
             let may = state.is_claimable() || joins;
             state.writer |= may;
             may.then_some(true)

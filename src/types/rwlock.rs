@@ -21,10 +21,11 @@ use std::time::{Duration, Instant};
 /// # Fairness
 /// A running thread may come before those that sleep (barging), until one of them has waited for
 /// half a millisecond. A writer, or an upgrade, that has waited for so long keeps new readers out
-/// (where readers are biased, at once): then it waits only for those that are inside by then. When a writer leaves, the readers that
-/// sleep come in before the next writer that sleeps. And for a thread that has waited for so long
-/// the lock is kept when it is woken, for 4 to 6 ms at most. So a reader waits for half a
-/// millisecond and one writer at most, and a writer, in its turn, for those that read by then.
+/// (where readers are biased, at once): then it waits only for those that are inside by then. When
+/// a writer leaves, the readers that sleep come in before the next writer that sleeps. And for a
+/// thread that has waited for so long the lock is kept when it is woken, for 4 to 6 ms at most. So
+/// a reader waits for half a millisecond and one writer at most, and a writer, in its turn, for
+/// those that read by then.
 ///
 /// # Biased readers
 /// While a lock is hardly written, its readers do not touch it but note in a row of their own, one
