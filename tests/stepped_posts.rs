@@ -12,64 +12,9 @@ mod page;
 mod steps;
 
 use anteroom::{Condvar, Mutex, RwLock, Semaphore, SemaphorePermit};
-use common::{asleep_for_good, must_end};
-use page::Page;
-use std::cell::Cell;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use common::must_end;
 use std::{mem, thread};
-use steps::touches;
-
-/// Steps through `post`, with what `before` returned, while threads sleep in each of `sleeps`. Takes the memory away
-/// as soon as they have left and `is_over` says so. Returns whether that was before the end.
-fn check_untouched<T: Sync + 'static, P>(
-    value: T,
-    before: impl Fn(&'static T) -> P,
-    post: impl Fn(P),
-    sleeps: &[fn(&T)],
-    is_over: impl Fn(&T) -> bool,
-) -> bool {
-    // One at a time: a stepped thread may hold a queue of the parking lot for so long that a thread of another test
-    // which is stopped by that seems to sleep for good.
-    static TURNS: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _turn = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
-    // Leaked, as is what is on it: after all, somebody might touch it at any time.
-    let page: &'static Page = Box::leak(Box::new(Page::new()));
-    page.open();
-    // SAFETY: the page is ours, open, and large and aligned enough for any primitive.
-    unsafe { page.start().cast::<T>().write(value) };
-    // SAFETY: just made; it lives until it is freed, after which nobody should use it: that is what we check.
-    let here: &'static T = unsafe { &*page.start().cast::<T>() };
-    let left = &AtomicUsize::new(0);
-    let woken = Cell::new(false);
-    let freed = Cell::new(false);
-    let free_if_possible = |system_call| {
-        // Once a system call may have woken those who sleep, they get the time to leave.
-        woken.set(woken.get() || system_call);
-        for _ in 0..20 {
-            if freed.get() || !woken.get() || left.load(SeqCst) == sleeps.len() {
-                break;
-            }
-            thread::yield_now();
-        }
-        if !freed.get() && left.load(SeqCst) == sleeps.len() && is_over(here) {
-            page.close();
-            freed.set(true);
-        }
-    };
-    let touched = thread::scope(|s| {
-        let before = before(here);
-        for sleep in sleeps {
-            asleep_for_good(s, move || {
-                sleep(here);
-                left.fetch_add(1, SeqCst);
-            });
-        }
-        touches(page, || post(before), &free_if_possible)
-    });
-    assert!(!touched, "touched after it was free");
-    freed.get()
-}
+use steps::check_untouched;
 
 /// Nobody sleeps: somebody who finds the permit takes it and goes.
 fn check_found<P>(

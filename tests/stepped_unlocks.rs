@@ -16,12 +16,11 @@ use anteroom::{
     RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
 use common::{asleep_for_good, must_end, until};
-use page::Page;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 use std::{mem, thread};
-use steps::{step_through, touches};
+use steps::{check_untouched, step_through};
 
 /// What is stepped.
 trait Lock: Default + Sync + 'static {
@@ -41,55 +40,12 @@ impl Lock for RwLock<u32> {
     }
 }
 
-/// Steps through `unlock` while threads sleep in each of `sleeps`, and frees the lock as soon as they have left and
-/// it can be taken. Returns whether that was before the end.
-fn check_untouched<L: Lock, G>(
-    lock: impl Fn(&'static L) -> G,
-    unlock: impl Fn(G),
-    sleeps: &[fn(&L)],
-) -> bool {
-    // Leaked, as is the lock on it: after all, somebody might touch it at any time.
-    let page: &'static Page = Box::leak(Box::new(Page::new()));
-    page.open();
-    // SAFETY: the page is ours, open, and large and aligned enough for any lock.
-    unsafe { page.start().cast::<L>().write(L::default()) };
-    // SAFETY: just made; it lives until it is freed, after which nobody should use it: that is what we check.
-    let here: &'static L = unsafe { &*page.start().cast::<L>() };
-    let left = &AtomicUsize::new(0);
-    let woken = Cell::new(false);
-    let freed = Cell::new(false);
-    let touched = Cell::new(false);
-    let free_if_possible = |system_call| {
-        // Once a system call may have woken those who sleep, they get the time to leave.
-        woken.set(woken.get() || system_call);
-        for _ in 0..20 {
-            if freed.get() || !woken.get() || left.load(SeqCst) == sleeps.len() {
-                break;
-            }
-            thread::yield_now();
-        }
-        if !freed.get() && left.load(SeqCst) == sleeps.len() && here.take() {
-            page.close();
-            freed.set(true);
-        }
-    };
-    thread::scope(|s| {
-        let guard = lock(here);
-        for sleep in sleeps {
-            asleep_for_good(s, move || {
-                sleep(here);
-                left.fetch_add(1, SeqCst);
-            });
-        }
-        touched.set(touches(page, || unlock(guard), &free_if_possible));
-    });
-    assert!(!touched.get(), "touched after it was free");
-    freed.get()
-}
-
 /// Checks that the lock is free before `unlock` is over, when nobody waits for it, and that it is not touched then.
 fn check_alone<L: Lock, G>(lock: impl Fn(&'static L) -> G, unlock: impl Fn(G)) {
-    assert!(check_untouched(lock, unlock, &[]), "freed too late");
+    assert!(
+        check_untouched(L::default(), lock, unlock, &[], L::take),
+        "freed too late"
+    );
 }
 
 /// The same while threads sleep, which must leave first. On a busy machine they may not have left before the end, so
@@ -99,7 +55,7 @@ fn check_with_sleepers<L: Lock, G>(
     unlock: impl Fn(G),
     sleeps: &[fn(&L)],
 ) {
-    let freed = (0..100).any(|_| check_untouched(&lock, &unlock, sleeps));
+    let freed = (0..100).any(|_| check_untouched(L::default(), &lock, &unlock, sleeps, L::take));
     assert!(freed, "never freed before the end");
 }
 
@@ -116,6 +72,15 @@ fn a_touch_after_the_release_is_noticed() {
         let panic = check.expect_err("not noticed");
         assert_eq!(panic.downcast_ref(), Some(&"touched after it was free"));
     });
+}
+
+#[test]
+fn a_system_call_is_noticed() {
+    let calls = Cell::new(0);
+    let count = |system_call| calls.set(calls.get() + usize::from(system_call));
+    // SAFETY: it only asks.
+    step_through(|| _ = unsafe { libc::getppid() }, &count);
+    assert_eq!(calls.get(), 1);
 }
 
 #[test]
