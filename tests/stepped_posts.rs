@@ -10,11 +10,13 @@ mod common;
 mod page;
 #[path = "common/steps.rs"]
 mod steps;
+#[path = "common/untouched.rs"]
+mod untouched;
 
 use anteroom::{Condvar, Mutex, RwLock, Semaphore, SemaphorePermit};
 use common::must_end;
 use std::{mem, thread};
-use steps::check_untouched;
+use untouched::check_untouched;
 
 /// Nobody sleeps: somebody who finds the permit takes it and goes.
 fn check_found<P>(

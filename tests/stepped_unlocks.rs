@@ -10,6 +10,8 @@ mod common;
 mod page;
 #[path = "common/steps.rs"]
 mod steps;
+#[path = "common/untouched.rs"]
+mod untouched;
 
 use anteroom::{
     Condvar, MappedMutexGuard, Mutex, MutexGuard, RwLock, RwLockReadGuard,
@@ -20,7 +22,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 use std::{mem, thread};
-use steps::{check_untouched, step_through};
+use steps::step_through;
+use untouched::check_untouched;
 
 /// What is stepped.
 trait Lock: Default + Sync + 'static {

@@ -2,13 +2,10 @@
 //! taken away meanwhile. The processor's trap flag stops the thread after every instruction, and the handler does
 //! what any other thread could do at that point.
 
-use crate::common::asleep_for_good;
 use crate::page::Page;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, Once, PoisonError};
-use std::time::{Duration, Instant};
-use std::{arch, mem, ptr, thread};
+use std::sync::Once;
+use std::{arch, mem, ptr};
 
 /// What is done after each instruction, in the handler of a signal: it allocates nothing, waits for no lock that
 /// the stepped thread may hold, and leaves `errno` alone, since what it calls succeeds. It is told whether the
@@ -24,67 +21,9 @@ thread_local! {
     static TOUCHED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Steps through `post`, with what `before` returned, while threads sleep in each of `sleeps`. Takes the memory away
-/// as soon as they have left and `is_over` says so. Returns whether that was before the end.
-pub(crate) fn check_untouched<T: Sync + 'static, P>(
-    value: T,
-    before: impl Fn(&'static T) -> P,
-    post: impl Fn(P),
-    sleeps: &[fn(&T)],
-    is_over: impl Fn(&T) -> bool,
-) -> bool {
-    /// How often others may run after an instruction, and for how long in all: the stepped thread may hold what they
-    /// wait for.
-    const YIELDS: usize = 20;
-    const PATIENCE: Duration = Duration::from_millis(50);
-    // One at a time: a stepped thread may hold a queue of the parking lot for so long that a thread of another test
-    // which is stopped by that seems to sleep for good.
-    static TURNS: Mutex<()> = Mutex::new(());
-    let _turn = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
-    // Leaked, as is what is on it: after all, somebody might touch it at any time.
-    let page: &'static Page = Box::leak(Box::new(Page::new()));
-    page.open();
-    // SAFETY: the page is ours, open, and large and aligned enough for any primitive.
-    unsafe { page.start().cast::<T>().write(value) };
-    // SAFETY: just made; it lives until it is freed, after which nobody should use it: that is what we check.
-    let here: &'static T = unsafe { &*page.start().cast::<T>() };
-    let left = &AtomicUsize::new(0);
-    let woken = Cell::new(None::<Instant>);
-    let freed = Cell::new(false);
-    let free_if_possible = |system_call| {
-        // Once a system call may have woken those who sleep, they get the time to leave.
-        if system_call && woken.get().is_none() {
-            woken.set(Some(Instant::now()));
-        }
-        for _ in 0..YIELDS {
-            let may_leave = woken.get().is_some_and(|at| at.elapsed() < PATIENCE);
-            if !may_leave || freed.get() || left.load(SeqCst) == sleeps.len() {
-                break;
-            }
-            thread::yield_now();
-        }
-        if !freed.get() && left.load(SeqCst) == sleeps.len() && is_over(here) {
-            page.close();
-            freed.set(true);
-        }
-    };
-    let touched = thread::scope(|s| {
-        let before = before(here);
-        for sleep in sleeps {
-            asleep_for_good(s, move || {
-                sleep(here);
-                left.fetch_add(1, SeqCst);
-            });
-        }
-        touches(page, || post(before), &free_if_possible)
-    });
-    assert!(!touched, "touched after it was free");
-    freed.get()
-}
-
 /// Runs `f`, and `after_each` after each of its instructions. Returns whether `f` touched the page after it was
 /// closed.
-fn touches(page: &'static Page, f: impl FnOnce(), after_each: &AfterEach<'_>) -> bool {
+pub(crate) fn touches(page: &'static Page, f: impl FnOnce(), after_each: &AfterEach<'_>) -> bool {
     GUARDED.set(Some(page));
     TOUCHED.set(false);
     step_through(f, after_each);
