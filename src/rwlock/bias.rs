@@ -153,10 +153,13 @@ pub(super) fn first_slot(state: usize) -> Option<&'static Slot> {
     (state & word::BIASED_BY == mine.biased).then_some(&row.slots[0])
 }
 
-/// The calling thread's first slot, if it has a row.
+/// The calling thread's first slot, if this copy has biased a lock with this word, perhaps until a
+/// writer revoked that.
 #[inline(always)]
-pub(super) fn own_first_slot() -> Option<&'static Slot> {
-    MINE.with(Cell::get).row.map(|row| &row.slots[0])
+pub(super) fn own_first_slot(state: usize) -> Option<&'static Slot> {
+    let mine = MINE.with(Cell::get);
+    let row = mine.row?;
+    (word::copy_of(state) == word::copy_of(mine.biased)).then_some(&row.slots[0])
 }
 
 /// A slot of the calling thread that it may use, if there is one. It is given a row if it has none

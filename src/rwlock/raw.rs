@@ -234,7 +234,7 @@ impl RawRwLock {
     #[cold]
     fn write_contended(&self, deadline: Deadline) -> bool {
         self.wait(Kind::Writer, deadline, |given| {
-            self.revoke_for(UPGRADABLE, given, deadline)?;
+            self.revoke_for(Kind::Writer, given, deadline)?;
             Some(self.try_claim_write(*given))
         })
     }

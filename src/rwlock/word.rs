@@ -139,6 +139,7 @@ pub(crate) fn copy(number: usize) -> Option<usize> {
 }
 
 /// Which copy of the crate began the bias.
+#[inline(always)]
 pub(super) fn copy_of(state: usize) -> usize {
     state & COPY.mask
 }

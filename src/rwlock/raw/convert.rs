@@ -55,7 +55,7 @@ impl RawRwLock {
             return true;
         }
         let upgraded = self.wait(Kind::Upgrade, deadline, |given| {
-            self.revoke_for(0, given, deadline)?;
+            self.revoke_for(Kind::Upgrade, given, deadline)?;
             Some(self.try_claim_upgrade(*given))
         });
         if upgraded {

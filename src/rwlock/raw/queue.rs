@@ -58,7 +58,7 @@ impl Kind {
     }
 
     /// Whether only readers keep it out.
-    fn waits_for_readers(self, state: usize) -> bool {
+    pub(super) fn waits_for_readers(self, state: usize) -> bool {
         match self {
             Kind::Writer => state & (WRITER | UPGRADABLE) == 0,
             Kind::Upgrade => true,
@@ -171,7 +171,7 @@ pub(super) fn revocation_token() -> ParkToken {
 /// The state in which the lock is kept for such a thread. Not for a writer beside an upgradable
 /// reader, perhaps one that came after the writer was chosen: it lets new readers in for as long as
 /// it likes, and may wait for one of them.
-fn keep_for(kind: Kind, state: usize) -> usize {
+pub(super) fn keep_for(kind: Kind, state: usize) -> usize {
     match kind {
         Kind::Writer if state & (WRITER | UPGRADABLE) != 0 => state,
         _ => with_lease(state | kind.next()),

@@ -231,7 +231,7 @@ impl RawRwLock {
             let state = self.state.fetch_sub(ONE_READER, Release);
             // SAFETY: we were counted, and it was our lock until just now.
             unsafe { Self::left(key, state, false) };
-        } else if let Some(slot) = bias::own_first_slot()
+        } else if let Some(slot) = bias::own_first_slot(state)
             && slot.is_mine(entry(self.key(), state))
         {
             self.withdraw(slot);

@@ -1,17 +1,14 @@
 //! How a writer ends the bias: no reader publishes itself any more, and those that have done so
 //! leave. The invariants are those of [`raw`](super).
 
-use super::queue::{Given, revocation_key, revocation_token};
+use super::queue::{Given, Kind, keep_for, revocation_key, revocation_token};
 use super::{RawRwLock, is_named};
 use crate::deadline::Deadline;
 use crate::fence;
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
 use crate::primitive::Ordering::{Relaxed, Release};
 use crate::rwlock::bias::{self, Slot};
-use crate::rwlock::word::{
-    ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, UPGRADABLE, WRITER, WRITER_NEXT, entry,
-    with_lease, with_revoker,
-};
+use crate::rwlock::word::{ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, entry, with_revoker};
 use crate::spin::{Spin, give_way};
 use crate::waiters;
 use std::cell::Cell;
@@ -92,24 +89,24 @@ impl RawRwLock {
         Some(Kept::By(slot, entry))
     }
 
-    /// Ends the bias, unless one of `unless` is set, so that there is time. Waits until the readers
-    /// in their slots have left. None if the deadline passed first.
+    /// Ends the bias, unless something else keeps such a thread out, so that there is time. Waits
+    /// until the readers in their slots have left. None if the deadline passed first.
     pub(super) fn revoke_for(
         &self,
-        unless: usize,
+        kind: Kind,
         given: &mut Given,
         deadline: Deadline,
     ) -> Option<()> {
         loop {
             // ORDERING: Relaxed; looked at again.
-            if self.state.load(Relaxed) & unless != 0 {
+            if !kind.waits_for_readers(self.state.load(Relaxed)) {
                 return Some(());
             }
             match self.try_revoke() {
                 Ok(()) => return Some(()),
                 Err(_) if deadline.is_past() => return None,
                 Err(Kept::By(slot, entry)) => {
-                    self.keep_readers_out(unless);
+                    self.keep_readers_out(kind);
                     given.is_next = true;
                     if !self.wait_for_slot(slot, entry, deadline) {
                         return None;
@@ -120,11 +117,10 @@ impl RawRwLock {
         }
     }
 
-    /// Keeps the lock for a writer that waits for a slot, unless one of `unless` is set: what readers
-    /// need to leave their slots is a processor, and new ones would take it from them.
-    fn keep_readers_out(&self, unless: usize) {
-        let keep =
-            |state| (state & (WRITER | unless) == 0).then(|| with_lease(state | WRITER_NEXT));
+    /// Keeps the lock for a writer that waits for a slot: what readers need to leave their slots is a
+    /// processor, and new ones would take it from them.
+    fn keep_readers_out(&self, kind: Kind) {
+        let keep = |state| Some(keep_for(kind, state));
         // ORDERING: Relaxed, both; it keeps others out, and orders nothing.
         let _ = self.state.fetch_update(Relaxed, Relaxed, keep);
     }
@@ -167,7 +163,7 @@ impl RawRwLock {
         let callback = |_, _| {
             if found.get() {
                 // (An upgrade has kept the lock itself.)
-                self.keep_readers_out(UPGRADABLE);
+                self.keep_readers_out(Kind::Writer);
             }
             NO_TOKEN
         };

@@ -124,6 +124,32 @@ fn lock_biased_by_another_copy_is_read_and_never_written() {
     }
 }
 
+/// The thread has left a guard's entry of the same period behind, where another lock was.
+#[test]
+fn reader_of_a_lock_biased_by_another_copy_leaves_its_own_slots_alone() {
+    let (Some(own), Some(other)) = (name_of(true), name_of(false)) else {
+        return;
+    };
+    for flags in [BIASED, REVOKED] {
+        let lock = with(BIASED | own);
+        assert!(lock.try_read(false));
+        // ORDERING: Relaxed; a test with one thread.
+        lock.state.store(flags | other, Relaxed);
+        for unlock in [RawRwLock::unlock_read, RawRwLock::unlock_read_fair] {
+            assert!(lock.try_read(false));
+            assert_eq!(state(&lock) & READERS, ONE_READER, "it is counted");
+            // SAFETY: it was just counted.
+            unsafe { unlock(&lock) };
+            assert_eq!(state(&lock), flags | other);
+        }
+        // ORDERING: as above.
+        lock.state.store(BIASED | own, Relaxed);
+        // SAFETY: it was published at first.
+        unsafe { lock.unlock_read() };
+        assert!(lock.try_write(), "it was in its slot all the time");
+    }
+}
+
 /// A waiter that the lock is kept for does not come: others have it after some milliseconds, also
 /// those that only try.
 #[test]
