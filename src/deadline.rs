@@ -1,4 +1,4 @@
-//! Until when a call may wait.
+//! The time until which a call may wait.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ impl Deadline {
         Deadline(Some(instant))
     }
 
-    /// A timeout too large for an `Instant` is no limit.
+    /// The deadline `timeout` from now; none if that does not fit into an `Instant`.
     pub(crate) fn after(timeout: Duration) -> Self {
         Deadline(Instant::now().checked_add(timeout))
     }
@@ -28,14 +28,15 @@ impl Deadline {
         }
     }
 
-    /// Whether it is over. In a model, a deadline that exists has passed as soon as anybody asks.
+    /// Whether the deadline has passed. In a model, one that exists has passed as soon as a thread
+    /// asks.
     pub(crate) fn passed(self) -> bool {
         self.0
             .is_some_and(|deadline| cfg!(loom) || deadline <= Instant::now())
     }
 
-    /// Whether it was over before the call began to wait. (In a model, none is: there a timed wait
-    /// explores what an untimed one does, too.)
+    /// Whether it had passed before the call began to wait. Never in a model, so that a timed wait
+    /// explores what an untimed one does, too.
     #[cfg(any(not(loom), anteroom_models))]
     pub(crate) fn is_past(self) -> bool {
         !cfg!(loom) && self.passed()

@@ -1,40 +1,41 @@
-//! A pair of fences, one of which costs nothing: [`light`] and [`heavy`].
+//! An asymmetric fence: a light side that costs nothing ([`light`]) and a heavy side ([`heavy`]).
 //!
-//! The two sides of a store-load race ("I release, then look for waiters"; "I say that I wait, then
-//! look at the lock") each need a full fence, or both may miss the other. Unlocking is common and
-//! waiting is rare, so the unlocker's fence only holds the compiler back, and the waiter's makes up
-//! for it: it runs a full barrier on every core that is now running a thread of this process. If a
-//! thread is not running, the switch that stopped it was a full barrier.
+//! A store-load race has two sides: "I release, then look for waiters", and "I announce that I
+//! wait, then look at the lock". Each needs a full fence, or both may miss the other. Unlocking is
+//! common and waiting is rare. So the unlocker's fence only holds the compiler back, and the
+//! waiter's makes up for it: it runs a full barrier on every core that runs a thread of this
+//! process at that moment. A thread that does not run has passed a full barrier when it was
+//! switched out.
 //!
-//! - **Guarantee.** If thread A stores x, calls `light`, loads y, and thread B stores y, calls
-//!   `heavy` (which returns true), loads x, then at least one of them sees the other's store.
-//! - **Source.** The asymmetric fences of C++ (P1202, D. Goldblatt, 2018); on Linux the
+//! - **Guarantee.** Thread A stores x, calls `light`, loads y. Thread B stores y, calls `heavy`
+//!   (which returns true), loads x. Then at least one of them sees the other's store.
+//! - **Source.** The asymmetric fences of C++ (P1202, D. Goldblatt, 2018). On Linux: the
 //!   `membarrier` system call (M. Desnoyers, 2010–2017), command `PRIVATE_EXPEDITED`.
-//! - **Where there is no membarrier** (another system) both are sequentially consistent fences. On
-//!   a Linux that refuses it (an old kernel, a sandbox, from the start or from some time on),
-//!   `heavy` returns false, and the waiter must not rely on being seen: it sleeps for short times
-//!   and looks again. The unlocker never asks which case it is.
-//! - **Between processes** the command is `GLOBAL_EXPEDITED`, which reaches those that have
+//! - **Where there is no membarrier** (another system) both sides are sequentially consistent
+//!   fences. On a Linux that refuses it (an old kernel, a sandbox, from the start or later) `heavy`
+//!   returns false. Then the waiter must not rely on being seen: it sleeps for short times and
+//!   looks again. The unlocker never asks which case it is.
+//! - **Between processes** the command is `GLOBAL_EXPEDITED`, which reaches the processes that have
 //!   registered for it.
-//! - **In a model** both are sequentially consistent fences. That is stronger than the truth in one
-//!   respect: two `light` fences order each other there, and here they do not.
+//! - **In a model** both sides are sequentially consistent fences. That is stronger than the truth
+//!   in one respect: two `light` fences order each other there, and here they do not.
 
 use crate::primitive::AtomicUsize;
 
-/// The unlocker's side: keeps the compiler from moving the load that follows above the store before
-/// it.
+/// The unlocker's side: keeps the compiler from moving the following load above the preceding
+/// store.
 #[cfg(all(target_os = "linux", not(any(loom, miri))))]
 #[inline(always)]
 pub(crate) fn light() {
-    // ORDERING: with `heavy` in the waiter, as the module says.
+    // ORDERING: pairs with `heavy` in the waiter; see the module.
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
 }
 
-/// The waiter's side. True if every thread's `light` is now paired with it, false if the system
-/// refused, or if this process is not registered.
+/// The waiter's side. True if every thread's `light` is paired with it; false if the system
+/// refuses, or if this process is not registered.
 ///
-/// Costs a fraction of a microsecond when no other core runs this process, about ten when they do.
-/// It never registers: that takes so long that no waiter could make up for it.
+/// Costs a fraction of a microsecond if no other core runs this process, else about ten. It never
+/// registers: no waiter could make up for the time that takes.
 #[cfg(all(target_os = "linux", not(any(loom, miri))))]
 #[cold]
 pub(crate) fn heavy() -> bool {
@@ -43,10 +44,10 @@ pub(crate) fn heavy() -> bool {
     membarrier(MembarrierCommand::PrivateExpedited).is_ok()
 }
 
-/// As `heavy`, for a caller that cannot look again later: where the system refuses, it waits until
-/// the same has come about by itself. A store leaves its processor within a microsecond once it is
-/// at the head of the store buffer, however busy the memory, and every thread that is interrupted
-/// passes a barrier. Ten milliseconds are a thousand times what the rest of the buffer takes.
+/// As `heavy`, for a caller that cannot look again later. Where the system refuses, it waits until
+/// stores become visible by themselves, however busy the memory: a store leaves its processor
+/// within a microsecond once it heads the store buffer, and every interrupted thread passes a
+/// barrier. Ten milliseconds are a thousand times what the rest of the buffer takes.
 ///
 /// Source: A. Morrison and Y. Afek, ASPLOS 2015 (temporally bounded store buffers).
 #[cold]
@@ -58,15 +59,15 @@ pub(crate) fn heavy_or_wait() {
     }
 }
 
-/// From now on `heavy` works in this process, and in the children that it forks. Takes half a
-/// microsecond in a process with one thread. Beside others it waits until every processor has
-/// switched threads, 7 to 28 ms, so it is for [`crate::load`] alone. If the system refuses, `heavy`
-/// says so later.
+/// Registers this process, and the children that it forks, so that `heavy` works. Takes half a
+/// microsecond in a process with one thread. Beside other threads it waits until every processor
+/// has switched threads, 7 to 28 ms, so only [`crate::load`] calls it. If the system refuses,
+/// `heavy` reports that later.
 #[cfg(all(unix, not(any(loom, miri))))]
 pub(crate) fn register() {
     #[cfg(target_os = "linux")]
-    // SAFETY: it has no arguments, and changes nothing that a program sees. (Not through rustix,
-    // which has not been made ready on every target by when a program is loaded.)
+    // SAFETY: the call has no pointer arguments, and changes nothing that a program sees. (Not
+    // through rustix, which is not initialized on every target when a program is loaded.)
     unsafe {
         libc::syscall(
             libc::SYS_membarrier,
@@ -91,8 +92,8 @@ pub(crate) fn heavy_for_others() -> bool {
     membarrier(MembarrierCommand::GlobalExpedited).is_ok()
 }
 
-/// From now on this process is one of those. False if the system refused: then `light` is not
-/// enough here.
+/// Makes [`heavy_for_others`] reach this process from now on. False if the system refuses: then
+/// `light` is not enough here.
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -126,7 +127,7 @@ pub(crate) fn heavy() -> bool {
 /// Whether `heavy` is an ordinary fence, which never fails.
 pub(crate) const IS_CHEAP: bool = cfg!(all(any(not(target_os = "linux"), miri), not(loom)));
 
-/// Whether `light` is cheaper than `full`, and `heavy` is there to pair with it. Runs one.
+/// Whether `light` is cheaper than `full`, and `heavy` works. Runs one `heavy`.
 pub(crate) fn is_asymmetric() -> bool {
     cfg!(any(all(target_os = "linux", not(miri)), loom)) && heavy()
 }
@@ -135,14 +136,14 @@ pub(crate) fn is_asymmetric() -> bool {
 #[inline]
 pub(crate) fn full() {
     #[cfg(not(loom))]
-    // ORDERING: as the name says, and as everywhere in this module the caller says what for.
+    // ORDERING: SeqCst; in this whole module, the caller says what for.
     std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
     #[cfg(loom)]
     crate::primitive::modeled::fence_seq_cst();
 }
 
-/// [`full`], right after a successful exchange or compare-exchange of any ordering, which on x86-64
-/// is a full fence by itself.
+/// [`full`], right after a successful exchange or compare-exchange of any ordering. On x86-64 such
+/// an instruction is a full fence already.
 #[cfg(any(
     all(
         target_os = "linux",
@@ -155,35 +156,33 @@ pub(crate) fn full() {
 #[inline(always)]
 pub(crate) fn after_exchange() {
     #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
-    // ORDERING: the exchange's, which the compiler is not to undo.
+    // ORDERING: the exchange's; the compiler must not undo it.
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
     #[cfg(any(not(target_arch = "x86_64"), loom, miri))]
     full();
 }
 
-/// Stores with Release, and orders that before a sequentially consistent load that follows: one
-/// exchange, which is cheaper than a store and a fence.
+/// Stores with Release, ordered before a sequentially consistent load that follows. One exchange is
+/// cheaper than a store and a fence.
 #[inline(always)]
 pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
     #[cfg(not(loom))]
-    // ORDERING: SeqCst, against `full` between another thread's store and its load.
+    // ORDERING: SeqCst; pairs with `full` between another thread's store and its load.
     atomic.swap(value, std::sync::atomic::Ordering::SeqCst);
     #[cfg(loom)]
     {
-        // Loom knows sequentially consistent fences, but takes such accesses for acquiring and
-        // releasing ones.
-        // ORDERING: Release, and the fence, as above.
+        // Loom supports sequentially consistent fences, but treats such accesses as acquiring and
+        // releasing. ORDERING: Release, and the fence; together as the exchange above.
         atomic.store(value, crate::primitive::Ordering::Release);
         full();
     }
 }
 
-/// Loads with Acquire, ordered after a [`store_then_full`] before it.
+/// Loads with Acquire, ordered after a preceding [`store_then_full`].
 #[inline(always)]
 pub(crate) fn load_after_full(atomic: &AtomicUsize) -> usize {
     #[cfg(not(loom))]
-    // ORDERING: SeqCst, as the store: no other load is held back by that store. It costs what
-    // Acquire does.
+    // ORDERING: SeqCst, as that store, which holds back no other load. It costs what Acquire does.
     let value = atomic.load(std::sync::atomic::Ordering::SeqCst);
     #[cfg(loom)]
     // ORDERING: Acquire; the fence in `store_then_full` does the rest.

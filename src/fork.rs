@@ -1,21 +1,21 @@
-//! What the child of a fork inherits from threads that it does not have, and how it forgets that.
+//! Empties the crate's tables in the child of a fork, which inherits them from threads that it does
+//! not have.
 //!
-//! The tables of this crate are the process's: which threads are parked, which are awake, how many
-//! spin. A child begins with one thread, and with the tables as they were at the fork. A parked
-//! thread that does not exist would be woken in place of one that does; a woken one would be waited
-//! for. So a handler empties the tables in the child, before `fork` returns there. A lock that was
-//! free at the fork then works in the child, and so does a lock that the forking thread held,
-//! whatever the other threads were doing to it.
+//! The tables belong to the process: which threads are parked, which were woken, how many spin. A
+//! child begins with one thread, and with the tables as they were at the fork. Without this, a
+//! wake-up could go to a parked thread that does not exist, and a missing designated waker would
+//! block the others. So a handler empties the tables in the child before `fork` returns there. Then
+//! two kinds of lock work in the child, whatever other threads were doing to them: a lock that was
+//! free, and a lock that the forking thread held.
 //!
 //! - **Registered** when the program is loaded ([`crate::load`]), before it has threads: a fork in
-//!   the middle of a later registration does not run the handler. [`watch`] is for a program that
-//!   was linked without that.
-//! - **Twice is harmless**: the handler may run more than once in a child.
-//! - **The handler** is in the child's only thread. It allocates nothing and takes no lock.
-//! - **Left to the user**: a lock that another thread held at the fork stays held in the child for
-//!   ever, as with every other lock; a child made without the C library's handlers (`vfork`,
-//!   `_Fork`, a raw system call) may not wait; and a signal handler that interrupted a wait may not
-//!   fork.
+//!   the middle of a later registration would not run the handler. [`watch`] registers it in a
+//!   program that was linked without that.
+//! - **Idempotent**: the handler may run more than once in a child.
+//! - **The handler** runs in the child's only thread. It allocates nothing and takes no lock.
+//! - **Left to the user**: a lock that another thread held at the fork stays held in the child, as
+//!   with every lock. A child that was made without the C library's handlers (`vfork`, `_Fork`, a
+//!   raw system call) may not wait. A signal handler that interrupted a wait may not fork.
 
 #[cfg(all(unix, not(any(loom, miri))))]
 pub(crate) use unix::{generation, watch};
@@ -30,12 +30,12 @@ mod unix {
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
     static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
-    /// From now on, the child of a fork begins with empty tables. To be called before a table is
-    /// written.
+    /// From now on, the child of a fork begins with empty tables. Call it before the first write to
+    /// a table.
     #[inline(always)]
     pub(crate) fn watch() {
-        // ORDERING: Relaxed, here and below: a thread that does not see the flag registers once
-        // more, as it may.
+        // ORDERING: Relaxed, here and below; a thread that does not see the flag registers again,
+        // which is harmless.
         if WATCHED.load(Relaxed) == 0 {
             register();
         }
@@ -44,22 +44,23 @@ mod unix {
     #[cold]
     fn register() {
         load::link();
-        // SAFETY: the handler does in a child what any code may do there. (A C library without
-        // memory for one more handler says so. Then the child is as it would be without this.)
+        // SAFETY: the handler does in a child only what any code may do there. (A C library without
+        // memory for the handler returns an error. Then the child is as it would be without this
+        // module.)
         unsafe { libc::pthread_atfork(None, None, Some(begin_child)) };
-        // ORDERING: as above.
+        // ORDERING: Relaxed; see `watch`.
         WATCHED.store(1, Relaxed);
     }
 
-    /// How many forks lie between this process and the first one that used this crate. A value from
-    /// before the fork tells of another process, whose threads are not here.
+    /// The number of forks between the first process that used this crate and this one. A value
+    /// from before the fork describes another process, whose threads are not here.
     pub(crate) fn generation() -> usize {
         // ORDERING: Relaxed; only the handler writes, while there is one thread.
         GENERATION.load(Relaxed)
     }
 
     extern "C" fn begin_child() {
-        // ORDERING: as in `generation`.
+        // ORDERING: Relaxed; see `generation`.
         GENERATION.fetch_add(1, Relaxed);
         #[cfg(target_os = "linux")]
         lot::begin_child();
@@ -87,12 +88,12 @@ mod tests {
         match unsafe { libc::fork() } {
             0 => {
                 let code = if life() { 0 } else { 1 };
-                // SAFETY: ends the child, without its parent's destructors.
+                // SAFETY: ends the child, without the destructors of its parent.
                 unsafe { libc::_exit(code) }
             }
             child => {
                 let mut status = 0;
-                // SAFETY: our own child, which has not been waited for.
+                // SAFETY: the child is ours, and has not been waited for.
                 assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
                 status == 0
             }
@@ -107,7 +108,7 @@ mod tests {
         drop(spin);
     }
 
-    /// As when a signal handler forks.
+    /// A signal handler may fork in the middle of a spin.
     #[test]
     fn a_spin_that_began_in_the_parent_is_not_counted_in_the_child() {
         let spin = Spin::woken();

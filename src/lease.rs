@@ -1,38 +1,38 @@
 //! How long a lock is kept for one waiter that does not come.
 //!
 //! A waiter may be stopped at any time: by a signal handler, a debugger, `SIGSTOP`, or because its
-//! priority is starved. So what is kept for one waiter is kept on a *lease*: a lock reserved by a
-//! direct handoff, permits reserved for the front waiter. When the lease is over, any thread may
-//! take it. No thread owns anything before it has run.
+//! priority is starved. So whatever is kept for one waiter is kept on a *lease*: a lock reserved by
+//! a direct handoff, or the front waiter's reservation of permits. When the lease is over, any
+//! thread may take it. No thread owns anything before it has run.
 //!
-//! A lease lasts 4 to 6 ms: at least about a hundred times what it takes a woken thread to run on
-//! the machine of the `contention` benchmark, and a few time slices of a thread that runs in its
+//! A lease lasts 4 to 6 ms. That is at least about a hundred times what a woken thread needs to run
+//! on the machine of the `contention` benchmark, and a few time slices of a thread that runs in its
 //! place.
 //!
-//! The lock's word stores when the lease began, in few bits: the clock's count of [`TICK`]s modulo
-//! `kinds`. So an abandoned lease looks young again for three ticks in `kinds`, which delays the
-//! thread that looks just then by as much.
+//! The lock's word stores the beginning of the lease in few bits: the clock's count of [`TICK`]s
+//! modulo `kinds`. So an abandoned lease looks young again for three ticks in `kinds`, which delays
+//! a thread that looks just then by as much.
 
 use crate::system::microseconds;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// The unit of the clock is 2^11 µs, about 2 ms.
+/// The clock's unit as a power of two: 2¹¹ µs, about 2 ms.
 const TICK: u32 = 11;
 
-/// A lease lasts until so many ticks have begun after it.
+/// A lease lasts until this many ticks have begun after its own.
 const TICKS: u32 = 3;
 
-/// The longest that a lease lasts: a thread that watches sleeps for so long, and finds it over.
+/// The longest time that a lease lasts. A watcher that sleeps for so long finds it over.
 pub(crate) const LONGEST: Duration = Duration::from_micros((TICKS as u64) << TICK);
 
-/// A parked waiter looks at its lock once in so long a time for each thread that is parked with it
-/// ([`crate::parking`]): so all of them together look eight times a second at most. Not measured: a
-/// tenth of what a person notices, and too seldom to be seen in what a processor does.
+/// A parked waiter looks at its lock once in this time for each thread that is parked with it
+/// ([`crate::parking`]). So all of them together look at most eight times a second. Not measured:
+/// it is a tenth of what a person notices, and too rare to show in a processor's load.
 pub(crate) const ROUND: Duration = Duration::from_millis(128);
 
-/// One release in so many asks whether the lease of another thread is over: reading the clock takes
-/// longer than a release.
+/// One release in this many asks whether another thread's lease is over, because reading the clock
+/// takes longer than a release.
 const SAMPLE: u32 = 16;
 
 /// The time now, modulo `kinds`, which is a power of two.
@@ -40,7 +40,7 @@ fn tick(kinds: u32) -> u32 {
     (microseconds() >> TICK) % kinds
 }
 
-/// A lease that begins now.
+/// The stored beginning of a lease that begins now.
 pub(crate) fn begin(kinds: u32) -> u32 {
     tick(kinds)
 }
@@ -50,7 +50,8 @@ pub(crate) fn is_over(begun: u32, kinds: u32) -> bool {
     is_over_at(tick(kinds), begun, kinds)
 }
 
-/// As [`is_over`], for callers that ask it at every release.
+/// As [`is_over`], for a caller that asks at every release: false for all but one call in
+/// [`SAMPLE`].
 #[inline]
 pub(crate) fn is_over_by_sample(begun: u32, kinds: u32) -> bool {
     thread_local! { static ASKED: Cell<u32> = const { Cell::new(0) }; }
@@ -63,7 +64,8 @@ fn is_over_at(tick: u32, begun: u32, kinds: u32) -> bool {
     tick.wrapping_sub(begun) % kinds >= TICKS
 }
 
-/// Whether a waiter may be stopped, so that there are watchers ([`crate::waiters`]): always.
+/// Whether a waiter may be stopped, so that there are watchers ([`crate::waiters`]). Always true
+/// here.
 pub(crate) fn may_stall() -> bool {
     true
 }

@@ -1,6 +1,6 @@
 //! [`RwLock`]: crate::RwLock
 //! [`Semaphore`]: crate::Semaphore
-// Where there is no `shared`, these lead to its files, by what is at the end of the page.
+// Where there is no `shared`, the end of `limits.md` links to its files instead.
 #![cfg_attr(
     all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"),
     doc = "[`shared`]: crate::shared\n\

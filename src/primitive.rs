@@ -1,12 +1,13 @@
-//! The switch: std's atomics, loom's, or shuttle's.
+//! Chooses what everything above runs on: std's atomics, loom's, or shuttle's.
 //!
-//! This file and its child [`modeled`] are the only ones that name loom or shuttle. Everything above is written once
-//! and runs on all: on real threads as `cargo build` makes it, and inside a model when the whole build
-//! has `--cfg loom`. With `--cfg shuttle` beside that, the model is not loom's, who looks at every execution of a few
-//! threads, but shuttle's: random executions of many threads, in which every access is sequentially consistent.
+//! Only this file and its child [`modeled`] name loom or shuttle. Everything above is written once.
+//! It runs on real threads as `cargo build` makes it, and inside a model when the whole build has
+//! `--cfg loom`. Loom explores every execution of a few threads. With `--cfg shuttle` beside `--cfg
+//! loom` the model is shuttle's: random executions of many threads, in which every access is
+//! sequentially consistent.
 //!
-//! Loom's types cannot be built in a constant, so what is a `const fn` for users is an ordinary function in a
-//! model: [`const_fn!`] writes both.
+//! Loom's types cannot be built in a constant. So a `const fn` for users is an ordinary function in
+//! a model: [`const_fn!`] writes both.
 
 #[cfg(anteroom_models)]
 pub(crate) mod modeled;
@@ -16,7 +17,7 @@ pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 #[cfg(all(not(loom), not(target_has_atomic = "64")))]
 pub(crate) use std::sync::atomic::AtomicU32 as AtomicState;
-/// The waiters' table's: 64 bits, or as many as the target changes at once.
+/// The atomic of the waiters' table: 64 bits, or as many as the target changes at once.
 #[cfg(all(not(loom), target_has_atomic = "64"))]
 pub(crate) use std::sync::atomic::AtomicU64 as AtomicState;
 #[cfg(any(anteroom_models, all(not(loom), target_has_atomic = "64")))]
@@ -49,7 +50,8 @@ pub(crate) use modeled::Patience;
 ))]
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU64};
 
-/// Atomics in memory that processes share.
+/// Atomics in memory that processes share. In a model, each access is a step at which the thread
+/// may be killed.
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -62,8 +64,8 @@ pub(crate) mod mortal {
 #[cfg(all(anteroom_models, not(shuttle)))]
 pub(crate) use modeled::mortal;
 
-/// Numbers in memory that processes share, which a lock guards. They are atomic for the sake of those who break the rules, and
-/// not modelled.
+/// Numbers in memory that processes share, which a lock guards. They are atomic because a process
+/// that breaks the rules may write them at any time. They are not modelled.
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -75,7 +77,7 @@ pub(crate) mod guarded {
     pub(crate) use std::sync::atomic::AtomicU32;
 }
 
-/// A word of a robust list, as the kernel reads and writes it: bits of its interface.
+/// Bits of a word of a robust list, as the kernel reads and writes it.
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -84,16 +86,17 @@ pub(crate) mod guarded {
     not(shuttle)
 ))]
 pub(crate) mod robust_word {
-    /// The thread that holds it, or 0.
+    /// The thread that holds the word, or 0.
     pub(crate) const OWNER: u32 = 0x3fff_ffff;
-    /// The kernel's mark: the thread that held it ended.
+    /// The kernel's mark: the holder ended.
     pub(crate) const OWNER_DIED: u32 = 0x4000_0000;
-    /// Somebody sleeps here, and is to be woken if the owner dies.
+    /// A thread sleeps on the word, and is to be woken if the holder dies.
     pub(crate) const WAITERS: u32 = 0x8000_0000;
 }
 
-/// Keeps the compiler from moving accesses across it. The kernel, which looks at the memory of a thread after its end, is
-/// like a signal handler: it sees what comes before this before what comes after. (In a model it does so anyway.)
+/// Keeps the compiler from moving accesses across it. The kernel reads the memory of a thread after
+/// its end. Like a signal handler, it sees the accesses before this fence before those after it. In
+/// a model that holds without a fence.
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -104,7 +107,8 @@ pub(crate) mod robust_word {
 #[inline(always)]
 pub(crate) fn in_program_order() {
     #[cfg(not(loom))]
-    // ORDERING: all accesses, of this thread only.
+    // ORDERING: SeqCst, for the compiler only; orders this thread's accesses as the kernel sees
+    // them.
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
@@ -122,7 +126,7 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// Writes an array of which each element is a constant, or, in a model, is made anew.
+/// Writes an array whose elements are constants, or, in a model, made one by one.
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -148,7 +152,8 @@ macro_rules! array_of {
 ))]
 pub(crate) use array_of;
 
-/// Writes a function that returns a static table: one for the process, or one for each execution of a model.
+/// Writes a function that returns a static table: one for the process, or one for each execution of
+/// a model.
 #[cfg(any(not(loom), anteroom_models))]
 macro_rules! table {
     ($(#[$meta:meta])* fn $name:ident() -> [$type:ty; $len:expr], each $each:expr) => {
@@ -169,7 +174,7 @@ macro_rules! table {
 #[cfg(any(not(loom), anteroom_models))]
 pub(crate) use table;
 
-/// Writes variables of which each thread has its own.
+/// Writes variables of which each thread has its own copy.
 #[cfg(any(not(loom), anteroom_models))]
 macro_rules! thread_locals {
     ($($(#[$meta:meta])* static $name:ident: $type:ty = $initial:expr;)*) => {
@@ -186,7 +191,7 @@ macro_rules! thread_locals {
 #[cfg(any(not(loom), anteroom_models))]
 pub(crate) use thread_locals;
 
-/// What an atomic of a model holds, which nobody else touches now.
+/// The value of a model's atomic that no thread touches at the same time.
 #[cfg(anteroom_models)]
 macro_rules! at_rest {
     ($atomic:expr) => {{
@@ -200,11 +205,12 @@ macro_rules! at_rest {
 #[cfg(anteroom_models)]
 pub(crate) use at_rest;
 
-/// Where a lock says that it was taken or is about to be released.
+/// Where a lock reports that it was acquired or is about to be released.
 ///
-/// On real threads, and in shuttle, it has no size and does nothing. In loom it is a cell: if two threads ever hold a
-/// lock at once, or hold it one after the other with no happens-before between them, loom reports a race.
-/// It stands for whatever data the lock protects, so a user's own model finds such a bug too.
+/// On real threads and in shuttle it has no size and does nothing. In loom it is a cell. Loom
+/// reports a race if two threads ever hold a lock at once, or one after the other with no
+/// happens-before between them. The cell stands for the data that the lock protects, so a user's
+/// own model finds such a bug too.
 #[cfg(any(not(loom), shuttle))]
 pub(crate) struct Access;
 
@@ -214,40 +220,43 @@ impl Access {
         Access
     }
 
-    /// The calling thread may now read.
+    /// The calling thread may read from now on.
     #[inline(always)]
     pub(crate) fn shared(&self) {}
 
-    /// The calling thread may now read and write, and nobody else may do either.
+    /// The calling thread may read and write from now on, and no other thread may do either.
     #[inline(always)]
     pub(crate) fn exclusive(&self) {}
 }
 
-/// How long one call has been waiting, to decide how much it may ask for.
+/// How long one call has waited, compared with the starvation threshold.
 #[cfg(not(loom))]
 pub(crate) struct Patience(Option<std::time::Instant>);
 
 #[cfg(not(loom))]
 impl Patience {
-    /// About ten times what it takes a woken thread to run on the machine of the `contention` benchmark.
+    /// The starvation threshold: about ten times what a woken thread needs to run on the machine of
+    /// the `contention` benchmark, which chose it.
     const ALL: std::time::Duration = std::time::Duration::from_micros(500);
 
-    /// The clock starts at the first question, so that a thread which never parks never reads it.
+    /// A clock that starts at the first question, so that a thread that never parks never reads it.
     pub(crate) fn new() -> Self {
         Patience(None)
     }
 
-    /// Whether this call has waited for half a millisecond.
+    /// Whether this call has waited for the starvation threshold.
     pub(crate) fn exhausted(&mut self) -> bool {
         self.0.get_or_insert_with(std::time::Instant::now).elapsed() >= Self::ALL
     }
 
-    /// Until when a waiter sleeps that nobody may wake before it is impatient, if its own deadline is not earlier.
+    /// The end of a sleep in which no other thread wakes the waiter: when it starves, or its own
+    /// deadline if that is earlier.
     pub(crate) fn limit(deadline: crate::deadline::Deadline) -> crate::deadline::Deadline {
         deadline.min(crate::deadline::Deadline::after(Self::ALL))
     }
 
-    /// How much longer this call may wait before it has waited too long, if it has not. Starts the clock too.
+    /// How much longer this call may wait before it starves, or `None` if it does already. Starts
+    /// the clock too.
     pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
         let now = std::time::Instant::now();
         let waited = now - *self.0.get_or_insert(now);

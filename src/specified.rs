@@ -1,5 +1,5 @@
-//! For models: the types as a user's model has them, over the specifications, in one build with those that stand on the
-//! algorithms. `loom-tests/litmus.rs` runs the same programs over both.
+//! The types over the specifications, as a user's model has them, beside those over the algorithms
+//! in one build. `loom-tests/litmus.rs` runs the same programs over both.
 
 #[path = "spec/mod.rs"]
 mod spec;

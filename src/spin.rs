@@ -1,27 +1,26 @@
 //! Spinning for a bounded time before a thread parks: one policy for every primitive.
 //!
-//! To park and to be woken takes some fifty microseconds; to take a lock that has just become free,
-//! a tenth of one. So a waiter first looks again for a while: after one pause, two, four …, then
-//! every quarter of a microsecond, for [`LIMIT`] in all. What is free again by then is waited for
-//! awake; for what is not, the spinning costs a part of what the sleep does.
+//! To park and be woken takes about 50 µs; to acquire a lock that has just become free, 0.1 µs. So
+//! a waiter first looks again: after one pause, two, four …, then every quarter of a microsecond,
+//! for [`LIMIT`] in all. If the lock becomes free meanwhile, no sleep is needed. If not, the
+//! spinning costs a part of what the sleep does.
 //!
-//! **More threads than processors.** A spinner needs a processor, and so does whoever it waits for.
-//! So after its first looks a waiter goes on only while fewer threads of this process spin than
-//! there are other processors; else it parks at once. (One that was woken goes on in any case.)
-//! Every [`SLICE`] a spinning thread yields once, for others of which it knows nothing. And a
-//! waiter yields before it parks: with many threads it is likely that one of them lost its
-//! processor in the middle of a short section, and to park before that one goes on would leave a
-//! processor idle.
+//! **More threads than processors.** A spinning waiter needs a processor, and so does the holder.
+//! So after its first looks a waiter spins on only while fewer threads of this process spin than
+//! there are other processors. Else it parks at once. (A woken thread spins on in any case.) A
+//! spinning thread yields once in every [`SLICE`], for threads of which it knows nothing. And a
+//! waiter yields before it parks. With many threads, the holder has probably lost its processor
+//! within a short critical section, and parking before it runs again would leave a processor idle.
 //!
 //! **Hot locks** ([`Spin::hot`]). Where critical sections and the gaps between them are tiny, two
-//! threads that take turns spend their time on moving the lock's cache line; the best that they can
-//! do is to run one at a time. A thread that took a lock after a wait, and waits again within
-//! [`HOT`], knows that it is so, and the next [`QUIET_TURNS`] times that it has to wait it leaves
-//! the lock alone for [`QUIET`] before it looks. Readers that count themselves in one word wait
-//! only for its cache line, but with writers among them they do it as often, and the same holds.
+//! threads that alternate spend their time moving the lock's cache line; it is better that one runs
+//! at a time. A thread that acquires a lock after a wait, and waits again within [`HOT`], concludes
+//! that the lock is hot. The next [`QUIET_TURNS`] times that it has to wait, it leaves the lock
+//! alone for [`QUIET`] before it looks. Readers that count themselves in one word wait only for its
+//! cache line. But with writers among them they wait for it as often, so the same holds.
 //!
-//! The constants were chosen by the `contention` benchmark (its rows `mutex, …`, `rwlock, …` and `…
-//! waits`), on the machine of the README.
+//! The `contention` benchmark chose the constants (its rows `mutex, …`, `rwlock, …` and `… waits`),
+//! on the machine of the README.
 
 use crate::fork;
 use crate::primitive::{AtomicUsize, Ordering::Relaxed, thread_locals};
@@ -38,39 +37,39 @@ const LIMIT: Duration = Duration::from_micros(20);
 /// The most pauses between two looks: about a quarter of a microsecond.
 const MOST_PAUSES: u32 = 16;
 
-/// The time from a release to the next attempt, under which a lock is hot.
+/// A lock is hot if a thread attempts it again within this time after its wait ended.
 const HOT: Duration = Duration::from_nanos(300);
 
 /// How long a waiter leaves a hot lock alone, and how many times before it measures again.
 const QUIET: Duration = Duration::from_micros(10);
 const QUIET_TURNS: u32 = 16;
 
-/// One wait in so many is followed by a measurement, since reading the clock takes longer than a
-/// short section.
+/// One wait in this many is followed by a measurement, because reading the clock takes longer than
+/// a short critical section.
 const SAMPLE: u32 = 8;
 
-/// How long a thread may spin, in one wait or many, before it looks whether another one wants its
-/// processor. Two threads that wait for each other awake may keep all others out for as long as the
-/// system lets them.
+/// How long a thread may spin, in one wait or many, before it yields once. Two spinning threads
+/// that wait for each other may keep all others off a processor for as long as the system lets
+/// them.
 const SLICE: Duration = Duration::from_micros(100);
 
 /// How often a waiter yields before it parks.
 const YIELDS: u32 = 2;
 
-/// How many threads spin beyond their first looks.
+/// The number of threads that spin beyond their first looks.
 static SPINNING: AtomicUsize = AtomicUsize::new(0);
 
-/// All processors but the one on which the lock's holder runs. They are counted once, or by several
-/// threads at once: a `OnceLock` that another thread was filling during a fork would never be
-/// filled in the child.
+/// The number of processors but the one on which the holder runs. It is counted once, or by several
+/// threads at once: a `OnceLock` that another thread fills during a fork is never filled in the
+/// child.
 fn most_spinning() -> usize {
     const UNKNOWN: usize = usize::MAX;
     static MOST: AtomicUsize = AtomicUsize::new(UNKNOWN);
-    // ORDERING: Relaxed, here and below: a number by itself, the same from whomever.
+    // ORDERING: Relaxed, here and below; a number by itself, the same from every thread.
     match MOST.load(Relaxed) {
         UNKNOWN => {
             let most = system::processors().saturating_sub(1);
-            // ORDERING: as above.
+            // ORDERING: Relaxed; see above.
             MOST.store(most, Relaxed);
             most
         }
@@ -83,7 +82,7 @@ fn most_spinning() -> usize {
 struct Heat {
     waits: u32,
     quiet_turns: u32,
-    /// When the last wait was over, if that is to be measured.
+    /// When the last wait ended, if that is to be measured.
     got_it: Option<Instant>,
 }
 
@@ -99,7 +98,7 @@ pub(crate) struct Spin {
     yields: u32,
     /// Since when this thread is counted in `SPINNING`: mostly since its first looks were over.
     counted: Option<Instant>,
-    /// In which process it is.
+    /// The process in which it was counted ([`fork::generation`]).
     generation: usize,
     /// Whether the lock is hot and has been left alone.
     rested: bool,
@@ -116,8 +115,8 @@ impl Spin {
         }
     }
 
-    /// For a wait in which threads come one after the other, or that ends with what another thread
-    /// does on its own account: a yield may take the whole time slices of others.
+    /// Without yields: for a wait in which threads acquire one after the other, or that another
+    /// thread ends of its own accord. There a yield may take whole time slices of others.
     pub(crate) fn unyielding() -> Self {
         Spin {
             yields: 0,
@@ -125,11 +124,11 @@ impl Spin {
         }
     }
 
-    /// For a thread that has just been woken, and counts as a spinner in any case: others are to
+    /// For a thread that has just been woken. It counts as a spinner in any case: others are to
     /// leave it the lock.
     pub(crate) fn woken() -> Self {
         fork::watch();
-        // ORDERING: as in `count`.
+        // ORDERING: Relaxed; see `count`.
         SPINNING.fetch_add(1, Relaxed);
         Spin {
             counted: Some(Instant::now()),
@@ -164,20 +163,20 @@ impl Spin {
         spin
     }
 
-    /// The same, but it yields so many times before it parks.
+    /// The same, but with this many yields before it parks.
     pub(crate) fn with_yields(self, yields: u32) -> Self {
         let mut spin = self;
         spin.yields = yields;
         spin
     }
 
-    /// Whether the lock is hot and has been left alone until now: then a look first would only cost
-    /// the lock's line.
+    /// Whether the lock is hot and has been left alone until now. Then a look before the attempt
+    /// would only move the lock's cache line once more.
     pub(crate) fn is_rested(&mut self) -> bool {
         std::mem::take(&mut self.rested)
     }
 
-    /// The wait is over.
+    /// The wait ended well.
     pub(crate) fn got_it(self) {
         let mut heat = HEAT.get();
         heat.waits = heat.waits.wrapping_add(1);
@@ -205,7 +204,7 @@ impl Spin {
         self.pauses > 0
     }
 
-    /// Whether this thread may spin beyond its first looks, and has not done so for long enough.
+    /// Whether this thread may spin beyond its first looks, and has not spun for [`LIMIT`].
     fn goes_on(&mut self) -> bool {
         let since = self.counted.or_else(|| self.count());
         since.is_some_and(|since| since.elapsed() < LIMIT) && !cfg!(anteroom_without = "spin")
@@ -215,7 +214,7 @@ impl Spin {
     fn count(&mut self) -> Option<Instant> {
         fork::watch();
         self.generation = fork::generation();
-        // ORDERING: Relaxed, here and below: a number that limits, and orders nothing.
+        // ORDERING: Relaxed, here and below; a number that limits, and orders nothing.
         if SPINNING.fetch_add(1, Relaxed) < most_spinning() {
             let now = Instant::now();
             self.counted = Some(now);
@@ -229,7 +228,7 @@ impl Spin {
     fn stop(&mut self) {
         // (A signal handler may have forked in the middle of this, and then this is the child.)
         if self.counted.take().is_some() && self.generation == fork::generation() {
-            // ORDERING: as in `count`.
+            // ORDERING: Relaxed; see `count`.
             SPINNING.fetch_sub(1, Relaxed);
         }
     }
@@ -241,7 +240,7 @@ impl Drop for Spin {
     }
 }
 
-/// In the child of a fork: no other thread spins here.
+/// In the child of a fork: no other thread spins.
 #[cfg(all(unix, not(any(loom, miri))))]
 pub(crate) fn begin_child() {
     // ORDERING: Relaxed; there is one thread.
@@ -255,8 +254,8 @@ pub(crate) fn spinning() -> usize {
     SPINNING.load(Relaxed)
 }
 
-/// Yields if this thread has not done so for [`SLICE`]. If others are waiting for its processor, it
-/// comes back when its time to spin is over.
+/// Yields if this thread has not done so for [`SLICE`]. If others wait for its processor, it runs
+/// again when its time to spin is over.
 fn give_way_at_times(now: Instant) {
     let due = |then: Option<Instant>| then.is_none_or(|then| now - then >= SLICE);
     if due(GAVE_WAY.get()) {

@@ -1,29 +1,30 @@
-//! When a lock is handed over, instead of being released for whoever takes it first.
+//! When a release is a direct handoff, instead of leaving the lock to the first thread that takes
+//! it.
 //!
-//! A hand-over leaves the lock idle until the thread that has it runs, so it must stay rare; and it
-//! is what bounds the wait of the first in the queue, so it must come for certain. So while threads
-//! wait for long, it is their turn every [`TURN`]: at most that often, and at the next release
-//! after that.
+//! A handoff leaves the lock idle until its new holder runs, so handoffs must be rare. They also
+//! bound the wait of the first thread in the queue, so they must be certain. So while a starved
+//! waiter exists, there is one handoff in each *handoff interval* ([`TURN`]): at most one, at the
+//! first release after the interval.
 //!
-//! As in parking_lot, whose queues have such clocks too (A. d'Antras, 2016); there they are random.
+//! Source: the fairness clocks of parking_lot's queues (A. d'Antras, 2016), which are random there.
 
 use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
 use crate::system::microseconds;
 use std::cell::Cell;
 
-/// In microseconds: about ten times what it takes a sleeping thread to run, on the machine of the
-/// `contention` benchmark.
+/// The handoff interval in microseconds: about ten times what a sleeping thread needs to run, on
+/// the machine of the `contention` benchmark, which chose it.
 const TURN: u32 = 500;
 
-/// Reading the clock takes longer than a short critical section, so where it is asked at every
-/// release, one in so many reads it.
+/// One release in this many reads the clock in [`due_by_sample`], because reading it takes longer
+/// than a short critical section.
 const SAMPLE: u32 = 16;
 
 const INDEX_BITS: u32 = 10;
 
-// When the last turn of the locks whose addresses share an index was, in microseconds. Two locks
-// that share one halve their turns. It wraps around after an hour, which may delay a turn by one.
-// In the child of a fork the clock goes on, and so do the turns.
+// When the last handoff of the locks whose addresses share an index was, in microseconds. Locks
+// that share one share its handoffs. The clock wraps around after 71 minutes, which may delay a
+// handoff by one interval. A fork changes nothing: the clock goes on in the child.
 table! { fn last_turns() -> [AtomicU32; 1 << INDEX_BITS], each AtomicU32::new(0) }
 
 fn last_turn(address: usize) -> &'static AtomicU32 {
@@ -31,15 +32,15 @@ fn last_turn(address: usize) -> &'static AtomicU32 {
     &last_turns()[(hash >> (u64::BITS - INDEX_BITS)) as usize]
 }
 
-/// Whether it is time for a turn of those who wait for the lock at this address.
+/// Whether the handoff interval of the lock at this address is over.
 pub(crate) fn due(address: usize) -> bool {
-    // ORDERING: Relaxed, here and below: a time that decides who gets the mutex, and orders
+    // ORDERING: Relaxed, here and below; the time decides which thread gets the lock, and orders
     // nothing.
     let passed = microseconds().wrapping_sub(last_turn(address).load(Relaxed));
     passed >= TURN || cfg!(anteroom_without = "interval")
 }
 
-/// As [`due`], for callers that ask it all the time.
+/// As [`due`], for a caller that asks at every release: false for all but one call in [`SAMPLE`].
 pub(crate) fn due_by_sample(address: usize) -> bool {
     thread_local! { static ASKED: Cell<u32> = const { Cell::new(0) }; }
     let asked = ASKED.get().wrapping_add(1);
@@ -47,8 +48,8 @@ pub(crate) fn due_by_sample(address: usize) -> bool {
     asked.is_multiple_of(SAMPLE) && due(address)
 }
 
-/// There was a turn just now.
+/// Records a handoff that happens now.
 pub(crate) fn taken(address: usize) {
-    // ORDERING: as in `due`.
+    // ORDERING: Relaxed; see `due`.
     last_turn(address).store(microseconds(), Relaxed);
 }

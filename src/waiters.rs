@@ -1,4 +1,4 @@
-//! The table that tells an unlocker about waiters, without touching the lock.
+//! The table that tells an unlocker about waiters without touching the lock.
 //!
 //! A mutex is free the moment its byte is zero, and from then on its memory may be gone. So what an
 //! unlocker must know lives elsewhere: in a table that is never freed, in the slot that the lock's
@@ -11,51 +11,54 @@
 //! +----------+------------+------+-------+-------+
 //! ```
 //!
-//! - **`parked`** is at least the number of threads that are parked in the queues of the addresses
-//!   that share the slot. It may be more (a thread counts itself before it parks; two addresses
-//!   collide), which costs an unlocker a needless look at a queue. A thread that takes another one
-//!   out of a queue, under that queue's lock, takes it off the count too.
-//! - **`SEEN`** says that no unlocker can miss the count: one of the counted threads has run the
-//!   heavy fence ([`park`]). It falls when `parked` comes to zero. So only the first of a crowd has
-//!   to run one.
-//! - **`AWAKE`** says that the lock whose tag stands there has a designated waker: a woken thread that
-//!   has neither acquired the lock nor parked again. Until then no other thread is woken for it: a
-//!   second one could only get in the first one's way, and a wake-up costs many critical sections.
-//!   Slot and tag together are the whole address, so a collision never says this of another lock.
-//! - **`EAGER`** says that a woken thread did not get the lock and has waited for long. It falls with
-//!   the next handoff, or when no thread is parked.
+//! - **`parked`** is at least the number of threads in the queues of the addresses that share the
+//!   slot. It may be more, since a thread counts itself before it parks, and addresses collide:
+//!   that costs an unlocker a needless look at a queue. A thread that takes another one out of a
+//!   queue, under that queue's lock, takes it off the count too.
+//! - **`SEEN`** says that there is a *fenced waiter*, so that no unlocker can miss the count: one
+//!   of the counted threads has run the heavy fence since it was counted ([`park`]). It falls when
+//!   `parked` becomes zero. So of many waiters only the first runs the fence.
+//! - **`AWAKE`** says that the lock with this tag has a *designated waker*: a woken thread that has
+//!   neither acquired the lock nor parked again. Meanwhile unlockers wake no other thread for this
+//!   lock: a second one could only get in the first one's way, and a wake-up costs many critical
+//!   sections. Slot and tag together are the whole address, so a collision never says this of
+//!   another lock.
+//! - **`EAGER`** says that there is a *starved waiter*: a woken thread did not get the lock, and
+//!   has waited for the starvation threshold. It falls with the next handoff, or when no thread is
+//!   parked.
 //!
-//! The duty to wake the next one passes from the unlocker that sees `AWAKE` to the designated waker. It
-//! takes the lock, and then its own unlock sees those who are parked; or it parks again, and then it
-//! looks at the lock after it has cleared the mark, just as every waiter looks after it has counted
-//! itself.
+//! An unlocker that sees `AWAKE` leaves the duty to wake the next waiter to the designated waker.
+//! Either that thread acquires the lock; then its own unlock sees the parked threads. Or it parks
+//! again; then it looks at the lock after it has cleared the flag, as every waiter looks after it
+//! has counted itself.
 //!
 //! ## Watchers
-//! A woken thread may be stopped before it runs (a signal handler, a debugger, a starved priority). No
-//! other waiter may depend on it for longer than a lease lasts ([`lease`](crate::lease)).
-//! So there is an invariant, for each lock:
+//! A woken thread may be stopped before it runs (a signal handler, a debugger, a starved priority).
+//! No other waiter may depend on it for longer than a lease lasts ([`lease`](crate::lease)). So
+//! each lock keeps an invariant:
 //!
-//! > **W.** While a thread is on its way to the lock that was woken or is kept the lock for, and others
-//! > are parked behind it, one of those *watches*: it sleeps for [`lease::LONGEST`] at most.
+//! > **W.** A thread is *on its way* to a lock if it was woken for it, or the lock is kept for it.
+//! > While one is, and others are parked behind it, one of those *watches*: it sleeps for
+//! > [`lease::LONGEST`] at most.
 //!
-//! When its nap ends, a watcher *looks*: it ends the mark `AWAKE`, and if the lock is free, wakes
-//! the first in the queue, as an unlocker does. It does so from its own place in the queue, and
-//! naps again while a thread is on its way. If the lock is held, its holder will wake a waiter, for
-//! the mark is gone. The parking lot keeps W, under the queue's lock:
+//! When its nap ends, a watcher *looks*: it clears `AWAKE`, and if the lock is free, wakes the
+//! first thread in the queue, as an unlocker does. It does so from its own place in the queue, and
+//! naps again while a thread is on its way. If the lock is held, its holder will wake a waiter,
+//! because the flag is clear. The parking lot keeps W, under the queue's lock:
 //! 1. A thread that parks while another is on its way ([`Look::expects`]) watches, unless one does.
 //! 2. A thread that wakes one, and leaves others parked of which none watches, tells one of them to
-//!    watch: the one that sleeps for good, which is the first if there is one, or else the last.
-//! 3. A watcher that gives up tells another one, if a thread is on its way.
+//!    watch: the first if that sleeps until it is woken, else the last.
+//! 3. A watcher that gives up tells another thread to watch, if one is on its way.
 //!
-//! **A watcher may be stopped, too**, and so may any number of them. So each that is parked behind
-//! others looks now and then, and if a thread is on its way, it watches from then on. That is so
-//! rare that all of them together look eight times a second ([`lease::ROUND`]). So if waiters that
-//! are stopped have a free lock between them, one that runs has it after 128 ms for each that is
-//! parked, and 6 ms for each that was woken in vain. (Not those that were moved there by a
-//! condition variable: they look only when they are told to.)
+//! **Watchers may be stopped, too**, any number of them. So each thread that is parked behind
+//! others looks now and then, and if a thread is on its way, watches from then on. All of them
+//! together look at most eight times a second ([`lease::ROUND`]). So if stopped waiters have a free
+//! lock between them, a running one acquires it after 128 ms for each parked thread, and 6 ms for
+//! each that was woken in vain. (The exception: threads that a condition variable requeued look
+//! only when told to.)
 //!
-//! **Addresses that do not fit** in slot and tag (57-bit mappings, tagged pointers; all where there are
-//! no 64-bit atomics) have no marks. There every unlock wakes a waiter.
+//! **Addresses that do not fit** in slot and tag have no designated waker: with 57-bit mappings,
+//! tagged pointers, and wherever there are no 64-bit atomics. There every unlock wakes a waiter.
 
 use crate::deadline::Deadline;
 use crate::fence;
@@ -66,11 +69,11 @@ use crate::primitive::{AtomicState, State, table};
 use std::cell::Cell;
 use std::time::Duration;
 
-/// A collision costs a needless look at a queue, so there are many more slots than locks that are
-/// likely to be waited for at once. In a model every address collides with every other.
+/// A collision costs a needless look at a queue. So there are many more slots than locks with
+/// waiters at one time. In a model every address collides with every other.
 const INDEX_BITS: u32 = if cfg!(loom) { 0 } else { 13 };
 
-/// Of an address. One that does not fit into so many is never marked `AWAKE`.
+/// The bits of an address that slot and tag hold. A larger address is never marked `AWAKE`.
 const ADDRESS_BITS: u32 = if HAS_TAGS { 48 } else { INDEX_BITS };
 const TAG_BITS: u32 = ADDRESS_BITS - INDEX_BITS;
 const HAS_TAGS: bool = State::BITS == 64;
@@ -79,7 +82,7 @@ const AWAKE: State = 1;
 const EAGER: State = 2;
 const SEEN: State = 4;
 const ONE_PARKED: State = 8;
-/// Everything but the tag.
+/// All bits but the tag.
 const SOMEBODY: State = State::MAX >> TAG_BITS;
 const PARKED: State = SOMEBODY & !(ONE_PARKED - 1);
 
@@ -88,8 +91,8 @@ table! { fn slots() -> [AtomicState; 1 << INDEX_BITS], each AtomicState::new(0) 
 /// The slot of an address, and its tag there.
 #[inline(always)]
 fn find(address: usize) -> (&'static AtomicState, State) {
-    // Fibonacci hashing: the high bits of the product depend on every bit of the address; and since
-    // the factor is odd, different addresses have different products.
+    // Fibonacci hashing: the high bits of the product depend on every bit of the address. The
+    // factor is odd, so different addresses have different products.
     let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4B) & ((1 << 48) - 1);
     let index = (hash >> (48 - INDEX_BITS)) as usize;
     let tag = (hash as State).wrapping_shl(State::BITS - TAG_BITS);
@@ -106,23 +109,23 @@ fn slot(address: usize) -> &'static AtomicState {
     find(address).0
 }
 
-/// Whether somebody may be waiting for the lock at this address, parked or awake.
+/// Whether the lock at this address may have a waiter or a designated waker.
 #[inline(always)]
 pub(crate) fn any(address: usize) -> bool {
-    // ORDERING: Relaxed; the fence pair between the caller's release and this load decides what it must
-    // see.
+    // ORDERING: Relaxed; the fence pair between the caller's release and this load decides what it
+    // must see (M3).
     slot(address).load(Relaxed) & SOMEBODY != 0
 }
 
-/// Whether this state says that a thread is awake for that lock.
+/// Whether this state says that the lock at this address has a designated waker.
 fn says_awake(state: State, address: usize, tag: State) -> bool {
     fits(address) && state & AWAKE != 0 && state & !SOMEBODY == tag
 }
 
-/// Whether a thread is marked as awake for the lock at this address.
+/// Whether the lock at this address has a designated waker.
 pub(crate) fn is_awake(address: usize) -> bool {
     let (slot, tag) = find(address);
-    // ORDERING: as in `any`.
+    // ORDERING: Relaxed; see `any`.
     says_awake(slot.load(Relaxed), address, tag)
 }
 
@@ -130,30 +133,29 @@ pub(crate) fn is_awake(address: usize) -> bool {
 pub(crate) fn is_awake_locked(address: usize) -> bool {
     let (slot, tag) = find(address);
     let state = if cfg!(loom) {
-        // What is seen late would only make the search longer.
-        // ORDERING: as below.
+        // A stale value would only make the search longer. ORDERING: Relaxed; see below.
         slot.fetch_or(0, Relaxed)
     } else {
-        // ORDERING: Relaxed; the mark is set under the queue's lock, and may fall late.
+        // ORDERING: Relaxed; it is set under the queue's lock, and may be seen to fall late.
         slot.load(Relaxed)
     };
     says_awake(state, address, tag)
 }
 
-/// `threads` more are parked there.
+/// Counts `threads` more as parked.
 pub(crate) fn add(address: usize, threads: usize) {
-    // ORDERING: Relaxed; those who woke the first of them will see it.
+    // ORDERING: Relaxed; the threads that woke the first of them will see it.
     slot(address).fetch_add(threads as State * ONE_PARKED, Relaxed);
 }
 
-/// The caller, who is counted, has called `heavy` since.
+/// Records a fenced waiter: the caller, which is counted and has called `heavy` since.
 fn seen(address: usize) {
-    // ORDERING: Release, for `count`.
+    // ORDERING: Release; pairs with the Acquire in `count`.
     slot(address).fetch_or(SEEN, Release);
 }
 
-/// The state with one thread less that is parked. (In a child that was forked in the middle of a wait,
-/// by a signal handler, there may be none to take away.)
+/// The state with one parked thread less. (In a child that a signal handler forked in the middle of
+/// a wait, the count may be zero already.)
 fn less_one(state: State) -> State {
     let state = match state & PARKED {
         0 => state,
@@ -165,20 +167,20 @@ fn less_one(state: State) -> State {
     }
 }
 
-/// One thread is parked there no more.
+/// Counts one parked thread less.
 pub(crate) fn remove(address: usize) {
     change(address, |state| Some(less_one(state)));
 }
 
 /// Returns whether there was a change.
 fn change(address: usize, next: impl Fn(State) -> Option<State>) -> bool {
-    // ORDERING: Relaxed, both; seen late, it costs an unlocker one look at a queue. And an unlocker that
-    // leaves because of a mark needs to see nothing else.
+    // ORDERING: Relaxed, both; seen late, it costs an unlocker one look at a queue. An unlocker
+    // that leaves the waiters to a designated waker needs to see nothing else.
     slot(address).fetch_update(Relaxed, Relaxed, next).is_ok()
 }
 
-/// One thread is parked there no more, for it is being woken. If it is now marked as awake, which
-/// this returns, it must call [`got_it`] or park again.
+/// Counts one parked thread less, because it is being woken. Returns whether it is the designated
+/// waker from now on: then it must call [`got_it`] or park again.
 pub(crate) fn wake(address: usize) -> bool {
     let (_, tag) = find(address);
     let marked = Cell::new(false);
@@ -193,31 +195,31 @@ pub(crate) fn wake(address: usize) -> bool {
     marked.get()
 }
 
-/// The caller is about to park, was awake in vain before, and has waited for long.
+/// Records a starved waiter: the caller, which is about to park and was woken in vain before.
 pub(crate) fn hurry(address: usize) {
     // ORDERING: Relaxed; seen late, it is a delay.
     slot(address).fetch_or(EAGER, Relaxed);
 }
 
-/// Whether a thread that waits for a lock with this slot has waited for long, and in vain.
+/// Whether a lock with this slot has a starved waiter.
 pub(crate) fn is_eager(address: usize) -> bool {
-    // ORDERING: as in `any`.
+    // ORDERING: Relaxed; see `any`.
     slot(address).load(Relaxed) & EAGER != 0
 }
 
-/// One thread is parked there no more, for the lock is kept for it.
+/// Counts one parked thread less, because the lock is handed to it.
 pub(crate) fn hand_over(address: usize) {
     change(address, |state| Some(less_one(state) & !EAGER));
 }
 
-/// The thread that is awake has got the lock.
+/// The designated waker has acquired the lock.
 pub(crate) fn got_it(address: usize) {
-    // ORDERING: Relaxed; it comes before our own unlock, which looks at the same slot.
+    // ORDERING: Relaxed; it precedes the caller's own unlock, which looks at the same slot.
     slot(address).fetch_and(!AWAKE, Relaxed);
 }
 
-/// Ends the mark of the lock at this address. Returns whether there was one: then a woken thread
-/// has not come while a nap lasted, so the waiters are in a hurry.
+/// Ends the designation for the lock at this address. Returns whether there was one: then a woken
+/// thread has not come for a whole nap, so the waiters count as starved.
 fn end_mark(address: usize) -> bool {
     let (_, tag) = find(address);
     let ended = |state| {
@@ -227,42 +229,40 @@ fn end_mark(address: usize) -> bool {
     change(address, ended)
 }
 
-/// How long a counted waiter sleeps before it makes sure that it is seen: about a hundred heavy
-/// fences.
+/// How long a counted waiter sleeps before it runs the heavy fence: about a hundred such fences.
 const SHORT: Duration = Duration::from_millis(1);
 
-/// Counts the caller, and ends the mark if it `was_awake`. Returns whether every unlocker that
-/// releases after this sees the count.
+/// Counts the caller, and ends its designation if it `was_awake`. Returns whether every unlocker
+/// that releases after this sees the count.
 fn count(address: usize, was_awake: bool) -> bool {
     if was_awake {
         change(address, |state| Some((state & !AWAKE) + ONE_PARKED));
         return false;
     }
     // (One step: loom does not see that an exchange after a load of one's own is in the way of
-    // another thread's earlier load.)
-    // ORDERING: Acquire pairs with `seen`: the `heavy` before that comes before what the caller
-    // does next. (The thread that called it may wait for another lock, and not look at the
-    // caller's.)
+    // another thread's earlier load.) ORDERING: Acquire; pairs with the Release in `seen`. So the
+    // `heavy` before that precedes what the caller does next. (The thread that ran it may wait for
+    // another lock, and never look at the caller's.)
     slot(address).fetch_add(ONE_PARKED, Acquire) & SEEN != 0
 }
 
 /// Parks the calling thread as [`parking::park_looking`] does, counted as a waiter of `key`. The
 /// thread that unparks it takes it off the count, under the queue's lock.
 ///
-/// `was_awake` says that it was marked as awake. `is_kept` says whether the lock may be kept for
-/// another waiter, beside marks. `wake` wakes the next waiter if the lock is free.
+/// `was_awake` says that it was the designated waker. `is_kept` says whether the lock may be kept
+/// for another waiter. `wake` wakes the next waiter if the lock is free.
 ///
-/// **Sure to be seen.** A heavy fence interrupts every core that runs this process. So a waiter
-/// first sleeps for [`SHORT`] at most, without one: nearly always the unlocker sees it all the
-/// same, and if not, it has lost no more than that. Only then does it call `heavy`, look again, and
-/// sleep for good, all in its place in the queue. The fence never costs more than a small part of
-/// the wait. Where the system refuses it, one waiter watches. Where it is cheap, it comes first.
+/// **The fence.** A heavy fence interrupts every core that runs this process. So a waiter first
+/// sleeps for [`SHORT`] at most, without one. Nearly always the unlocker sees it all the same; if
+/// not, it has lost no more than that. Only then it calls `heavy`, looks again, and sleeps until it
+/// is woken, all in its place in the queue. So the fence costs a small part of the wait. Where the
+/// system refuses it, one waiter watches. Where it is cheap, it comes first.
 ///
-/// A waiter that finds others counted, and `SEEN`, may sleep for good at once: the slot has not
-/// been empty since the fence of one of them, so every unlocker either comes before that fence,
-/// which then shows what it did to this thread too, or it looks at the queue. The exception is a
-/// thread that was awake, or has ended a mark: unlockers left because of that, and it must see what
-/// they did.
+/// A waiter that finds others counted, and `SEEN`, may sleep until it is woken at once. The slot
+/// has not been empty since the fence of one of them. So an unlocker either comes before that
+/// fence, which then shows the unlocker's release to this thread too; or it looks at the queue. The
+/// exception is a thread that was the designated waker, or has ended a designation. Unlockers left
+/// because of it, so it must see what they released.
 ///
 /// # Safety
 /// As for [`parking::park`]. No thread moves it to another queue.
@@ -314,29 +314,29 @@ pub(crate) unsafe fn park(
     result
 }
 
-/// What a thread does that a condition variable has moved to the queue of `key`, when it looks.
+/// Looks for a thread that a condition variable has requeued to `key`.
 pub(crate) fn look_moved(key: usize, wake: impl Fn()) {
     if end_mark(key) {
-        // It may not look again.
+        // It may not look again, so it must see the lock now.
         fence::heavy_or_wait();
     }
     wake();
 }
 
-/// In the child of a fork: no other thread waits here, whatever the table says.
+/// In the child of a fork: no other thread waits, whatever the table says.
 #[cfg(all(unix, not(any(loom, miri))))]
 pub(crate) fn begin_child() {
     for slot in slots() {
-        // Zero is not written: each page that this writes to is copied.
-        // ORDERING: Relaxed; there is one thread.
+        // Zero is not written: each page that this writes is copied. ORDERING: Relaxed; there is
+        // one thread.
         if slot.load(Relaxed) != 0 {
-            // ORDERING: as above.
+            // ORDERING: Relaxed; there is one thread.
             slot.store(0, Relaxed);
         }
     }
 }
 
-/// For models: whether nobody is counted, or parked, or marked as awake.
+/// For models: whether no thread is counted or parked, and none is a designated waker.
 #[cfg(loom)]
 pub fn nobody_waits() -> bool {
     // ORDERING: Relaxed; the model's threads have ended, or not begun.

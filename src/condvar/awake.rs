@@ -1,16 +1,15 @@
-//! Staying awake for a while before a waiter sleeps, and after it was woken.
+//! Spinning of a waiter before it sleeps, and yielding after it was woken.
 //!
-//! Two threads that hand a turn to and fro through two condition variables need 19 µs for the two
-//! turns if both sleep, and 2 µs if both stay awake (the `contention` benchmark's machine). So a
-//! waiter that is alone first looks for [`LIMIT`] whether it has been notified. It is in the queue
-//! already: what it sees only ends its looking, and the park decides whether it sleeps.
+//! Two threads that alternate through two condition variables need 19 µs for two turns if both
+//! sleep, and 2 µs if both spin (the `contention` benchmark's machine). So a waiter that is alone
+//! first looks for [`LIMIT`] whether it has been notified. It is in the queue already. What it sees
+//! only ends its spinning; the park decides whether it sleeps.
 //!
-//! Looking is an investment. It is lost if no notification comes in time: because the wait is long,
-//! or because the notifier needs this thread's processor. It is also lost if the thread loses its
-//! processor while it looks: a waiter that sleeps gives up none of its time slice, and gets a
-//! processor soon after its wake-up. So when a time was lost at a condition variable, its waiters
-//! sleep at once for the next [`PRICE`] times that time. Whatever comes, they lose at most one part
-//! in that many.
+//! Spinning is an investment. It is lost if no notification comes in time: because the wait is
+//! long, or because the notifier needs this thread's processor. It is also lost if the thread loses
+//! its processor meanwhile: a waiter that sleeps keeps its time slice, and gets a processor soon
+//! after its wake-up. So when a time was lost at a condition variable, its waiters sleep at once
+//! for the next [`PRICE`] times that time. So they lose at most one part in that many.
 
 use crate::deadline::Deadline;
 
@@ -19,25 +18,25 @@ use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
 #[cfg(not(loom))]
 use crate::system::microseconds;
 
-/// How long a waiter looks, in microseconds: about twice what a sleeping notifier needs to run and
+/// How long a waiter spins, in microseconds: about twice what a sleeping notifier needs to run and
 /// to notify.
 #[cfg(not(loom))]
 const LIMIT: u32 = 20;
 
-/// For how many times the time that was lost no waiter looks.
+/// For how many times the lost time no waiter spins.
 #[cfg(not(loom))]
 const PRICE: u32 = 32;
 
-/// The longest time without a look, in microseconds: a stopped process may have lost hours.
+/// The longest time without spinning, in microseconds: a stopped process may have lost hours.
 #[cfg(not(loom))]
 const LONGEST: u32 = 1_000_000;
 
-/// How many pauses come between two looks: about a tenth of a microsecond.
+/// The number of pauses between two looks: about a tenth of a microsecond.
 #[cfg(not(loom))]
 const PAUSES: u32 = 8;
 
-/// A time without a look. Both numbers are estimates, and a time that is made of two that were
-/// written at once is one too. The clock wraps around after an hour, which may repeat the time.
+/// A time without spinning. Both numbers are estimates, and so is a mixture of two that were
+/// written at once. The clock wraps around after 71 minutes, which may repeat the time.
 #[cfg(not(loom))]
 struct Pause {
     /// In microseconds.
@@ -55,14 +54,15 @@ impl Pause {
     }
 
     fn lasts(&self, now: u32) -> bool {
-        // ORDERING: Relaxed, here and below: times that decide who sleeps, and order nothing.
+        // ORDERING: Relaxed, here and below; times that decide which thread sleeps, and order
+        // nothing.
         now.wrapping_sub(self.start.load(Relaxed)) < self.length.load(Relaxed)
     }
 
     fn begin(&self, now: u32, lost: u32) {
-        // ORDERING: as in `lasts`.
+        // ORDERING: Relaxed; see `lasts`.
         self.start.store(now, Relaxed);
-        // ORDERING: as in `lasts`.
+        // ORDERING: Relaxed; see `lasts`.
         self.length
             .store(lost.saturating_mul(PRICE).min(LONGEST), Relaxed);
     }
@@ -75,7 +75,7 @@ const INDEX_BITS: u32 = 10;
 #[cfg(not(loom))]
 table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
 
-/// Looks, at the condition variable with this address, until `notified`, or until it is time to
+/// Spins, at the condition variable with this address, until `notified`, or until it is time to
 /// sleep.
 #[cfg(not(loom))]
 pub(super) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn() -> bool) {
@@ -90,7 +90,7 @@ pub(super) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn()
     while !notified() && took() < LIMIT && !deadline.passed() {
         spin();
     }
-    // The word changes under the queue's lock, and just afterwards the waiter is told not to sleep.
+    // The word changes under the queue's lock. Just afterwards the waiter is told not to sleep.
     spin();
     let took = took();
     if took >= LIMIT {
@@ -98,8 +98,8 @@ pub(super) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn()
     }
 }
 
-/// Lets the holder of the lock leave it, where a woken waiter finds it held: mostly the notifier
-/// holds it still, and waits for this thread's processor.
+/// Yields to the holder if a woken waiter finds the lock held. Mostly that is the notifier, which
+/// waits for this thread's processor.
 #[cfg(not(loom))]
 pub(super) fn let_holder_leave(is_held: impl Fn() -> bool) {
     if is_held() {

@@ -1,31 +1,34 @@
-//! The condition variable's state machine: one word: the address of the lock that its waiters are going to take again, or
-//! zero while there are none. Waiters sleep in a queue of the parking lot, and nowhere else.
+//! The condition variable's state machine: one word, and waiters in a queue of the parking lot.
+//!
+//! The word is the address of the lock that the waiters are going to acquire again, or zero while
+//! there are none.
 //!
 //! ## Invariants
-//! 1. The word is zero exactly when both queues are empty. It is set by the first waiter, and
-//!    cleared by the thread that takes out the last, under the lock of the queue that they are in.
-//!    So a notifier that reads zero may leave: a thread that began to wait before the notifier's own
-//!    critical section released the lock after writing the word. (The child of a fork may inherit a
-//!    word, and has no waiters.)
-//! 2. Waiters for a mutex sleep in the queue at the condition variable's address; waiters for a reader-writer
-//!    lock in the one at the address plus one. Never are both in use, for all waiters have the same lock.
-//! 3. A thread leaves its queue because it was chosen by a notifier, or because its time is up: the queue's lock
-//!    decides which. Nothing else wakes it, so there are no spurious wake-ups.
+//! - **C1.** The word is zero exactly when both queues are empty. The first waiter sets it. The
+//!   thread that takes out the last one clears it, under the lock of that one's queue. So a
+//!   notifier that reads zero may leave: a thread that began to wait before the notifier's own
+//!   critical section released the lock after writing the word. (The child of a fork may inherit a
+//!   word, and has no waiters.)
+//! - **C2.** Waiters for a mutex sleep in the queue at the condition variable's address, waiters
+//!   for a reader-writer lock in the queue at the next address. At most one queue is in use,
+//!   because all waiters have the same lock.
+//! - **C3.** A thread leaves its queue because a notifier chose it, or because its time is up: the
+//!   queue's lock decides which. Nothing else wakes it, so there are no spurious wake-ups.
 //!
-//! ## Awake for a while
-//! Sleeping and waking costs far more than a short wait. A waiter that is alone stays awake for a
-//! while first, unless time was lost so of late: [`awake`] says how long, and when not. That
-//! changes no rule above, for it is in the queue by then.
+//! ## Spinning
+//! Sleeping and waking costs far more than a short wait. A waiter that is alone first spins for a
+//! while, unless spinning has failed of late ([`awake`]). It is in the queue by then, so the
+//! invariants hold.
 //!
-//! ## `notify_all` and the herd
-//! A mutex lets in one thread at a time, so `notify_all` wakes one waiter and moves the others to
-//! the mutex's queue, where they are counted as its waiters. The one that is woken will take the
-//! mutex, and sees the others when it unlocks; so does each of them in its turn. It may be stopped
-//! before it does (see the watchers of [`waiters`]). If the mutex is held, as it mostly is by the
-//! notifier, its holder finds the others when it unlocks; else the notifier tells one of them to
+//! ## `notify_all`
+//! A mutex admits one thread at a time. So `notify_all` wakes one waiter and requeues the others to
+//! the mutex, where they are counted as its waiters. The woken thread will acquire the mutex, and
+//! see the others when it unlocks; so does each of them in its turn. The woken thread may be
+//! stopped before it does (see the watchers of [`waiters`]). If the mutex is held, mostly by the
+//! notifier, its holder finds the others when it unlocks. Else the notifier tells one of them to
 //! watch. (A holder that is just unlocking may miss them, if its store is still on the way to
-//! memory. Then they depend on the thread that was woken.) Waiters for a reader-writer lock are all
-//! woken: readers go in together, and writers with a condition variable are rare.
+//! memory. Then they depend on the woken thread.) Waiters for a reader-writer lock are all woken:
+//! readers enter together, and writers with a condition variable are rare.
 
 use super::awake;
 use super::waitable::Waitable;
@@ -43,14 +46,17 @@ pub(crate) struct RawCondvar {
     lock: AtomicUsize,
 }
 
-/// The queue of waiters for a mutex, and that of waiters for a reader-writer lock: offsets from the condition
-/// variable's address.
+/// The offsets of the queues from the condition variable's address (C2): of waiters for a mutex,
+/// and for a reader-writer lock.
 const MUTEX: usize = 0;
 const OTHER: usize = 1;
 
 #[cold]
 fn misused() -> ! {
-    panic!("Condvar::wait: other threads are waiting on this condition variable with another lock");
+    panic!(
+        "Condvar::wait: other threads are waiting on this condition variable with \
+        another lock"
+    );
 }
 
 impl RawCondvar {
@@ -64,13 +70,13 @@ impl RawCondvar {
 
     #[inline]
     pub(crate) fn notify_one(&self) -> bool {
-        // ORDERING: Relaxed; the lock that both sides hold at some time orders it (invariant 1).
+        // ORDERING: Relaxed; the lock that both sides hold at some time orders it (C1).
         self.lock.load(Relaxed) != 0 && self.notify_one_waiting()
     }
 
     #[inline]
     pub(crate) fn notify_all(&self) -> usize {
-        // ORDERING: as in `notify_one`.
+        // ORDERING: Relaxed; see `notify_one`.
         match self.lock.load(Relaxed) {
             0 => 0,
             lock => self.notify_all_waiting(lock),
@@ -83,13 +89,13 @@ impl RawCondvar {
         let callback = |woken: bool, more: bool| {
             found.set(woken);
             if woken && !more {
-                // ORDERING: Relaxed; written under the queue's lock, as invariant 1 asks.
+                // ORDERING: Relaxed; written under the queue's lock (C1).
                 self.lock.store(0, Relaxed);
             }
             NO_TOKEN
         };
         for queue in [self.queue(MUTEX), self.queue(OTHER)] {
-            // SAFETY: we borrow the condition variable; after finding somebody we touch it no more.
+            // SAFETY: we borrow the condition variable. After finding a waiter we touch it no more.
             unsafe { parking::unpark_one(queue, callback) };
             if found.get() {
                 return true;
@@ -102,17 +108,17 @@ impl RawCondvar {
     fn notify_all_waiting(&self, lock: usize) -> usize {
         let taken_out = |threads| {
             if threads > 0 {
-                // ORDERING: Relaxed; written under the queue's lock, as invariant 1 asks.
+                // ORDERING: Relaxed; written under the queue's lock (C1).
                 self.lock.store(0, Relaxed);
             }
         };
-        // The waiters of whom we read may have left, and others come with another lock.
-        // ORDERING: Relaxed; read under the queue's lock.
+        // The waiters that set the word may have left, and others come with another lock. ORDERING:
+        // Relaxed; read under the queue's lock.
         let still_there = || self.lock.load(Relaxed) == lock;
         let needs_watcher = Cell::new(false);
         let moved = |woken, moved| {
             taken_out(woken + moved);
-            // SAFETY: the threads that are moved borrow the mutex, and sleep in a queue that is locked.
+            // SAFETY: the requeued threads borrow the mutex, and sleep in a queue that is locked.
             needs_watcher.set(moved > 0 && unsafe { RawMutex::requeued(lock, moved) });
         };
         let queue = self.queue(MUTEX);
@@ -126,18 +132,18 @@ impl RawCondvar {
             // SAFETY: we borrow the condition variable.
             Some(0) => unsafe { parking::unpark_all(self.queue(OTHER), NO_TOKEN, taken_out) },
             Some(threads) => threads,
-            // When the last of them left, nobody was waiting: then is when we were here.
+            // When the last of them left, no thread was waiting. This call takes effect then.
             None => 0,
         }
     }
 
-    /// In the child of a fork: whether the waiters are not in this process. Then the word is zero
-    /// from then on.
+    /// In the child of a fork: whether the waiters are not in this process. If so, sets the word to
+    /// zero.
     #[cold]
     fn forgets_inherited_waiters(&self) -> bool {
         let forgotten = Cell::new(false);
         let forget = || {
-            // ORDERING: Relaxed; written under the locks of both queues.
+            // ORDERING: Relaxed; written under the locks of both queues (C1).
             self.lock.store(0, Relaxed);
             forgotten.set(true);
         };
@@ -147,16 +153,16 @@ impl RawCondvar {
         forgotten.get()
     }
 
-    /// Whether the caller was notified before its time was up.
+    /// Waits. Returns whether the caller was notified before its time was up.
     pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let lock = guard.raw_lock().queue_key();
         if deadline.is_past() {
-            // ORDERING: Relaxed; it only tells a misuse.
+            // ORDERING: Relaxed; it only detects a misuse.
             let others = self.lock.load(Relaxed);
             if others != 0 && others != lock && !self.forgets_inherited_waiters() {
                 misused();
             }
-            // SAFETY: the guard holds the lock; we take it again.
+            // SAFETY: the guard holds the lock; we acquire it again.
             unsafe { guard.unlock() };
             guard.relock();
             return false;
@@ -166,32 +172,32 @@ impl RawCondvar {
         let notified = Cell::new(true);
         let first = Cell::new(false);
         let validate = || {
-            // An exchange, since the two queues have two locks, and waiters may come to both.
-            // ORDERING: Relaxed, both; invariant 1 says what orders them.
+            // An exchange, because the two queues have two locks, and waiters may join both at
+            // once. ORDERING: Relaxed, both; C1 says what orders them.
             let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
             first.set(others.is_ok());
             is_misused.set(others.is_err_and(|others| others != lock));
             !is_misused.get()
         };
         let before_sleep = || {
-            // SAFETY: the guard holds the lock; we take it again below, whatever happens.
+            // SAFETY: the guard holds the lock; we acquire it again below, whatever happens.
             unsafe { guard.unlock() };
-            // One waiter at most stays awake: the others found that one, or its followers, in the word.
+            // At most one waiter spins: all others found the word set when they came.
             if first.get() {
-                // ORDERING: Relaxed; it is a hint, and orders nothing.
+                // ORDERING: Relaxed; a hint, which orders nothing.
                 let notified = || self.lock.load(Relaxed) != lock;
                 awake::stay_awake(self.queue(MUTEX), deadline, notified);
             }
         };
         let timed_out = |key, last| {
             if key != queue {
-                // A notifier had chosen us, and we were on our way to the lock.
+                // A notifier chose this thread and requeued it (C3).
                 guard.raw_lock().requeued_timed_out(key);
                 return;
             }
             notified.set(false);
             if last {
-                // ORDERING: as in `notify_one_waiting`.
+                // ORDERING: Relaxed; written under the queue's lock (C1).
                 self.lock.store(0, Relaxed);
             }
         };
@@ -241,24 +247,24 @@ impl RawCondvar {
     }
 }
 
-/// A lock to whose queue waiters may be moved.
+/// A lock to whose queue waiters may be requeued.
 pub trait Requeue {
-    /// Which of the condition variable's queues its waiters sleep in.
+    /// The condition variable's queue in which its waiters sleep.
     const QUEUE: usize;
     /// The key of the lock's own queue.
     fn queue_key(&self) -> usize;
     /// What a waiter parks with.
     fn park_token(&self) -> usize;
-    /// Takes the lock for a waiter that got this token when it was woken, if the token says that it is to go another way
-    /// than others.
+    /// Acquires the lock for a woken waiter, if this unpark token says that the lock is reserved
+    /// for it. False if the waiter has to acquire it as any other thread.
     fn took(&self, token: usize) -> bool;
-    /// Whether it is held now. The answer may be old.
+    /// Whether it is held now. The answer may be stale.
     fn is_held(&self) -> bool;
-    /// A waiter's time was up after it had been moved to the queue of `key`, whose lock is held.
+    /// A waiter's time was up after it had been requeued to `key`, whose queue is locked.
     fn requeued_timed_out(&self, key: usize);
-    /// Whether a waiter that was moved to the lock's queue may depend on another one.
+    /// Whether a requeued waiter may depend on another one.
     fn expects_moved(&self) -> bool;
-    /// What such a waiter does when it looks.
+    /// What a requeued waiter does when it looks.
     fn look_moved(&self);
 }
 

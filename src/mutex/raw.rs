@@ -1,39 +1,47 @@
-//! The mutex's state machine: one byte, one locked instruction for lock and unlock together.
+//! The mutex's state machine: one byte, and one locked instruction for lock and unlock together.
 //!
-//! Every unlock must not miss a waiter: it releases, then looks whether somebody waits. On the fast path that
-//! look is a plain load of another cache line ([`crate::waiters`]), ordered by a fence that costs nothing
-//! ([`crate::fence`]); waiters pay for both.
+//! An unlock must not miss a waiter: it releases, then looks for waiters. On the fast path that
+//! look is a plain load of another cache line ([`crate::waiters`]), ordered by the light side of an
+//! asymmetric fence ([`crate::fence`]). Waiters pay for both.
+//!
+//! | byte | meaning |
+//! |---|---|
+//! | `UNLOCKED` | free |
+//! | `LOCKED` | held |
+//! | from `RESERVED` on | free, and kept on a lease for one waiter; the other bits say since when |
 //!
 //! ## Invariants
-//! 1. Only the holder changes the byte from `LOCKED`. Any thread may change it from `UNLOCKED` to
-//!    `LOCKED`, and is the holder then.
-//! 2. After the store of `UNLOCKED` an unlocker touches the mutex no more, unless it finds, under the queue's
-//!    lock, a thread that waits for this mutex: that thread borrows it, so it is alive.
-//!    So it is where the unlocker reserves the mutex for a waiter, under the queue's lock.
-//! 3. A thread that sleeps without a limit of its own has been counted since before its `heavy`
-//!    fence, and has seen `LOCKED` since after it. So whoever unlocks after that sees the count.
-//!    ([`waiters::park`] says when it does.)
-//!
-//! 4. While a thread is marked as awake for this mutex, unlockers wake nobody. It ends the mark when it has taken the
-//!    mutex (then its own unlock looks for others), or after it has counted itself and before it looks at the byte for
-//!    the last time. If it gives up because its time is over, it looks once more after a fence, and takes
-//!    the mutex if that is free: then a wake may have been left to it.
-//! 5. A byte from `RESERVED` on says that the mutex is free, and kept on a lease ([`lease`]) for a waiter
-//!    that was woken with `RESERVED_FOR_YOU`. That thread changes it to `LOCKED`; when the lease is over,
-//!    any thread may. So nothing is ever held by a thread that has not run.
-//! 6. No waiter depends on another one that was woken: invariant W of [`crate::waiters`].
+//! - **M1.** Only the holder changes the byte from `LOCKED`. Any thread may change it from
+//!   `UNLOCKED` to `LOCKED`, and is the holder then.
+//! - **M2.** After the store of `UNLOCKED` an unlocker touches the mutex no more. The exception:
+//!   under the queue's lock, it finds a thread that waits for this mutex. That thread borrows the
+//!   mutex, so it is alive, and the unlocker may reserve it.
+//! - **M3.** A thread that sleeps until it is woken has been counted since before its `heavy`
+//!   fence, and has seen `LOCKED` after it. So each later unlocker sees the count.
+//!   [`waiters::park`] says how.
+//! - **M4.** While this mutex has a designated waker, unlockers wake no other thread. The
+//!   designation ends when that thread has acquired the mutex (then its own unlock looks for
+//!   waiters), or after it has counted itself and before it looks at the byte for the last time. If
+//!   it gives up because its time is over, it looks once more after a fence, and acquires the mutex
+//!   if that is free: a wake-up may have been left to it.
+//! - **M5.** A byte from `RESERVED` on is on a lease ([`lease`]) for a waiter that was woken with
+//!   `RESERVED_FOR_YOU`. That thread changes it to `LOCKED`. When the lease is over, any thread
+//!   may. So no mutex is ever held by a thread that has not run.
+//! - **M6.** No waiter depends on another woken thread for longer than a lease: W of
+//!   [`crate::waiters`].
 //!
 //! ## Fairness
-//! A running thread may take the mutex ahead of those that sleep (barging). Those that sleep are woken in their order,
-//! one at a time. One that was woken, did not get the mutex, and has waited for longer than [`Patience`] likes, says so.
-//! Then, when it is the waiters' turn ([`crate::turns`]), an unlocker reserves the mutex for the first
-//! in the queue, still under the queue's lock. If another thread was faster, its unlock comes to the
-//! same place. And if it is the waiters' turn while the designated waker does not come, then perhaps it
-//! has no processor to run on, and the unlocker yields its own. `unlock_fair` reserves it at once: the
-//! mutex never looks free in between.
+//! A running thread may acquire the mutex ahead of parked waiters (barging). Parked waiters are
+//! woken in their order, one at a time. A woken thread that did not get the mutex, and has waited
+//! for the starvation threshold ([`Patience`]), is recorded as starved. Then, once in each handoff
+//! interval ([`crate::turns`]), an unlocker reserves the mutex for the first thread in the queue,
+//! under the queue's lock. If another thread barges in before that, its unlock does the same. If
+//! the interval is over while the designated waker has not come, that thread may have no processor
+//! to run on: then the unlocker yields its own. `unlock_fair` reserves the mutex at once, so that
+//! it never looks free in between.
 //!
-//! Sources: barging with parking by address, parking_lot (A. d'Antras, 2016) after WebKit's (F. Pizlo, 2015);
-//! the asymmetric unlock is this crate's.
+//! Sources: barging with parking by address is parking_lot's (A. d'Antras, 2016) after WebKit's (F.
+//! Pizlo, 2015); the designated waker is nsync's; the asymmetric unlock is this crate's.
 
 use crate::deadline::Deadline;
 use crate::fence;
@@ -49,29 +57,28 @@ use std::ptr;
 
 const UNLOCKED: u8 = 0;
 const LOCKED: u8 = 1;
-/// The least of the values that say that the mutex is kept for a waiter; the rest of the byte is when
-/// its lease began.
+/// The least byte of a reserved mutex. The lower bits say when its lease began.
 const RESERVED: u8 = 0x80;
 const LEASES: u32 = 0x80;
 
-/// You were woken: try to take the mutex.
+/// Unpark token: try to acquire the mutex.
 const TRY: UnparkToken = NO_TOKEN;
-/// As `TRY`, and you are marked as awake.
+/// As `TRY`, for the designated waker.
 const TRY_AWAKE: UnparkToken = UnparkToken(2);
-/// The mutex is kept for you: take it.
+/// Unpark token: the mutex is reserved for this thread.
 const RESERVED_FOR_YOU: UnparkToken = UnparkToken(1);
 
-/// What a waiter parks with.
+/// The park token of a waiter.
 fn waiting() -> ParkToken {
     parking::late(0)
 }
 
-/// A byte that keeps the mutex for a waiter from now on.
+/// A byte that reserves the mutex from now on.
 fn reserved() -> u8 {
     RESERVED | lease::begin(LEASES) as u8
 }
 
-/// Whether any thread may take a mutex whose byte is this.
+/// Whether any thread may acquire a mutex with this byte (M1, M5).
 fn is_free(state: u8) -> bool {
     let is_over = || lease::is_over(u32::from(state), LEASES);
     state == UNLOCKED || state & RESERVED != 0 && is_over()
@@ -96,19 +103,20 @@ impl RawMutex {
     /// The key under which waiters park, and by which they are counted.
     #[inline(always)]
     pub(crate) fn key(&self) -> usize {
-        // Exposed, so that a late wake may find its way back to it.
+        // Exposed, so that a stale wake finds its way back to the mutex.
         (&raw const *self).expose_provenance()
     }
 
-    /// What a waiter for a condition variable parks with: the mutex's address. In the queue of that address, where it
-    /// may be moved, only such waiters have it: there it is a `late` token.
+    /// The park token of a waiter for a condition variable: the mutex's address. In the queue of
+    /// that address, to which it may be requeued, only such waiters have it: there it is a `late`
+    /// token.
     pub(crate) fn moved(&self) -> ParkToken {
         ParkToken(self.key())
     }
 
     #[inline(always)]
     fn try_take(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of the last unlocker's store.
+        // ORDERING: Acquire; pairs with the Release of the last unlocker's store (M1).
         let taken = self
             .state
             .compare_exchange(UNLOCKED, LOCKED, Acquire, Relaxed);
@@ -119,15 +127,15 @@ impl RawMutex {
         }
     }
 
-    /// Takes the mutex whose byte was this, if the lease for which it was kept is over.
+    /// Acquires the mutex with byte `state`, if the lease for which it was kept is over.
     #[cold]
     fn take_over(&self, state: u8) -> bool {
         is_free(state) && self.take_from(state)
     }
 
     fn take_from(&self, state: u8) -> bool {
-        // ORDERING: Acquire pairs with the Release of the last unlocker's store, directly or through its
-        // release sequence.
+        // ORDERING: Acquire; pairs with the Release of the last unlocker's store, directly or
+        // through its release sequence (M5).
         self.state
             .compare_exchange(state, LOCKED, Acquire, Relaxed)
             .is_ok()
@@ -161,18 +169,19 @@ impl RawMutex {
     }
 
     pub(crate) fn is_locked(&self) -> bool {
-        // ORDERING: Relaxed; the answer may be old when the caller reads it, so it orders nothing.
+        // ORDERING: Relaxed; the answer may be stale when the caller reads it, so it orders
+        // nothing.
         !is_free(self.state.load(Relaxed))
     }
 
     /// # Safety
-    /// The caller owns the mutex.
+    /// The caller holds the mutex.
     #[inline]
     pub(crate) unsafe fn unlock(&self) {
         self.data.exclusive();
         let key = self.key();
-        // ORDERING: Release pairs with the Acquire of the next owner's `try_take`. The fence orders the store
-        // before the load in `any`, against `heavy` in `park` (invariant 3).
+        // ORDERING: Release; pairs with the Acquire of the next holder's `try_take` (M1). The fence
+        // orders the store before the load in `any`; it pairs with `heavy` in `waiters::park` (M3).
         self.state.store(UNLOCKED, Release);
         fence::light();
         if waiters::any(key) {
@@ -180,7 +189,7 @@ impl RawMutex {
         }
     }
 
-    /// After the mutex with this key, which may be gone, was released while a thread waits.
+    /// Wakes a waiter, after the mutex with this key, which may be gone, was released.
     #[cold]
     fn unlocked(key: usize) {
         if !waiters::is_awake(key) {
@@ -191,8 +200,9 @@ impl RawMutex {
         }
     }
 
-    /// Wakes the first waiter for the mutex with this key, which may be gone, and reserves the mutex for
-    /// it if it is the waiters' turn. Returns whether a thread was woken.
+    /// Wakes the first waiter for the mutex with this key, which may be gone. Reserves the mutex
+    /// for it if there is a starved waiter and the handoff interval is over. Returns whether a
+    /// thread was woken.
     fn wake_one(key: usize) -> bool {
         let turn = waiters::is_eager(key) && turns::due(key);
         let token = Cell::new(TRY);
@@ -201,8 +211,8 @@ impl RawMutex {
             if !turn && waiters::is_awake(key) {
                 return FilterOp::Stop;
             }
-            // Those that were moved here come in numbers, and do little: the more of them are on their
-            // way, the better.
+            // Requeued waiters come many at once, and do little: the more of them are on their way,
+            // the better.
             if waiter == ParkToken(key) {
                 return FilterOp::Unpark;
             }
@@ -214,11 +224,12 @@ impl RawMutex {
                 return FilterOp::Unpark;
             }
             let mutex = ptr::with_exposed_provenance::<Self>(key);
-            // SAFETY: this waiter parked with a token of ours under this key, so it borrows a mutex
-            // there (invariant 2).
+            // SAFETY: this waiter parked with our token under this key, so it borrows a mutex there
+            // (M2).
             let mutex = unsafe { &*mutex };
             if !mutex.reserve() {
-                // A thread barged in, and will come here too. No thread behind this waiter may pass it.
+                // A thread barged in, and its unlock will come here too. No thread behind this
+                // waiter may overtake it.
                 return FilterOp::Stop;
             }
             turns::taken(key);
@@ -242,16 +253,15 @@ impl RawMutex {
     /// Reserves the mutex for a waiter, under the queue's lock. False if it is not free.
     fn reserve(&self) -> bool {
         let next = |state| is_free(state).then(reserved);
-        // ORDERING: Relaxed, both; this exchange continues the release sequence of the store that it
-        // reads, and the waiter reads what it writes with Acquire.
+        // ORDERING: Relaxed, both; this exchange continues the release sequence of the store that
+        // it reads. The waiter reads the result with Acquire.
         self.state.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 
-    /// Releases, and reserves the mutex for the first waiter if one is known: it never looks free in
-    /// between.
+    /// Releases by a direct handoff, if a waiter is known: the mutex never looks free in between.
     ///
     /// # Safety
-    /// The caller owns the mutex.
+    /// The caller holds the mutex.
     pub(crate) unsafe fn unlock_fair(&self) {
         if !waiters::any(self.key()) {
             // SAFETY: the caller's promise is the same.
@@ -269,21 +279,23 @@ impl RawMutex {
                 waiters::remove(key);
                 reserved()
             } else {
-                // No thread is in the queue, and one on the way there will see this under its lock.
+                // No thread is in the queue. One on the way there will see this byte under its
+                // lock.
                 UNLOCKED
             };
-            // ORDERING: Release pairs with the Acquire of the next holder's `take_from` or `try_take`.
+            // ORDERING: Release; pairs with the Acquire of the next holder's `take_from` or
+            // `try_take` (M1, M5).
             self.state.store(state, Release);
             RESERVED_FOR_YOU
         };
-        // SAFETY: we own the mutex until the callback releases it.
+        // SAFETY: we hold the mutex until the callback releases it.
         unsafe { parking::unpark_some(key, first, release) };
     }
 
     /// Lets a waiter have the mutex for a while, if there is one.
     ///
     /// # Safety
-    /// The caller owns the mutex, and does again when this returns.
+    /// The caller holds the mutex, and does again when this returns.
     #[inline]
     pub(crate) unsafe fn bump(&self) {
         if waiters::any(self.key()) {
@@ -302,10 +314,10 @@ impl RawMutex {
         let mut spin = Spin::hot();
         let mut patience = Patience::new();
         let mut is_awake = false;
-        // Whether this thread was woken, and did not take the mutex.
+        // Whether this thread was woken, and did not acquire the mutex.
         let mut in_vain = false;
         loop {
-            // A look first: the exchange would take the line from its owner for nothing.
+            // It looks first: the exchange would take the cache line from the holder for nothing.
             // ORDERING: Relaxed; `try_take` orders what follows.
             if (spin.is_rested() || is_free(self.state.load(Relaxed))) && self.try_take() {
                 if is_awake {
@@ -335,22 +347,22 @@ impl RawMutex {
         }
     }
 
-    /// The time is up.
+    /// Tries once more when the time is up.
     fn last_try(&self, was_awake: bool) -> bool {
         if was_awake {
-            // ORDERING: the fence orders the end of the mark before the exchange in `try_take`,
-            // against the unlocker's light one: one that left the others to this thread has
-            // released the mutex before that.
+            // ORDERING: the fence orders the end of the designation before the exchange in
+            // `try_take`. It pairs with the unlocker's light side: an unlocker that left the other
+            // waiters to this thread released the mutex before that (M4).
             fence::heavy();
         }
         self.try_take()
     }
 
-    /// The mutex was kept for the calling thread: takes it, and makes the former holder's work visible.
-    /// False if it was late, and another thread has taken it.
+    /// Acquires the mutex that was reserved for the calling thread. False if the lease is over, and
+    /// another thread has acquired it.
     fn receive(&self) -> bool {
         // An exchange reads the newest value, so this does not rely on what a wake-up orders.
-        // ORDERING: Acquire, as in `try_take`.
+        // ORDERING: Acquire; as in `try_take`.
         let taken = self
             .state
             .compare_exchange(UNLOCKED, LOCKED, Acquire, Relaxed);
@@ -364,17 +376,17 @@ impl RawMutex {
     fn park(&self, was_awake: bool, deadline: Deadline) -> ParkResult {
         let (key, token) = (self.key(), waiting());
         // ORDERING: Relaxed; the queue's lock orders this look against handoffs, `heavy` against
-        // unlocks.
+        // unlocks (M3).
         let validate = || !is_free(self.state.load(Relaxed));
         // ORDERING: Relaxed; under the queue's lock.
         let is_kept = || self.state.load(Relaxed) != LOCKED;
         let wake = || self.wake_if_free();
-        // SAFETY: the key is our address, and we borrow the mutex. A condition variable may move its
-        // waiters here, but no thread is moved away.
+        // SAFETY: the key is our address, and we borrow the mutex. A condition variable may requeue
+        // its waiters to here, but no thread is moved away.
         unsafe { waiters::park(key, token, was_awake, deadline, validate, is_kept, wake) }
     }
 
-    /// What a parked waiter does that looks: as an unlocker.
+    /// What a parked waiter does when it looks: it wakes the next one, as an unlocker would.
     fn wake_if_free(&self) {
         // ORDERING: Relaxed; what it misses, the next look sees.
         if is_free(self.state.load(Relaxed)) {
@@ -382,22 +394,21 @@ impl RawMutex {
         }
     }
 
-    /// Whether a waiter that was moved to the queue may depend on another one, under its lock.
+    /// Whether a requeued waiter may depend on another one. Called under the queue's lock.
     pub(crate) fn expects_moved(&self) -> bool {
-        // ORDERING: Relaxed; under the queue's lock. A caller that holds the mutex knows that it
-        // does.
+        // ORDERING: Relaxed; under the queue's lock. A caller that holds the mutex knows that.
         self.state.load(Relaxed) != LOCKED || waiters::is_awake_locked(self.key())
     }
 
-    /// What a waiter does that was moved to the queue, and looks.
+    /// What a requeued waiter does when it looks.
     pub(crate) fn look_moved(&self) {
         waiters::look_moved(self.key(), || self.wake_if_free());
     }
 
-    /// `threads` were moved to the queue of the mutex with this key, under its lock, behind a thread
-    /// that was woken: that one will take the mutex, and on unlocking see the others counted.
-    /// Returns whether they may depend on it, or on another thread that is on its way, so that one
-    /// of them is to watch.
+    /// Counts `threads` that were requeued to the mutex with this key, under its queue's lock,
+    /// behind a thread that was woken. That one will acquire the mutex, and see the others counted
+    /// when it unlocks. Returns whether they may depend on it, or on another thread that is on its
+    /// way: then one of them must watch (M6).
     ///
     /// # Safety
     /// Those threads borrow the mutex, and the queue stays locked until this returns.
@@ -408,8 +419,8 @@ impl RawMutex {
         unsafe { &*mutex }.expects_moved()
     }
 
-    /// What a thread that was moved to the mutex's queue, and was woken there with this token, does
-    /// first. Returns whether the mutex is its own. (It was woken without a mark: see `wake_one`.)
+    /// What a requeued thread does first when it is woken with `token`. Returns whether it has
+    /// acquired the mutex. (It is no designated waker: see `wake_one`.)
     pub(crate) fn lock_after(&self, token: UnparkToken) -> bool {
         let taken = match token {
             RESERVED_FOR_YOU => self.receive(),
@@ -421,7 +432,7 @@ impl RawMutex {
         taken
     }
 
-    /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.
+    /// For models: the mutex is free, without waiters, and no thread touches it at the same time.
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
         assert_eq!(crate::primitive::at_rest!(self.state), 0, "at rest");

@@ -1,25 +1,26 @@
-//! The parking lot of a process: which threads are parked under which key. Linux's; other systems
-//! have parking_lot_core, whose names and callbacks these are.
+//! The parking lot of a process: which threads are parked under which key. It is Linux's; other
+//! systems use parking_lot_core, whose names and callbacks these are.
 //!
-//! Why not that one here: its queues are linked through memory of the parked threads, and its locks
-//! may be held, when another thread forks. Nobody can empty them in the child, whose new threads
-//! get that memory again. And it allocates when a thread parks for the first time, so that no lock
-//! could be used in a global allocator.
+//! Two properties of parking_lot_core rule it out on Linux. First, a fork: its queues are linked
+//! through memory of the parked threads, and its locks may be held when another thread forks.
+//! Nothing can empty them in the child, whose new threads get that memory again. Second, it
+//! allocates when a thread parks for the first time, so no lock could be used in a global
+//! allocator.
 //!
-//! - **Buckets.** A key hashes to one of a fixed number, each a queue under a lock. A bucket's
-//!   queue holds the threads of all keys that hash to it, in the order in which they came, so a
-//!   wake-up may walk past threads of other keys.
-//! - **Entries** lie on the stacks of the threads that are parked. Nothing is allocated, and
-//!   nothing is left behind when a thread ends.
-//! - **Invariant L1.** An entry is in a queue from when `park` puts it there until it is taken out
-//!   under the lock of its bucket: by a waker, or by its own thread after its time is up. `asleep`
-//!   falls in the first case, under that lock, and is the waker's last access to the entry: its
-//!   thread may then return.
-//! - **Invariant L2.** `key` changes only while the locks of the old and of the new bucket are
-//!   held.
+//! # Implementation
+//! - **Buckets.** A key hashes to one of a fixed number of buckets. Each has a lock and one queue,
+//!   of the threads of all its keys in the order in which they came. So a wake-up may walk past
+//!   threads of other keys.
+//! - **Entries** lie on the stacks of the parked threads. Nothing is allocated, and nothing is left
+//!   behind when a thread ends.
+//! - **L1.** An entry is in a queue from when `park` puts it there until it is taken out under the
+//!   lock of its bucket: by a waker, or by its own thread after its time is up. A waker sets
+//!   `asleep` to `WOKEN` under that lock, as its last access to the entry: the thread may then
+//!   return.
+//! - **L2.** `key` changes only while the locks of the old and of the new bucket are held.
 //! - **Watchers.** `watcher` is the last thread of its bucket that was told to watch, or decided to
-//!   ([`Look`]). It is null, or in the queue. Where two locks of a bucket have watchers, that of
-//!   one is not known, and may get a second.
+//!   ([`Look`]). It is null, or an entry of the queue. If two locks of a bucket have watchers, only
+//!   one is known, and the other lock may get a second one.
 //! - **A fork** empties all buckets in the child ([`begin_child`]).
 //!
 //! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
@@ -89,27 +90,27 @@ struct Parked {
     /// The key under which it looks, or zero.
     looks_at: usize,
     next: Cell<*const Parked>,
-    /// It sleeps until it is woken or told to watch. Under the lock.
+    /// Whether it sleeps until it is woken or told to watch. Under the bucket's lock.
     sleeps_for_good: Cell<bool>,
     given: AtomicUsize,
-    /// `WOKEN` from when the thread is taken out of its queue to be woken. It sleeps on this word.
+    /// The word on which it sleeps. `WOKEN` from when a waker has taken the entry out.
     asleep: AtomicU32,
 }
 
 const WOKEN: u32 = 0;
 const ASLEEP: u32 = 1;
-/// It sleeps for a nap, or is to wake and do so.
+/// It naps, or is to wake and do so.
 const WATCHING: u32 = 2;
 
 impl Parked {
     /// Whether it is parked under this key, and looks there.
     fn looks(&self, key: usize) -> bool {
-        // ORDERING: Relaxed; under the lock (L2).
+        // ORDERING: Relaxed; under the bucket's lock (L2).
         self.looks_at == key && self.key.load(Relaxed) == key
     }
 }
 
-/// Threads in the order in which they came. Each `next` is another one of the queue, or null in the
+/// Entries in the order in which they came. Each `next` is the following entry, or null in the
 /// last.
 struct Queue {
     first: *const Parked,
@@ -118,7 +119,7 @@ struct Queue {
     watcher: *const Parked,
 }
 
-// SAFETY: the entries of a queue are used only under its lock, but for their atomics.
+// SAFETY: the entries of a queue are used only under its lock, except for their atomics.
 unsafe impl Send for Queue {}
 
 impl Queue {
@@ -132,7 +133,7 @@ impl Queue {
     }
 
     /// # Safety
-    /// `parked` stays where it is until it is taken out, and is in no queue.
+    /// `parked` is in no queue, and stays where it is until it is taken out (L1).
     unsafe fn push(&mut self, parked: *const Parked) {
         // SAFETY: the caller's promise.
         unsafe { &*parked }.next.set(ptr::null());
@@ -155,13 +156,13 @@ impl Queue {
             false => FilterOp::Skip,
         };
         self.take(key, find, |_| {});
-        // SAFETY: it is in the queue, if there is one.
+        // SAFETY: it is in the queue, if there is one (L1).
         unsafe { first.as_ref() }
     }
 
     /// The last thread under `key` that looks there.
     fn last_that_looks(&mut self, key: usize) -> Option<&Parked> {
-        // SAFETY: it is in the queue, if there is one.
+        // SAFETY: it is in the queue, if there is one (L1).
         let last = unsafe { self.last.as_ref() };
         if last.is_some_and(|last| last.looks(key)) {
             return last;
@@ -174,19 +175,20 @@ impl Queue {
             FilterOp::Skip
         };
         self.take(key, find, |_| {});
-        // SAFETY: as above.
+        // SAFETY: it is in the queue, if there is one (L1).
         unsafe { last.as_ref() }
     }
 
     /// The thread that is known to watch under `key`.
     fn watcher(&self, key: usize) -> Option<&Parked> {
-        // SAFETY: it is in the queue.
+        // SAFETY: it is in the queue, or null (L1).
         unsafe { self.watcher.as_ref() }.filter(|watcher| watcher.looks(key))
     }
 
-    /// Tells a thread that looks under `key` to watch, if there is one, and none is known to: the
-    /// first if that sleeps for good, for it may be the only one that is not stopped; else the last,
-    /// which will watch for longest. Returns what it is to be woken by.
+    /// Tells a thread that looks under `key` to watch, if there is one and none is known to watch.
+    /// It picks the first thread if that sleeps until it is woken, for it may be the only one that
+    /// is not stopped; else the last, which will watch for longest. Returns the word by which to
+    /// wake it.
     fn call_watcher(&mut self, key: usize) -> Option<*const AtomicU32> {
         if !lease::may_stall() || self.watcher(key).is_some() {
             return None;
@@ -197,17 +199,17 @@ impl Queue {
             None => ptr::from_ref(self.last_that_looks(key)?),
         };
         self.watcher = watcher;
-        // SAFETY: it is in the queue.
+        // SAFETY: it is in the queue (L1).
         let watcher = unsafe { &*watcher };
         watcher.sleeps_for_good.set(false);
-        // ORDERING: Relaxed; it orders nothing, and under the lock.
+        // ORDERING: Relaxed; under the bucket's lock, and it orders nothing.
         let before = watcher.asleep.swap(WATCHING, Relaxed);
         (before == ASLEEP).then_some(&raw const watcher.asleep)
     }
 
-    /// How the calling thread, which is in the queue and looks there, sleeps next: whether it
-    /// watches, and for how long, if not for good. If another one watches, it does so too only if
-    /// it `may_not_rely` on that one.
+    /// How the calling thread, which is in the queue, sleeps next: whether it watches, and for how
+    /// long (`None`: until it is woken). If another thread watches, it does so too only if it
+    /// `may_not_rely` on that one.
     fn next_nap(
         &mut self,
         parked: &Parked,
@@ -240,7 +242,7 @@ impl Queue {
         if others.first.is_null() {
             return;
         }
-        // SAFETY: the last in the queue, if there is one, is there (L1).
+        // SAFETY: the last entry, if there is one, is in the queue (L1).
         match unsafe { self.last.as_ref() } {
             Some(last) => last.next.set(others.first),
             None => self.first = others.first,
@@ -260,15 +262,15 @@ impl Queue {
         let mut others = false;
         let mut previous: Option<&Parked> = None;
         let mut current = self.first;
-        // SAFETY: what is in the queue is there (L1).
+        // SAFETY: an entry stays where it is while it is in the queue (L1).
         while let Some(parked) = unsafe { current.as_ref() } {
             let next = parked.next.get();
-            // ORDERING: Relaxed; under the lock (L2).
+            // ORDERING: Relaxed; under the bucket's lock (L2).
             let op = match parked.key.load(Relaxed) == key {
                 true => choose(parked),
                 false => FilterOp::Skip,
             };
-            // ORDERING: as above.
+            // ORDERING: Relaxed; under the bucket's lock (L2).
             others |= op != FilterOp::Unpark && parked.key.load(Relaxed) == key;
             match op {
                 FilterOp::Unpark => {
@@ -294,7 +296,7 @@ impl Queue {
     }
 }
 
-/// In a model there are two buckets, and the keys of each collide.
+/// In a model there are two buckets, so that the keys of each collide.
 const INDEX_BITS: u32 = if cfg!(loom) { 1 } else { 9 };
 
 /// On a cache line of its own.
@@ -326,8 +328,8 @@ fn lock_bucket(index: usize) -> MutexGuard<'static, Queue> {
     bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The locks of two keys' buckets, in the order of the buckets. The second is `None` if both are
-/// one.
+/// Locks both keys' buckets, in the order of the buckets. The second guard is `None` if both are
+/// one bucket.
 fn lock_both(
     from: usize,
     to: usize,
@@ -361,21 +363,21 @@ impl Parked {
     /// too.
     fn lock(&self) -> (usize, MutexGuard<'static, Queue>) {
         loop {
-            // ORDERING: Relaxed, here and below; under the lock it is the key (L2).
+            // ORDERING: Relaxed, here and below; under the bucket's lock it is the key (L2).
             let key = self.key.load(Relaxed);
             let queue = lock_bucket(index(key));
-            // ORDERING: as above.
+            // ORDERING: Relaxed; see above.
             if self.key.load(Relaxed) == key {
                 return (key, queue);
             }
         }
     }
 
-    /// Sleeps until the calling thread is taken out of its queue, or is told to watch, if it sleeps
-    /// as `how`; or until the time is up.
+    /// Sleeps until the calling thread is taken out of its queue; or, if it sleeps as `ASLEEP`, is
+    /// told to watch; or until the time is up.
     fn sleep(&self, how: u32, limit: Option<Instant>) -> End {
         loop {
-            // ORDERING: Acquire pairs with the Release in `release`, for what came before the
+            // ORDERING: Acquire; pairs with the Release in `release`, for what came before the
             // wake-up.
             match self.asleep.load(Acquire) {
                 WOKEN => return End::Woken,
@@ -388,50 +390,50 @@ impl Parked {
 
     /// What it was given. Only for the calling thread, when it has been taken out.
     fn given(&self) -> ParkResult {
-        // ORDERING: Relaxed; it was written before `asleep` fell.
+        // ORDERING: Relaxed; written before `asleep` became `WOKEN`.
         ParkResult::Unparked(UnparkToken(self.given.load(Relaxed)))
     }
 }
 
 /// Lets a thread that was taken out return from `park` with the token. Called under the lock of its
-/// bucket. What it returns is to be woken after that.
+/// bucket. After that lock, the caller wakes the returned word.
 ///
 /// # Safety
 /// `parked` was in the queue until now.
 unsafe fn release(parked: *const Parked, token: UnparkToken) -> *const AtomicU32 {
-    // SAFETY: the thread does not return before `asleep` falls (L1).
+    // SAFETY: the thread does not return before `asleep` is `WOKEN` (L1).
     let parked = unsafe { &*parked };
     // ORDERING: Relaxed; the Release below orders it.
     parked.given.store(token.0, Relaxed);
     let word = &raw const parked.asleep;
-    // ORDERING: Release pairs with the Acquire in `sleep`.
+    // ORDERING: Release; pairs with the Acquire in `sleep`.
     parked.asleep.store(WOKEN, Release);
     word
 }
 
-/// Sleeping on a word that is not `WOKEN`.
+/// Sleeping on a word, through the kernel.
 #[cfg(not(loom))]
 mod futex {
     use super::{AtomicU32, Instant};
     use rustix::thread::futex::{Flags, wait as wait_for};
 
-    /// Sleeps while the word is this, or for less. False, and at once, if the time is up.
+    /// Sleeps while the word is `value`, or for a shorter time. False, at once, if the time is up.
     pub(super) fn wait(word: &AtomicU32, value: u32, limit: Option<Instant>) -> bool {
         let left = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
             return false;
         }
-        // (A time that does not fit is longer than any that a thread can sleep.)
+        // (A time that does not fit is longer than any sleep.)
         let left = left.and_then(|left| left.try_into().ok());
         let _ = wait_for(word, Flags::PRIVATE, value, left.as_ref());
         true
     }
 
-    /// Wakes the thread that sleeps on the word. The word may be gone by now: then this wakes
-    /// nobody, or a thread that sleeps on another word there, and looks again.
+    /// Wakes the thread that sleeps on the word. The word may be gone by now. Then this wakes no
+    /// thread, or one that sleeps on another word there, and looks again.
     pub(super) fn wake(word: *const AtomicU32) {
         let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
-        // SAFETY: the kernel uses the address only to look for sleepers.
+        // SAFETY: the kernel uses the address only to look for sleeping threads.
         unsafe { libc::syscall(libc::SYS_futex, word, operation, 1) };
     }
 }
@@ -454,7 +456,7 @@ mod futex {
     }
 
     pub(super) fn wake(word: *const AtomicU32) {
-        // SAFETY: as above.
+        // SAFETY: nothing else parks at this word.
         unsafe { kernel::unpark_one(word.addr(), |_| kernel::UnparkToken(0)) };
     }
 }
@@ -496,7 +498,7 @@ pub(crate) unsafe fn park(
     unsafe { park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
 }
 
-/// As [`park`], of a thread that looks from its place in the queue, if there is a `look`.
+/// As [`park`], for a thread that looks from its place in the queue, if there is a `look`.
 ///
 /// # Safety
 /// As for [`park`].
@@ -525,10 +527,10 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
         if !validate() {
             return ParkResult::Invalid;
         }
-        // SAFETY: it stays here until it has been taken out, by whomever (L1).
+        // SAFETY: it stays here until it has been taken out, by any thread (L1).
         unsafe { queue.push(&parked) };
         let (mut how, mut nap) = queue.next_nap(&parked, key, expects, false);
-        // ORDERING: Relaxed; it is told nothing before it is in the queue.
+        // ORDERING: Relaxed; still under the bucket's lock, before any thread can tell it anything.
         parked.asleep.store(how, Relaxed);
         drop(queue);
         let first = look.as_ref().and_then(|look| look.first);
@@ -553,20 +555,20 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
                 (End::TimedOut, _) => {}
             }
             let (key, mut queue) = parked.lock();
-            // ORDERING: Relaxed; it falls under the lock (L1).
+            // ORDERING: Relaxed; it becomes `WOKEN` under the bucket's lock (L1).
             if parked.asleep.load(Relaxed) == WOKEN {
                 return parked.given();
             }
             // In a child that a signal handler has forked, it is in no queue any more.
             if end.is_some() && fork::generation() == generation {
                 (how, nap) = queue.next_nap(&parked, key, expects, is_round);
-                // ORDERING: Relaxed; only this thread reads it, or others under the lock.
+                // ORDERING: Relaxed; only this thread reads it without the bucket's lock.
                 parked.asleep.store(how, Relaxed);
                 is_round = how == ASLEEP;
                 continue;
             }
-            // (Another lock of the bucket may have a watcher since.)
-            // ORDERING: Relaxed; under the lock.
+            // (Another lock of the bucket may have a watcher since.) ORDERING: Relaxed; under the
+            // bucket's lock.
             let watched = parked.asleep.load(Relaxed) == WATCHING;
             let this = |other: &Parked| match ptr::eq(other, &parked) {
                 true => FilterOp::Unpark,
@@ -595,10 +597,10 @@ pub(crate) unsafe fn unpark_filter(
     unsafe { unpark(key, filter, callback, true) }
 }
 
-/// As [`unpark_filter`]. If others stay, one is called to watch if `is_relied_on`.
+/// As [`unpark_filter`]. If others stay and `is_relied_on`, one of them is told to watch.
 ///
 /// # Safety
-/// As there.
+/// As for [`unpark_filter`].
 unsafe fn unpark(
     key: usize,
     mut filter: impl FnMut(ParkToken) -> FilterOp,
@@ -648,7 +650,7 @@ pub(crate) unsafe fn unpark_one(
     unsafe { unpark(key, first, callback, false) }
 }
 
-/// Tells a thread that looks under `key` to watch, if there is one, and none is known to.
+/// Tells a thread that looks under `key` to watch, if there is one and none is known to watch.
 pub(crate) fn call_watcher(key: usize) {
     let word = lock_bucket(index(key)).call_watcher(key);
     if let Some(word) = word {
@@ -656,7 +658,7 @@ pub(crate) fn call_watcher(key: usize) {
     }
 }
 
-/// Runs `work` under the locks of both keys' queues, if no thread is parked there.
+/// Runs `work` under the locks of both keys' queues if no thread is parked in either.
 #[cfg(not(loom))]
 pub(crate) fn if_empty(one: usize, other: usize, work: impl FnOnce()) {
     let (mut first, mut second) = lock_both(one, other);
@@ -701,7 +703,7 @@ pub(crate) unsafe fn unpark_requeue(
         });
         target.as_mut().unwrap_or(&mut source).append(moved);
         let token = callback(op, result);
-        // SAFETY: as above.
+        // SAFETY: it was taken out, and not moved.
         first.map(|first| unsafe { release(first, token) })
     });
     if let Some(word) = word {
@@ -710,12 +712,12 @@ pub(crate) unsafe fn unpark_requeue(
     result
 }
 
-/// In the child of a fork, whose only thread is not parked: nobody is, and no bucket is locked.
+/// In the child of a fork, whose only thread is not parked: no thread is, and no bucket is locked.
 #[cfg(not(any(loom, miri)))]
 pub(crate) fn begin_child() {
     for bucket in buckets() {
-        // SAFETY: there is one thread, and it is in `fork`: nothing refers to the mutex. What is
-        // overwritten, perhaps locked, owns nothing.
+        // SAFETY: there is one thread, and it is in `fork`, so nothing refers to the mutex. The
+        // value that is overwritten, perhaps locked, owns nothing.
         unsafe { bucket.0.get().write(Mutex::new(Queue::new())) };
     }
 }
@@ -726,8 +728,8 @@ pub(crate) fn begin_child() {
 pub mod model {
     use super::*;
 
-    /// Parks with a token. Returns what it was given, or `None` if the time was up: then
-    /// `timed_out` has the key, and whether it was the last there.
+    /// Parks with a token. Returns what it was given, or `None` if its time was up: then
+    /// `timed_out` gets the key, and whether it was the last there.
     pub fn park(
         key: usize,
         token: usize,
@@ -744,7 +746,7 @@ pub mod model {
         given(result)
     }
 
-    /// As [`park`], of a thread that looks, and naps first if it `naps`.
+    /// As [`park`], for a thread that looks, and naps first if it `naps`.
     pub fn park_looking(
         key: usize,
         token: usize,
@@ -760,7 +762,7 @@ pub mod model {
             look,
         };
         let (token, limit) = (ParkToken(token), timed.then(Instant::now));
-        // SAFETY: as above.
+        // SAFETY: the model's keys are its own.
         given(unsafe {
             super::park_looking(key, validate, || {}, |_, _| {}, token, limit, Some(look))
         })
@@ -778,8 +780,8 @@ pub mod model {
         super::call_watcher(key);
     }
 
-    /// Unparks the first with this token, and gives it `given`. Returns how many there were, and
-    /// whether others stay.
+    /// Unparks the first thread with this token, and gives it `given`. Returns how many there were,
+    /// and whether others stay.
     pub fn unpark(key: usize, token: usize, given: usize) -> (usize, bool) {
         let mut found = false;
         let choose = |ParkToken(other)| match (found, other == token) {
@@ -790,27 +792,27 @@ pub mod model {
                 FilterOp::Unpark
             }
         };
-        // SAFETY: as above.
+        // SAFETY: the model's keys are its own.
         let result = unsafe { unpark_filter(key, choose, |_| UnparkToken(given)) };
         (result.unparked_threads, result.have_more_threads)
     }
 
-    /// Unparks the first.
+    /// Unparks the first thread.
     pub fn unpark_first(key: usize, given: usize) -> (usize, bool) {
-        // SAFETY: as above.
+        // SAFETY: the model's keys are its own.
         let result = unsafe { unpark_one(key, |_| UnparkToken(given)) };
         (result.unparked_threads, result.have_more_threads)
     }
 
-    /// Moves all, or unparks the first and moves the rest, or does nothing. Returns how many of
-    /// each.
+    /// Requeues all threads, or unparks the first and requeues the others, or does nothing. Returns
+    /// the number of each.
     pub fn requeue(from: usize, to: usize, unpark: Option<bool>, given: usize) -> (usize, usize) {
         let op = match unpark {
             None => RequeueOp::Abort,
             Some(true) => RequeueOp::UnparkOneRequeueRest,
             Some(false) => RequeueOp::RequeueAll,
         };
-        // SAFETY: as above.
+        // SAFETY: the model's keys are its own.
         let result = unsafe { unpark_requeue(from, to, || op, |_, _| UnparkToken(given)) };
         (result.unparked_threads, result.requeued_threads)
     }

@@ -1,28 +1,29 @@
-//! What a model runs on instead of the operating system: loom's cells, a parking lot that really blocks,
-//! time as a choice. What is said of loom here holds for shuttle too, which draws its executions where loom explores
-//! them all, except that shuttle has no cells.
+//! What a model runs on instead of the operating system: loom's cells, a parking lot that really
+//! blocks, and time as a choice.
 //!
-//! **The lot.** A queue under a mutex of the model for each key, with the functions and the callbacks of parking_lot_core:
-//! what that crate runs under its bucket's lock runs here under the queue's. An untimed park blocks for good, so
-//! a lost wake-up is a deadlock, which loom reports.
+//! What is said of loom here holds for shuttle too, except that shuttle draws executions at random
+//! where loom explores all of them, and has no cells.
 //!
-//! **Time.** A timed park never sleeps: it joins the queue, lets go of it, takes it again, and if nobody
-//! has unparked it in between it has timed out. Loom explores every order of those steps against everybody
-//! else's, so every timeout that could happen does, early or late. There is no clock: a deadline that exists
-//! has passed as soon as anybody asks. A parked waiter that looks by itself does so when no other thread can
-//! run, if the model asks for that ([`Choices::looking`]).
+//! **The lot.** Each key has a queue under a mutex of the model, with the functions and callbacks
+//! of parking_lot_core. What that crate runs under its bucket's lock runs here under the queue's.
+//! An untimed park blocks for good, so a lost wake-up is a deadlock, which loom reports.
 //!
-//! **Patience** (when a waiter asks for a hand-over) is a choice of the model's ([`Choices`]).
+//! **Time.** A timed park never sleeps. It joins the queue, releases it, and locks it again; if no
+//! thread has unparked it meanwhile, it has timed out. Loom explores every order of those steps and
+//! the other threads'. So every timeout that could happen does, early or late. There is no clock: a
+//! deadline that exists has passed as soon as a thread asks. A parked waiter looks by itself when
+//! no other thread can run, if the model asks for that ([`Choices::looking`]).
 //!
-//! **Bare wakes** are another one. Being unparked orders memory, so a missing Acquire may go unnoticed behind it. With bare
-//! wakes the woken thread learns that it was woken, and nothing else.
-//!
-//! **Weak compare-exchanges** that fail for no reason are a third ([`weak`]).
+//! **Choices** ([`Choices`]) are left to the model:
+//! - whether waiters starve, and so ask for a direct handoff;
+//! - bare wakes: being unparked orders memory, which may hide a missing Acquire; with bare wakes
+//!   the woken thread learns that it was woken, and nothing else;
+//! - weak compare-exchanges that fail for no reason ([`weak`]).
 //!
 //! **Processes** that share memory, and are killed at any step, are [`mortal`] threads.
 //!
-//! What this leaves out: a queue's mutex orders memory between those who use it, as the real one does; a model cannot show
-//! that an ordering is needed where it is given there already.
+//! **Left out.** A queue's mutex orders memory between its users, as the real one does. So a model
+//! cannot show that an ordering is needed where that mutex gives it already.
 
 pub(crate) mod lot;
 #[cfg(not(shuttle))]
@@ -38,8 +39,8 @@ use std::ops::Deref;
 #[cfg(not(shuttle))]
 pub(crate) struct Access(loom::cell::UnsafeCell<()>);
 
-// SAFETY: the cell holds nothing; it exists for loom to judge the accesses, and loom runs all threads of a
-// model on one thread of the system.
+// SAFETY: the cell holds nothing: loom only judges the accesses. Loom runs all threads of a model
+// on one thread of the system.
 #[cfg(not(shuttle))]
 unsafe impl Sync for Access {}
 
@@ -58,8 +59,8 @@ impl Access {
     }
 }
 
-/// A static whose memory stays until the next execution. A thread that has been joined still has to run the destructors
-/// of its thread-locals, by when loom may have dropped the statics that they use.
+/// A static whose memory stays until the next execution. A joined thread has yet to run the
+/// destructors of its thread-locals. By then loom may have dropped the statics that they use.
 pub(crate) struct Kept<T: 'static>(Option<Box<T>>);
 
 thread_local! {
@@ -90,26 +91,25 @@ impl<T: 'static> Drop for Kept<T> {
 }
 
 pub(crate) fn fence_seq_cst() {
-    // ORDERING: full, for both of `crate::fence`'s sides.
+    // ORDERING: SeqCst, for both sides of `crate::fence`.
     model::sync::atomic::fence(model::sync::atomic::Ordering::SeqCst);
 }
 
-/// A model: its name, how many preemptions of a running thread its search allows (`None`: any number), how it differs from
-/// the usual, and its body.
+/// A model.
 #[derive(Debug)]
 pub struct Model {
-    /// With its module's.
+    /// Its name, after that of its module.
     pub name: &'static str,
-    /// See above.
+    /// How many preemptions of a running thread its search allows. `None`: any number.
     pub preemptions: Option<usize>,
-    /// `loom-tests/model.rs` says what the words mean.
+    /// How it differs from the usual. `loom-tests/model.rs` explains the words.
     pub how: &'static [&'static str],
     /// One execution of it.
     pub body: fn(),
 }
 
-/// Makes a list of models of functions in scope. `any` searches without a bound on preemptions. After that stands how a
-/// model differs from the usual.
+/// Makes a list of models from functions in scope. `any` searches without a bound on preemptions.
+/// The words after that say how a model differs from the usual.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! models {
@@ -128,25 +128,25 @@ macro_rules! models {
 /// What a model leaves to choice.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Choices {
-    /// Whether waiters always ask for a hand-over, or never do.
+    /// Whether waiters always ask for a direct handoff, or never do.
     pub impatient: bool,
     /// How readers are biased.
     pub bias: Bias,
-    /// Whether being woken orders nothing: then every ordering that a lock relies on must be its own.
+    /// Whether being woken orders nothing. Then a lock relies only on its own orderings.
     pub bare_wakes: bool,
     /// Whether a weak compare-exchange fails every other time.
     pub weak_fails: bool,
-    /// Whether the kernel wakes who has slept for the shortest time: it promises no order.
+    /// Whether the kernel wakes the newest sleeper first: it promises no order.
     pub newest_first: bool,
-    /// Whether others come in between while somebody joins the queues of several words.
+    /// Whether other threads run while a thread joins the queues of several words.
     pub one_by_one: bool,
-    /// Whether who waits looks once more each time before it may sleep, as one who spins does.
+    /// Whether a waiter looks once more each time before it may sleep, as a spinning one does.
     pub awake: bool,
     /// Whether every lease is over as soon as a thread asks, or none ever is.
     pub stalled: bool,
     /// Whether a lease is over for each thread that has ever watched, and for no other.
     pub lasting: bool,
-    /// Whether parked waiters look by themselves, when no other thread can run.
+    /// Whether parked waiters look by themselves when no other thread can run.
     pub looking: bool,
 }
 
@@ -158,8 +158,8 @@ crate::primitive::thread_locals! {
     static STOP: RefCell<Option<std::sync::Arc<model::sync::Mutex<()>>>> = RefCell::new(None);
 }
 
-/// From now on, the calling thread of the model is stopped whenever it has been woken, as a signal
-/// handler may stop a thread, until `gate` is open: until it can be locked.
+/// From now on, the calling thread is stopped each time it is woken, as a signal handler may stop a
+/// thread. It goes on when it can lock `gate`.
 pub fn stop_when_woken(gate: std::sync::Arc<model::sync::Mutex<()>>) {
     STOP.with(|stop| *stop.borrow_mut() = Some(gate));
 }
@@ -172,7 +172,7 @@ fn stop_if_wanted() {
     }
 }
 
-/// Chooses for this thread's models.
+/// Sets the choices of the models that this thread runs next.
 pub fn set_choices(choices: Choices) {
     CHOICES.set(choices);
 }
@@ -203,17 +203,17 @@ fn bare_wakes() -> bool {
     CHOICES.get().bare_wakes
 }
 
-/// Whether readers of an [`RwLock`](crate::RwLock) publish themselves in rows of their own.
+/// Whether readers of an [`RwLock`](crate::RwLock) publish themselves in slot rows.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Bias {
     /// Never.
     #[default]
     Never,
-    /// After each counted read, and then every biased read makes the lock asymmetric.
+    /// After each counted read. Then every biased read makes the lock asymmetric.
     Warming,
-    /// From the first read on, with an exchange, until there is a writer.
+    /// From the first read on, with an exchange, until a writer comes.
     OwnLine,
-    /// From the first read on, with a light fence, until there is a writer.
+    /// From the first read on, with a light fence, until a writer comes.
     Asymmetric,
 }
 
@@ -238,7 +238,7 @@ impl Patience {
         deadline
     }
 
-    /// For ever, or, for the impatient, for one sleep that may end at any time.
+    /// No limit; or, if waiters starve, one sleep that may end at any time.
     pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
         let asked = std::mem::replace(&mut self.asked, true);
         match impatient() {
@@ -248,8 +248,9 @@ impl Patience {
     }
 }
 
-/// A thread that spins looks again, where one that parks would do so later: mostly that explores what parking does, too, and
-/// so here it looks only once, and that only where the model asks for it ([`Choices::awake`]). The names are those of `src/spin.rs`.
+/// `src/spin.rs` in a model. A spinning thread looks again where a parking one would do so later,
+/// which mostly explores what parking does. So here it looks only once, and only where the model
+/// asks for it ([`Choices::awake`]).
 pub(crate) mod spin {
     pub(crate) struct Spin {
         is_over: bool,
@@ -292,7 +293,7 @@ pub(crate) mod spin {
     pub(crate) fn give_way() {}
 }
 
-/// Those of `src/turns.rs`: where waiters are impatient, every turn is a hand-over.
+/// `src/turns.rs` in a model: where waiters starve, every release may be a direct handoff.
 pub(crate) mod turns {
     pub(crate) fn due(_: usize) -> bool {
         super::impatient()
@@ -305,9 +306,9 @@ pub(crate) mod turns {
     pub(crate) fn taken(_: usize) {}
 }
 
-/// Those of `src/lease.rs`: a choice of the model's ([`Choices::stalled`], [`Choices::lasting`]).
+/// `src/lease.rs` in a model: a choice ([`Choices::stalled`], [`Choices::lasting`]).
 pub(crate) mod lease {
-    // A nap ends at once, however long it is. A round comes only where the model asks for that
+    // A nap ends at once, however long it is. A round comes only if the model asks for it
     // (`Choices::looking`).
     #[cfg(not(shuttle))]
     pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_secs(1);
@@ -327,7 +328,7 @@ pub(crate) mod lease {
         is_over(begun, kinds)
     }
 
-    /// Where no lease is ever over, there are no watchers either: the search is shorter.
+    /// Where no lease is ever over, there are no watchers either: that shortens the search.
     pub(crate) fn may_stall() -> bool {
         let choices = super::CHOICES.get();
         choices.stalled || choices.lasting

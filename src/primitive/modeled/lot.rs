@@ -1,5 +1,5 @@
-//! The parking lot of a model: the same names as parking_lot_core has, whose documentation says what each does. The parent
-//! module says what is modelled, and what is not.
+//! The parking lot of a model, with the names of parking_lot_core, whose documentation describes
+//! them. The parent module says what is modelled, and what is not.
 
 use crate::primitive::model::sync::Mutex;
 use crate::primitive::model::sync::atomic::AtomicUsize;
@@ -57,7 +57,8 @@ pub(crate) fn has_napped() -> bool {
     HAS_NAPPED.with(|has_napped| has_napped.get())
 }
 
-/// A parked thread, in the queue of its key. The std mutexes are never held across a step of the model.
+/// A parked thread, in the queue of its key. The std mutexes are never held across a step of the
+/// model.
 struct Parked {
     thread: Thread,
     token: ParkToken,
@@ -67,7 +68,8 @@ struct Parked {
     watches: std::sync::Mutex<bool>,
     asleep: std::sync::Mutex<bool>,
     woken: std::sync::Mutex<Option<UnparkToken>>,
-    /// Orders what came before the wake-up before what comes after the park, as a real wake-up does.
+    /// Orders what came before the wake-up before what comes after the park, as a real wake-up
+    /// does.
     bell: AtomicUsize,
 }
 
@@ -81,10 +83,11 @@ impl Parked {
             *self.woken.lock().unwrap() = Some(token);
             return;
         }
-        // ORDERING: Release pairs with the Acquire in `wait`.
+        // ORDERING: Release; pairs with the Acquire in `wait`.
         self.bell.fetch_add(1, Release);
         *self.woken.lock().unwrap() = Some(token);
-        // Loom takes an unpark for the end of whatever the thread is blocked on: only if that is `wait`.
+        // Loom takes an unpark for the end of whatever blocks the thread, so only if that is
+        // `wait`.
         if *self.asleep.lock().unwrap() {
             self.thread.unpark();
         }
@@ -99,7 +102,7 @@ impl Parked {
         *self.watches.lock().unwrap()
     }
 
-    /// Under the queue's lock.
+    /// Tells it to watch, under the queue's lock.
     fn call_to_watch(&self) {
         *self.watches.lock().unwrap() = true;
         if *self.asleep.lock().unwrap() {
@@ -107,13 +110,14 @@ impl Parked {
         }
     }
 
-    /// Works on the queue that it is in, or was in when it was taken out, and gets its key.
+    /// Runs `work` with the queue that it is in, or was in when it was taken out, and that queue's
+    /// key.
     fn with_queue<R>(&self, work: impl FnOnce(&mut Vec<Arc<Parked>>, usize) -> R) -> R {
         loop {
             let key = self.key();
             let queue = queue(key);
             let mut queue = queue.lock().unwrap();
-            // Or else it was moved meanwhile.
+            // Else it was moved meanwhile.
             if self.key() == key {
                 return work(&mut queue, key);
             }
@@ -124,7 +128,7 @@ impl Parked {
         self.woken.lock().unwrap().is_some()
     }
 
-    /// Returns when it is woken, or with nothing when it watches.
+    /// Returns with the token when it is woken, or with `None` when it watches.
     fn wait(&self) -> Option<UnparkToken> {
         while super::bare_wakes() {
             if let Some(token) = *self.woken.lock().unwrap() {
@@ -140,11 +144,11 @@ impl Parked {
             let token = *self.woken.lock().unwrap();
             if token.is_some() || self.watches() {
                 if token.is_some() {
-                    // ORDERING: Acquire pairs with the Release in `wake`.
+                    // ORDERING: Acquire; pairs with the Release in `wake`.
                     self.bell.fetch_add(1, Acquire);
                 }
                 if strays {
-                    // It was the model's own unpark, which the model will want to see.
+                    // An unpark by the model itself, which the model will want to see.
                     self.thread.unpark();
                 }
                 return token;
@@ -175,7 +179,7 @@ pub(crate) fn is_empty() -> bool {
         .all(|queue| queue.lock().unwrap().is_empty())
 }
 
-/// Has the last thread that looks there watch, if none does.
+/// Makes the last thread that looks there watch, if none does.
 fn call_watcher_of(queue: &[Arc<Parked>], key: usize) {
     let mut looks = queue.iter().filter(|parked| parked.looks(key));
     let is_watched = looks.clone().any(|parked| parked.watches());
@@ -189,7 +193,8 @@ pub(crate) fn call_watcher(key: usize) {
     call_watcher_of(&queue(key).lock().unwrap(), key);
 }
 
-/// How many threads sleep for good: until somebody wakes them, which nobody has begun to do. (None with bare wakes.)
+/// The number of threads that sleep until a thread wakes them, which none has begun to do. (None
+/// with bare wakes.)
 pub fn sleepers() -> usize {
     let queues = QUEUES.lock().unwrap().clone();
     let sleeps = |parked: &&Arc<Parked>| *parked.asleep.lock().unwrap();
@@ -213,7 +218,7 @@ pub(crate) unsafe fn park(
 }
 
 /// # Safety
-/// As that of `src/parking/lot.rs`.
+/// As for that of `src/parking/lot.rs`.
 pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
@@ -224,7 +229,7 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     look: Option<Look<E, L>>,
 ) -> ParkResult {
     let expects = || look.as_ref().is_some_and(|look| (look.expects)()) && lease::may_stall();
-    // Whether it watches from now on. The queue is locked, and it is in it.
+    // Whether it watches from now on. It is in the queue, which is locked.
     let watches = |queue: &[Arc<Parked>], parked: &Arc<Parked>, may_not_rely: bool| {
         let others = |other: &&Arc<Parked>| !Arc::ptr_eq(other, parked) && other.watches();
         let is_left = !may_not_rely && queue.iter().any(|other| others(&other));
@@ -254,7 +259,7 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     before_sleep();
 
     let naps = || {
-        // One that naps again and again lets others do what it waits for.
+        // A thread that naps again and again lets the threads run that it waits for.
         if NAPS.with(|naps| naps.replace(naps.get() + 1)) > 0 {
             thread::yield_now();
         }
@@ -373,7 +378,7 @@ pub(crate) unsafe fn unpark_requeue(
 ) -> UnparkResult {
     let mut chosen = None;
     let (result, token) = {
-        // In the order of the keys, as everybody who takes two.
+        // In the order of the keys, as every thread that locks two queues.
         let first = queue(from.min(to));
         let second = queue(from.max(to));
         let mut first = first.lock().unwrap();

@@ -1,16 +1,18 @@
-//! Threads that may be killed at any step, each standing for a process, and the kernel that buries them.
+//! Threads that may be killed at any step, each for a process, and the kernel that buries them.
 //!
-//! A *step* is an access to an atomic that processes share, a change of the thread's robust list, or a system call. A model
-//! lets a thread die before its first step, before its second, and so on, each in a search of its own, until it gets
-//! through alive ([`Mortal`]). Whoever dies unwinds, so what it runs must have no destructor that a killed process
-//! would not have: models use the raw locks, without guards.
+//! A *step* is an access to an atomic that processes share, a change of the thread's robust list,
+//! or a system call. A model kills a thread before its first step, then before its second, and so
+//! on, each in a search of its own, until the thread gets through alive ([`mortal`]). A killed
+//! thread unwinds. So it must run no destructor that a killed process would not run: models use the
+//! raw locks, without guards.
 //!
-//! **The kernel** is a list of sleepers under a mutex of the model, which stands for the locks of the kernel's futex table. A system
-//! call is one step for whoever may die in it: the kernel ends a thread on its way back, not in the middle. A
-//! sleeper may be killed asleep, which is two things: before somebody wakes it, and after, when nobody else is woken in
-//! its place. Who sleeps on several words and is woken on one of them stays in the others' queues until it runs, as in the kernel:
-//! who wakes one sleeper there may wake none but this one. What happens to the robust list of the dead is told as the kernel does it (`kernel/futex/core.c`,
-//! `handle_futex_death`).
+//! **The kernel** is a list of sleeping threads under a mutex of the model, which stands for the
+//! locks of the kernel's futex table. A system call is one step for the thread that dies in it: the
+//! kernel ends a thread on its way back, not in the middle. A thread killed in its sleep may die
+//! before it is woken; or after, when no other thread is woken in its place. A thread that sleeps
+//! on several words and is woken on one stays in the others' queues until it runs, as in the
+//! kernel: a wake there may hit only this thread. A dead thread's robust list is handled as by the
+//! kernel (`kernel/futex/core.c`, `handle_futex_death`).
 
 use super::super::Ordering::{self, AcqRel, Relaxed};
 use super::super::robust_word::{OWNER, OWNER_DIED, WAITERS};
@@ -49,7 +51,8 @@ loom::lazy_static! {
 /// How many threads of a model can be mortal.
 pub const MORTALS: usize = 2;
 
-/// Where in their lives the mortal threads of the next models are killed: each before its step of this number.
+/// Sets where the mortal threads of the next models are killed: each before its step of this
+/// number.
 pub fn set_fates(steps: [u32; MORTALS]) {
     FATES.with(|fates| {
         for (fate, step) in fates.iter().zip(steps) {
@@ -58,12 +61,13 @@ pub fn set_fates(steps: [u32; MORTALS]) {
     });
 }
 
-/// Whether this mortal thread has been killed since the fates were set: else all its steps have been tried.
+/// Whether this mortal thread has been killed since `set_fates`. If not, all its steps have been
+/// tried.
 pub fn has_died(which: usize) -> bool {
     FATES.with(|fates| fates[which].get().1)
 }
 
-/// Runs `life` as a process that may be killed, the first or the second of them. Returns nothing if it was.
+/// Runs `life` as a process that may be killed, the first or the second. Returns `None` if it was.
 pub(crate) fn mortal<R>(which: usize, life: impl FnOnce() -> R) -> Option<R> {
     let (step, _) = FATES.with(|fates| fates[which].get());
     STEPS.with(|steps| steps.set(Some(step)));
@@ -80,7 +84,7 @@ pub(crate) fn mortal<R>(which: usize, life: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// Whether the fate of this thread is now, if it is mortal.
+/// Whether this thread dies now.
 fn fated() -> bool {
     STEPS.with(|steps| match steps.get() {
         Some(0) => true,
@@ -187,13 +191,13 @@ pub(crate) fn my_id() -> u32 {
     ME.with(|me| *me)
 }
 
-/// The generation of this thread's process, which no process has that it descends from.
+/// The generation of this thread's process, which differs from that of each of its ancestors.
 pub(crate) fn my_generation() -> u32 {
     BEFORE.with(|before| before.get() << 16 | my_id())
 }
 
-/// This thread, which was killed, goes on as a process that descends from it and has got its number.
-/// It has inherited what the thread remembered.
+/// Makes this killed thread go on as a process that descends from it and has got its number. The
+/// new process inherits what the thread remembered.
 pub(crate) fn live_again() {
     BEFORE.with(|before| before.set(before.get() + 1));
     let me = my_id();
@@ -219,36 +223,36 @@ pub(crate) fn unlink(word: &AtomicU32) {
     });
 }
 
-/// Whether this thread's list is as that of a thread that holds nothing.
+/// Whether this thread's list is that of a thread that holds nothing.
 pub(crate) fn holds_nothing() -> bool {
     my_list(|list| list.held.is_empty() && list.pending.is_none())
 }
 
-/// Whether nothing is pending in this thread's list.
+/// Whether this thread's list has no pending operation.
 pub(crate) fn nothing_is_pending() -> bool {
     my_list(|list| list.pending.is_none())
 }
 
-/// How many sleep.
+/// The number of threads that sleep.
 pub(crate) fn sleepers() -> usize {
     let sleepers = SLEEPERS.lock().unwrap();
     sleepers.iter().filter(|it| it.is_asleep).count()
 }
 
-/// Whether nobody has been killed and buried.
+/// Whether no thread has been killed and buried.
 pub(crate) fn nobody_is_dead() -> bool {
     DEAD.lock().unwrap().is_empty()
 }
 
-/// What a thread can sleep on: a word of 32 bits.
+/// A word of 32 bits on which a thread can sleep.
 pub(crate) trait Watched {
-    /// As the kernel sees it, under its lock.
+    /// Its value as the kernel sees it, under the kernel's lock.
     fn value(&self) -> u32;
 }
 
 impl Watched for AtomicU32 {
     fn value(&self) -> u32 {
-        // ORDERING: Relaxed; the kernel promises no more than to look under its lock.
+        // ORDERING: Relaxed; the kernel promises only to look under its lock.
         self.0.load(Relaxed)
     }
 }
@@ -256,26 +260,26 @@ impl Watched for AtomicU32 {
 /// Its low half.
 impl Watched for AtomicU64 {
     fn value(&self) -> u32 {
-        // ORDERING: as above.
+        // ORDERING: Relaxed; see above.
         self.0.load(Relaxed) as u32
     }
 }
 
 struct Sleeper {
     thread: u32,
-    /// In whose queues it is.
+    /// The words in whose queues it is.
     words: Vec<*const ()>,
-    /// In all of them.
+    /// Whether it is in all of them, and sleeps.
     is_asleep: bool,
     is_woken: bool,
     runs: Arc<Condvar>,
 }
 
-// SAFETY: as of `RobustList`.
+// SAFETY: in a model all threads run on one thread of the system.
 unsafe impl Send for Sleeper {}
 
-/// Sleeps while all words have these values, until one of them is woken. Returns false when the deadline passed. The words are looked
-/// at in their order, each while its queue is joined.
+/// Sleeps while all words have these values, until one of them is woken. Returns false if the
+/// deadline passed. Looks at the words in their order, each while joining its queue.
 pub(crate) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
     step();
     let mut sleepers = SLEEPERS.lock().unwrap();
@@ -303,7 +307,7 @@ pub(crate) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline)
     sleepers[mine].is_asleep = !sleepers[mine].is_woken;
     let killed = fated();
     if killed || deadline.instant().is_some() {
-        // Asleep for as long as somebody else wants to run.
+        // Asleep for as long as other threads want to run.
         drop(sleepers);
         sleepers = SLEEPERS.lock().unwrap();
     } else {
@@ -337,26 +341,26 @@ pub(crate) fn is_alive(id: u32) -> bool {
     !DEAD.lock().unwrap().contains(&id)
 }
 
-/// Wakes so many of those who sleep on the word, and returns how many.
+/// Wakes at most `count` threads that sleep on the word, and returns their number.
 pub(crate) fn wake(word: &AtomicU32, count: usize) -> usize {
     step();
     wake_locked(&mut SLEEPERS.lock().unwrap(), word, count)
 }
 
-/// Clears the flag and wakes all who sleep on the word, as one step.
+/// Clears the flag and wakes all threads that sleep on the word, as one step.
 pub(crate) fn clear_and_wake_all(flag: &AtomicU32, word: &AtomicU32) {
     step();
     let mut sleepers = SLEEPERS.lock().unwrap();
-    // ORDERING: AcqRel, here and below: the kernel's change of a word is a full barrier.
+    // ORDERING: AcqRel, here and below; the kernel's change of a word is a full barrier.
     flag.0.swap(0, AcqRel);
     wake_locked(&mut sleepers, word, usize::MAX);
 }
 
-/// Adds one to the word and wakes so many who sleep on it, as one step.
+/// Adds one to the word and wakes at most `count` threads that sleep on it, as one step.
 pub(crate) fn add_one_and_wake(word: &AtomicU32, count: usize) {
     step();
     let mut sleepers = SLEEPERS.lock().unwrap();
-    // ORDERING: as above.
+    // ORDERING: AcqRel; see above.
     word.0.fetch_add(1, AcqRel);
     wake_locked(&mut sleepers, word, count);
 }
@@ -391,7 +395,7 @@ fn bury() {
         }
     }
     if let Some(word) = list.pending {
-        // SAFETY: as above.
+        // SAFETY: see above.
         release_of_the_dead(me, unsafe { &*word }, true);
     }
     DEAD.lock().unwrap().push(me);
@@ -399,7 +403,7 @@ fn bury() {
 
 fn release_of_the_dead(dead: u32, word: &AtomicU32, is_pending: bool) {
     loop {
-        // ORDERING: Relaxed; whoever was killed orders what it wrote by nothing else than the exchange below.
+        // ORDERING: Relaxed; only the exchange below orders what the killed thread wrote.
         let value = word.0.load(Relaxed);
         if is_pending && value & OWNER == 0 {
             wake(word, 1);
@@ -409,7 +413,8 @@ fn release_of_the_dead(dead: u32, word: &AtomicU32, is_pending: bool) {
             return;
         }
         let left = (value & WAITERS) | OWNER_DIED;
-        // ORDERING: Release, as the kernel's exchange is full: what the dead wrote is seen by whoever finds its mark.
+        // ORDERING: Release; the kernel's exchange is full. A thread that finds the mark sees what
+        // the dead one wrote.
         let exchanged = word
             .0
             .compare_exchange(value, left, Ordering::Release, Relaxed);

@@ -1,8 +1,9 @@
-//! Atomics whose weak compare-exchange may fail for no reason, as the processor's may and loom's never does.
+//! Atomics whose weak compare-exchange may fail for no reason, as a processor's may and loom's
+//! never does.
 //!
-//! Whether it fails is a choice of the model's: where it does, the first of each thread's tries on an atomic fails, the next
-//! may succeed, and so on. A retry in vain that the code does not expect becomes a lost permit, a lost flag or
-//! an endless loop.
+//! Whether it fails is a choice of the model. If so, each thread's first try on an atomic fails,
+//! the next may succeed, and so on. A failure that the code does not expect becomes a lost permit,
+//! a lost flag or an endless loop.
 
 use super::model::sync::atomic;
 use super::model::thread::{ThreadId, current};
@@ -14,12 +15,12 @@ macro_rules! atomics {
     ($($name:ident: $value:ty),*) => {$(
         pub(crate) struct $name {
             atomic: atomic::$name,
-            /// Those whose last try failed for no reason.
+            /// The threads whose last try failed for no reason.
             failed: RefCell<Vec<ThreadId>>,
         }
 
-        // SAFETY: in a model all threads run on one thread of the system, in turn, and none is suspended while it looks at
-        // the list.
+        // SAFETY: in a model all threads run on one thread of the system, in turn. None is
+        // suspended while it uses the list.
         unsafe impl Sync for $name {}
 
         impl $name {
@@ -35,13 +36,13 @@ macro_rules! atomics {
                 failure: Ordering,
             ) -> Result<$value, $value> {
                 if weak_fails() && self.fails_now() {
-                    // ORDERING: what the caller asks for where the exchange fails.
+                    // ORDERING: the caller's, for the case of failure.
                     return Err(self.atomic.load(failure));
                 }
                 self.atomic.compare_exchange_weak(current, new, success, failure)
             }
 
-            /// Every other time.
+            /// True every other time.
             fn fails_now(&self) -> bool {
                 let me = current().id();
                 let mut failed = self.failed.borrow_mut();
