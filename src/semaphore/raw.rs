@@ -1,4 +1,4 @@
-//! The semaphore's state machine: a count of permits, a first-come queue, and a chair for the next in turn.
+//! The semaphore's state machine: a count of permits, a queue of waiters, and one front waiter.
 //!
 //! ```text
 //! usize::BITS-1      9   8     5      4         3        2        1        0
@@ -7,60 +7,67 @@
 //! +--------------------+-------+----------+--------+--------+--------+--------+
 //! ```
 //!
-//! A thread that waits parks in the queue. Whoever brings permits *calls* the first one there, unless one has been
-//! called already. The called thread is the next: it is given nothing, but tries by itself, beside others who run and
-//! may take permits ahead of it (barging). While there are too few for it, it sleeps on the *chair*, a second queue
-//! that never holds anybody else, and whoever brings permits wakes it again. Once it has waited for [`Patience`](crate::primitive::Patience)
-//! since it was called, it *reserves*: from then on nobody else takes permits, until it has as many as it wants.
-//! Having taken them it calls the next, if permits are left.
+//! A waiter parks in the queue. A thread that brings permits *calls* the first waiter there, unless
+//! there is a *front waiter* already. The called thread becomes the front waiter, which is next. It
+//! is given nothing. It tries by itself, beside running threads that may take permits ahead of it
+//! (barging). While there are too few permits for it, it sleeps in a second queue, the *front
+//! queue*, and each thread that brings enough permits wakes it. When it has waited for the
+//! starvation threshold ([`Patience`](crate::primitive::Patience)) since it was called, it makes a
+//! *reservation*: from then on no other thread takes permits until it has as many as it wants. When
+//! it has taken them and permits are left, it calls the next waiter.
 //!
-//! The called thread may be stopped at any time ([`lease`]). So its turn is on a lease, which
-//! begins anew when it reserves, and when it is woken from the chair. When that is over, what it
-//! has reserved is free for any thread, and its turn may be ended by a thread that calls the next:
-//! by one that brings permits, or by a watcher. For while a called thread is on its way, one of
-//! those in the queue watches, as [`waiters`](crate::waiters) has it: when it has slept for as long
-//! as a lease lasts, it looks. And as there, each that is parked behind others looks now and then,
-//! since any number of them may be stopped.
+//! The front waiter may be stopped at any time, so its turn is on a lease ([`lease`]). The lease
+//! begins anew when it makes a reservation, and when it is woken from the front queue. When the
+//! lease is over, any thread may take the reserved permits. And a thread may end its turn and call
+//! the next: a thread that brings permits, or a watcher. For while a front waiter is on its way,
+//! one thread of the queue watches, as [`waiters`](crate::waiters) describes: it looks when it has
+//! napped for as long as a lease lasts. Each thread that is parked behind others looks now and
+//! then, because any number of them may be stopped.
 //!
-//! So there may be several called threads, of which all but one come late: each ends a turn that is not
-//! its own. That costs order and wake-ups, and loses nothing. They may even sit on the chair together.
-//! So permits that come wake each of them for which they may be enough.
+//! So there may be several called threads, of which all but one come late: each ends a turn that is
+//! not its own. That costs order and wake-ups, and loses nothing. Several may even sleep in the
+//! front queue. So arriving permits wake each of them for which they may be enough.
 //!
-//! In the child of a fork no thread sits on the chair, whatever the word says. There a thread that is
-//! refused looks at the chair itself, and ends the turn if it is empty.
+//! In the child of a fork no thread sleeps in the front queue, whatever the word says. There a
+//! thread that is refused permits looks into the front queue itself, and ends the turn if it is
+//! empty.
 //!
-//! | `CALLED` | `SEATED` | `RESERVED` | the next in turn |
+//! | `CALLED` | `SEATED` | `RESERVED` | the front waiter |
 //! |---|---|---|---|
-//! | 0 | 0 | 0 | is not known: the first in the queue, if there is one, sleeps there |
+//! | 0 | 0 | 0 | there is none: the first in the queue, if there is one, sleeps there |
 //! | 1 | 0 | 0 | is awake, or being woken, and tries |
-//! | 1 | 1 | 0 | sleeps on the chair, and no longer than its patience lasts |
-//! | 1 | 0 | 1 | is awake, and all permits are for it |
-//! | 1 | 1 | 1 | sleeps on the chair, and all permits are for it |
+//! | 1 | 1 | 0 | sleeps in the front queue, until it starves at most |
+//! | 1 | 0 | 1 | is awake, and all permits are reserved for it |
+//! | 1 | 1 | 1 | sleeps in the front queue, and all permits are reserved for it |
 //!
 //! ## Invariants
-//! 1. `PARKED` is set exactly while a thread is in the queue, and changes only under its lock. `SEATED` is the same
-//!    for the chair.
-//! 2. `CALLED` is set only under the queue's lock, together with taking the first thread out of the queue, and while
-//!    it is not set, or its lease is over. That thread clears it when its turn ends, and only called
-//!    threads sit on the chair. A watcher may clear it, and `RESERVED`, before.
-//! 3. At rest, there are too few permits for each thread on the chair, and if none is called, for
-//!    each in the queue. So it was when they came to sleep there, or else permits were reserved. A thread
-//!    that brings permits or clears `CALLED` sees in the word that it changed whether one is to be woken:
-//!    then it goes to wake that one, or another that is in its place by then.
-//! 4. `CLOSED` is set once, and then nobody is in the queue or on the chair for longer than it takes to wake them, nor
-//!    comes there.
-//! 5. A thread that has given back its permits touches the semaphore no more, unless it finds, under the lock of the
-//!    queue or the chair, a thread that waits for permits: that thread borrows the semaphore, so it is alive.
-//! 6. While a called thread is on its way (`is_expected`) and others are in the queue, one of them
-//!    watches (invariant W of [`waiters`](crate::waiters)). A thread that wakes one on the chair
-//!    calls a watcher in the queue.
+//! - **S1.** `PARKED` is set exactly while a thread is in the queue, and changes only under its
+//!   lock. `SEATED` is the same for the front queue.
+//! - **S2.** `CALLED` is set only under the queue's lock, together with taking the first thread out
+//!   of the queue, and only while it is not set, or its lease is over. That thread clears it when
+//!   its turn ends. Only called threads sleep in the front queue. A watcher may clear `CALLED` and
+//!   `RESERVED` before.
+//! - **S3.** At rest, there are too few permits for each thread in the front queue; and without a
+//!   front waiter, for each in the queue. So it was when they parked, or else permits were
+//!   reserved. A thread that brings permits or clears `CALLED` sees in the word that it changed
+//!   whether a waiter is to be woken. Then it goes to wake that one, or another that has its place
+//!   by then.
+//! - **S4.** `CLOSED` is set once. From then on no thread joins a queue, and none is in one for
+//!   longer than it takes to wake all.
+//! - **S5.** A thread that has given back its permits touches the semaphore no more. The exception:
+//!   under the lock of a queue, it finds a thread there that waits for permits. That thread borrows
+//!   the semaphore, so it is alive.
+//! - **S6.** While a front waiter is on its way (`is_expected`) and others are in the queue, one of
+//!   them watches (W of [`waiters`](crate::waiters)). A thread that wakes a front waiter calls a
+//!   watcher in the queue.
 //!
 //! ## Fairness
-//! Those who sleep get their permits in the order in which they came: one is the next, and the others are behind it.
-//! Those who run pass all of them, but only until the next in turn has been patient for half a millisecond; then the
-//! next permits are for it. So there is at most one such hand-over for every half a millisecond (a hand-over may
-//! leave permits idle for as long as it takes to wake a thread), however many wait, and each who sleeps waits at most
-//! so long for each that came before it, and of course for permits to be given back.
+//! Waiters get their permits in the order in which they came: one is the front waiter, the others
+//! are behind it. Running threads overtake all of them, but only until the front waiter starves;
+//! then the next permits are reserved for it. So there is at most one reservation for each
+//! starvation threshold, however many threads wait. (A reservation may leave permits idle for as
+//! long as it takes to wake a thread.) And a waiter waits at most that long for each one that came
+//! before it, and for permits to be given back.
 
 mod wait;
 mod wake;
@@ -78,7 +85,7 @@ const PARKED: usize = 2;
 const CALLED: usize = 4;
 const SEATED: usize = 8;
 const RESERVED: usize = 16;
-/// When the turn began, or the reservation, or was renewed.
+/// When the turn or the reservation began, or was renewed.
 const ONE_LEASE: usize = 32;
 const LEASES: u32 = 16;
 const LEASE: usize = ONE_LEASE * (LEASES as usize - 1);
@@ -92,7 +99,7 @@ fn is_awaited(state: usize) -> bool {
     state & (SEATED | PARKED) != 0 && is_awaited_by(state)
 }
 
-/// As above, if there is one that sleeps.
+/// As [`is_awaited`], if there is a thread that sleeps.
 #[cold]
 fn is_awaited_by(state: usize) -> bool {
     let has_stalled = || lease::is_over_by_sample(lease_of(state), LEASES);
@@ -103,7 +110,7 @@ fn lease_of(state: usize) -> u32 {
     ((state & LEASE) / ONE_LEASE) as u32
 }
 
-/// Whether permits are kept for the called thread.
+/// Whether the permits are reserved for a front waiter.
 fn is_reserved(state: usize) -> bool {
     let is_over = || lease::is_over(lease_of(state), LEASES);
     state & RESERVED != 0 && (state & SEATED != 0 || !is_over())
@@ -114,12 +121,13 @@ fn with_lease(state: usize) -> usize {
     (state & !LEASE) | (lease::begin(LEASES) as usize * ONE_LEASE)
 }
 
-/// Whether the called thread is on its way, so that it is to be watched over.
+/// Whether a front waiter is on its way, so that a thread of the queue must watch (S6).
 fn is_expected(state: usize) -> bool {
     state & SEATED == 0 && state & (CALLED | RESERVED) != 0
 }
 
-/// The state when the turn of a thread is over, which does not sit on the chair: not if another one does.
+/// The state after the turn of a thread that does not sleep in the front queue. Unchanged if
+/// another one does.
 fn without_turn(state: usize) -> usize {
     match state & SEATED {
         0 => state & !(CALLED | RESERVED),
@@ -127,12 +135,12 @@ fn without_turn(state: usize) -> usize {
     }
 }
 
-/// Whether the called thread was on its way, and has not come while its lease lasted.
+/// Whether a front waiter was on its way, and has not come during its lease.
 fn has_stalled(state: usize) -> bool {
     is_expected(state) && lease::is_over(lease_of(state), LEASES)
 }
 
-/// The untyped semaphore, without permits that give themselves back.
+/// The untyped semaphore, whose permits do not give themselves back.
 pub(crate) struct RawSemaphore {
     state: AtomicUsize,
 }
@@ -170,13 +178,13 @@ impl RawSemaphore {
             }
             if state / ONE < wanted || is_reserved(state) {
                 if state & SEATED != 0 && self.has_ended_inherited_turn() {
-                    // ORDERING: as above.
+                    // ORDERING: Relaxed; see above.
                     state = self.state.load(Relaxed);
                     continue;
                 }
                 return Err(TryAcquireError::NoPermits);
             }
-            // ORDERING: Acquire pairs with the Release of whoever gave these permits back.
+            // ORDERING: Acquire; pairs with the Release in `bring` of these permits.
             match self
                 .state
                 .compare_exchange_weak(state, state - wanted * ONE, Acquire, Relaxed)
@@ -195,7 +203,7 @@ impl RawSemaphore {
         }
     }
 
-    /// For models: nobody waits, or touches it at the same time as this.
+    /// For models: no thread waits for the semaphore, or touches it at the same time.
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
         let state = crate::primitive::at_rest!(self.state);
@@ -204,7 +212,7 @@ impl RawSemaphore {
 
     #[inline]
     fn key(&self) -> usize {
-        // Exposed, so that whoever wakes late may find the way back to it.
+        // Exposed, so that a stale wake finds its way back to the semaphore.
         (&raw const *self).expose_provenance()
     }
 
@@ -214,8 +222,8 @@ impl RawSemaphore {
         self.bring(permits, "Semaphore::add_permits");
     }
 
-    /// Takes back permits that were acquired. Panics, and they are lost, if there would be more than
-    /// `MAX_PERMITS`.
+    /// Takes back permits that were acquired. Panics, and they are lost, if there would be more
+    /// than `MAX_PERMITS`.
     #[inline]
     pub(crate) fn give_back(&self, permits: u32) {
         self.bring(permits as usize, "Permit::drop");
@@ -232,7 +240,7 @@ impl RawSemaphore {
             if permits > MAX_PERMITS - state / ONE {
                 too_many_permits(method);
             }
-            // ORDERING: Release pairs with the Acquire of the thread that takes these permits.
+            // ORDERING: Release; pairs with the Acquire of the thread that takes these permits.
             match self
                 .state
                 .compare_exchange_weak(state, state + permits * ONE, Release, Relaxed)
@@ -242,7 +250,7 @@ impl RawSemaphore {
             }
         }
         if is_awaited(state) {
-            // SAFETY: nothing is left in our hands.
+            // SAFETY: the caller keeps nothing of the semaphore (S5).
             unsafe { Self::wake(key, state) };
         }
     }
@@ -254,13 +262,13 @@ impl RawSemaphore {
             forgotten.set(permits.min(state / ONE));
             Some(state - forgotten.get() * ONE)
         };
-        // ORDERING: Relaxed, both; nothing is handed on to anybody.
+        // ORDERING: Relaxed, both; nothing is passed on to another thread.
         let _ = self.state.fetch_update(Relaxed, Relaxed, next);
         forgotten.get()
     }
 
     pub(crate) fn close(&self) {
-        // ORDERING: Relaxed, here and below: being refused orders nothing.
+        // ORDERING: Relaxed, here and below; a refusal orders nothing.
         let fast = |state| (state & (PARKED | SEATED) == 0).then_some(state | CLOSED);
         if self.state.fetch_update(Relaxed, Relaxed, fast).is_ok() {
             return;
@@ -272,10 +280,11 @@ impl RawSemaphore {
                 seated.set(state & SEATED != 0);
                 Some((state | CLOSED) & !PARKED)
             };
-            // ORDERING: as above; under the queue's lock.
+            // ORDERING: Relaxed; see above. Under the queue's lock.
             let _ = self.state.fetch_update(Relaxed, Relaxed, next);
         };
-        // SAFETY: we borrow the semaphore; those who could let it go learn that it is closed from the callback.
+        // SAFETY: we borrow the semaphore. Threads that could free it learn that it is closed from
+        // the callback.
         unsafe { parking::unpark_all(key, NO_TOKEN, callback) };
         if seated.get() {
             // SAFETY: we borrow the semaphore.
@@ -284,12 +293,12 @@ impl RawSemaphore {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        // ORDERING: Relaxed; an answer that may be old orders nothing.
+        // ORDERING: Relaxed; the answer may be stale, so it orders nothing.
         self.state.load(Relaxed) & CLOSED != 0
     }
 
     pub(crate) fn available_permits(&self) -> usize {
-        // ORDERING: as in `is_closed`.
+        // ORDERING: Relaxed; see `is_closed`.
         self.state.load(Relaxed) / ONE
     }
 }

@@ -1,10 +1,11 @@
-//! What a thread does that waits for permits: it spins, sleeps in the queue, is called, and sits on the chair.
-//! It does not yield: beside threads that use their time slices to the end, a waiter that yields comes
-//! after all of them, and one that was woken before them. (Beside 8 holders of one permit, a request
-//! for 8 waited 48 ms with two yields before each sleep, and mostly not at all without.)
-//! It leaves a hot semaphore alone for a moment first, as at a mutex ([`spin`](crate::spin)): 8
-//! threads with one permit and nothing to do made 1.25 times as many acquisitions.
-//! The invariants are those of [`raw`](super).
+//! A waiter's part of the semaphore: it spins, sleeps in the queue, is called, and is the front
+//! waiter. The invariants are those of [`raw`](super).
+//!
+//! A waiter does not yield. Beside threads that use up their time slices, a waiter that yields runs
+//! after all of them, and a woken one before them. (Beside 8 holders of one permit, a request for 8
+//! permits waited 48 ms with two yields before each sleep, and mostly not at all without.) A waiter
+//! leaves a hot semaphore alone for a moment first, as a hot mutex ([`spin`](crate::spin)): 8
+//! threads with one permit and empty critical sections made 1.25 times as many acquisitions.
 
 use super::wake::{CALL, chair, waiting, wants};
 use super::{
@@ -51,7 +52,7 @@ impl RawSemaphore {
             match self.park(permits, deadline) {
                 ParkResult::Unparked(CALL) => return Ok(false),
                 ParkResult::Unparked(_) => return Err(TryAcquireError::Closed),
-                // If we were the first: there are too few permits also for those behind us (invariant 3).
+                // If it was the first, there are too few permits for those behind it, too (S3).
                 ParkResult::TimedOut if deadline.passed() => {
                     let taken = self.try_take(permits);
                     return taken.map(|()| true).map_err(in_time);
@@ -61,7 +62,7 @@ impl RawSemaphore {
         }
     }
 
-    /// What the thread that was called does.
+    /// What the front waiter does.
     fn take_in_turn(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
         let mut patience = Patience::new();
         let mut spin = Spin::unyielding();
@@ -111,7 +112,7 @@ impl RawSemaphore {
                 return Err(TryAcquireError::NoPermits);
             }
             let next = without_turn(state - wanted * ONE);
-            // ORDERING: Acquire pairs with the Release of whoever gave these permits back.
+            // ORDERING: Acquire; pairs with the Release in `bring` of these permits.
             match self
                 .state
                 .compare_exchange_weak(state, next, Acquire, Relaxed)
@@ -125,27 +126,28 @@ impl RawSemaphore {
         }
     }
 
-    /// Keeps all permits for the called thread. False if they are kept already.
+    /// Reserves all permits for the front waiter. False if they are reserved already.
     fn reserve(&self) -> bool {
         let next = |state| (state & RESERVED == 0).then_some(with_lease(state) | RESERVED);
-        // ORDERING: Relaxed, both; it only keeps others from taking what `try_take_in_turn` will take.
+        // ORDERING: Relaxed, both; it only keeps others from taking what `try_take_in_turn` will
+        // take.
         self.state.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 
-    /// The called thread gives up its turn.
+    /// The front waiter gives up its turn.
     fn end_turn(&self) {
         let next = |state| Some(without_turn(state));
-        // ORDERING: Relaxed, both; nothing is handed on to anybody.
+        // ORDERING: Relaxed, both; nothing is passed on to another thread.
         if let Ok(before) = self.state.fetch_update(Relaxed, Relaxed, next) {
             self.call_next(without_turn(before));
         }
     }
 
-    /// What a thread in the queue does when it looks: if the called thread has not come, its turn
-    /// is over.
+    /// What a thread in the queue does when it looks: if the front waiter has not come, its turn is
+    /// over.
     fn look(&self) {
         let next = |state| has_stalled(state).then_some(state & !(CALLED | RESERVED));
-        // ORDERING: Relaxed, both; as in `end_turn`.
+        // ORDERING: Relaxed, both; see `end_turn`.
         let state = match self.state.fetch_update(Relaxed, Relaxed, next) {
             Ok(stalled) => stalled & !(CALLED | RESERVED),
             Err(state) => state,
@@ -153,8 +155,8 @@ impl RawSemaphore {
         self.call_next(state);
     }
 
-    /// After a change to this state that may have let another thread be the next. (For a thread on
-    /// the chair there are too few permits, as before: invariant 3.)
+    /// Calls the next waiter, after a change to `state` that may have made room for one. (For a
+    /// thread in the front queue there are too few permits, as before: S3.)
     fn call_next(&self, state: usize) {
         if state & (PARKED | CALLED) == PARKED && state / ONE > 0 {
             // SAFETY: the semaphore is not gone: we borrow it.
@@ -170,12 +172,13 @@ impl RawSemaphore {
                 let enough = state / ONE >= permits as usize && !is_reserved(state);
                 (!refused && !enough).then_some(state | PARKED)
             };
-            // ORDERING: Relaxed, both; the word itself orders this against those who change it, and the queue's lock
-            // those whom it makes come here.
+            // ORDERING: Relaxed, both; the word orders this against threads that change it, and the
+            // queue's lock against threads that are made to come here (S1).
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
         };
         let timed_out = |_, last| {
-            // Or else we were the last of those that `close` has moved to a queue of its own: then it is clear already.
+            // Else it was the last of the threads that `close` has requeued, and the flag is clear
+            // already.
             if last {
                 // ORDERING: Relaxed; under the queue's lock.
                 self.state.fetch_and(!PARKED, Relaxed);
@@ -194,19 +197,19 @@ impl RawSemaphore {
         unsafe { parking::park_looking(key, token, deadline, validate, || {}, timed_out, look) }
     }
 
-    /// Sleeps on the chair, unless there is no more reason to. Only for the called thread.
+    /// Sleeps in the front queue, unless there is no more reason to. Only for a called thread (S2).
     fn sit(&self, permits: u32, deadline: Deadline) -> ParkResult {
         let validate = || {
             let wait = |state| {
                 let too_few = state / ONE < permits as usize;
                 (state & CLOSED == 0 && too_few).then_some(state | SEATED)
             };
-            // ORDERING: Relaxed, both; as in `park`.
+            // ORDERING: Relaxed, both; see `park`.
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
         };
         let timed_out = |_, last| {
             if last {
-                // ORDERING: Relaxed; under the chair's lock.
+                // ORDERING: Relaxed; under the front queue's lock.
                 self.state.fetch_and(!SEATED, Relaxed);
             }
         };
@@ -216,7 +219,7 @@ impl RawSemaphore {
     }
 }
 
-/// What a timed form says where one that does not wait would have said this.
+/// The error of a timed form, where the form that does not wait has this one.
 fn in_time(refused: TryAcquireError) -> TryAcquireError {
     match refused {
         TryAcquireError::NoPermits => TryAcquireError::TimedOut,

@@ -1,5 +1,5 @@
-//! How those who wait for permits are woken, by threads that may have no business with the semaphore any more.
-//! The invariants are those of [`raw`](super).
+//! Waking the semaphore's waiters, perhaps by a thread that is done with the semaphore. The
+//! invariants are those of [`raw`](super).
 
 use super::{CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, has_stalled, with_lease};
 use crate::fork;
@@ -8,23 +8,23 @@ use crate::primitive::Ordering::Relaxed;
 use std::cell::Cell;
 use std::ptr;
 
-/// Unpark token: you are the next.
+/// Unpark token: this thread is the front waiter.
 pub(super) const CALL: UnparkToken = UnparkToken(8);
 
-// Permits are often given back late (see [`parking`]), and so no other lock's token may be like ours.
+// A wake may be stale (see [`parking`]), so no other lock's park token may be like one of these.
 
-/// What a thread in the queue parks with.
+/// The park token of a thread in the queue.
 pub(super) fn waiting() -> ParkToken {
     parking::late(4)
 }
 
-/// The first token of threads on the chair.
+/// The first token of threads in the front queue.
 const SEATS: usize = 8;
-/// Fewer permits than this are told exactly.
+/// Numbers of permits below this one have a token each.
 const EXACT: u32 = 64;
 
-/// What a thread on the chair parks with: how many permits it wants, or a little less: a number with six
-/// digits of base two, and zeros.
+/// The park token of a thread in the front queue: how many permits it wants, or a little less: six
+/// binary digits, and zeros.
 pub(super) fn wants(permits: u32) -> ParkToken {
     let seat = match permits.checked_ilog2() {
         Some(log) if permits >= EXACT => {
@@ -35,7 +35,7 @@ pub(super) fn wants(permits: u32) -> ParkToken {
     parking::late(SEATS + seat as usize)
 }
 
-/// How many permits a thread that parked with this wants at least, if it is on a chair.
+/// How many permits a thread with this token wants at least, if it is in a front queue.
 fn wanted(token: ParkToken) -> Option<usize> {
     let seat = parking::which_late(token)?.checked_sub(SEATS)?;
     let Some(large) = seat.checked_sub(EXACT as usize) else {
@@ -45,29 +45,30 @@ fn wanted(token: ParkToken) -> Option<usize> {
     Some((half + large % half) << (large / half + 1))
 }
 
-/// The key of the chair: inside the semaphore, so that no other lock has it as long as the semaphore lives.
+/// The key of the front queue: inside the semaphore, so that no other lock has it while the
+/// semaphore lives.
 pub(super) fn chair(key: usize) -> usize {
     key + 2
 }
 
 impl RawSemaphore {
-    /// Permits have come to a semaphore in this state.
+    /// Permits have come to a semaphore in this state: wakes a waiter for them.
     ///
     /// # Safety
     /// `key` is that of a semaphore. It may be gone.
     #[cold]
     pub(super) unsafe fn wake(key: usize, state: usize) {
-        // SAFETY: our caller's promise.
+        // SAFETY: the caller's promise is the same.
         let roused = state & SEATED != 0 && unsafe { Self::rouse(key) };
         if !roused && state & PARKED != 0 && (state & CALLED == 0 || has_stalled(state)) {
-            // SAFETY: our caller's promise.
+            // SAFETY: the caller's promise is the same.
             unsafe { Self::call(key) };
         }
     }
 
-    /// Makes the first in the queue the next in turn, if no thread is, or if that one has not come, and if
-    /// there are permits: not necessarily as many as it wants, or small wishes of those who run might
-    /// keep a large one from ever being called.
+    /// Makes the first thread in the queue the front waiter, if there is none, or that one has not
+    /// come, and there is a permit. There need not be as many as it wants: else small wishes of
+    /// running threads might keep a large one from ever being called.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
@@ -81,9 +82,11 @@ impl RawSemaphore {
             if called.get() {
                 return FilterOp::Stop;
             }
-            // SAFETY: this waiter parked for permits under this key, so it borrows a semaphore there (invariant 5).
+            // SAFETY: this waiter parked for permits under this key, so it borrows a semaphore
+            // there (S5).
             let semaphore = unsafe { &*semaphore };
-            // ORDERING: Relaxed; whoever changed the word after what this reads will come here too, if need be.
+            // ORDERING: Relaxed; a thread that changes the word later comes here too, if need be
+            // (S3).
             let state = semaphore.state.load(Relaxed);
             if state & CALLED != 0 && !has_stalled(state) || state / ONE == 0 {
                 return FilterOp::Stop;
@@ -93,7 +96,7 @@ impl RawSemaphore {
         };
         let callback = |_, more| {
             if called.get() {
-                // SAFETY: as above; the waiter does not know yet that it is woken.
+                // SAFETY: see above; the waiter has not been told yet that it is woken.
                 let semaphore = unsafe { &*semaphore };
                 let next = |state| {
                     let state = if has_stalled(state) {
@@ -108,19 +111,19 @@ impl RawSemaphore {
             }
             CALL
         };
-        // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
+        // SAFETY: the semaphore may be gone, but `choose` picks only tokens of semaphores.
         unsafe { parking::unpark_some(key, choose, callback) };
     }
 
-    /// Wakes each thread on the chair for which there may be enough permits, or none to come: there is
-    /// one, or if some were late, several. Returns whether there was one.
+    /// Wakes each thread in the front queue for which there may be enough permits, or that is
+    /// refused for good: mostly one, and several if some came late. Returns whether there was one.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
     pub(super) unsafe fn rouse(key: usize) -> bool {
         let mut any = false;
         loop {
-            // SAFETY: our caller's promise.
+            // SAFETY: the caller's promise is the same.
             let roused = unsafe { Self::rouse_batch(key) };
             any |= roused > 0;
             if roused < BATCH {
@@ -129,7 +132,7 @@ impl RawSemaphore {
         }
     }
 
-    /// As above, for as many as can be woken in one go. Returns how many.
+    /// As [`rouse`](Self::rouse), for as many as can be woken at once. Returns their number.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
@@ -144,9 +147,10 @@ impl RawSemaphore {
             if roused.get() == BATCH {
                 return FilterOp::Stop;
             }
-            // SAFETY: this waiter sits on the chair of the semaphore with this key, and borrows it (invariant 5).
+            // SAFETY: this waiter sleeps in the front queue of the semaphore with this key, and
+            // borrows it (S5).
             let semaphore = unsafe { &*semaphore };
-            // ORDERING: Relaxed; as in `call`.
+            // ORDERING: Relaxed; see `call`.
             let state = semaphore.state.load(Relaxed);
             if state & CLOSED == 0 && state / ONE < wanted {
                 return FilterOp::Skip;
@@ -156,17 +160,17 @@ impl RawSemaphore {
         };
         let callback = |_, more: bool| {
             if roused.get() > 0 {
-                // SAFETY: as above; the waiter does not know yet that it is woken.
+                // SAFETY: see above; the waiter has not been told yet that it is woken.
                 let semaphore = unsafe { &*semaphore };
                 let next = |state| Some(with_lease(state) & !if more { 0 } else { SEATED });
-                // ORDERING: Relaxed, both; under the chair's lock.
+                // ORDERING: Relaxed, both; under the front queue's lock.
                 let before = semaphore.state.fetch_update(Relaxed, Relaxed, next);
                 let parked = before.is_ok_and(|state| state & PARKED != 0);
                 unwatched.set(parked && !more);
             }
             NO_TOKEN
         };
-        // SAFETY: the semaphore may be gone, but `choose` picks only tokens that are a semaphore's.
+        // SAFETY: the semaphore may be gone, but `choose` picks only tokens of semaphores.
         unsafe { parking::unpark_some(chair(key), choose, callback) };
         if unwatched.get() {
             parking::call_watcher(key);
@@ -174,8 +178,8 @@ impl RawSemaphore {
         roused.get()
     }
 
-    /// In the child of a fork: whether the thread that sits on the chair, as the word says, is not in
-    /// this process. Then its turn is over.
+    /// In the child of a fork: whether the word says that a thread sleeps in the front queue that
+    /// is not in this process. Then its turn is over.
     #[cold]
     pub(super) fn has_ended_inherited_turn(&self) -> bool {
         if fork::generation() == 0 {
@@ -188,7 +192,7 @@ impl RawSemaphore {
         };
         let callback = |_, _| {
             if is_empty.get() {
-                // ORDERING: Relaxed; under the chair's lock.
+                // ORDERING: Relaxed; under the front queue's lock.
                 self.state.fetch_and(!(SEATED | CALLED | RESERVED), Relaxed);
             }
             NO_TOKEN
