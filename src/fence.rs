@@ -172,7 +172,8 @@ pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
     #[cfg(loom)]
     {
         // Loom supports sequentially consistent fences, but treats such accesses as acquiring and
-        // releasing. ORDERING: Release, and the fence; together as the exchange above.
+        // releasing.
+        // ORDERING: Release, and the fence; together as the exchange above.
         atomic.store(value, crate::primitive::Ordering::Release);
         full();
     }

@@ -51,7 +51,8 @@ pub(crate) fn give_way() {
 /// yield.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn is_under_deadline() -> bool {
-    // The C library's function is a stub in musl. SAFETY: the call only reads.
+    // The C library's function is a stub in musl.
+    // SAFETY: the call only reads.
     let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
     policy >= 0 && policy as i32 & !libc::SCHED_RESET_ON_FORK == libc::SCHED_DEADLINE
 }

@@ -133,7 +133,8 @@ pub(crate) fn is_awake(address: usize) -> bool {
 pub(crate) fn is_awake_locked(address: usize) -> bool {
     let (slot, tag) = find(address);
     let state = if cfg!(loom) {
-        // A stale value would only make the search longer. ORDERING: Relaxed; see below.
+        // A stale value would only make the search longer.
+        // ORDERING: Relaxed; see below.
         slot.fetch_or(0, Relaxed)
     } else {
         // ORDERING: Relaxed; it is set under the queue's lock, and may be seen to fall late.
@@ -240,9 +241,10 @@ fn count(address: usize, was_awake: bool) -> bool {
         return false;
     }
     // (One step: loom does not see that an exchange after a load of one's own is in the way of
-    // another thread's earlier load.) ORDERING: Acquire; pairs with the Release in `seen`. So the
-    // `heavy` before that precedes what the caller does next. (The thread that ran it may wait for
-    // another lock, and never look at the caller's.)
+    // another thread's earlier load.)
+    // ORDERING: Acquire; pairs with the Release in `seen`. So the `heavy` before that precedes what
+    // the caller does next. (The thread that ran it may wait for another lock, and never look at
+    // the caller's.)
     slot(address).fetch_add(ONE_PARKED, Acquire) & SEEN != 0
 }
 
@@ -327,8 +329,8 @@ pub(crate) fn look_moved(key: usize, wake: impl Fn()) {
 #[cfg(all(unix, not(any(loom, miri))))]
 pub(crate) fn begin_child() {
     for slot in slots() {
-        // Zero is not written: each page that this writes is copied. ORDERING: Relaxed; there is
-        // one thread.
+        // Zero is not written: each page that this writes is copied.
+        // ORDERING: Relaxed; there is one thread.
         if slot.load(Relaxed) != 0 {
             // ORDERING: Relaxed; there is one thread.
             slot.store(0, Relaxed);

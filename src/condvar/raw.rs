@@ -112,8 +112,8 @@ impl RawCondvar {
                 self.lock.store(0, Relaxed);
             }
         };
-        // The waiters that set the word may have left, and others come with another lock. ORDERING:
-        // Relaxed; read under the queue's lock.
+        // The waiters that set the word may have left, and others come with another lock.
+        // ORDERING: Relaxed; read under the queue's lock.
         let still_there = || self.lock.load(Relaxed) == lock;
         let needs_watcher = Cell::new(false);
         let moved = |woken, moved| {
@@ -173,7 +173,8 @@ impl RawCondvar {
         let first = Cell::new(false);
         let validate = || {
             // An exchange, because the two queues have two locks, and waiters may join both at
-            // once. ORDERING: Relaxed, both; C1 says what orders them.
+            // once.
+            // ORDERING: Relaxed, both; C1 says what orders them.
             let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
             first.set(others.is_ok());
             is_misused.set(others.is_err_and(|others| others != lock));

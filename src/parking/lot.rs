@@ -567,8 +567,8 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
                 is_round = how == ASLEEP;
                 continue;
             }
-            // (Another lock of the bucket may have a watcher since.) ORDERING: Relaxed; under the
-            // bucket's lock.
+            // (Another lock of the bucket may have a watcher since.)
+            // ORDERING: Relaxed; under the bucket's lock.
             let watched = parked.asleep.load(Relaxed) == WATCHING;
             let this = |other: &Parked| match ptr::eq(other, &parked) {
                 true => FilterOp::Unpark,

@@ -1,33 +1,34 @@
-//! The registry of biased readers: which thread reads which lock, written where no other thread
+//! The registry of biased readers: which thread reads which lock, noted where no other thread
 //! writes.
 //!
-//! Readers that count themselves in a lock's word pull its cache line from core to core, and two of
-//! them are slower than one. So while a lock is *biased*, a reader writes an
+//! Readers that count themselves in a lock's word pull its cache line from core to core, so that
+//! two of them are slower than one. So while a lock is *biased*, a reader writes an
 //! [`entry`](super::word::entry) into a free slot of its own thread's row instead, and a writer
-//! looks through the rows. The protocol between them is in [`super::raw`].
+//! looks through the rows. [`super::raw`] has the protocol between them.
 //!
-//! - **Rows.** Each lies on cache lines of its own and belongs to one thread at a time, from that
-//!   thread's first biased read until it ends; then another thread may have it. They are in a
-//!   static table and never unmapped, for a writer may be looking. A thread that finds no free row,
-//!   or whose slots are full, reads the ordinary way.
-//! - **Slots.** Only the row's owner writes an entry into one, and only the owner takes it out, for
-//!   a guard stays on its thread.
-//! - **Strays.** What is left in a row when its thread ends (of a guard in another thread-local, or
-//!   a forgotten one) moves to a table of its own, where all threads exchange. So the row is free.
-//! - **Entries are anonymous.** Two reads of one lock are the same entry, and so are a read that is
-//!   published and one that is counted: a thread that leaves takes any of them away, and leaves the
-//!   rest to the others.
+//! - **Rows.** Each row lies on cache lines of its own. It belongs to one thread at a time, from
+//!   that thread's first biased read until the thread ends; then another thread may take it. Rows
+//!   are in a static table and never unmapped, because a writer may be looking. A thread that finds
+//!   no free row, or whose slots are full, counts itself.
+//! - **Slots.** Only the row's owner writes an entry into a slot, and only the owner takes it out,
+//!   because a guard stays on its thread.
+//! - **Strays.** A row may hold entries when its thread ends: of a guard in another thread-local,
+//!   or of a forgotten one. They move to a table of their own, in which all threads exchange. So
+//!   the row is free.
+//! - **Entries are anonymous.** Two reads of one lock have the same entry, and a published read is
+//!   as good as a counted one. A thread that leaves takes any of them away, and leaves the rest to
+//!   the others.
 //!
-//! Invariants, which [`raw`](super::raw) cites:
-//! - **B1.** A row whose slots may hold the entry of a read is below [`rows_in_use`]: its owner has
-//!   raised that before, and no other thread lowers it below a row that is taken. What lowers it
-//!   releases what the row's owners have read: a writer that looks at fewer rows acquires that.
+//! Invariants, which [`raw`](super::raw) relies on:
+//! - **B1.** A row whose slots may hold the entry of a read is below [`rows_in_use`]. Its owner
+//!   raised that number before, and no thread lowers it below a row that is taken. Lowering it
+//!   releases what the row's owners have read; a writer that looks at fewer rows acquires that.
 //! - **B2.** A stray is in its place before it leaves its slot, and [`STRAYS`](strays_in_use)
 //!   counts it for as long. So a thread that looks at the rows first, and then at the strays, sees
 //!   it.
 //!
 //! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads
-//! into one table; rows of threads are as in hazard pointers (M. Michael, 2004).
+//! into one table. Rows of threads are as in hazard pointers (M. Michael, 2004).
 
 mod copy;
 mod worth;
@@ -42,27 +43,27 @@ use std::cell::Cell;
 pub(super) use copy::{is_foreign, numbered_copy};
 pub(super) use worth::{Earned, begins, promotes};
 
-/// Threads that can be biased readers at once. The table takes 128 KiB that stay untouched, and so
-/// need no memory, until there are that many.
+/// The number of threads that can be biased readers at once. The table takes 128 KiB. Parts of it
+/// that no thread has used stay untouched, and need no memory.
 pub(crate) const ROWS: usize = if cfg!(loom) { 2 } else { 1024 };
 
-/// Locks that one thread can read at once by bias.
+/// The number of locks that one thread can read at once by bias.
 pub(crate) const SLOTS: usize = if cfg!(loom) { 1 } else { 7 };
 
-/// Reads that may outlive their threads. (In a model they stay in their rows.)
+/// The number of reads that may outlive their threads. (In a model they stay in their rows.)
 pub(crate) const STRAYS: usize = if cfg!(loom) { 0 } else { 1024 };
 
-/// What a free slot holds: no entry is zero.
+/// The content of a free slot: no entry is zero.
 const FREE: usize = 0;
 
 /// States of a row.
 const VACANT: usize = 0;
 const TAKEN: usize = 1;
 
-/// Holds the entry of a lock that the row's owner reads, or is about to find out whether it may.
+/// Holds the entry of a lock that the row's owner reads, or is about to look whether it may read.
 pub(super) struct Slot(AtomicUsize);
 
-/// One thread's slots. Two cache lines, since processors fetch them in pairs.
+/// One thread's slots. Two cache lines, because processors fetch them in pairs.
 #[repr(align(128))]
 struct Row {
     slots: [Slot; SLOTS],
@@ -86,10 +87,10 @@ impl Row {
 
 table! { fn rows() -> [Row; ROWS], each Row::new() }
 table! { fn strays() -> [Slot; STRAYS], each Slot(AtomicUsize::new(FREE)) }
-// How many rows are in use, how many strays there are, and how many biases have begun.
+// The numbers of rows in use, of strays, and of biases that have begun.
 table! { fn counts() -> [AtomicUsize; 3], each AtomicUsize::new(0) }
 
-/// The calling thread's row, and what the word of a lock says on which it may publish itself.
+/// The calling thread's row, and what a lock's word must say for the thread to publish itself.
 #[derive(Clone, Copy)]
 pub(super) struct Mine {
     row: Option<&'static Row>,
@@ -103,15 +104,15 @@ const NONE: Mine = Mine {
 };
 
 thread_locals! {
-    // Nothing to drop, so that they can be read until the thread's last instruction.
+    // Nothing to drop, so that it can be read until the thread's last instruction.
     static MINE: Cell<Mine> = Cell::new(NONE);
-    // How many reads from now it asks for a row, if it needs one.
+    // The number of reads after which the thread asks for a row again, if it needs one.
     static ASKS_IN: Cell<u32> = Cell::new(0);
     static LEASE: Lease = Lease(Cell::new(None));
 }
 
-/// Gives the row back when its thread ends. (What it needs for that it keeps, for a model's tables
-/// may be gone by then.)
+/// Gives the row back when its thread ends. (It keeps what it needs for that, because a model's
+/// tables may be gone by then.)
 struct Lease(Cell<Option<(&'static Row, Registry)>>);
 
 /// The rows, and how many are in use.
@@ -133,11 +134,11 @@ impl Drop for Lease {
         let Some((row, registry)) = self.0.get() else {
             return;
         };
-        // From here on this thread reads the ordinary way.
+        // From here on this thread counts itself.
         let moved = row.slots.iter().all(Slot::moves_away);
         if moved {
             let _ = MINE.try_with(|mine| mine.set(NONE));
-            // ORDERING: Release pairs with the Acquire of the next owner, which finds the slots
+            // ORDERING: Release; pairs with the Acquire of the next owner, which finds the slots
             // free.
             row.state.store(VACANT, Release);
             registry.lower();
@@ -153,8 +154,8 @@ pub(super) fn first_slot(state: usize) -> Option<&'static Slot> {
     (state & word::BIASED_BY == mine.biased).then_some(&row.slots[0])
 }
 
-/// The calling thread's first slot, if this copy has biased a lock with this word, perhaps until a
-/// writer revoked that.
+/// The calling thread's first slot, if this copy of the crate has biased a lock with this word,
+/// also if a writer has revoked that.
 #[inline(always)]
 pub(super) fn own_first_slot(state: usize) -> Option<&'static Slot> {
     let mine = MINE.with(Cell::get);
@@ -162,8 +163,7 @@ pub(super) fn own_first_slot(state: usize) -> Option<&'static Slot> {
     (word::copy_of(state) == word::copy_of(mine.biased)).then_some(&row.slots[0])
 }
 
-/// A slot of the calling thread that it may use, if there is one. It is given a row if it has none
-/// yet.
+/// A free slot of the calling thread, if there is one. Gives the thread a row if it has none yet.
 pub(super) fn free_slot(state: usize) -> Option<&'static Slot> {
     if is_foreign(state) {
         return None;
@@ -172,36 +172,36 @@ pub(super) fn free_slot(state: usize) -> Option<&'static Slot> {
     row.slots.iter().find(|slot| slot.is_free())
 }
 
-/// The slot in which the calling thread has published that it reads the lock, if it has.
+/// The slot in which the calling thread has published that it reads the lock, if there is one.
 pub(super) fn slot_of(entry: usize) -> Option<&'static Slot> {
     let row = MINE.with(Cell::get).row?;
     row.slots.iter().find(|slot| slot.is_mine(entry))
 }
 
-/// Takes a read away that outlives its thread's row. False if there is none.
+/// Takes away a read that outlives its thread's row. False if there is none.
 pub(super) fn take_stray(entry: usize) -> bool {
     strays_in_use().any(|stray| {
-        // (A look first: an exchange would take the line from other threads.)
+        // (A look first: an exchange would take the cache line from other threads.)
         if !stray.holds(entry) {
             return false;
         }
-        // ORDERING: Release as in `leave`. Acquire, on failure and in `holds`: a thread that has
-        // taken this one has left another in its place, in the rest of the table.
+        // ORDERING: Release; as in `leave`. Acquire, on failure and in `holds`: a thread that has
+        // taken this stray has left another in its place, in the rest of the table.
         let taken = stray.0.compare_exchange(entry, FREE, Release, Acquire);
         if taken.is_ok() {
-            // ORDERING: Release pairs with the Acquire in `strays_in_use`: a writer that sees none
-            // does not look, and sees what this read has seen all the same.
+            // ORDERING: Release; pairs with the Acquire in `strays_in_use`. A writer that finds no
+            // strays does not look, and still sees what this read has seen (B2).
             counts()[1].fetch_sub(1, Release);
         }
         taken.is_ok()
     })
 }
 
-/// Once a thread, but for one that finds none: that asks again much later.
+/// Runs once in a thread's life. If no row is free, the thread asks again much later.
 #[cold]
 fn take_row() -> Option<&'static Row> {
-    /// Where no row is free, a look at all of them costs some ten microseconds: less than a tenth
-    /// of so many reads.
+    /// Where no row is free, a look at all of them costs about ten microseconds: less than a tenth
+    /// of this many reads.
     const PAUSE: u32 = 1 << 14;
 
     let pause = |reads: &Cell<u32>| reads.replace(reads.get().checked_sub(1).unwrap_or(PAUSE)) != 0;
@@ -210,15 +210,15 @@ fn take_row() -> Option<&'static Row> {
     }
     let copy = numbered_copy()?;
     let take = |(_, row): &(usize, &Row)| {
-        // (A look first: an exchange would take the line from the row's owner.)
+        // (A look first: an exchange would take the cache line from the row's owner.)
         // ORDERING: Relaxed; the exchange orders.
         row.state.load(Relaxed) == VACANT && {
-            // ORDERING: Acquire pairs with the Release of the row's last owner.
+            // ORDERING: Acquire; pairs with the Release of the row's last owner.
             let taken = row.state.compare_exchange(VACANT, TAKEN, Acquire, Relaxed);
             taken.is_ok()
         }
     };
-    // There is no lease to be had when the thread is ending.
+    // A thread that is ending gets no lease.
     let lease = |lease: &Lease| {
         let registry = registry();
         let (index, row) = registry.rows.iter().enumerate().find(take)?;
@@ -246,35 +246,35 @@ impl Registry {
             let rows = (count & ROWS_IN_USE).max(least);
             Some((count & !ROWS_IN_USE).wrapping_add(ROWS_IN_USE + 1) | rows)
         };
-        // ORDERING: Release, for `lower`: it sees that the row is taken. A writer that sees the
-        // row's owner publish sees this too, by the fences between (B1).
+        // ORDERING: Release; for `lower`, which then sees that the row is taken. A writer that sees
+        // the row's owner publish sees this too, by the fences between (B1).
         let _ = self.in_use.fetch_update(Release, Relaxed, raise);
     }
 
     fn lower(self) {
         let lower = |count: usize| {
             let last = self.rows.get((count & ROWS_IN_USE).wrapping_sub(1))?;
-            // ORDERING: Acquire pairs with the Release of the row's last owner, whose reads the
+            // ORDERING: Acquire; pairs with the Release of the row's last owner, whose reads the
             // Release below passes on. A row that is taken later changes the count.
             (last.state.load(Acquire) == VACANT).then_some(count.wrapping_sub(1))
         };
-        // ORDERING: Acquire pairs with the Release above. Release pairs with the Acquire in
+        // ORDERING: Acquire; pairs with the Release above. Release; pairs with the Acquire in
         // `rows_in_use`, for a writer that does not look at the row any more (B1).
         while self.in_use.fetch_update(Release, Acquire, lower).is_ok() {}
     }
 }
 
-/// Beyond these there are no rows that are taken.
+/// The number of rows in use: no row beyond it is taken.
 fn rows_in_use() -> usize {
-    // ORDERING: Acquire pairs with the Release in `lower`. The fence before it, with that of a
-    // reader that has published itself, decides what it sees (B1).
+    // ORDERING: Acquire; pairs with the Release in `lower`. The fence before it, and that of a
+    // reader that has published itself, decide what it sees (B1).
     counts()[0].load(Acquire) & ROWS_IN_USE
 }
 
 /// All strays, if there are any.
 fn strays_in_use() -> impl Iterator<Item = &'static Slot> {
-    // ORDERING: Acquire; whoever sees an entry gone from a slot has acquired what the move released
-    // before (B2), and this may not be read earlier.
+    // ORDERING: Acquire; a thread that sees an entry gone from a slot has acquired what the move
+    // released before (B2), and this must not be read earlier.
     let some = cfg!(not(loom)) && counts()[1].load(Acquire) != 0;
     strays().iter().take(if some { STRAYS } else { 0 })
 }
@@ -292,7 +292,7 @@ impl Slot {
         self.is_mine(FREE)
     }
 
-    /// Whether the entry is here. To be asked by the slot's owner.
+    /// Whether the entry is here. Only for the slot's owner.
     #[inline(always)]
     pub(super) fn is_mine(&self, entry: usize) -> bool {
         // ORDERING: Relaxed; only the owner stores.
@@ -302,14 +302,14 @@ impl Slot {
     /// Publishes the entry, with a full fence after it.
     #[inline(always)]
     pub(super) fn publish_fenced(&self, entry: usize) {
-        // ORDERING: Release (in it), as in `publish_light`.
+        // ORDERING: Release, in it; as in `publish_light`.
         fence::store_then_full(&self.0, entry);
     }
 
     /// Publishes the entry, with a light fence after it.
     #[inline(always)]
     pub(super) fn publish_light(&self, entry: usize) {
-        // ORDERING: Release, so that a writer that waits for another lock to leave this slot, and
+        // ORDERING: Release; a writer that waits for another lock's entry to leave this slot, and
         // sees this one in it, also sees what was read before.
         self.0.store(entry, Release);
         fence::light();
@@ -318,19 +318,19 @@ impl Slot {
     /// Frees the slot.
     #[inline(always)]
     pub(super) fn leave(&self) {
-        // ORDERING: Release pairs with the Acquire of the writer that sees the slot without its
-        // lock.
+        // ORDERING: Release; pairs with the Acquire of the writer that sees the slot without its
+        // entry.
         self.0.store(FREE, Release);
     }
 
     /// Whether the entry is here. If not, what its reader did happens before what the caller does
     /// next.
     pub(super) fn holds(&self, entry: usize) -> bool {
-        // ORDERING: Acquire pairs with the Release in `leave`.
+        // ORDERING: Acquire; pairs with the Release in `leave`.
         self.0.load(Acquire) == entry
     }
 
-    /// Whether an entry is here that is of this period.
+    /// Whether an entry of this period is here.
     fn is_of_period(&self, period: usize) -> bool {
         // ORDERING: Relaxed; it looks for what was left in slots long ago.
         word::is_of_period(self.0.load(Relaxed), period)
@@ -342,18 +342,19 @@ impl Slot {
         let _ = self.0.compare_exchange(entry, FREE, Relaxed, Relaxed);
     }
 
-    /// Moves what is here to the strays, if there is room. Returns whether the slot is free then.
+    /// Moves an entry that is here to the strays, if there is room. Returns whether the slot is
+    /// free then.
     fn moves_away(&self) -> bool {
         // ORDERING: Relaxed; the caller owns the slot.
         let entry = self.0.load(Relaxed);
         if entry == FREE || cfg!(loom) {
             return entry == FREE;
         }
-        // ORDERING: Relaxed, here and below: the Release in `leave` comes after all of it (B2).
+        // ORDERING: Relaxed, here and below; the Release in `leave` comes after all of it (B2).
         counts()[1].fetch_add(1, Relaxed);
         let moved = strays().iter().any(|stray| {
-            // ORDERING: Acquire, so that a writer that sees this entry in the place of another one
-            // acquires what that one's reader has released; as in `publish_light`.
+            // ORDERING: Acquire; a writer that sees this entry in the place of another one acquires
+            // what that one's reader has released, as in `publish_light`.
             let place = stray.0.compare_exchange(FREE, entry, Acquire, Relaxed);
             place.is_ok()
         });
@@ -362,14 +363,14 @@ impl Slot {
                 self.leave();
                 RawRwLock::left_slot(word::key_of(entry));
             }
-            // ORDERING: as above.
+            // ORDERING: Relaxed; see above.
             false => drop(counts()[1].fetch_sub(1, Relaxed)),
         }
         moved
     }
 }
 
-/// Takes out what forgotten guards of a lock have left that is no more.
+/// Takes out what forgotten guards have left of a lock that is gone.
 pub(super) fn purge(entry: usize) {
     rows()
         .iter()
@@ -379,11 +380,11 @@ pub(super) fn purge(entry: usize) {
     while take_stray(entry) {}
 }
 
-/// A period for a bias that begins, which no slot has an entry of.
+/// A period for a bias that begins, of which no slot has an entry (RW8).
 ///
-/// The entry of a forgotten guard stays where its lock was, and another lock may come there that
-/// is biased already. So it is not enough that no entry of this lock has the period: no other lock
-/// has it, unless as many biases have begun since as there are periods.
+/// The entry of a forgotten guard stays, and another lock that is biased already may come to its
+/// lock's address. So it is not enough that no entry of this lock has the period. No entry of any
+/// lock may have it, unless as many biases have begun since as there are periods.
 pub(super) fn new_period() -> usize {
     /// There are fewer slots than periods.
     const TRIES: usize = 1 << 14;
@@ -399,8 +400,8 @@ pub(super) fn new_period() -> usize {
     period
 }
 
-/// In the child of a fork: the rows of other threads have no owners. What those read they read for
-/// ever, for the forking thread may use it: so a row with an entry stays taken.
+/// In the child of a fork: the rows of other threads have no owners. A row with an entry stays
+/// taken, for good: the forking thread may use what is read there.
 #[cfg(all(unix, not(any(loom, miri))))]
 pub(crate) fn begin_child() {
     let mine = MINE.try_with(Cell::get).unwrap_or(NONE).row;

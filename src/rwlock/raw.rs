@@ -1,71 +1,76 @@
 //! The reader-writer lock's state machine: a word ([`super::word`]), one queue, and a registry of
 //! readers.
 //!
-//! | bits | readers | who is inside |
+//! | bits | readers | inside |
 //! |---|---|---|
 //! | none | n | n readers |
 //! | `UPGRADABLE` | n | n readers and an upgradable one |
 //! | `WRITER` | 0 | one writer |
 //!
-//! No thread owns a bit before it is inside: a thread that waits may be stopped at any time, and
-//! others must be able to go on without it. So what is kept for a waiter is kept on a lease
-//! ([`lease`](crate::lease)) and taken by whichever thread comes first that may take it.
+//! No thread owns a bit before it is inside: a waiter may be stopped at any time, and the others
+//! must be able to go on without it. So whatever is kept for a waiter is kept on a lease
+//! ([`lease`](crate::lease)), and the first thread takes it that may.
 //!
-//! | flag | what it says |
+//! | flag | meaning |
 //! |---|---|
 //! | `PARKED` | a thread is in the queue |
-//! | `AWAKE` | a thread of the queue was woken, and has neither come in nor passed that on |
-//! | `WRITER_NEXT` | new readers, writers and upgradable readers keep out: the next to come in is a writer |
+//! | `AWAKE` | there is a designated waker: a woken thread that has not entered or passed that on |
+//! | `WRITER_NEXT` | new readers, writers and upgradable readers keep out: a writer enters next |
 //! | `OTHER_NEXT` | new writers and upgradable readers keep out |
 //!
 //! ## Biased readers
-//! A reader is *counted* in the word; or, while `BIASED` is set, it *publishes* itself in the
-//! registry ([`super::bias`]), and only reads the word. The bias has a *name*: a period, and which
-//! copy of this crate it is of. A reader's entry is made of the lock's address and the period.
+//! A reader is *counted* in the word. Or, while `BIASED` is set, it *publishes* itself in the
+//! registry ([`super::bias`]), and only reads the word. The bias has a *name*: a period, and the
+//! copy of this crate that began it. A reader's entry consists of the lock's address and the
+//! period.
 //!
 //! A writer *revokes* the bias before it waits for anything else: it turns `BIASED` into `REVOKED`,
 //! passes a fence, and looks at the slots. A reader publishes itself, passes a fence, and looks
-//! whether the word still has the same bias. So one of them sees the other. New readers count
-//! themselves meanwhile. When no slot has the entry, the name is taken away.
+//! whether the word has the same bias still. So one of the two sees the other. Meanwhile new
+//! readers count themselves. When no slot has the entry, the writer takes the name away.
 //!
-//! There are two pairs of fences. A full one on both sides costs a reader an exchange, on a line
-//! that is its own. The asymmetric pair ([`crate::fence`]) costs readers nothing, but a writer some
-//! ten microseconds, so it is for locks that are hardly ever written: `ASYMMETRIC` says that
-//! readers rely on it. When a bias begins, and when it becomes asymmetric, is in [`super::bias`].
+//! There are two pairs of fences. With the full pair, a reader pays an exchange, on a cache line of
+//! its own. The asymmetric pair ([`crate::fence`]) costs readers nothing, but a writer about ten
+//! microseconds. So it is for locks that are hardly ever written: `ASYMMETRIC` says that readers
+//! rely on it. [`super::bias`] decides when a bias begins, and when it becomes asymmetric.
 //!
 //! ## Invariants
-//! - **RW1.** `WRITER` is set only where no reader is counted, there is no name, and no other owner
-//!   of `WRITER` or `UPGRADABLE` (but the caller); `UPGRADABLE` only where neither is set. Only the
-//!   owner clears or exchanges them. While `WRITER` is set, no reader comes in and no bias begins.
-//! - **RW2.** The *queue* (key: the word's address) holds all threads that wait, but for slots.
-//!   `PARKED` is set whenever a thread is in it, and changes only under its lock.
-//! - **RW3.** Where a thread in the queue may come in, one is awake, or on its way to wake one:
-//!   each that releases something while `PARKED` is set, that was woken and came in as a reader or
-//!   upgradable reader, or that gives up after it was woken, wakes the next
-//!   ([`wake`](RawRwLock::wake)).
+//! - **RW1.** `WRITER` is set only where no reader is counted, there is no name, and no other
+//!   thread owns `WRITER` or `UPGRADABLE`. `UPGRADABLE` is set only where neither is set. Only the
+//!   owner clears or exchanges them. While `WRITER` is set, no reader enters and no bias begins.
+//! - **RW2.** The *queue* (key: the word's address) holds all waiters, but for those that wait for
+//!   slots. `PARKED` is set whenever a thread is in it, and changes only under its lock.
+//! - **RW3.** Where a thread of the queue may enter, there is a designated waker, or a thread on
+//!   its way to wake one. For three kinds of thread wake the next ([`wake`](RawRwLock::wake)): one
+//!   that releases something while `PARKED` is set; one that was woken and entered as a reader or
+//!   upgradable reader; one that gives up after it was woken.
 //! - **RW4.** While a thread is on its way (`AWAKE`), or the lock is free and kept, and others are
-//!   in the queue, one of them watches (invariant W of [`crate::waiters`]).
-//! - **RW5.** An impatient writer in the queue that waits for readers has set `WRITER_NEXT`; or a
-//!   thread is inside, or awake, that will wake the next, and then sets it again.
-//! - **RW6.** A thread that has released touches the lock no more, unless it finds, under the
-//!   queue's lock, a thread there that waits for this lock: that thread borrows it, so it is alive.
+//!   in the queue, one of them watches (W of [`crate::waiters`]).
+//! - **RW5.** A starved writer in the queue that waits for readers has set `WRITER_NEXT`. Or a
+//!   thread is inside, or woken, that will wake the next, and then sets it again.
+//! - **RW6.** A thread that has released touches the lock no more. The exception: under the queue's
+//!   lock, it finds a thread there that waits for this lock. That thread borrows the lock, so it is
+//!   alive.
 //! - **RW7.** While a reader is inside by its slot, the word has the name that it has published.
-//!   Only a *revoker* takes a name away: one that has counted itself in the word and then, after
-//!   the fence, seen no slot with the entry. While one is counted, no bias begins. So the name that
-//!   it takes away is the one it has looked for, however long it was stopped in between.
-//! - **RW8.** No slot has the entry of a name when a bias with that name begins (but for one that
-//!   is just about to look, and finds it right): a guard that was forgotten concerns its own lock
-//!   only.
-//! - **RW9.** A copy of the crate neither publishes readers of, nor revokes, a bias that another
-//!   one began: its rows are not known here. Its readers count themselves; its writers panic.
+//!   Only a *revoker* takes a name away: a thread that has counted itself in the word and then,
+//!   after the fence, seen no slot with the entry. While a revoker is counted, no bias begins. So
+//!   the name that it takes away is the one it has looked for, however long it was stopped in
+//!   between.
+//! - **RW8.** No slot has the entry of a name when a bias with that name begins. (The exception: a
+//!   reader that has yet to look at the word, and will find the bias right.) So a forgotten guard
+//!   concerns its own lock only.
+//! - **RW9.** A copy of the crate neither publishes readers of a bias that another copy began, nor
+//!   revokes it: the other's rows are unknown here. Its readers count themselves; its writers
+//!   panic.
 //!
 //! ## Fairness
-//! A running thread may come before one that sleeps (barging). A thread that has waited for longer
-//! than [`Patience`](crate::primitive::Patience) is *impatient*. A writer that is impatient sets
-//! `WRITER_NEXT`, so that it waits only for the readers that are inside by then; and so does one
-//! that waits for a slot, at once. An impatient thread that is woken has the lock kept for it. The queue is first in, first out, of those that
-//! may come in: a reader that comes in wakes the next. Where the woken thread does not come in
-//! time, a release gives way to the next in the queue, in its turn ([`crate::turns`]).
+//! A running thread may enter ahead of parked waiters (barging). A thread that has waited for the
+//! starvation threshold ([`Patience`](crate::primitive::Patience)) is *starved*. A starved writer
+//! sets `WRITER_NEXT`, so that it waits only for the readers that are inside by then. A writer that
+//! waits for a slot does so at once. When a starved thread is woken, the lock is kept for it. The
+//! queue is first in, first out, among the threads that may enter: a reader that enters wakes the
+//! next. Where the woken thread is late, one release in each handoff interval ([`crate::turns`])
+//! wakes the next in the queue.
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
 //! fences of this crate's; the queue is that of parking_lot (A. d'Antras, 2016), with one thread
@@ -126,18 +131,18 @@ impl RawRwLock {
 
     #[inline(always)]
     pub(crate) fn key(&self) -> usize {
-        // Exposed, so that a late wake may find its way back to it.
+        // Exposed, so that a stale wake finds its way back to the lock.
         (&raw const *self).expose_provenance()
     }
 
     pub(crate) fn is_locked(&self) -> bool {
-        // ORDERING: Relaxed, here and below: an answer that may be old orders nothing.
+        // ORDERING: Relaxed, here and below; the answer may be stale, so it orders nothing.
         let state = self.state.load(Relaxed);
         state & (READERS | WRITER | UPGRADABLE) != 0 || self.is_published(state)
     }
 
     pub(crate) fn is_locked_exclusive(&self) -> bool {
-        // ORDERING: as above.
+        // ORDERING: Relaxed; see above.
         self.state.load(Relaxed) & WRITER != 0
     }
 
@@ -150,8 +155,8 @@ impl RawRwLock {
         let mut state = self.state.load(Relaxed);
         while admits_writer(state, given.is_next) {
             let next = (state | WRITER) & !(NEXT | given.mark);
-            // ORDERING: Acquire pairs with the Release of the last writer, and of all readers that
-            // have left since, or of the revokers that have seen them leave.
+            // ORDERING: Acquire; pairs with the Release of the last writer, and of all readers that
+            // have left since, or of the revokers that have seen them leave (RW1, RW7).
             match self
                 .state
                 .compare_exchange_weak(state, next, Acquire, Relaxed)
@@ -169,7 +174,7 @@ impl RawRwLock {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         while admits_upgradable(state, given.is_next) {
-            // ORDERING: Acquire pairs with the Release of the last writer.
+            // ORDERING: Acquire; pairs with the Release of the last writer (RW1).
             match self.state.compare_exchange_weak(
                 state,
                 (state | UPGRADABLE) & !NEXT,
@@ -201,7 +206,7 @@ impl RawRwLock {
     /// False if the deadline passed first.
     #[inline]
     pub(crate) fn write(&self, deadline: Deadline) -> bool {
-        // ORDERING: Acquire as in `try_claim_write`.
+        // ORDERING: Acquire; as in `try_claim_write`.
         let taken = self
             .state
             .compare_exchange(0, WRITER, Acquire, Relaxed)
@@ -214,7 +219,7 @@ impl RawRwLock {
         taken
     }
 
-    /// Takes a write that the caller's guard has given back for a while. The guard lives on, so
+    /// Acquires a write that the caller's guard has released for a while. The guard lives on, so
     /// this does not unwind.
     pub(crate) fn write_again(&self) {
         struct Abort;
@@ -244,7 +249,7 @@ impl RawRwLock {
     #[inline]
     pub(crate) unsafe fn unlock_write(&self) {
         self.data.exclusive();
-        // ORDERING: Release pairs with the Acquire of the threads that enter next.
+        // ORDERING: Release; pairs with the Acquire of the threads that enter next (RW1).
         let alone = self.state.compare_exchange(WRITER, 0, Release, Relaxed);
         if alone.is_err() {
             self.release(WRITER, 0, false);
@@ -295,8 +300,8 @@ impl RawRwLock {
         self.release(UPGRADABLE, 0, true);
     }
 
-    /// Takes away `remove`, which the caller owns or was given, and puts `add` in its place. `fair`
-    /// says that the first in the queue is to come before all others.
+    /// Takes away `remove`, which the caller owns or was given, and puts `add` in its place. If
+    /// `fair`, the first in the queue enters ahead of all others.
     #[cold]
     fn release(&self, remove: usize, add: usize, fair: bool) {
         let key = self.key();
@@ -311,7 +316,7 @@ impl RawRwLock {
                 true => with_lease(next | WRITER_NEXT | OTHER_NEXT),
                 false => next,
             };
-            // ORDERING: Release pairs with the Acquire of the threads that enter next.
+            // ORDERING: Release; pairs with the Acquire of the threads that enter next (RW1).
             match self
                 .state
                 .compare_exchange_weak(state, next, Release, Relaxed)
@@ -326,7 +331,8 @@ impl RawRwLock {
         }
     }
 
-    /// After something was released on a lock that may be gone, whose word was this before.
+    /// Wakes the next, after something was released on a lock that may be gone, with the word
+    /// `state` before.
     ///
     /// # Safety
     /// `key` is that of a reader-writer lock.
@@ -342,7 +348,7 @@ impl RawRwLock {
     /// As for [`released`](Self::released).
     #[cold]
     unsafe fn released_while_parked(key: usize, state: usize, fair: bool) {
-        // Perhaps the thread that is awake has no processor to run on.
+        // The designated waker may have no processor to run on.
         let turn = state & AWAKE != 0 && turns::due_by_sample(key);
         if state & AWAKE == 0 || fair || turn {
             // SAFETY: the caller's promise is the same.
@@ -357,11 +363,11 @@ impl RawRwLock {
     /// Whether a thread is in the queue.
     #[inline]
     pub(crate) fn is_waited_for(&self) -> bool {
-        // ORDERING: Relaxed, as in `is_locked`.
+        // ORDERING: Relaxed; see `is_locked`.
         self.state.load(Relaxed) & PARKED != 0
     }
 
-    /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.
+    /// For models: the lock is free, without waiters, and no thread touches it at the same time.
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
         assert!(!self.is_locked(), "at rest");
@@ -376,7 +382,7 @@ impl Drop for RawRwLock {
         // ORDERING: Relaxed; no other thread uses the lock.
         let state = self.state.load(Relaxed);
         if is_named(state) && !bias::is_foreign(state) {
-            // A row is there for other locks than those that are no more.
+            // Rows are for locks that exist.
             bias::purge(super::word::entry(self.key(), state));
         }
     }

@@ -1,4 +1,4 @@
-//! The reader-writer lock's word: what its bits mean, and which threads it admits.
+//! The reader-writer lock's word: its bits, and which threads they admit.
 //!
 //! ```text
 //! 31     10 9     6     5        4       3       2        1           0
@@ -12,8 +12,7 @@
 //! +--------+------+----------+------------+---------+--------+
 //! ```
 //!
-//! Where a word has 32 bits there is no second half, and no bias. What the bits mean is in
-//! [`raw`](super::raw).
+//! A word of 32 bits has no second half, and no bias. [`raw`](super::raw) says what the bits mean.
 
 use crate::lease;
 
@@ -25,13 +24,13 @@ pub(super) const WRITER_NEXT: usize = 16;
 pub(super) const OTHER_NEXT: usize = 32;
 const LEASE: Field = Field::new(6, 4);
 const LEASES: u32 = 16;
-/// For whom the lock is kept, and since when.
+/// The kind of thread that the lock is kept for, and since when.
 pub(super) const NEXT: usize = WRITER_NEXT | OTHER_NEXT | LEASE.mask;
 
 /// Whether a word has room for a bias.
 pub(super) const HAS_BIAS: bool = usize::BITS == 64;
 
-/// Where the bias's half of the word begins.
+/// The first bit of the bias's half of the word.
 const HALF: u32 = 32;
 
 /// A flag of the bias, if there is one.
@@ -60,20 +59,20 @@ pub(super) const READERS: usize = COUNT.mask;
 pub(super) const ONE_READER: usize = COUNT.one();
 pub(super) const ONE_REVOKER: usize = if HAS_BIAS { REVOKERS.one() } else { 0 };
 
-/// All that a bias leaves in the word. (The thread that takes it away may be counted there, too.)
+/// All that a bias leaves in the word, but for the count of revokers.
 pub(super) const BIAS: usize = BIASED | REVOKED | ASYMMETRIC | COPY.mask | PERIOD.mask;
-/// What tells a reader that it may publish itself.
+/// What a reader must find to publish itself: a bias of its copy of the crate.
 pub(super) const BIASED_BY: usize = BIASED | COPY.mask;
 
 /// Half of what the word can count. The other half is for readers that must not be refused: those
-/// that take their lock again after a wait, and writers that downgrade, of which there are as many
-/// as threads.
+/// that acquire their lock again after a wait, and writers that downgrade. There are at most as
+/// many of them as threads.
 pub(crate) const MAX_READERS: usize = (READERS / ONE_READER).div_ceil(2);
 
-/// The limit of a read that is taken again, which may not panic.
+/// The limit of a read that is acquired again, which must not panic.
 pub(crate) const MAX_AGAIN: usize = READERS / ONE_READER - (1 << 16);
 
-/// Some neighbouring bits of the word.
+/// Neighbouring bits of the word.
 #[derive(Clone, Copy)]
 struct Field {
     shift: u32,
@@ -96,7 +95,7 @@ impl Field {
         (state & self.mask) >> self.shift
     }
 
-    /// The state with this in the field, if it fits.
+    /// The state with this value in the field, if it fits.
     fn with(self, state: usize, value: usize) -> Option<usize> {
         let shifted = value << self.shift;
         let fits = shifted & !self.mask == 0 && shifted >> self.shift == value;
@@ -109,31 +108,31 @@ pub(super) fn readers(state: usize) -> usize {
     COUNT.of(state)
 }
 
-/// Whether there is a bias, or what is left of one: readers may be in their slots.
+/// Whether there is a bias, or one that was revoked: readers may be in their slots.
 #[inline(always)]
 pub(super) fn is_named(state: usize) -> bool {
     state & (BIASED | REVOKED) != 0
 }
 
-/// Whether the lock is biased as it was in `before`, when it was biased: then no thread revokes
-/// that.
+/// Whether the lock is biased as it was in `before`, when it was biased. Then no thread revokes the
+/// bias.
 #[inline(always)]
 pub(super) fn is_biased_as(before: usize, state: usize) -> bool {
     !HAS_BIAS || (before ^ state) >> (HALF % usize::BITS) == 0
 }
 
-/// Whether a thread looks whether it may take the name away.
+/// Whether there is a revoker: a thread that looks whether it may take the name away (RW7).
 pub(super) fn is_being_revoked(state: usize) -> bool {
     REVOKERS.of(state) != 0
 }
 
-/// The state with one thread more that looks, if there is room for one.
+/// The state with one more revoker, if there is room for one.
 pub(super) fn with_revoker(state: usize) -> Option<usize> {
     REVOKERS.with(state, REVOKERS.of(state) + 1)
 }
 
-/// What a copy of the crate with this number has in the words that it biases, if there is room for
-/// it.
+/// What a copy of the crate with this number writes in the words that it biases, if the number
+/// fits.
 pub(crate) fn copy(number: usize) -> Option<usize> {
     COPY.with(0, number).filter(|copy| *copy != 0)
 }
@@ -144,27 +143,27 @@ pub(super) fn copy_of(state: usize) -> usize {
     state & COPY.mask
 }
 
-/// The bits of the period with this number: not all are zero, as they are where there is no bias.
+/// The bits of the period with this number. They are never all zero, as they are without a bias.
 pub(super) fn period(number: usize) -> usize {
     let most = PERIOD.mask >> PERIOD.shift;
     (number % most.max(1) + 1) << PERIOD.shift
 }
 
-/// Whether an entry is of a read in a period with these bits, of whichever lock.
+/// Whether an entry is of a read in a period with these bits, of any lock.
 pub(super) fn is_of_period(entry: usize, period: usize) -> bool {
     HAS_BIAS && (entry << PERIOD.shift) == period
 }
 
-/// How many of an address's low bits are zero: the word's alignment.
+/// The number of low bits of an address that are zero: the word's alignment.
 const ZEROS: u32 = 3;
 
-/// Whether an entry can hold all of this address.
+/// Whether an entry has room for this whole address.
 pub(super) fn fits(key: usize) -> bool {
     key >> (PERIOD.shift + ZEROS) == 0
 }
 
-/// What a slot holds whose owner reads the lock at this address: the address, without the low bits
-/// that are zero, and the period. It is never zero.
+/// The entry of a read of the lock at this address: the address, without the low bits that are
+/// zero, and the period. It is never zero.
 #[inline(always)]
 pub(super) fn entry(key: usize, state: usize) -> usize {
     if HAS_BIAS {
@@ -174,7 +173,7 @@ pub(super) fn entry(key: usize, state: usize) -> usize {
     }
 }
 
-/// The address of the lock that this is an entry of.
+/// The address of the lock that this entry is of.
 pub(super) fn key_of(entry: usize) -> usize {
     if HAS_BIAS {
         entry >> (usize::BITS - PERIOD.shift) << ZEROS
@@ -189,29 +188,29 @@ pub(super) fn with_lease(state: usize) -> usize {
     LEASE.with(state, begun).unwrap_or(state)
 }
 
-/// Whether the lock is kept for a writer that waits for those inside to leave.
+/// Whether the lock is kept for a writer that waits for threads inside to leave.
 fn next_waits(state: usize) -> bool {
     state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0
 }
 
-/// Whether the thread that the lock is kept for has not come in time. As long as readers are
-/// inside, or the upgradable reader is the next writer, none is late.
+/// Whether the lease is over, and the thread that the lock is kept for has not come. Not while
+/// readers are inside, or an upgradable reader that is the next writer.
 pub(super) fn is_abandoned(state: usize) -> bool {
     !next_waits(state) && lease::is_over(LEASE.of(state) as u32, LEASES)
 }
 
-/// Whether a woken thread is late, or the one that the lock is kept for. A thread that is only
-/// awake always is: it has no lease.
+/// Whether a woken thread is late, or the one that the lock is kept for. A mere designated waker
+/// always is: it has no lease.
 pub(super) fn is_late(state: usize) -> bool {
     next_waits(state) || !is_kept(state)
 }
 
-/// Whether it is kept for another thread than one that asks as a writer or upgradable reader.
+/// Whether a writer or upgradable reader is kept out, because the lock is kept for another thread.
 fn is_kept(state: usize) -> bool {
     state & (WRITER_NEXT | OTHER_NEXT) != 0 && !is_abandoned(state)
 }
 
-/// Whether a reader may count itself, whatever it is, and has nothing else to do: the usual case.
+/// Whether any reader may count itself, and has nothing else to do: the usual case.
 #[inline(always)]
 pub(super) fn admits_any_reader(state: usize) -> bool {
     const { assert!(MAX_READERS.is_power_of_two()) };
@@ -219,8 +218,8 @@ pub(super) fn admits_any_reader(state: usize) -> bool {
     state & (WRITER | NEXT | BIASED | REVOKED | full) == 0
 }
 
-/// Whether a reader may count itself. One that is `recursive` passes a writer that waits for
-/// readers to leave. One that is `next` takes what is kept.
+/// Whether a reader may count itself. A `recursive` reader passes a writer that waits for readers
+/// to leave. A reader that is `next` takes what is kept.
 #[inline]
 pub(super) fn admits_reader(state: usize, recursive: bool, next: bool) -> bool {
     match state & (WRITER | WRITER_NEXT) {
@@ -232,7 +231,7 @@ pub(super) fn admits_reader(state: usize, recursive: bool, next: bool) -> bool {
     }
 }
 
-/// Whether a thread may become the upgradable reader, or the writer as far as other writers are
+/// Whether a thread may become the upgradable reader; or the writer, as far as other writers are
 /// concerned.
 #[inline]
 pub(super) fn admits_upgradable(state: usize, next: bool) -> bool {

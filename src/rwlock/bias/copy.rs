@@ -1,4 +1,4 @@
-//! Which copy of this crate has biased a lock: one process may have several (a plugin, two
+//! Which copy of this crate has biased a lock. One process may have several copies (a plugin's, two
 //! versions), and each has rows of its own.
 
 use crate::rwlock::word;
@@ -6,8 +6,8 @@ use crate::rwlock::word;
 #[cfg(not(loom))]
 use crate::primitive::{AtomicUsize, Ordering::Relaxed};
 
-/// Whether another copy of the crate has biased a lock with this word, so that its readers are not
-/// in this copy's rows.
+/// Whether another copy of the crate has biased a lock with this word. Then its readers are not in
+/// this copy's rows (RW9).
 pub(in crate::rwlock) fn is_foreign(state: usize) -> bool {
     word::is_named(state) && Some(word::copy_of(state)) != own_copy()
 }
@@ -22,10 +22,10 @@ pub(in crate::rwlock) fn numbered_copy() -> Option<usize> {
     own_copy()
 }
 
-/// Before the copy has a number.
+/// The copy has no number yet.
 #[cfg(not(loom))]
 const UNKNOWN: usize = usize::MAX;
-/// It gets none, and never biases a lock.
+/// The copy gets no number, and never biases a lock.
 #[cfg(not(loom))]
 const REFUSED: usize = usize::MAX - 1;
 
@@ -38,21 +38,22 @@ fn own_copy() -> Option<usize> {
     Some(COPY.load(Relaxed)).filter(|copy| *copy < REFUSED)
 }
 
-/// This copy's bits in a word that it has biased. It is given a number if it has none yet.
+/// This copy's bits in a word that it has biased. Gives the copy a number if it has none yet.
 ///
-/// The number is that of a key for thread-local data, which the C library gives to one caller of
-/// the process at a time, and which is never given back.
+/// The number is that of a key for thread-local data. The C library gives such a number to one
+/// caller of the process at a time, and this one is never given back.
 #[cfg(not(loom))]
 pub(in crate::rwlock) fn numbered_copy() -> Option<usize> {
-    // ORDERING: as in `own_copy`.
+    // ORDERING: Relaxed; see `own_copy`.
     if COPY.load(Relaxed) == UNKNOWN {
         number();
     }
     own_copy()
 }
 
-/// Whether there is a bias at all. A row is found through a thread-local variable. Where those are
-/// emulated, a guard in another one may be dropped after it is gone, and would not find its slot.
+/// Whether there is a bias on this system at all. A row is found through a thread-local variable.
+/// Where those are emulated, a guard in another one may be dropped later, and would not find its
+/// slot.
 #[cfg(not(loom))]
 const HERE: bool = word::HAS_BIAS
     && cfg!(any(
@@ -69,7 +70,7 @@ const HERE: bool = word::HAS_BIAS
 fn number() {
     let key = if HERE { key() } else { None };
     let copy = key.and_then(|key| word::copy(key + 1)).unwrap_or(REFUSED);
-    // ORDERING: as in `own_copy`.
+    // ORDERING: Relaxed; see `own_copy`.
     let known = COPY.compare_exchange(UNKNOWN, copy, Relaxed, Relaxed);
     if let (Some(key), true) = (key, known.is_err() || copy == REFUSED) {
         delete(key);
@@ -79,7 +80,7 @@ fn number() {
 #[cfg(all(unix, not(loom)))]
 fn key() -> Option<usize> {
     let mut key = 0;
-    // SAFETY: it writes the key, and there is no destructor.
+    // SAFETY: the call writes the key, and there is no destructor.
     let made = unsafe { libc::pthread_key_create(&mut key, None) } == 0;
     made.then_some(key as usize)
 }

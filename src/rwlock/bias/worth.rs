@@ -1,8 +1,8 @@
 //! When a bias is worth its price.
 //!
-//! A bias is an investment: the next write pays for it, and it is paid back by the reads until
-//! then. A thread makes it only when what its reads have cost without one is about ten times that
-//! price. So whatever comes, at most a tenth is lost.
+//! A bias is an investment. The next write pays its price, and the reads until then pay it back. A
+//! thread begins a bias only when its reads without one have cost about ten times that price. So
+//! whatever comes, at most a tenth is lost.
 
 #[cfg(not(loom))]
 use {super::rows_in_use, crate::primitive::thread_locals, std::cell::Cell};
@@ -10,12 +10,12 @@ use {super::rows_in_use, crate::primitive::thread_locals, std::cell::Cell};
 #[cfg(loom)]
 use crate::primitive::modeled::{Bias, bias};
 
-/// What a counted read would have saved by a bias. The unit is what it saves alone: a few
+/// What a bias would have saved a counted read. The unit is what it saves a lone reader: a few
 /// nanoseconds.
 #[derive(Clone, Copy)]
 pub(in crate::rwlock) enum Earned {
     Alone = 1,
-    /// It met others at the word, and so pulled the cache line from another core.
+    /// It met other threads at the word, and so pulled the cache line from another core.
     BesideOthers = 64,
 }
 
@@ -23,7 +23,7 @@ pub(in crate::rwlock) enum Earned {
 #[cfg(not(loom))]
 #[derive(Clone, Copy)]
 struct Reads {
-    /// What its counted reads would have saved.
+    /// What a bias would have saved its counted reads.
     earned: usize,
     /// Biased reads with a full fence in a row.
     fenced: u32,
@@ -34,7 +34,7 @@ thread_locals! {
     static READS: Cell<Reads> = Cell::new(Reads { earned: 0, fenced: 0 });
 }
 
-/// Ten times what a writer pays to end a bias, without the rows, and for each row.
+/// Ten times what a writer pays to end a bias: without the rows, and for each row.
 #[cfg(not(loom))]
 const PRICE: usize = 256;
 #[cfg(not(loom))]
@@ -67,12 +67,12 @@ fn is_enough(reads: &Cell<Reads>) -> bool {
     enough
 }
 
-/// Whether a lock that the calling thread has just published itself for, with a full fence, is to
-/// become asymmetric: it has read so for [`RUN`] times.
+/// Whether a lock for which the calling thread has just published itself, with a full fence, is to
+/// become asymmetric: the thread has read so `RUN` times.
 #[inline(always)]
 pub(in crate::rwlock) fn promotes() -> bool {
-    /// What a full fence costs more than a light one, so many times, is about ten times what a
-    /// heavy one costs the next writer.
+    /// This many times what a full fence costs more than a light one is about ten times what a
+    /// heavy fence costs the next writer.
     #[cfg(not(loom))]
     const RUN: u32 = 1 << 14;
 

@@ -1,4 +1,4 @@
-//! From one mode to another: upgrading and downgrading. The invariants are those of [`raw`](super).
+//! Upgrading and downgrading. The invariants are those of [`raw`](super).
 
 use super::RawRwLock;
 use super::queue::{Given, Kind};
@@ -10,13 +10,13 @@ use crate::rwlock::word::{
 };
 
 impl RawRwLock {
-    /// The caller, the upgradable reader, becomes the writer if there are no readers.
+    /// Turns the caller, the upgradable reader, into the writer if there are no readers.
     fn try_claim_upgrade(&self, given: Given) -> bool {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         while has_no_readers(state) {
             let next = state & !(UPGRADABLE | NEXT | given.mark) | WRITER;
-            // ORDERING: Acquire, as in `try_claim_write`.
+            // ORDERING: Acquire; as in `try_claim_write`.
             match self
                 .state
                 .compare_exchange_weak(state, next, Acquire, Relaxed)
@@ -47,8 +47,8 @@ impl RawRwLock {
     /// Turns the caller's upgradable read into a write, once the readers have left.
     ///
     /// # Safety
-    /// The caller is the upgradable reader. If this returns true, it is the writer; if it returns
-    /// false, the deadline passed, and it is still the upgradable reader.
+    /// The caller is the upgradable reader. If this returns true, it is the writer. If false, the
+    /// deadline passed, and it is still the upgradable reader.
     pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
         // SAFETY: the caller's promise is the same.
         if unsafe { self.try_upgrade() } {
@@ -82,7 +82,7 @@ impl RawRwLock {
         self.release(WRITER, UPGRADABLE, false);
     }
 
-    /// Turns the caller's upgradable read into a read. Panics, and leaves it as it is, if there are
+    /// Turns the caller's upgradable read into a read. Panics, and changes nothing, if there are
     /// too many readers.
     ///
     /// # Safety

@@ -1,5 +1,5 @@
-//! Waiting for the reader-writer lock in its queue, and waking those who wait. The invariants are
-//! those of [`raw`](super).
+//! The reader-writer lock's queue: waiting in it, and waking its threads. The invariants are those
+//! of [`raw`](super).
 
 use super::RawRwLock;
 use crate::deadline::Deadline;
@@ -15,7 +15,7 @@ use crate::spin::Spin;
 use std::cell::Cell;
 use std::ptr;
 
-/// How a thread that waits is about to hold the lock.
+/// How a waiter is about to hold the lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Reader,
@@ -38,7 +38,7 @@ impl Kind {
     /// Whether a thread that was given this has no reason to sleep in the queue.
     fn may_come_in(self, state: usize, given: Given) -> bool {
         let is_next = given.is_next;
-        // A name is to be taken away, which is not waited for in the queue.
+        // (A name is to be taken away, for which no thread waits in this queue.)
         let is_empty = state & READERS == 0 || is_named(state);
         match self {
             Kind::Reader => admits_reader(state, false, is_next),
@@ -92,7 +92,7 @@ impl Waiter {
         self.impatient && self.kind.next() == WRITER_NEXT
     }
 
-    /// Whether it may come into a lock whose word is this, if what is kept is kept for it.
+    /// Whether it may enter a lock with this word, if what is kept is kept for it.
     fn is_due(self, state: usize) -> bool {
         let is_empty = state & READERS == 0;
         match self.kind {
@@ -104,10 +104,10 @@ impl Waiter {
     }
 }
 
-/// In this order they are woken.
+/// The groups of waiters, in the order in which they are woken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// Impatient writers, if the lock is kept for them: they wait for readers to leave.
+    /// Starved writers, if the lock is kept for them: they wait for readers to leave.
     Writers,
     /// All readers, so that they wait for one writer at most.
     Readers,
@@ -130,7 +130,7 @@ impl Turn {
 /// What a thread was given when it was woken.
 #[derive(Clone, Copy)]
 pub(super) struct Given {
-    /// `AWAKE`, if that is its own.
+    /// `AWAKE`, if it is the designated waker.
     pub(super) mark: usize,
     /// Whether the lock is kept for it.
     pub(super) is_next: bool,
@@ -155,22 +155,22 @@ impl Given {
     }
 }
 
-/// How often a thread yields before it parks. With many threads, those that are inside have mostly
-/// lost their processor.
+/// How often a thread yields before it parks. With many threads, those inside have mostly lost
+/// their processor.
 const YIELDS: u32 = 8;
 
 pub(super) fn revocation_key(key: usize) -> usize {
     key + 2
 }
 
-/// The park token of a writer that waits for a slot. A reader that leaves may come there late.
+/// The park token of a writer that waits for a slot. Stale wakes of readers may pick it.
 pub(super) fn revocation_token() -> ParkToken {
     parking::late(2)
 }
 
 /// The state in which the lock is kept for such a thread. Not for a writer beside an upgradable
-/// reader, perhaps one that came after the writer was chosen: it lets new readers in for as long as
-/// it likes, and may wait for one of them.
+/// reader, perhaps one that came after the writer was chosen: an upgradable reader lets new readers
+/// in for as long as it likes, and may wait for one of them.
 pub(super) fn keep_for(kind: Kind, state: usize) -> usize {
     match kind {
         Kind::Writer if state & (WRITER | UPGRADABLE) != 0 => state,
@@ -190,8 +190,8 @@ fn is_expected(state: usize) -> bool {
 }
 
 impl RawRwLock {
-    /// Waits until `attempt` succeeds, or the deadline has passed and it fails once more, or says
-    /// by `None` that it has passed.
+    /// Waits until `attempt` succeeds; or it fails once more after the deadline; or it returns
+    /// `None`, for a deadline that has passed.
     #[cold]
     pub(super) fn wait(
         &self,
@@ -207,7 +207,7 @@ impl RawRwLock {
         let mut patience = Patience::new();
         let keeps = |impatient| impatient && kind.next() == WRITER_NEXT;
         let mut impatient = false;
-        // Whether the lock was kept for it at some time, and may still be.
+        // Whether the lock was kept for this thread at some time, and may still be.
         let mut was_next = false;
         let inside = loop {
             match attempt(&mut given) {
@@ -265,9 +265,9 @@ impl RawRwLock {
                 };
                 Some(next | PARKED)
             };
-            // ORDERING: Relaxed, both: the queue's lock orders this against those that wake threads
-            // there, and the word itself against those that would let us in: one exchange or the
-            // other comes first.
+            // ORDERING: Relaxed, both. The queue's lock orders this against threads that wake
+            // others there (RW2). The word orders it against threads whose release would let this
+            // one enter: one exchange or the other comes first.
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
         };
         let timed_out = |_, last| {
@@ -293,8 +293,8 @@ impl RawRwLock {
         unsafe { parking::park_looking(key, token, limit, validate, || {}, timed_out, look) }
     }
 
-    /// What a thread in the queue does when it looks: if the thread that is on its way is late,
-    /// another one is woken in its place.
+    /// What a thread in the queue does when it looks: if the thread that is on its way is late, it
+    /// wakes another one in its place.
     fn look(&self) {
         // ORDERING: Relaxed; what it misses, the next look sees.
         let state = self.state.load(Relaxed);
@@ -303,8 +303,8 @@ impl RawRwLock {
         }
     }
 
-    /// The caller has come in as a reader or upgradable reader, when the word was `before`: others
-    /// may come in too.
+    /// Wakes the next, after the caller has entered as a reader or upgradable reader, with the word
+    /// `before` until then: others may enter too (RW3).
     #[inline]
     pub(super) fn entered(&self, before: usize, mut given: Given) {
         if given.mark != 0 {
@@ -315,14 +315,15 @@ impl RawRwLock {
         }
     }
 
-    /// Leaves it to another thread to wake the next, if it is the caller's to do.
+    /// Leaves it to another thread to wake the next, if the caller is the designated waker.
     pub(super) fn pass_on(&self, given: &mut Given) {
         if std::mem::take(&mut given.mark) != 0 {
             self.release(AWAKE, 0, false);
         }
     }
 
-    /// The caller gives up. It may have kept the lock for itself, or another thread for it.
+    /// Ends what is kept, when the caller gives up. It may have kept the lock for itself, or
+    /// another thread for it.
     fn keep_no_more(&self, by_itself: bool) {
         // ORDERING: Relaxed; a thread that keeps the lock later does so for others, or on a lease.
         let state = self.state.load(Relaxed);
@@ -331,8 +332,9 @@ impl RawRwLock {
         }
     }
 
-    /// In the child of a fork: whether the lock, whose word was `state`, was kept for a writer that
-    /// is not in this process. Then it is no more. (While readers are inside, no lease ends that.)
+    /// In the child of a fork: whether the lock, with the word `state`, was kept for a writer that
+    /// is not in this process. From then on it is not. (While readers are inside, no lease ends
+    /// that.)
     #[inline]
     pub(super) fn has_ended_inherited_wait(&self, state: usize) -> bool {
         let is_kept = state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0;
@@ -352,7 +354,7 @@ impl RawRwLock {
         };
         let callback = |_, _| {
             if !found.get() {
-                // ORDERING: Relaxed; under the queue's lock, it keeps others out no more.
+                // ORDERING: Relaxed; under the queue's lock, and it keeps others out no more.
                 self.state.fetch_and(!NEXT, Relaxed);
             }
             NO_TOKEN
@@ -362,8 +364,8 @@ impl RawRwLock {
         found.get()
     }
 
-    /// Wakes the next in the queue that may come in, if no thread is awake; or if the release is
-    /// `fair`: then the lock is kept for it.
+    /// Wakes the next thread in the queue that may enter, if there is no designated waker, or the
+    /// release is `fair`: then the lock is kept for it.
     ///
     /// # Safety
     /// `key` is that of a reader-writer lock. It may be gone.
@@ -377,7 +379,7 @@ impl RawRwLock {
         }
     }
 
-    /// Wakes the first whose turn it is. Returns whether there is nothing more to do.
+    /// Wakes the first thread of this group. Returns whether there is nothing more to do.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
@@ -393,11 +395,11 @@ impl RawRwLock {
             if picked.get().is_some() {
                 return FilterOp::Stop;
             }
-            // SAFETY: this waiter parked with a token of ours under this key, so it borrows a lock
-            // there (RW6).
+            // SAFETY: this waiter parked with our token under this key, so it borrows a lock there
+            // (RW6).
             let lock = unsafe { &*lock };
-            // ORDERING: Relaxed; a thread that changes the word after what this reads comes here
-            // too, if need be.
+            // ORDERING: Relaxed; a thread that changes the word later comes here too, if need be
+            // (RW3).
             let state = lock.state.load(Relaxed);
             if state & AWAKE != 0 && !fair {
                 is_left_to_another.set(true);
@@ -417,8 +419,8 @@ impl RawRwLock {
         };
         let callback = |_, more| {
             let change = |next: &dyn Fn(usize) -> usize| {
-                // SAFETY: this is only called where a waiter was found, as above, which does not
-                // know yet that it is woken, or is in the queue, whose lock we have.
+                // SAFETY: called only where a waiter was found, as above. That waiter has not been
+                // told yet that it is woken, or it is in the queue, which is locked.
                 let lock = unsafe { &*lock };
                 // ORDERING: Relaxed, both; nothing is given, and the queue's lock orders the flags.
                 let before = lock.state.fetch_update(Relaxed, Relaxed, |s| Some(next(s)));
@@ -447,8 +449,7 @@ impl RawRwLock {
             };
             given.token()
         };
-        // SAFETY: the lock may be gone, but `choose` picks only tokens that are a reader-writer
-        // lock's.
+        // SAFETY: the lock may be gone, but `choose` picks only tokens of reader-writer locks.
         unsafe { parking::unpark_some(key, choose, callback) };
         picked.get().is_some()
             || is_left_to_another.get()

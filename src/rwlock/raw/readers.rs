@@ -1,4 +1,4 @@
-//! Readers: how they come in and leave. The invariants are those of [`raw`](super).
+//! Readers: how they enter and leave. The invariants are those of [`raw`](super).
 
 use super::queue::{Given, Kind, revocation_key};
 use super::{RawRwLock, readers};
@@ -14,8 +14,8 @@ use crate::rwlock::word::{
 use crate::spin::Spin;
 use crate::waiters;
 
-/// Ends a read that `limit` readers refuse: one that is taken again ends the process, as the count
-/// of an `Arc` does.
+/// Ends a read beyond `limit` readers. For a read that is acquired again it ends the process, as
+/// the count of an `Arc` does.
 #[cold]
 pub(super) fn too_many_readers(limit: usize) -> ! {
     if limit > MAX_READERS {
@@ -46,8 +46,8 @@ impl RawRwLock {
         inside
     }
 
-    /// Takes a read that the caller has given back for a while. It must not unwind, so it aborts
-    /// where there are too many readers.
+    /// Acquires a read that the caller has released for a while. It must not unwind, so it aborts
+    /// if there are too many readers.
     pub(crate) fn read_again(&self) {
         let _ = self.try_enter(false, MAX_AGAIN)
             || self.read_contended(false, MAX_AGAIN, Deadline::NEVER);
@@ -84,7 +84,7 @@ impl RawRwLock {
         publishes || self.try_count(recursive, limit, Given::NOTHING)
     }
 
-    /// Enters by publishing itself in a free slot, if the bias is still what it was in `state`.
+    /// Enters by publishing itself in a free slot, if the bias is what it was in `state`.
     #[inline(always)]
     fn try_publish(&self, slot: &Slot, state: usize) -> bool {
         let entry = entry(self.key(), state);
@@ -93,8 +93,9 @@ impl RawRwLock {
         } else {
             slot.publish_fenced(entry);
         }
-        // Either a revoker sees us in the slot, or we see it here (RW7).
-        // ORDERING: after the fence in `publish`. Acquire (in it) pairs with the Release of the
+        // Either a revoker sees this reader in its slot, or this reader sees the revoker here
+        // (RW7).
+        // ORDERING: Acquire, in it; after the fence in `publish`. Pairs with the Release of the
         // last writer: only read-modify-writes have changed the word since.
         let now = fence::load_after_full(&self.state);
         let inside = is_biased_as(state, now);
@@ -117,7 +118,7 @@ impl RawRwLock {
         }
     }
 
-    /// Frees the slot, and wakes the writers that may wait for that. The lock may be gone then.
+    /// Frees the slot, and wakes the writers that wait for that. The lock may be gone then.
     #[inline(always)]
     fn withdraw(&self, slot: &Slot) {
         let key = self.key();
@@ -125,11 +126,11 @@ impl RawRwLock {
         Self::left_slot(key);
     }
 
-    /// Enters by counting itself, if the word is still this, which admits any reader.
+    /// Enters by counting itself, if the word is `state`, which admits any reader.
     #[inline(always)]
     fn try_count_at_once(&self, state: usize) -> bool {
         let next = state + ONE_READER;
-        // ORDERING: Acquire pairs with the Release of the last writer.
+        // ORDERING: Acquire; pairs with the Release of the last writer (RW1).
         let done = self.state.compare_exchange(state, next, Acquire, Relaxed);
         if done.is_ok() {
             self.counted(match state & READERS {
@@ -149,10 +150,10 @@ impl RawRwLock {
             if readers(state) >= limit {
                 too_many_readers(limit);
             }
-            // What is kept for another thread stays so, where this one passes it.
+            // What is kept for another thread stays kept, where this one passes it.
             let keeps = state & NEXT == 0 || !(given.is_next || is_abandoned(state));
             let kept = if keeps { state } else { state & !NEXT };
-            // ORDERING: Acquire pairs with the Release of the last writer.
+            // ORDERING: Acquire; pairs with the Release of the last writer (RW1).
             match self
                 .state
                 .compare_exchange_weak(state, kept + ONE_READER, Acquire, Relaxed)
@@ -170,7 +171,7 @@ impl RawRwLock {
                     return true;
                 }
                 Err(now) => {
-                    // Others are at the word, so this is a wait too, for its cache line.
+                    // Other threads use the word, so this is a wait too: for its cache line.
                     collision.get_or_insert_with(Spin::hot);
                     state = now;
                 }
@@ -179,7 +180,8 @@ impl RawRwLock {
         self.has_ended_inherited_wait(state) && self.try_count(recursive, limit, given)
     }
 
-    /// The caller has just counted itself.
+    /// Makes the lock biased, if that is worth its price to the caller, which has just counted
+    /// itself.
     #[inline(always)]
     fn counted(&self, earned: Earned) {
         if bias::begins(earned) {
@@ -193,15 +195,15 @@ impl RawRwLock {
         let Some(copy) = bias::numbered_copy().filter(|_| fits(self.key())) else {
             return;
         };
-        // (No writer is inside, as the caller is.)
+        // (No writer is inside, because the caller is.)
         let begins =
             |state: usize| state & (NEXT | BIASED | REVOKED) == 0 && !is_being_revoked(state);
         // ORDERING: Relaxed; looked at again.
         if begins(self.state.load(Relaxed)) {
             let name = bias::new_period() | copy;
             let next = |state| begins(state).then_some(state | BIASED | name);
-            // ORDERING: Release: a reader that acquires this has seen what the caller has seen,
-            // also of the slots. Relaxed, since nothing is read.
+            // ORDERING: Release; a reader that acquires this has seen what the caller has seen,
+            // also of the slots (RW8). Relaxed, because nothing is read.
             let _ = self.state.fetch_update(Release, Relaxed, next);
         }
     }
@@ -222,14 +224,14 @@ impl RawRwLock {
     #[inline(always)]
     pub(crate) unsafe fn unlock_read(&self) {
         self.data.shared();
-        // If we have published ourselves, the word has that name since, and until we leave (RW7).
-        // ORDERING: Relaxed; we have seen the name before.
+        // If the caller has published itself, the word has had that name since (RW7).
+        // ORDERING: Relaxed; the caller has seen the name before.
         let state = self.state.load(Relaxed);
         if !is_named(state) && state & WRITER_NEXT == 0 {
             let key = self.key();
-            // ORDERING: Release pairs with the Acquire of the writer that enters next.
+            // ORDERING: Release; pairs with the Acquire of the writer that enters next (RW1).
             let state = self.state.fetch_sub(ONE_READER, Release);
-            // SAFETY: we were counted, and it was our lock until just now.
+            // SAFETY: the caller was counted, and borrowed the lock until just now (RW6).
             unsafe { Self::left(key, state, false) };
         } else if let Some(slot) = bias::own_first_slot(state)
             && slot.is_mine(entry(self.key(), state))
@@ -241,8 +243,8 @@ impl RawRwLock {
         }
     }
 
-    /// As [`unlock_read`](Self::unlock_read), and if a thread waits for this one to leave, it comes
-    /// first.
+    /// As [`unlock_read`](Self::unlock_read). If a thread waits for this reader to leave, that
+    /// thread enters first.
     ///
     /// # Safety
     /// As for [`unlock_read`](Self::unlock_read).
@@ -258,7 +260,8 @@ impl RawRwLock {
     }
 
     /// # Safety
-    /// As for [`unlock_read`](Self::unlock_read); the word was `state` since the caller came in.
+    /// As for [`unlock_read`](Self::unlock_read); the word was `state` at some time since the
+    /// caller entered.
     #[inline(never)]
     unsafe fn unlock_slowly(&self, state: usize, fair: bool) {
         if is_named(state) && !bias::is_foreign(state) {
@@ -271,7 +274,7 @@ impl RawRwLock {
                 return Self::left_slot(key);
             }
         }
-        // SAFETY: if it is in no slot, it was counted in.
+        // SAFETY: a reader that is in no slot was counted.
         unsafe { self.unlock_counted(fair) };
     }
 
@@ -279,20 +282,21 @@ impl RawRwLock {
     /// The caller is one of the readers that are counted.
     unsafe fn unlock_counted(&self, fair: bool) {
         let key = self.key();
-        // The lease of the writer that waits for the last reader begins now, not when it came.
+        // The lease of a writer that waits for the last reader begins now, not when it came.
         let next = |state: usize| match state - ONE_READER {
             free if free & (READERS | WRITER_NEXT) == WRITER_NEXT => Some(with_lease(free)),
             more => Some(more),
         };
-        // ORDERING: Release pairs with the Acquire of the writer that enters next; Relaxed, since
-        // nothing is read.
+        // ORDERING: Release; pairs with the Acquire of the writer that enters next (RW1). Relaxed,
+        // because nothing is read.
         let before = self.state.fetch_update(Release, Relaxed, next);
         let state = before.unwrap_or_else(|state| state);
-        // SAFETY: it was our lock until just now.
+        // SAFETY: the caller borrowed the lock until just now (RW6).
         unsafe { Self::left(key, state, fair) };
     }
 
-    /// After a counted reader has left a lock that may be gone, whose word was this before.
+    /// Wakes the next, after a counted reader has left a lock that may be gone, with the word
+    /// `state` before.
     ///
     /// # Safety
     /// `key` is that of a reader-writer lock (RW6).
@@ -304,10 +308,10 @@ impl RawRwLock {
         }
     }
 
-    /// Whether a thread waits for the caller, which reads, to leave.
+    /// Whether a thread waits for the caller, a reader, to leave.
     #[inline]
     pub(crate) fn is_reader_waited_for(&self) -> bool {
-        // ORDERING: Relaxed, as in `is_locked`.
+        // ORDERING: Relaxed; see `is_locked`.
         let state = self.state.load(Relaxed);
         state & PARKED != 0 || self.is_revoked_for(state)
     }

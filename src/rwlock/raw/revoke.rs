@@ -1,4 +1,4 @@
-//! How a writer ends the bias: no reader publishes itself any more, and those that have done so
+//! How a writer revokes the bias: no more readers publish themselves, and those in their slots
 //! leave. The invariants are those of [`raw`](super).
 
 use super::queue::{Given, Kind, keep_for, revocation_key, revocation_token};
@@ -13,33 +13,34 @@ use crate::spin::{Spin, give_way};
 use crate::waiters;
 use std::cell::Cell;
 
-/// Why a bias was not ended at once.
+/// Why a bias did not end at once.
 pub(super) enum Kept {
-    /// A reader is in this slot, or about to find out whether it may be.
+    /// A reader is in this slot, or about to look whether it may enter.
     By(&'static Slot, usize),
-    /// As many threads as can be counted are just looking.
+    /// There are as many revokers as can be counted.
     Crowded,
 }
 
 impl RawRwLock {
-    /// Whether a reader has published that it reads this lock, whose word is this.
+    /// Whether a reader is in a slot for this lock, whose word is `state`.
     pub(super) fn is_published(&self, state: usize) -> bool {
         self.slot_of_reader(state).is_some()
     }
 
-    /// Ends the bias, if there is one and no reader is in a slot. If one is, readers are spared a
-    /// revocation for nothing. The word was `state` a moment ago.
+    /// Ends the bias, if there is one and no reader is in a slot. If one is, the readers are spared
+    /// a revocation in vain. The word was `state` a moment ago.
     pub(super) fn try_revoke_idle(&self, state: usize) -> bool {
         !is_named(state) || (!self.is_published(state) && self.try_revoke().is_ok())
     }
 
-    /// Ends the bias if no reader is in a slot. If one is, there is a name still, but no bias: new
-    /// readers count themselves.
+    /// Revokes the bias, and ends it if no reader is in a slot. If one is, the name stays, but
+    /// there is no bias any more: new readers count themselves.
     ///
     /// # Panics
     /// If another copy of this crate has biased the lock (RW9).
     pub(super) fn try_revoke(&self) -> Result<(), Kept> {
-        // ORDERING: Relaxed, here and below; the fence orders this before the look at the slots.
+        // ORDERING: Relaxed, here and below; the fence orders this before the look at the slots
+        // (RW7).
         let mut state = self.state.load(Relaxed);
         loop {
             if !is_named(state) {
@@ -52,7 +53,7 @@ impl RawRwLock {
                 return Err(Kept::Crowded);
             };
             let next = counted & !BIASED | REVOKED;
-            // ORDERING: as above.
+            // ORDERING: Relaxed; see above.
             match self
                 .state
                 .compare_exchange_weak(state, next, Relaxed, Relaxed)
@@ -62,7 +63,7 @@ impl RawRwLock {
             }
         }
         if state & ASYMMETRIC != 0 {
-            // What it granted when the lock became asymmetric, the system may refuse now.
+            // The system may refuse now what it granted when the lock became asymmetric.
             fence::heavy_or_wait();
         } else {
             fence::full();
@@ -73,8 +74,8 @@ impl RawRwLock {
             let ends = found.is_none() && state & REVOKED != 0;
             Some(if ends { state & !BIAS } else { state })
         };
-        // ORDERING: Release passes on to the next writer what the readers that have left their
-        // slots have released (RW7); Relaxed, since nothing is read.
+        // ORDERING: Release; passes on to the next writer what the readers that have left their
+        // slots have released (RW7). Relaxed, because nothing is read.
         let _ = self.state.fetch_update(Release, Relaxed, end);
         found.map_or(Ok(()), Err)
     }
@@ -89,8 +90,9 @@ impl RawRwLock {
         Some(Kept::By(slot, entry))
     }
 
-    /// Ends the bias, unless something else keeps such a thread out, so that there is time. Waits
-    /// until the readers in their slots have left. None if the deadline passed first.
+    /// Revokes the bias, and waits until the readers have left their slots. Returns at once while
+    /// something else than readers keeps out a thread of this kind. `None` if the deadline passed
+    /// first.
     pub(super) fn revoke_for(
         &self,
         kind: Kind,
@@ -117,8 +119,8 @@ impl RawRwLock {
         }
     }
 
-    /// Keeps the lock for a writer that waits for a slot: what readers need to leave their slots is a
-    /// processor, and new ones would take it from them.
+    /// Keeps the lock for a writer that waits for a slot. Readers need a processor to leave their
+    /// slots, and new readers would take it from them.
     fn keep_readers_out(&self, kind: Kind) {
         let keep = |state| Some(keep_for(kind, state));
         // ORDERING: Relaxed, both; it keeps others out, and orders nothing.
@@ -143,16 +145,16 @@ impl RawRwLock {
             let result =
                 unsafe { waiters::park(queue, token, false, deadline, validate, || false, wake) };
             if result == ParkResult::TimedOut && deadline.passed() {
-                // The wake-up may have been missed in a nap.
+                // A nap may have missed the wake-up.
                 return !slot.holds(entry);
             }
         }
         true
     }
 
-    /// Keeps the lock for a writer that sleeps until a slot is left, if there is one: what it has
-    /// kept itself may be over. It is in the queue while this is done, so that it comes for the
-    /// lock, or gives it up, afterwards.
+    /// Keeps the lock for a writer that sleeps until a slot is left, if there is one: the lease
+    /// that it began itself may be over. It is in the queue meanwhile. So afterwards it acquires
+    /// the lock, or gives it up.
     pub(super) fn keep_for_revoker(&self) {
         let found = Cell::new(false);
         // While the lock is borrowed, its writers are the only waiters under this key.
@@ -171,18 +173,19 @@ impl RawRwLock {
         unsafe { parking::unpark_some(revocation_key(self.key()), choose, callback) };
     }
 
-    /// A slot has been left by a reader of the lock with this key, which may be gone: wakes the
-    /// writers that wait for that.
+    /// Wakes the writers that wait for a slot, after a reader of the lock with this key, which may
+    /// be gone, has left one.
     #[inline(always)]
     pub(in crate::rwlock) fn left_slot(key: usize) {
-        // The fence orders the slot before the count, against the heavy one of a writer that parks.
+        // The fence orders the slot before the count. It pairs with the heavy one of a writer that
+        // parks.
         fence::light();
         if waiters::any(revocation_key(key)) {
             Self::wake_revokers(key);
         }
     }
 
-    /// All of them, for one may be stopped.
+    /// Wakes all of them, because any one may be stopped.
     #[cold]
     fn wake_revokers(key: usize) {
         let queue = revocation_key(key);
