@@ -1,16 +1,20 @@
-//! How long one who waits for bytes, for messages, or for room, stays awake, and when it takes what has come.
+//! Waits for bytes, messages or room without a system call: how long a thread spins, and when it
+//! takes what has come.
 //!
-//! To sleep and to be woken takes longer than to send and receive hundreds of short messages. So one first spins. That pays
-//! while the other side runs on another processor. On a busy machine it often does not, and then the two do best who sleep
-//! at once, and leave each other the processor: a thread that has spun in vain [`IN_VAIN`] times spins only every
-//! [`SELDOM`]th time until that has paid.
+//! **Spinning.** Sleeping and being woken takes longer than sending and receiving hundreds of short
+//! messages. So a waiter first spins, which pays while the other side runs on another processor. On
+//! a busy machine, two sides often do best if they sleep at once and leave each other the
+//! processor. So a thread that has spun in vain [`IN_VAIN`] times spins only every [`SELDOM`]th
+//! time until that pays.
 //!
-//! **Streams.** If both sides are awake, the cache line with a side's place moves from one processor to the other for each message,
-//! which takes longer than the rest of it. It is cheaper to let some of them gather. So who sees that something has come
-//! [pauses](PAUSES) and looks again, up to [`LOOKS`] times while it is getting more: twenty microseconds in all. If it is not, somebody may
-//! be waiting for an answer, and the next [`SELDOM`] times it takes what has come at once.
+//! **Streams.** If both sides are awake, the cache line with a side's position moves between
+//! processors for each message, which takes longer than all the rest. It is cheaper to let several
+//! messages gather. So a thread that sees something come [pauses](PAUSES) and looks again, up to
+//! [`LOOKS`] times while there is more each time: 20 µs in all. If there is not, the other side may
+//! wait for an answer, and the next [`SELDOM`] times the thread takes what has come at once.
 //!
-//! The constants were chosen on the machine of the README, with messages of 64 bytes (`cargo bench --bench processes -- 'message|pipe'`).
+//! The constants were chosen on the machine of the README, with messages of 64 bytes
+//! (`cargo bench --bench processes -- 'message|pipe'`).
 
 use crate::deadline::Deadline;
 use crate::spin::Spin;
@@ -26,21 +30,21 @@ const LOOKS: u32 = 2;
 thread_local! {
     /// How many spins in a row were in vain.
     static SPUN: Cell<u32> = const { Cell::new(0) };
-    /// How many times it is still not worth while to let something gather.
+    /// How many more times it takes what has come at once.
     static AT_ONCE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How long a thread sleeps behind one that waits for the same, before it looks for itself. The
-/// first may be stopped: then it passes no wake-up on, and does not die either. A hundred threads
-/// that wait so take 2 % of a processor. (With 20 ms they took 20 %.)
+/// How long a thread sleeps behind another waiter before it looks for itself. The first waiter may
+/// be stopped: then it neither passes a wake-up on nor dies. At 100 ms, a hundred threads that wait
+/// so take 2 % of a processor. (At 20 ms they took 20 %.)
 const BEHIND: Duration = Duration::from_millis(100);
 
-/// Until when a thread sleeps behind another one that waits for the same.
+/// Until when a thread sleeps behind another waiter.
 pub(crate) fn behind(deadline: Deadline) -> Deadline {
     deadline.min(Deadline::after(BEHIND))
 }
 
-/// Stays awake until `ready` is at least this, and returns true; or false, when it is time to sleep.
+/// Spins until `ready` is at least `least`, and returns true; or false when it is time to sleep.
 pub(crate) fn wait(ready: impl Fn() -> u64, least: u64, deadline: Deadline) -> bool {
     if ready() >= least {
         return true;
@@ -62,7 +66,7 @@ pub(crate) fn wait(ready: impl Fn() -> u64, least: u64, deadline: Deadline) -> b
     true
 }
 
-/// Something has come.
+/// Lets more gather, now that something has come.
 fn gather(ready: impl Fn() -> u64) {
     let at_once = AT_ONCE.get();
     if at_once > 0 {

@@ -1,10 +1,13 @@
-//! How those on the two sides of a ring wake each other, and how they learn that nobody is left there: by kernel pipes.
+//! Bells: kernel pipes by which the two sides of a ring wake each other, and notice that the other
+//! side is gone.
 //!
-//! Each side has a *bell*, a kernel pipe that carries no data. Who rings it writes a byte; who sleeps on it polls its reading end.
-//! The kernel counts, over forks, threads and deaths, who could still write there: when the last of them is gone, it
-//! hangs up. Each one on a side holds
+//! Each side has a *bell*, a kernel pipe that carries no data. A thread rings it by writing a byte,
+//! and sleeps on it by polling its reading end. The kernel counts, over forks, threads and deaths,
+//! which descriptors could still write there: when the last is closed, the bell hangs up. Each end
+//! of the ring holds
 //! - the reading end of its own bell, and only that, or its own bell would never hang up;
-//! - both ends of the other side's: the last reader whom it rings may be gone, and nobody is to get a `SIGPIPE`.
+//! - both ends of the other side's bell, since writing there after the last reader's end must not
+//!   raise `SIGPIPE`.
 
 use super::ring::{Heard, Stop};
 use crate::deadline::Deadline;
@@ -15,18 +18,18 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::time::Timespec;
 use std::time::Instant;
 
-/// What one on a side holds. Neither reading nor writing there blocks.
+/// The bells of one end. Neither reading nor writing there blocks.
 pub(super) struct Bells {
-    /// The reading end of its own.
+    /// The reading end of its own bell.
     own: OwnedFd,
-    /// The other side's: the writing end, or both.
+    /// The other side's bell: the writing end, or both.
     other: OwnedFd,
-    /// The reading end of that, if it is not both.
+    /// The reading end of the other side's bell, if `other` is only the writing end.
     _other_read: Option<OwnedFd>,
 }
 
 impl Bells {
-    /// Of the two sides of a new ring.
+    /// The bells of both sides of a new ring.
     pub(super) fn pair() -> io::Result<(Self, Self)> {
         let flags = PipeFlags::NONBLOCK | PipeFlags::CLOEXEC;
         let (one_read, one_write) = pipe_with(flags)?;
@@ -44,7 +47,7 @@ impl Bells {
         Ok((one, other))
     }
 
-    /// Of FIFOs by name: its own, open to read, and the other side's, open to read and write.
+    /// Bells that are FIFOs with a name: `own` is open to read, `other` to read and write.
     pub(super) fn of_fifos(own: OwnedFd, other: OwnedFd) -> Self {
         Bells {
             own,
@@ -53,11 +56,11 @@ impl Bells {
         }
     }
 
-    /// Wakes the other side's sleeper.
+    /// Wakes the waiter of the other side.
     #[cold]
     pub(super) fn ring(&self) -> Result<(), Stop> {
         match retry_on_intr(|| write(&self.other, &[0])) {
-            // Full: it has been rung for long.
+            // Full: it was rung long ago.
             Ok(_) | Err(Errno::AGAIN) => Ok(()),
             Err(error) => Err(stop(error)),
         }
@@ -69,19 +72,19 @@ impl Bells {
         Ok(self.poll(Some(now))?.contains(PollFlags::HUP))
     }
 
-    /// Sleeps until the bell of this side is rung. One thread of a side at a time.
+    /// Sleeps until this side's bell is rung. At most one thread of a side may do so at a time.
     #[cold]
     pub(super) fn wait(&self, deadline: Deadline) -> Result<Heard, Stop> {
         let left = deadline
             .instant()
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        // Too long for the kernel is for ever.
+        // A time too long for the kernel is for ever.
         let heard = self.poll(left.and_then(|left| Timespec::try_from(left).ok()))?;
         if heard.contains(PollFlags::IN) {
-            // What has been rung so far is heard once; what is more than this, at once again. No
-            // other thread on this side can have been faster.
+            // All rings so far are heard as one; beyond 64, the next wait hears the rest at once.
+            // No other thread of this side can have read them first.
             match read(&self.own, &mut [0; 64]) {
-                // The end of another file: a pipe that has something to read has not ended.
+                // The end of another file: a pipe with something to read has not ended.
                 Ok(0) => return Err(stop(Errno::BADF)),
                 Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(error) => return Err(stop(error)),
@@ -97,7 +100,7 @@ impl Bells {
         })
     }
 
-    /// What the own bell says, within this time.
+    /// What the own bell says within this time.
     fn poll(&self, limit: Option<Timespec>) -> Result<PollFlags, Stop> {
         let mut own = [PollFd::new(&self.own, PollFlags::IN)];
         match poll(&mut own, limit.as_ref()) {
@@ -105,7 +108,7 @@ impl Bells {
             Err(error) => return Err(stop(error)),
         }
         let heard = own[0].revents();
-        // It was closed, or is another file: else it would say the same for ever.
+        // It was closed, or is another file; without an error it would say the same for ever.
         match heard.intersects(PollFlags::NVAL | PollFlags::ERR) {
             true => Err(stop(Errno::BADF)),
             false => Ok(heard),

@@ -1,16 +1,16 @@
-//! The blocks in which the threads of this process keep what they hold.
+//! Blocks: where each thread of this process records the locks that it holds.
 //!
-//! A block belongs to one thread until the kernel has walked that thread's robust list. Blocks are in a
-//! chain that only grows, so that any thread can look through all of them ([`is_any_held_in`]); they
-//! are used again, and never unmapped.
+//! A thread claims a block with its first lock. The block is its own until the kernel has walked
+//! its robust list. All blocks stand in a chain that only grows, so any thread can look through all
+//! of them ([`is_any_held_in`]). Blocks are used again and never unmapped.
 //!
-//! **The claim** says to which generation of the process a block belongs, how often it was claimed,
-//! and two flags:
-//! - `CLAIMED`: a thread is making it its own. Nothing is held in it.
-//! - `LEAVING`: the thread's destructors are running, or have run. When the kernel does not know the thread
-//!   any more, it has walked the list, and the block is free.
+//! **The claim** is a word that names the process generation of the block's thread, counts how
+//! often the block was claimed, and has two flags:
+//! - `CLAIMED`: a thread is making the block its own. Nothing is held in it.
+//! - `LEAVING`: the thread's destructors are running, or have run. Once the kernel does not know
+//!   the thread any more, it has walked the list, and the block is free.
 //!
-//! In the child of a fork, all blocks are of an earlier generation: free, whatever they say.
+//! In the child of a fork, every block is of an earlier generation, hence free, whatever its flags.
 
 use super::held::Held;
 use super::me::RobustList;
@@ -20,18 +20,18 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 
-/// All zero: of no generation.
+/// All zero bytes are a block of no generation.
 #[repr(C)]
 pub(super) struct Block {
     /// The head of the thread's robust list.
     list: AtomicPtr<RobustList>,
-    /// That of the thread's process, as its guards know it.
+    /// The generation of the thread's process, as its guards know it.
     generation: AtomicU32,
     /// The number of the thread that has claimed it.
     thread: AtomicU32,
     pub(super) held: Held,
     claim: AtomicU64,
-    /// The one that was made before it.
+    /// The block that was made before this one.
     next: AtomicPtr<Block>,
 }
 
@@ -44,7 +44,7 @@ const COUNT: u64 = 4;
 const GENERATION_SHIFT: u32 = 32;
 
 impl Block {
-    /// A block for the calling thread, which has this number, empty.
+    /// Claims an empty block for the calling thread, which has this number.
     pub(super) fn claim(generation: u32, thread: u32) -> &'static Self {
         all()
             .find(|block| block.try_claim(generation, thread))
@@ -52,7 +52,8 @@ impl Block {
     }
 
     fn try_claim(&self, generation: u32, thread: u32) -> bool {
-        // ORDERING: Acquire pairs with the Release below: the thread's number is the one of this claim.
+        // ORDERING: Acquire pairs with the Release below: the thread's number belongs to this
+        // claim.
         let found = self.claim.load(Acquire);
         if self.may_hold(found, generation) {
             return false;
@@ -62,7 +63,7 @@ impl Block {
         }
         let count = (found as u32 & !(CLAIMED | LEAVING) as u32).wrapping_add(COUNT as u32);
         let claim = u64::from(generation) << GENERATION_SHIFT | u64::from(count);
-        // ORDERING: AcqRel; a claim that has not changed since is one whose thread has ended.
+        // ORDERING: AcqRel; if the claim has not changed since it was read, its thread has ended.
         let claimed = self
             .claim
             .compare_exchange(found, claim | CLAIMED, AcqRel, Relaxed);
@@ -72,17 +73,18 @@ impl Block {
         // ORDERING: Relaxed; the store below releases it.
         self.thread.store(thread, Relaxed);
         self.held.reset();
-        // ORDERING: Release pairs with the Acquires of those that look at it.
+        // ORDERING: Release pairs with the Acquires in `try_claim` and `is_any_held_in`.
         self.claim.store(claim, Release);
         true
     }
 
-    /// Whether the thread that has claimed it so can hold anything.
+    /// Whether the thread that made this claim can hold anything.
     fn may_hold(&self, claim: u64, generation: u32) -> bool {
         match claim & (CLAIMED | LEAVING) {
             _ if !is_of(claim, generation) => false,
             0 => true,
-            // ORDERING: Relaxed; the claim, which was acquired, released it.
+            // ORDERING: Relaxed; the Release store of the claim, which the caller acquired, covers
+            // it.
             LEAVING => !has_ended(self.thread.load(Relaxed)),
             _ => false,
         }
@@ -94,7 +96,8 @@ impl Block {
         // SAFETY: a new mapping of any address replaces none.
         let block = unsafe { mmap_anonymous(ptr::null_mut(), size_of::<Self>(), access, kind) };
         let block = block.expect("memory").cast::<Self>();
-        // SAFETY: as large as a block, aligned to a page, never unmapped; all zero is one.
+        // SAFETY: as large as a block, aligned to a page, never unmapped; all zero bytes are a
+        // block.
         let made = unsafe { &*block };
         assert!(
             made.try_claim(generation, thread),
@@ -113,7 +116,7 @@ impl Block {
         }
     }
 
-    /// The head of the robust list of the calling thread, whose block it is, and the thread's generation.
+    /// Records the calling thread's robust list and its process's generation. The block is its own.
     pub(super) fn set(&self, list: NonNull<RobustList>, generation: u32) {
         // ORDERING: Relaxed, here and below; only the thread itself reads them.
         self.list.store(list.as_ptr(), Relaxed);
@@ -123,26 +126,27 @@ impl Block {
 
     #[inline]
     pub(super) fn list(&self) -> *const RobustList {
-        // ORDERING: Relaxed; as in `set`.
+        // ORDERING: Relaxed; only the thread itself writes and reads it.
         self.list.load(Relaxed)
     }
 
     #[inline]
     pub(super) fn generation(&self) -> u32 {
-        // ORDERING: Relaxed; as in `set`.
+        // ORDERING: Relaxed; only the thread itself writes and reads it.
         self.generation.load(Relaxed)
     }
 
-    /// The number of the thread whose it is: the calling one.
+    /// The number of the calling thread, which has this block.
     #[inline]
     pub(super) fn thread(&self) -> u32 {
         // ORDERING: Relaxed; the thread itself has written it.
         self.thread.load(Relaxed)
     }
 
-    /// The calling thread, whose it is, ends soon.
+    /// Says that the calling thread, which has this block, is about to end.
     pub(super) fn leave(&self) {
-        // ORDERING: Relaxed; what the thread still holds, the kernel's answer orders.
+        // ORDERING: Relaxed; `has_ended`, a system call, orders what the thread holds until its
+        // end.
         self.claim.fetch_or(LEAVING, Relaxed);
     }
 }
@@ -152,7 +156,7 @@ fn is_of(claim: u64, generation: u32) -> bool {
 }
 
 fn all() -> impl Iterator<Item = &'static Block> {
-    // ORDERING: Acquire pairs with the Release in `make`; blocks further down were acquired by it.
+    // ORDERING: Acquire pairs with the Release in `make`, which acquired the blocks further down.
     let newest = NEWEST.load(Acquire);
     // SAFETY: blocks are never unmapped.
     let at = |block: *mut Block| unsafe { block.as_ref() };
@@ -160,10 +164,11 @@ fn all() -> impl Iterator<Item = &'static Block> {
     std::iter::successors(at(newest), move |block| at(block.next.load(Relaxed)))
 }
 
-/// Whether a thread of this process holds anything in this memory, which no thread uses any more.
+/// Whether a thread of this process holds a lock in this memory, which no thread uses any more.
 pub(super) fn is_any_held_in(memory: &Range<usize>, generation: u32) -> bool {
     all().any(|block| {
-        // Before what is held: that may be another thread's by now, and is not the one's before it.
+        // The claim is read before what is held: a later claim's locks may stand there by now,
+        // never an earlier claim's.
         // ORDERING: Acquire; as in `try_claim`.
         let claim = block.claim.load(Acquire);
         is_of(claim, generation)
@@ -172,10 +177,10 @@ pub(super) fn is_any_held_in(memory: &Range<usize>, generation: u32) -> bool {
     })
 }
 
-/// Whether this process has no thread of this number any more.
+/// Whether this process has no thread of this number (any more).
 fn has_ended(thread: u32) -> bool {
     let process = std::process::id();
-    // SAFETY: no signal is sent; it only asks.
+    // SAFETY: signal 0 is never delivered; the call only asks.
     let asked = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, 0) };
     asked != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a name, or with what is found under it.
+//! [`OpenError`]: what can be wrong with a name, or with what is found under it.
 
 use rustix::io::Errno;
 use std::{error, fmt, io};
@@ -11,7 +11,7 @@ pub enum OpenError {
     NameEmpty,
     /// The name has more bytes than a file's may have.
     NameTooLong {
-        /// How many it may have.
+        /// The limit, in bytes.
         most: usize,
     },
     /// The name has a slash.
@@ -28,62 +28,64 @@ pub enum OpenError {
     NotShared,
     /// It was made by a version of this crate that lays memory out otherwise.
     Version {
-        /// This version's.
+        /// This version's number.
         expected: u32,
-        /// That one's.
+        /// The number found.
         found: u32,
     },
     /// It holds another type.
     Type {
         /// The fingerprint of the type asked for.
         expected: u64,
-        /// That of what is there.
+        /// The fingerprint that was found.
         found: u64,
     },
-    /// It holds as many bytes as the type asked for does not have.
+    /// It has another size than the type asked for.
     Size {
-        /// The type's.
+        /// The type's size, in bytes.
         expected: usize,
-        /// What is there, as it says of itself.
+        /// The size that is recorded there, in bytes.
         found: u64,
     },
-    /// It is aligned otherwise than the type asked for.
+    /// It has another alignment than the type asked for.
     Align {
-        /// The type's.
+        /// The type's alignment, in bytes.
         expected: usize,
-        /// What is there, as it says of itself.
+        /// The alignment that is recorded there, in bytes.
         found: u64,
     },
-    /// It is shorter than it says of itself.
+    /// The file is shorter than its recorded size.
     Truncated {
-        /// As it says, in bytes.
+        /// The recorded size, in bytes.
         expected: u64,
-        /// As it is.
+        /// The file's size, in bytes.
         found: u64,
     },
-    /// More was asked for than an address space holds, or nothing.
+    /// The size asked for is zero, or more than an address space holds.
     SizeOutOfRange,
-    /// Its creator is in another PID namespace, where threads have other numbers: a lock would take one process for another.
+    /// Its creator is in another PID namespace, where threads have other numbers: a lock would take
+    /// one thread for another.
     PidNamespace {
         /// The number of this process's namespace.
         expected: u64,
-        /// That of the creator's.
+        /// The number of the creator's namespace.
         found: u64,
     },
-    /// Another user owns what has the name, and may have put it there for this purpose. Only from what creates it otherwise.
+    /// It belongs to another user, which may have put it there on purpose. Only calls that would
+    /// create it otherwise refuse it.
     OtherOwner {
         /// The user's number.
         found: u32,
     },
-    /// The system has no such call, or refuses it (a sandbox, say, or a container without `/dev/shm`), and there
-    /// is no way without it.
+    /// The system lacks a necessary call, or refuses it (a sandbox, say, or a container without
+    /// `/dev/shm`).
     Unsupported {
-        /// The call, and what it is needed with.
+        /// The call, and since when Linux has it.
         call: &'static str,
     },
-    /// Nobody has opened the other end in time.
+    /// No other process or thread opened the other end in time.
     TimedOut,
-    /// The system refused, for another reason.
+    /// The system refused for another reason.
     System(io::Error),
 }
 
@@ -120,7 +122,7 @@ impl fmt::Display for OpenError {
             Self::OtherOwner { found } => write!(f, "it belongs to user {found}"),
             Self::Unsupported { call } => write!(f, "the system refuses {call}"),
             Self::SizeOutOfRange => write!(f, "so many bytes cannot be shared"),
-            Self::TimedOut => write!(f, "nobody has opened the other end in time"),
+            Self::TimedOut => write!(f, "the other end was not opened in time"),
             Self::System(error) => write!(f, "{error}"),
         }
     }

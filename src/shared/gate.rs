@@ -1,27 +1,33 @@
-//! Where threads of all processes wait for something to change: an event count whose sleepers may be killed.
+//! Gates: event counts on which threads of all processes wait, and in which a killed waiter loses
+//! no wake-up.
 //!
-//! A waiter *approaches* the gate, looks whether what it waits for has come, and if not sleeps in front of it. Whoever makes a
-//! change *opens* it, which lets one sleeper go (or all), or, if nobody has approached since it was last opened, costs one
-//! load.
+//! A waiter *approaches* the gate, checks its condition, and sleeps in front of the gate if the
+//! condition does not hold. A thread that makes a change *opens* the gate, which wakes one waiter
+//! (or all). If no waiter has approached since the gate was last opened, opening it costs one load.
 //!
-//! The gate's word counts how often it was opened, and its lowest bit says that somebody has approached. The waiter's
-//! exchange of that bit and the change that somebody makes before opening must be ordered: the waiter has the heavy side of a pair of
-//! fences (see [`fence`](crate::fence)), and whoever opens the light one, which costs nothing.
+//! The gate's word counts its openings. Its lowest bit, `APPROACHED`, says that a waiter may sleep
+//! or be about to.
 //!
-//! **One is enough.** Opening wakes one. If there is enough for another, the one that was woken opens the gate again: so it does not
-//! matter whether two changes open it once or twice.
+//! - (G1) Either the waiter sees the change, or the opener sees the bit. Between its exchange of
+//!   the bit and its check, the waiter runs the heavy side of an asymmetric fence (see
+//!   [`fence`](crate::fence)). Between the change and its look at the bit, the opener runs the
+//!   light side, which costs nothing.
+//! - (G2) Opening wakes one waiter. If there is enough for another, the woken waiter opens the gate
+//!   again. So two changes may share one opening.
+//! - (G3) A waiter that is killed wakes another. Besides the word, waiters sleep on an [`Entry`]
+//!   whose word is always 0. It is *pending* from before a waiter approaches until it leaves: when
+//!   the waiter is killed, the kernel wakes another one there. (That may be one that was woken on
+//!   the gate's word and has not run yet: one is enough.)
+//! - (G4) An opener that is killed wakes a waiter, too: the entry is pending for it from before its
+//!   change until it has opened the gate ([`pend`](Gate::pend) first). Opening is one system call
+//!   that changes the word and wakes, so no death comes between the two.
+//! - (G5) A waiter also watches the words *in which it has checked* its condition. G4 does not help
+//!   a waiter that has checked and does not sleep yet when the opener dies between change and
+//!   opening: the kernel finds no thread to wake, and the gate's word is unchanged. (A model found
+//!   this: `a_killed_opener_leaves_nobody_asleep`.)
 //!
-//! **Deaths.** Beside the word they sleep on an [`Entry`] whose word is always 0, and which is *pending* from before a
-//! waiter approaches until it leaves: when it is killed, the kernel wakes another there. So if it was woken, the wake-up is
-//! not lost. (The other may be one that was woken already, on the gate's own word, and has not run yet: one is enough.) The one that opens has the same entry pending from before its change until it has woken somebody:
-//! [`pend`](Gate::pend) first. Opening itself is one system call, which changes the word and wakes: nobody dies in between.
-//!
-//! That does not help a waiter who has looked but does not sleep yet when the other one dies between its change and its opening: there
-//! is nobody to wake, and the gate's word is as it was. So a waiter sleeps only as long as the words *in which it has looked* are
-//! as it saw them, too. (A model found this: `a_killed_opener_leaves_nobody_asleep`.)
-//!
-//! Sleepers are woken for nothing at times. The word's 31 bits come round after two thousand million openings: a thread that
-//! is stopped for exactly that long between its look and its sleep would miss one.
+//! Some wake-ups are spurious. The count has 31 bits: a thread that is stopped between its check
+//! and its sleep for exactly 2³¹ openings would miss one.
 
 use super::kernel::{self, Watched};
 use super::me::Me;
@@ -32,20 +38,20 @@ use crate::primitive::Ordering::Relaxed;
 use crate::primitive::const_fn;
 use crate::primitive::mortal::AtomicU32;
 
-/// Somebody has approached.
+/// A waiter has approached since the gate was last opened.
 const APPROACHED: u32 = 1;
 
 #[repr(C)]
 pub(crate) struct Gate {
-    /// Its word is always 0; the gate's own is the first of those that are for whatever the entry is part of.
+    /// Its word is always 0. The gate's own word is the first of the entry's words for its user.
     entry: Entry,
 }
 
-/// The gate's word, as a waiter saw it before it looked at what it waits for.
+/// The gate's word, as a waiter saw it before it checked its condition.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
     word: u32,
-    /// Until when it may rely on being seen.
+    /// Until when openers are sure to see the waiter's bit.
     limit: Deadline,
 }
 
@@ -60,22 +66,24 @@ impl Gate {
         &self.entry.own[0]
     }
 
-    /// From now on, if this thread is killed, one who sleeps here is woken. Before a change for which the gate is to be opened, and
-    /// before a thread approaches; until [`settle`](Self::settle).
+    /// From now on, if this thread is killed, a waiter of this gate is woken (G3, G4). To be called
+    /// before the change for which the gate is opened, and before a thread approaches. It lasts
+    /// until [`settle`](Self::settle).
     #[inline]
     pub(crate) fn pend(&self, me: Me) {
         self.entry.pend(me);
     }
 
-    /// Nothing is pending any more.
+    /// Ends what [`pend`](Self::pend) began.
     #[inline]
     pub(crate) fn settle(me: Me) {
         Entry::settle(me);
     }
 
-    /// Says that this thread may go to sleep, before it looks for the last time. It is pending.
+    /// Announces that this thread may sleep, before it checks its condition for the last time. The
+    /// gate is pending.
     pub(crate) fn approach(&self) -> Seen {
-        // ORDERING: Relaxed; the fence orders the mark before the look that comes now, and pairs with the one in `open`.
+        // ORDERING: Relaxed; the heavy fence orders the bit before the check that follows (G1).
         let before = self.word().fetch_or(APPROACHED, Relaxed);
         let limit = kernel::heavy_until();
         Seen {
@@ -84,16 +92,18 @@ impl Gate {
         }
     }
 
-    /// Whether it has been opened since. If not, whoever was woken here was woken by a death.
+    /// Whether the gate has been opened since. If not, a waiter that was woken here was woken by a
+    /// death.
     pub(crate) fn is_opened_since(&self, seen: Seen) -> bool {
-        // ORDERING: Relaxed; what was changed before, the waiter looks for otherwise.
+        // ORDERING: Relaxed; the waiter reads the change itself elsewhere.
         self.word().load(Relaxed) != seen.word
     }
 
-    /// Sleeps until the gate is opened or one of `looked_at` is woken, unless the gate has been opened since it was `seen`, or one
-    /// of those words is not as it was looked at. May end for no reason. Returns false if the deadline passed.
+    /// Sleeps until the gate is opened or one of `looked_at` is woken. It does not sleep if the
+    /// gate has been opened since it was `seen`, or one of those words has changed. It may end for
+    /// no reason. Returns false if the deadline passed.
     ///
-    /// In `looked_at` must be the word in whose change the waiter would have seen what it waits for.
+    /// `looked_at` must contain the word in which the waiter would have seen the change (G5).
     pub(crate) fn sleep(
         &self,
         seen: Seen,
@@ -106,7 +116,7 @@ impl Gate {
         }
     }
 
-    /// On so many words at most. Not inline: 128 of them take 3 KiB of the stack.
+    /// At most `N` words. Not inline: 128 of them take 3 KiB of stack.
     #[inline(never)]
     fn sleep_on<const N: usize>(
         &self,
@@ -120,19 +130,19 @@ impl Gate {
         kernel::wait(&words[..2 + looked_at.len()], deadline.min(seen.limit)) || !deadline.passed()
     }
 
-    /// The word on which one is woken when somebody dies for whom this gate is pending, and its value. Those who sleep here
-    /// watch it anyway.
+    /// The word on which a waiter is woken when a thread dies for which this gate is pending, and
+    /// its value. Every waiter of this gate watches it anyway.
     pub(crate) fn pending_word(&self) -> (&dyn Watched, u32) {
         (&self.entry.word, 0)
     }
 
-    /// Lets one go who sleeps here. The change that it waits for has been made, while this gate was pending.
+    /// Wakes one waiter. The change that it waits for has been made, while this gate was pending.
     #[inline]
     pub(crate) fn open(&self, me: Me) {
         self.open_for(1, me);
     }
 
-    /// Lets all go.
+    /// Wakes all waiters.
     #[inline]
     pub(crate) fn open_for_all(&self, me: Me) {
         self.open_for(usize::MAX, me);
@@ -140,27 +150,28 @@ impl Gate {
 
     #[inline]
     fn open_for(&self, count: usize, me: Me) {
-        // Orders the change before the look; pairs with the fence in `approach`.
+        // The light side: orders the change before the look at the bit (G1).
         me.light();
         if self.is_approached() {
-            // One more clears the bit and counts the opening. If somebody else has done that by now, it sets the bit for
-            // nobody, which costs a wake-up in vain.
+            // Adding one clears the bit and counts the opening. If another thread has done so by
+            // now, it sets the bit instead, which costs one needless wake-up.
             kernel::add_one_and_wake(self.word(), count);
         }
     }
 
-    /// As [`open`](Self::open), of a thread that [is reached](Me::is_reached), if there is nothing to do. Returns whether there
-    /// is: then the gate is still to be opened.
+    /// As the first half of [`open`](Self::open), for a thread that heavy fences reach. Returns
+    /// whether the gate is still to be opened.
     #[inline(always)]
     pub(crate) fn is_to_be_opened(&self) -> bool {
-        // As in `open_for`.
+        // As in `open_for` (G1).
         fence::light();
         self.is_approached()
     }
 
     #[inline(always)]
     fn is_approached(&self) -> bool {
-        // ORDERING: Relaxed; after the fence it sees whoever did not see the change.
+        // ORDERING: Relaxed; after the light fence, it sees the bit of a waiter that missed the
+        // change (G1).
         self.word().load(Relaxed) & APPROACHED != 0
     }
 }

@@ -1,49 +1,50 @@
-//! Which entries the calling thread has in its robust list, kept in memory of this process alone.
+//! The entries that a thread has in its robust list, recorded in memory of its own process.
 //!
 //! The kernel walks the list through shared memory, where any process may write. This process never
-//! follows a link there: all addresses that it stores through stand here.
+//! follows a link there: every address that it stores through stands here.
 //!
 //! The thread's entries stand between two *sentinels*, which are private and stay in the list for
-//! good: head → the C library's → first sentinel → ours, newest first → last sentinel → older ones of
-//! the library → head. So nothing of the library's is ever next to one of ours, and neither writes
-//! into the other's entries.
+//! good: head → the C library's entries → first sentinel → ours, newest first → last sentinel → the
+//! library's older entries → head. So no entry of the library is ever next to one of ours, and
+//! neither side writes into the other's entries.
 //!
-//! The newest entry is named by the first sentinel's link, and the others stand in `below[..count]`, oldest
-//! first. So to hold one lock takes no other store than that link.
+//! The first sentinel's link names the newest entry. The others stand in `below[..count]`, oldest
+//! first. So holding a single lock takes no store but that link.
 //!
-//! **Other threads look in here** before they unmap memory ([`holds_any_in`](Held::holds_any_in)), while
-//! the owner locks and unlocks something else. What they look for are entries in that memory, whose
-//! guards were forgotten: these are held from before the look until after it. A look finds each of them.
-//! Let an entry's *place* be the number of older ones.
-//! - (H1) Until the first time that a newer entry is linked, it is named by the link.
-//! - (H2) From then on it stands at its place in `below`, also while it is the newest again. So its place is
-//!   at most `count`.
-//! - (H3) Its place never grows. It shrinks when an older one is removed, and then the entry
-//!   stands at its new place before anything else is stored at the old one.
+//! **Other threads look in here** before they unmap memory ([`holds_any_in`](Held::holds_any_in)),
+//! while the owner locks and unlocks something else. They look for entries in that memory whose
+//! guards were forgotten: such an entry is held from before the look until after it. A look finds
+//! each of them. Let an entry's *place* be the number of older ones.
+//! - (H1) Until a newer entry is linked for the first time, the link names the entry.
+//! - (H2) From then on it stands at its place in `below`, also while it is the newest again. So its
+//!   place is at most `count`.
+//! - (H3) Its place never grows. It shrinks when an older one is removed, and then the entry stands
+//!   at its new place before anything else is stored at the old one.
 //! - (H4) A look reads the link first: if that names another entry, H2 holds by now. Then it reads
-//!   `count`, and then the places from that one down to 0. If an entry does not stand where it
-//!   stood, what is there instead was stored (Release) after the entry had been stored at a lower place,
-//!   and the look (Acquire) comes to that one later.
-//! - (H5) What is not held stands at no place up to `count`, and the link does not name it.
+//!   `count`, and then the places from that one down to 0. Suppose that an entry is missing where
+//!   it stood. What is there instead was stored (Release) after the entry was stored at a lower
+//!   place, and the look (Acquire) comes to that place later.
+//! - (H5) An entry that is not held stands at no place up to `count`, and the link does not name
+//!   it.
 //!
-//! Hence no lock, no version, and no store to what the owner uses. The models are in
+//! Hence no lock, no version, and no store to memory that the owner uses. The models are in
 //! `loom-tests/shared/held.rs`.
 
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicUsize, in_program_order};
 use std::ops::Range;
 
-/// How many locks a thread can hold at once: a mutex counts as one, and so does a semaphore or a
-/// reader-writer lock of which it holds anything.
+/// How many locks a thread can hold at once. A mutex counts as one; so does a semaphore or a
+/// reader-writer lock, however much of it the thread holds.
 ///
-/// The kernel looks at 2,048 entries of a thread's robust list, and at none beyond. The others are for
-/// the robust mutexes of the C library.
+/// The kernel looks at the first 2,048 entries of a thread's robust list. The others are for the
+/// robust mutexes of the C library.
 #[cfg(not(loom))]
 pub const MAX_HELD: usize = 1000;
 #[cfg(loom)]
 const MAX_HELD: usize = 3;
 
-/// Entries that are linked within a call, beyond those that a thread holds when it returns.
+/// How many entries a call links at most, beyond those that its thread holds when it returns.
 const WITHIN_A_CALL: usize = if cfg!(loom) { 1 } else { 8 };
 
 const CAPACITY: usize = MAX_HELD + WITHIN_A_CALL;
@@ -63,13 +64,12 @@ struct Sentinel {
 pub(crate) struct Held {
     first: Sentinel,
     last: Sentinel,
-    /// How many are held beside the newest.
+    /// How many are held besides the newest.
     count: AtomicUsize,
     below: [AtomicUsize; CAPACITY],
 }
 
-/// What is to be stored for an entry to leave the list: the address of the link to be changed, and its
-/// new value.
+/// The store by which an entry leaves the list: the address of a link, and its new value.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Bypass {
     pub(crate) link: usize,
@@ -85,7 +85,7 @@ impl Held {
 
     /// Makes it empty, for a new owner.
     pub(crate) fn reset(&self) {
-        // ORDERING: Relaxed, all; only the owner and the kernel look at what it holds from now on.
+        // ORDERING: Relaxed, all; from now on, only the owner and the kernel look at what it holds.
         self.count.store(0, Relaxed);
         for place in &self.below {
             // ORDERING: as above.
@@ -99,12 +99,12 @@ impl Held {
         self.first.next.store(self.end(), Relaxed);
     }
 
-    /// Puts both sentinels in front of a list whose first entry is `next`. Returns what its head is to
-    /// name from now on.
+    /// Puts both sentinels in front of a list whose first entry is `next`. Returns the address that
+    /// the list's head must name from now on.
     #[cfg(not(loom))]
     pub(super) fn precede(&self, head: usize, next: usize) -> usize {
         let first = (&raw const self.first.next).expose_provenance();
-        // ORDERING: Relaxed, all; as in `reset`.
+        // ORDERING: Relaxed, all; only the owner and the kernel look at them.
         self.first.previous.store(head, Relaxed);
         // ORDERING: as above.
         self.last.previous.store(first, Relaxed);
@@ -127,14 +127,14 @@ impl Held {
         self.count.load(Relaxed) < MAX_HELD - 1
     }
 
-    /// The first of the owner's entries in the list, or the last sentinel.
+    /// The newest of the owner's entries, or the last sentinel.
     #[inline]
     pub(crate) fn newest(&self) -> usize {
         // ORDERING: Relaxed; only the owner writes it.
         self.first.next.load(Relaxed)
     }
 
-    /// Links an entry as the newest. Its own link names `newest`, which is the newest until now.
+    /// Links an entry as the newest. Its own link names `newest`, which was the newest before.
     #[inline]
     pub(crate) fn push(&self, entry: usize, newest: usize) {
         if newest != self.end() {
@@ -146,13 +146,13 @@ impl Held {
             self.count.store(count + 1, Release);
         }
         in_program_order();
-        // ORDERING: Release pairs with the Acquire in `holds_any_in` (H4). The kernel, which looks after this thread's
-        // end, sees the program's order.
+        // ORDERING: Release pairs with the Acquire in `holds_any_in` (H4). The kernel looks after
+        // this thread's end, and so sees the program's order.
         self.first.next.store(entry, Release);
     }
 
-    /// Unlinks an entry, if it is the only one. Returns whether it was: else it is to be
-    /// [removed](Self::remove).
+    /// Unlinks an entry if it is the only one. Returns whether it was; if not,
+    /// [`remove`](Self::remove) does it.
     #[inline(always)]
     pub(crate) fn pop(&self, entry: usize) -> bool {
         // ORDERING: Relaxed; only the owner writes it.
@@ -163,27 +163,27 @@ impl Held {
         is_only
     }
 
-    /// It is the only one.
+    /// Unlinks the only entry.
     #[inline]
     fn pop_last(&self) {
-        // ORDERING: Relaxed, all; nothing stays held for which another thread could look.
+        // ORDERING: Relaxed, all; no entry stays held that another thread could look for.
         self.first.next.store(self.end(), Relaxed);
         in_program_order();
         // ORDERING: as above.
         if self.below[0].load(Relaxed) != 0 {
-            // It had been below a newer one (H5).
+            // The entry had been below a newer one (H5).
             // ORDERING: as above.
             self.below[0].store(0, Relaxed);
         }
     }
 
     fn pop_newest(&self, count: usize) {
-        // ORDERING: Release, all; as in `push`.
+        // ORDERING: Release, all; pairs with the Acquire in `holds_any_in` (H3).
         self.first.next.store(self.older_than(count), Release);
         in_program_order();
         // ORDERING: Relaxed; only the owner writes it.
         if self.below[count].load(Relaxed) != 0 {
-            // As in `pop_last`.
+            // It had been below a newer one (H5).
             // ORDERING: as above.
             self.below[count].store(0, Release);
         }
@@ -201,9 +201,10 @@ impl Held {
         }
     }
 
-    /// Removes an entry, if it is there. What is returned, if it was not the newest, leads past it.
+    /// Removes an entry, if it is there. Unless it was the newest, it returns the store that
+    /// bypasses it.
     pub(crate) fn remove(&self, entry: usize) -> Option<Bypass> {
-        // ORDERING: Relaxed, here and below, for loads: only the owner writes them.
+        // ORDERING: Relaxed, here and below, for loads: only the owner writes what they read.
         let count = self.count.load(Relaxed);
         if self.newest() == entry {
             match count {
@@ -223,8 +224,8 @@ impl Held {
             next: self.older_than(place),
         };
         for newer in place + 1..=count {
-            // ORDERING: Release, all, pairs with the Acquire in `holds_any_in`: what stood at a place has been stored at
-            // the one below it (H3).
+            // ORDERING: Release, all; pairs with the Acquire in `holds_any_in`: an entry is stored
+            // at its new place before its old place is overwritten (H3).
             self.below[newer - 1].store(at(newer), Release);
         }
         // ORDERING: as above.
@@ -234,10 +235,10 @@ impl Held {
         Some(bypass)
     }
 
-    /// Whether an entry in this memory is held. For any thread; exact for entries that stay held
-    /// meanwhile, and for others right at some time.
+    /// Whether an entry in this memory is held. Any thread may ask. The answer is exact for entries
+    /// that stay held meanwhile; for others it was right at some moment of the call.
     pub(crate) fn holds_any_in(&self, memory: &Range<usize>) -> bool {
-        // ORDERING: Acquire, all; they pair with the Releases of the owner (H4).
+        // ORDERING: Acquire, all; pairs with the owner's Releases (H4).
         let newest = self.first.next.load(Acquire);
         // ORDERING: as above.
         let count = self.count.load(Acquire);
@@ -249,7 +250,7 @@ impl Held {
                 .any(|place| is_inside(self.below[place].load(Acquire)))
     }
 
-    /// To be [reset](Self::reset) where it stays.
+    /// It must be [reset](Self::reset) once it is where it stays.
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
         let sentinel = || Sentinel {

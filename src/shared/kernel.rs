@@ -1,11 +1,14 @@
-//! What memory between processes asks of the kernel: to sleep and to wake on a word, and fences that reach others.
+//! System calls for memory between processes: waits and wake-ups on a word, and fences that reach
+//! other processes.
 //!
-//! **Sleeping** is futex(2) without `PRIVATE`: the kernel finds the sleepers by the page and not by the address,
-//! so it works across mappings. A thread that watches several words sleeps with futex_waitv (Linux 5.16).
+//! **Sleeping** is futex(2) without `PRIVATE`: the kernel finds sleeping threads by the page and
+//! not by the address, so it works across mappings. A thread that watches several words sleeps in
+//! futex_waitv (Linux 5.16).
 //!
-//! **Sandboxes** may refuse a call. Memory is not created or opened where that is so from the beginning ([`check`]). Where a sandbox
-//! begins later, a wait must not end in a panic, since the thread holds what others wait for, and is half way through a change: it
-//! looks again every [`NAP`] instead.
+//! **Sandboxes** may refuse a call. If one does so from the beginning, memory is neither created
+//! nor opened ([`check`]). A sandbox that begins later must not make a wait panic, since the thread
+//! may be half way through a change that other threads wait for. Such a wait looks again every
+//! [`NAP`] instead.
 
 use super::error::OpenError;
 use super::process::Page;
@@ -18,7 +21,7 @@ use rustix::thread::futex::{self, Flags, WaitFlags, WaitPtr, WaitvFlags, WakeOp,
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::time::{Duration, Instant};
 
-/// What a thread can sleep on: a word of 32 bits.
+/// A word of 32 bits that a thread can sleep on.
 pub(super) trait Watched {
     fn word(&self) -> &AtomicU32;
 }
@@ -29,22 +32,24 @@ impl Watched for AtomicU32 {
     }
 }
 
-/// Its low half.
+/// Threads sleep on its low half.
 impl Watched for AtomicU64 {
     fn word(&self) -> &AtomicU32 {
         let low = usize::from(cfg!(target_endian = "big"));
         let half = self.as_ptr().cast::<u32>().wrapping_add(low);
-        // SAFETY: within an atomic number, and aligned; nobody but the kernel looks through it.
+        // SAFETY: within an atomic number, and aligned; only the kernel accesses the half by
+        // itself.
         unsafe { AtomicU32::from_ptr(half) }
     }
 }
 
-/// Sleeps while all words have these values, until somebody wakes one of them. May end for no reason. Returns
+/// Sleeps while all words have these values, until woken on one of them, or for no reason. Returns
 /// false if the deadline passed.
 ///
-/// The kernel looks at one word after the other, and the thread may be woken on each from when that one was looked at. So a word on which one is woken
-/// after a change of another comes before that other one. And who is woken on one word, and has not run yet, can still be woken on
-/// another, where somebody else would have been.
+/// The kernel looks at one word after the other, and the thread may be woken on each as soon as
+/// that one was looked at. So if threads are woken on word A after word B changed, A stands before
+/// B. A thread that was woken on one word and has not run yet can still absorb a wake-up on another
+/// word, which another waiter would have got.
 #[cold]
 pub(super) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
     let left = deadline
@@ -62,11 +67,12 @@ pub(super) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline)
     }
 }
 
-/// How long a thread sleeps that the system does not let sleep on several words.
+/// How long a thread sleeps between two looks if the system refuses to let it sleep on several
+/// words.
 const NAP: Duration = Duration::from_millis(1);
 
-/// Sleeps for a short while, on the first word, unless one of them has changed: what is missed meanwhile, the caller sees when it
-/// looks again. Returns as [`wait`] does.
+/// Sleeps for at most [`NAP`], on the first word, unless one of the words has changed. The caller
+/// looks again and so sees what this missed. Returns as [`wait`] does.
 #[cold]
 fn nap<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
     // ORDERING: Relaxed; the caller looks again.
@@ -83,17 +89,17 @@ fn nap<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
             slept,
             Ok(()) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT)
         ) {
-            // Not even that is allowed.
+            // Even that is refused.
             std::thread::sleep(left);
         }
     }
     !deadline.passed()
 }
 
-/// Whether the system has the calls without which nothing in shared memory can wait, or survive a death. Asked each time: the
-/// child of a fork may be in a sandbox in which its parent is not.
+/// Whether the system has the calls without which no lock in shared memory can wait or survive a
+/// death. Asked each time: a child of a fork may be in a sandbox in which its parent is not.
 pub(super) fn check() -> Result<(), OpenError> {
-    // To wait for no word is invalid, if there is such a call.
+    // If the call exists, waiting for no word is invalid.
     let waits = futex::waitv(&[], WaitvFlags::empty(), None, ClockId::Monotonic);
     if waits.err() != Some(Errno::INVAL) {
         let call = "futex_waitv(2), of Linux 5.16";
@@ -116,7 +122,7 @@ pub(super) fn check() -> Result<(), OpenError> {
     }
 }
 
-/// As good as for ever, and small enough to be added to the time.
+/// As good as for ever, and small enough to be added to the current time.
 const LONG: Timespec = Timespec {
     tv_sec: i32::MAX as i64,
     tv_nsec: 0,
@@ -132,7 +138,7 @@ fn wait_on_many<W: Watched + ?Sized>(
     }
 }
 
-/// Not inline: 128 words take 3 KiB of the stack, which is all that some threads have left.
+/// Not inline: 128 words take 3 KiB of stack, which is all that some threads have left.
 #[inline(never)]
 fn wait_on_up_to<const N: usize, W: Watched + ?Sized>(
     words: &[(&W, u32)],
@@ -155,26 +161,28 @@ fn wait_on_up_to<const N: usize, W: Watched + ?Sized>(
     .map(drop)
 }
 
-/// As many as the kernel takes at once.
+/// The kernel's limit for one call.
 pub(super) const MOST_WORDS: usize = 128;
 
-/// As many as waiters watch that are in no ledger.
+/// How many words a waiter watches, at most, if it watches no ledger.
 pub(super) const FEW_WORDS: usize = 4;
 
-/// Wakes so many of those who sleep on the word, at most, and returns how many.
+/// Wakes at most `count` of the threads that sleep on the word. Returns how many it woke.
 #[cold]
 pub(super) fn wake(word: &AtomicU32, count: usize) -> usize {
     let count = count.min(i32::MAX as usize) as u32;
     futex::wake(word, Flags::empty(), count).expect("a mapped word")
 }
 
-/// Clears a flag and wakes all who sleep on the word. Nobody comes between the two, nor does death.
+/// Clears a flag and wakes all threads that sleep on the word, in one step: no other thread and no
+/// death comes between.
 #[cold]
 pub(super) fn clear_and_wake_all(flag: &AtomicU32, word: &AtomicU32) {
     change_and_wake(flag, WakeOp::Set, 0, word, usize::MAX);
 }
 
-/// Adds one to the word and wakes so many of those who sleep on it, at most. Nobody comes between the two, nor does death.
+/// Adds one to the word and wakes at most `count` of the threads that sleep on it, in one step: no
+/// other thread and no death comes between.
 #[cold]
 pub(super) fn add_one_and_wake(word: &AtomicU32, count: usize) {
     change_and_wake(word, WakeOp::Add, 1, word, count);
@@ -182,14 +190,15 @@ pub(super) fn add_one_and_wake(word: &AtomicU32, count: usize) {
 
 fn change_and_wake(changed: &AtomicU32, change: WakeOp, by: u16, word: &AtomicU32, count: usize) {
     let (count, no_more) = (count.min(i32::MAX as usize) as u32, 0);
-    // Whatever comes of the comparison, which is for waking on the changed word as well.
+    // True whatever the comparison says: that is for a second word to wake on.
     let (flags, either) = (Flags::empty(), WakeOpCmp::Lt);
     futex::wake_op(word, flags, count, no_more, changed, change, either, by, 0)
         .expect("a mapped word");
 }
 
-/// The other side of [`Me::light`](super::me::Me::light) in all processes. Returns until when a thread may sleep that relies on it: for ever, or, where the
-/// system refuses such fences, for a millisecond.
+/// Runs the heavy side of [`Me::light`](super::me::Me::light), which reaches all processes. Returns
+/// until when a thread that relies on it may sleep: for ever, or, where the system refuses such
+/// fences, for a millisecond.
 #[cold]
 pub(super) fn heavy_until() -> Deadline {
     match fence::heavy_for_others() {
@@ -198,10 +207,10 @@ pub(super) fn heavy_until() -> Deadline {
     }
 }
 
-/// Whether a thread of this number lives, or is dead and has not been waited for.
+/// Whether a thread of this number lives, or is dead and has not been waited for (a zombie).
 #[cold]
 pub(super) fn is_alive(id: u32) -> bool {
-    // SAFETY: no signal is sent; it only asks.
+    // SAFETY: signal 0 is never delivered; the call only asks.
     let asked = unsafe { libc::syscall(libc::SYS_tkill, id, 0) };
     asked == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }

@@ -1,11 +1,11 @@
-//! The numbers of the page `limits` are those of the source.
+//! Checks that the numbers on the page `limits` are those of the source.
 
 use super::block::Block;
 use super::{Fifo, MAX_HELD, MessageQueue, OpenError, RwLock, Semaphore, Shareable, Shared};
 use super::{pipe, region, ring, rwlock};
 use crate::limits::tests::{check, number};
 
-/// How many bytes a name may have, as the error of a call with a longer one says.
+/// The longest name, in bytes, as the error of a call with a longer one says.
 fn most(refused: Result<(), OpenError>) -> usize {
     match refused {
         Err(OpenError::NameTooLong { most }) => most,
@@ -58,7 +58,7 @@ fn limits_between_processes_are_the_constants() {
     );
 }
 
-/// Aligned more than a page is.
+/// Has a larger alignment than a page.
 #[repr(align(8192))]
 struct Wide(#[allow(dead_code, reason = "it is never made")] [u8; 8192]);
 

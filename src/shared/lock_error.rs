@@ -1,19 +1,20 @@
-//! Why a lock between processes was not simply taken.
+//! Errors of the locks between processes: a holder's death, and the reasons for not locking.
 
 use std::{error, fmt};
 
-/// Why a lock was not simply taken.
+/// Why a lock was not acquired cleanly.
 #[non_exhaustive]
 pub enum LockError<G> {
-    /// Just now, and this holds the lock: the data may be half changed.
+    /// The last holder has died. The guard in here holds the lock, and the data may be half
+    /// changed.
     OwnerDied(G),
-    /// And somebody else has released it without putting its data right.
+    /// A holder died, and a later one released the lock without repairing the data.
     Poisoned,
-    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks. Nothing has changed.
+    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks already. Nothing has changed.
     TooManyHeld,
 }
 
-/// Why a lock was not taken that was only tried, or not simply.
+/// Why a lock was not acquired cleanly, or not at all.
 #[non_exhaustive]
 pub enum TryLockError<G> {
     /// As [`LockError::OwnerDied`].
@@ -22,9 +23,9 @@ pub enum TryLockError<G> {
     Poisoned,
     /// As [`LockError::TooManyHeld`].
     TooManyHeld,
-    /// Somebody holds it.
+    /// Another thread holds the lock.
     WouldBlock,
-    /// Somebody held it for so long.
+    /// Other threads held the lock until the deadline.
     TimedOut,
 }
 
@@ -39,8 +40,8 @@ impl<G> From<LockError<G>> for TryLockError<G> {
 }
 
 const OWNER_DIED: &str = "its last owner died while holding the lock";
-const POISONED: &str = "an owner died while holding the lock, and nobody has repaired its data";
-/// Of all locks.
+const POISONED: &str = "an owner died while holding the lock, and its data was not repaired";
+/// Of all locks between processes.
 pub(super) const TOO_MANY_HELD: &str = "this thread holds as many locks as it may (MAX_HELD)";
 
 impl<G> LockError<G> {
@@ -59,8 +60,8 @@ impl<G> TryLockError<G> {
             Self::OwnerDied(_) => OWNER_DIED,
             Self::Poisoned => POISONED,
             Self::TooManyHeld => TOO_MANY_HELD,
-            Self::WouldBlock => "somebody holds the lock",
-            Self::TimedOut => "somebody held the lock for too long",
+            Self::WouldBlock => "another thread holds the lock",
+            Self::TimedOut => "other threads held the lock until the deadline",
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Which memory of this process is mapped by regions. A lock works nowhere else.
+//! The table of the memory that regions have mapped in this process. A lock works nowhere else.
 //!
-//! A *piece* is a run of pages, packed into one number: where it begins, and how many there are. So it is
-//! in the table or not, and never half. Large regions are several pieces.
+//! A *piece* is a run of pages, packed into one number: its start and its length. So it is in the
+//! table or not, and never half. A large region is several pieces.
 //!
-//! **Unmapping** takes the pieces out, then changes the process's [stamp](super::process), then unmaps. A
-//! thread that has found an address in a piece relies on that as long as the stamp is the one that it had
-//! read *before* it looked. If the address belongs to something else by now, that was mapped after the
-//! region was unmapped, so the thread sees the new stamp, or the table without the piece.
+//! **Unmapping** takes the pieces out, then changes the process's [stamp](super::process), then
+//! unmaps. A thread relies on a piece that it found for as long as the stamp equals the one that it
+//! read *before* it looked. Suppose that the address belongs to another mapping by now. That was
+//! mapped after the region was unmapped, so the thread sees the new stamp, or the table without the
+//! piece.
 
 use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::primitive::{AtomicPtr, AtomicU64, AtomicUsize};
@@ -15,7 +16,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use std::ops::Range;
 use std::ptr;
 
-/// The unit of pieces, in bytes: all pages are a multiple of it.
+/// The unit of pieces, in bytes: every page size is a multiple of it.
 pub(super) const UNIT: usize = 4096;
 const LENGTH_BITS: u32 = 20;
 /// In units.
@@ -23,11 +24,11 @@ const LONGEST: usize = (1 << LENGTH_BITS) - 1;
 
 const PIECES: usize = 509;
 
-/// A part of the table: one page.
+/// One page of the table.
 #[repr(C)]
 struct Part {
     next: AtomicPtr<Part>,
-    /// The pieces from here on have never been in use.
+    /// The places from this one on have never been in use.
     used: AtomicUsize,
     pieces: [AtomicU64; PIECES],
 }
@@ -48,7 +49,7 @@ fn unpack(piece: u64) -> Range<usize> {
     start..start + units * UNIT
 }
 
-/// The pieces of this memory, which begins with a page.
+/// The pieces of this memory, which begins at the start of a page.
 fn pieces(memory: &Range<usize>) -> impl Iterator<Item = u64> {
     let memory = memory.clone();
     memory.clone().step_by(LONGEST * UNIT).map(move |start| {
@@ -83,14 +84,15 @@ impl Part {
         free.is_some()
     }
 
-    /// The part after this one, which is made if there is none.
+    /// Adds a part to the end of the table.
     fn grow(&self) -> Result<(), Errno> {
         let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
         // SAFETY: a new mapping of any address replaces none.
         let part = unsafe { mmap_anonymous(ptr::null_mut(), size_of::<Self>(), access, kind) }?;
         let part = part.cast::<Self>();
         let mut at = self;
-        // ORDERING: Release pairs with the Acquire in `parts`; Acquire with that of another thread.
+        // ORDERING: Release pairs with the Acquire in `parts`; Acquire with another thread's
+        // Release here.
         while let Err(next) = at
             .next
             .compare_exchange(ptr::null_mut(), part, AcqRel, Acquire)
@@ -102,8 +104,8 @@ impl Part {
     }
 }
 
-/// From now on a region has this memory mapped, where locks work; or, in case of an error, in a part of
-/// it, which [`remove`] takes out.
+/// Enters this memory in the table: from now on, locks in it work. After an error, a part of it may
+/// be in the table, and [`remove`] takes that out.
 pub(super) fn add(memory: &Range<usize>) -> Result<(), Errno> {
     for piece in pieces(memory) {
         while !parts().any(|part| part.add(piece)) {
@@ -113,17 +115,17 @@ pub(super) fn add(memory: &Range<usize>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// No region has it mapped any more. It is still mapped.
+/// Takes this memory, which is still mapped, out of the table.
 pub(super) fn remove(memory: &Range<usize>) {
     for piece in pieces(memory) {
         parts().flat_map(Part::used).any(|place| {
-            // ORDERING: Relaxed; the stamp, which changes after it, releases it.
+            // ORDERING: Relaxed; the change of the stamp, which follows, releases it.
             place.compare_exchange(piece, 0, Relaxed, Relaxed).is_ok()
         });
     }
 }
 
-/// The piece in which the address is.
+/// The piece that contains the address.
 pub(super) fn find(address: usize) -> Option<Range<usize>> {
     let pieces = parts().flat_map(Part::used);
     pieces

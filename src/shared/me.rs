@@ -1,16 +1,19 @@
-//! The calling thread, as the kernel knows it: its number, and its list of what is to be released when it dies.
+//! The calling thread's identity: its number, its process's generation, and its robust list.
 //!
-//! Each thread has a *robust list*, which the C library has registered with the kernel, of words that hold the
-//! thread's number while it holds the locks that they are part of. When the thread ends, however it ends,
-//! the kernel marks those words with `OWNER_DIED` and wakes a thread that sleeps there. The list is the
-//! library's own: ours stand between its robust mutexes, in the same layout
-//! ([`Entry`](super::robust::Entry)), and neither notices.
+//! Each thread has a *robust list*, which the C library has registered with the kernel. Its entries
+//! name words that hold the thread's number while it holds the locks around them. However the
+//! thread ends, the kernel marks these words with `OWNER_DIED` and wakes a waiter on each. The list
+//! is the library's own: our entries stand between its robust mutexes, in the same layout
+//! ([`Entry`](super::robust::Entry)), and neither side notices.
 //!
-//! Here, the head of the list is used as the kernel uses it. What the thread has in the list is in a
-//! [block](super::block) of its own.
+//! This module uses the head of the list as the kernel does. Which entries the thread has in the
+//! list is recorded in its [block](super::block).
 //!
-//! If other code replaces the registered list later (`set_robust_list`), the kernel walks that one, and
-//! what this thread holds stays held after its death. glibc never does so within a process's life.
+//! A thread caches all this ([`Known`]) and asks again when its process's [stamp](super::process)
+//! has changed.
+//!
+//! If other code registers another list (`set_robust_list`), the kernel walks that one, and what
+//! this thread holds stays held after its death. glibc never does so within a process's life.
 
 use super::block::Block;
 use super::held::Held;
@@ -28,16 +31,17 @@ use std::ptr::{self, NonNull};
 /// The head of a thread's robust list, as the kernel reads it.
 #[repr(C)]
 pub(super) struct RobustList {
-    /// The address of an entry's link, which holds the next one's, and in the end this one's.
+    /// The address of the first entry's link, which holds the next one's. The last holds this
+    /// one's.
     first: Cell<usize>,
-    /// From the link to the word.
+    /// The distance from an entry's link to its word, in bytes.
     offset: isize,
-    /// Of an entry that this thread may or may not hold just now.
+    /// The link of an entry that this thread may or may not hold just now.
     pub(super) pending: Cell<usize>,
 }
 
 impl RobustList {
-    /// The address that ends the list: that of its first link.
+    /// The address that ends the list: that of `first`.
     fn address(&self) -> usize {
         self.first.as_ptr().expose_provenance()
     }
@@ -50,20 +54,22 @@ pub(crate) struct Me {
     not_send: PhantomData<*const ()>,
 }
 
-/// What a thread knows of itself, valid while the page has the same stamp. Cells each, not copied as a
-/// whole: that took a third of the time of a lock.
+/// What a thread knows of itself, valid while the page has the same stamp. It is several cells:
+/// copying it as a whole took a third of the time of a lock.
 struct Known {
     page: Cell<&'static Page>,
     stamp: Cell<u64>,
-    /// Pages that regions have mapped, each at the place that follows from its number: those in which the
-    /// thread has used locks lately. Two regions by turns mostly have two places.
+    /// Mapped pages in which the thread has used locks lately, each at the place that follows from
+    /// the page's number. Two regions in turns mostly have two places.
     pages: [Cell<usize>; PAGES],
     /// The piece in which the thread last found a page.
     piece: Cell<(usize, usize)>,
     block: Cell<Option<&'static Block>>,
-    /// Of the process in which it has learnt this. (The block may be another thread's since a fork.)
+    /// The generation of the process in which the thread learnt this. (Since a fork, the block may
+    /// be another thread's.)
     generation: Cell<u32>,
-    /// The generation, if the heavy fences of others reach the process; else 0, which no process has.
+    /// The generation, if the heavy fences of other processes reach this one; else 0, which no
+    /// process has.
     at_once: Cell<u32>,
 }
 
@@ -94,7 +100,7 @@ thread_local! {
     static LEAVES: Leaves = const { Leaves(Cell::new(None)) };
 }
 
-/// Tells the thread's block when the thread is about to end.
+/// Tells the thread's block that the thread is about to end.
 struct Leaves(Cell<Option<&'static Block>>);
 
 impl Drop for Leaves {
@@ -106,10 +112,11 @@ impl Drop for Leaves {
 }
 
 impl Me {
-    /// For what is in a region by construction, and for what it holds already.
+    /// The calling thread, for a lock that is in a region by construction, or that it already
+    /// holds.
     ///
     /// # Panics
-    /// If this thread has a robust list whose layout is another than glibc's on a 64-bit machine.
+    /// If this thread's robust list is laid out otherwise than glibc's on a 64-bit machine.
     #[inline]
     pub(crate) fn get() -> Self {
         KNOWN.with(|known| {
@@ -131,7 +138,8 @@ impl Me {
         })
     }
 
-    /// As [`of`](Self::of), if the thread knows that without asking, and the heavy fences of others reach it.
+    /// As [`of`](Self::of), if the thread knows that without asking, and other processes' heavy
+    /// fences reach it.
     #[inline(always)]
     pub(super) fn of_at_once(generation: u32) -> Option<Self> {
         KNOWN.with(|known| {
@@ -140,7 +148,7 @@ impl Me {
         })
     }
 
-    /// For a lock that begins at this address, before anything of it is linked or pending.
+    /// The calling thread, for a lock at this address, before any entry of it is linked or pending.
     ///
     /// # Panics
     /// As [`get`](Self::get), and if the lock is not in memory that a region has mapped.
@@ -154,32 +162,34 @@ impl Me {
         })
     }
 
-    /// As [`for_lock`](Self::for_lock), if the thread has used a lock in that page lately, and the heavy fences of others reach
-    /// it: for it, [`light`](Self::light) is no more than [`fence::light`].
+    /// As [`for_lock`](Self::for_lock), if the thread has used a lock in that page lately, and
+    /// other processes' heavy fences reach it: for it, [`light`](Self::light) is just
+    /// [`fence::light`].
     #[inline(always)]
     pub(crate) fn for_lock_at_once<T>(lock: &T) -> Option<Self> {
         KNOWN.with(|known| known.inside(lock).filter(|_| known.at_once.get() != 0))
     }
 
-    /// Its number, which no other living thread has.
+    /// The thread's number, which no other living thread has.
     #[inline]
     pub(super) fn id(self) -> u32 {
         self.block.thread()
     }
 
-    /// The generation of its process, which no process has that descends from this one.
+    /// The generation of its process, which no descendant of that process has.
     #[inline]
     pub(super) fn generation(self) -> u32 {
         self.block.generation()
     }
 
-    /// Whether it may hold one more lock.
+    /// Whether the thread may hold one more lock.
     #[inline]
     pub(super) fn has_room(self) -> bool {
         self.held().has_room()
     }
 
-    /// The side that costs nothing of a pair of fences ([`fence::light`]), the other being [`heavy_until`](super::kernel::heavy_until).
+    /// The light side of an asymmetric fence ([`fence::light`]). Its heavy side is
+    /// [`heavy_until`](super::kernel::heavy_until).
     #[inline]
     pub(super) fn light(self) {
         match is_reached() {
@@ -194,7 +204,7 @@ impl Me {
         unsafe { &*self.block.list() }
     }
 
-    /// What it has in the list.
+    /// The entries that the thread has in the list.
     #[inline]
     pub(super) fn held(self) -> &'static Held {
         &self.block.held
@@ -202,13 +212,13 @@ impl Me {
 }
 
 impl Known {
-    /// Whether what the thread knows is valid.
+    /// Whether the thread's knowledge is valid.
     #[inline(always)]
     fn is_current(&self) -> bool {
         self.page.get().stamp() == self.stamp.get()
     }
 
-    /// The calling thread, if the lock is in a page that it knows.
+    /// The calling thread, if it knows the page of the lock.
     #[inline(always)]
     fn inside<T>(&self, lock: &T) -> Option<Me> {
         let page = page_of(ptr::from_ref(lock).addr());
@@ -226,11 +236,11 @@ impl Known {
         }
     }
 
-    /// Learns everything anew that may have changed.
+    /// Learns anew everything that may have changed.
     #[cold]
     fn ask(&self) {
         let page = Page::get();
-        // Before everything else: see `mapped`.
+        // The stamp is read before everything else: see `mapped`.
         let stamp = page.current_stamp();
         self.pages.iter().for_each(|page| page.set(0));
         self.piece.set((0, 0));
@@ -242,13 +252,13 @@ impl Known {
         self.stamp.set(stamp);
     }
 
-    /// The thread is new, or its process is.
+    /// Joins the process, for a new thread or in a new process.
     fn join(&self, generation: u32) {
         let list = robust_list();
         let id = rustix::thread::gettid().as_raw_nonzero().get();
         let id = id.cast_unsigned();
         if !fence::join_others() {
-            // ORDERING: Relaxed; read by this process's threads, each of which has come here first.
+            // ORDERING: Relaxed; each of this process's threads has come here before it reads it.
             UNREACHED.store(1, Relaxed);
         }
         let block = Block::claim(generation, id);
@@ -262,7 +272,7 @@ impl Known {
         self.at_once.set(if is_reached() { generation } else { 0 });
     }
 
-    /// Finds the page in which the address is among those that regions have mapped.
+    /// Finds the address among the mapped pieces, and remembers its page.
     #[cold]
     fn locate(&self, address: usize, kind: &str) {
         if !self.is_current() {
@@ -280,20 +290,20 @@ impl Known {
     }
 }
 
-/// Whether the heavy fences of others reach this process.
+/// Whether the heavy fences of other processes reach this one.
 #[inline(always)]
 fn is_reached() -> bool {
-    // ORDERING: Relaxed; this thread has written it, or one before it of which it knows, or as much.
+    // ORDERING: Relaxed; this thread has run `join`, which stores 1 unless the process is reached.
     UNREACHED.load(Relaxed) == 0
 }
 
-/// Out of line: hardly any process comes here.
+/// Out of line, since hardly any process comes here.
 #[cold]
 fn full() {
     fence::full();
 }
 
-/// The list that the library has registered for this thread, if it has; or the system's refusal.
+/// The list that the library has registered for this thread, if any; or the system's refusal.
 fn registered_list() -> Result<Option<NonNull<RobustList>>, ()> {
     let mut list = ptr::null_mut::<RobustList>();
     let mut size = 0_usize;
@@ -305,9 +315,9 @@ fn registered_list() -> Result<Option<NonNull<RobustList>>, ()> {
     }
 }
 
-/// No entry in this memory, which is about to be unmapped and in which nothing is held, is pending any
-/// more for this thread. The child of a fork has inherited what was pending for its parent, and glibc
-/// leaves that so: at the child's end the kernel would look there, whatever is mapped by then.
+/// Clears what is pending for this thread in this memory, which is about to be unmapped and in
+/// which nothing is held. A child of a fork inherits what was pending for its parent, and glibc
+/// leaves it so. At the child's end, the kernel would look there, whatever is mapped by then.
 pub(super) fn settle_in(memory: &Range<usize>) {
     if let Ok(Some(list)) = registered_list() {
         // SAFETY: it is this thread's own, and stays until the thread ends.
@@ -318,7 +328,7 @@ pub(super) fn settle_in(memory: &Range<usize>) {
     }
 }
 
-/// The list that the kernel walks when this thread ends.
+/// The list that the kernel walks when this thread ends, registered if there was none.
 fn robust_list() -> NonNull<RobustList> {
     let list = registered_list().expect("get_robust_list failed");
     let list = list.unwrap_or_else(register);
@@ -331,8 +341,8 @@ fn robust_list() -> NonNull<RobustList> {
     list
 }
 
-/// Where no library has done so (a child that was made by a bare system call): tells the kernel of a list,
-/// which is never freed.
+/// Registers a list, which is never freed, where no library has done so: in a child that was made
+/// by a bare system call.
 fn register() -> NonNull<RobustList> {
     let list = Box::leak(Box::new(RobustList {
         first: Cell::new(0),
@@ -347,7 +357,7 @@ fn register() -> NonNull<RobustList> {
     list
 }
 
-/// Puts the thread's sentinels in front of what the library has in the list, for good.
+/// Puts the thread's sentinels in front of the library's entries, for good.
 fn insert(held: &Held, list: NonNull<RobustList>) {
     // SAFETY: it is this thread's own, and stays until the thread ends.
     let list = unsafe { list.as_ref() };

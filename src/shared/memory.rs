@@ -1,4 +1,5 @@
-//! Memory by name: a value of a type, or bytes.
+//! Shared memory with a name or without: a value of a type ([`Shared`]), or bytes
+//! ([`SharedMemory`]).
 
 use super::error::OpenError;
 use super::region::{self, Payload, Region};
@@ -8,19 +9,20 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-/// Who may open what is created: its owner.
+/// The default permissions: only the user that creates the memory may open it.
 pub(super) const OWNER_ONLY: u32 = 0o600;
 
 /// A value in memory that processes share, by name or with the children of a fork.
 ///
-/// What has a name is a file of that name in `/dev/shm`. It lives until [`unlink`](Self::unlink), however many processes
-/// come and go, and its memory until the last of them has dropped it. Each process has it at an address of its own.
+/// With a name, it is a file of that name in `/dev/shm`. The name lives until
+/// [`unlink`](Self::unlink), however many processes come and go, and the memory until the last
+/// process has dropped it too. Each process maps it at an address of its own.
 ///
-/// If a guard of something in it was forgotten (`mem::forget`), the memory stays mapped when this is dropped, on
-/// whatever thread: the lock is still in the list that the kernel walks at the end of the thread that holds it. Once that
+/// If a guard of a lock in it was forgotten (`mem::forget`), dropping this leaves the memory
+/// mapped: the lock is still in the list that the kernel walks when its holder ends. Once that
 /// thread has ended, dropping this unmaps the memory.
 ///
-/// Where a name's file is cut short behind this crate's back, an access ends the process with `SIGBUS`.
+/// If another program truncates the file, an access ends the process with `SIGBUS`.
 ///
 /// # Examples
 /// ```
@@ -41,13 +43,13 @@ pub struct Shared<T: Shareable> {
     value: PhantomData<T>,
 }
 
-// SAFETY: it gives `&T`, which any thread may use; nobody drops a `T`.
+// SAFETY: it gives `&T`, which any thread may use; no `T` is ever dropped.
 unsafe impl<T: Shareable> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Shareable> Sync for Shared<T> {}
 
 impl<T: Shareable> Shared<T> {
-    /// A type without bytes has one here: a region is never empty.
+    /// A region is never empty, so a type without bytes takes one.
     const SIZE: usize = if size_of::<T>() == 0 {
         1
     } else {
@@ -60,16 +62,17 @@ impl<T: Shareable> Shared<T> {
     };
 
     fn filled(value: T) -> impl Fn(NonNull<u8>) {
-        // SAFETY: the payload was made for a `T`, of which one copy at most comes to be used, and none is dropped.
+        // SAFETY: the payload was made for a `T`; at most one copy comes into use, and none is
+        // dropped.
         move |at| unsafe {
             at.cast::<T>()
                 .copy_from_nonoverlapping(NonNull::from(&value), 1)
         }
     }
 
-    /// Where all bytes are zero.
+    /// For a payload of zero bytes.
     fn in_place(mut fill: impl FnMut(&mut T)) -> impl FnMut(NonNull<u8>) {
-        // SAFETY: the payload was made for a `T`, of which any bits are one, and nobody else sees it yet.
+        // SAFETY: the payload was made for a `T`, of which any bits are one, and is not shared yet.
         move |at| fill(unsafe { at.cast::<T>().as_mut() })
     }
 
@@ -80,16 +83,19 @@ impl<T: Shareable> Shared<T> {
         }
     }
 
-    /// Creates the value with this name, for processes of the same user. Nobody can open it before it is complete.
+    /// Creates the value with this name, for processes of the same user. It cannot be opened before
+    /// it is complete.
     ///
     /// # Errors
-    /// [`AlreadyExists`](OpenError::AlreadyExists), [`Unsupported`](OpenError::Unsupported), one of those of names, or the
-    /// system's: among them `EFBIG` for more than the process's limit on files (`RLIMIT_FSIZE`).
+    /// [`AlreadyExists`](OpenError::AlreadyExists), [`Unsupported`](OpenError::Unsupported), an
+    /// error of the name, or the system's: among them `EFBIG` beyond the process's limit on files
+    /// (`RLIMIT_FSIZE`).
     pub fn create(name: &str, value: T) -> Result<Self, OpenError> {
         Self::create_with_mode(name, OWNER_ONLY, value)
     }
 
-    /// As [`create`](Self::create), with the permissions of a file (`0o660`: also for the group), less the process's umask.
+    /// As [`create`](Self::create), with these permissions of a file (`0o660`: also for the group),
+    /// less the process's umask.
     ///
     /// # Errors
     /// As `create`'s.
@@ -97,9 +103,9 @@ impl<T: Shareable> Shared<T> {
         Region::create(name, mode, Self::PAYLOAD, Self::SIZE, Self::filled(value)).map(Self::of)
     }
 
-    /// As [`create`](Self::create), of a value that is made where it is to be: it is all zeros, and `fill` changes that as it
-    /// likes. For what is too large for the stack, on which `create` takes it. The locks in it do not work
-    /// before `fill` has returned: to use one there panics, as it does outside of shared memory.
+    /// As [`create`](Self::create), but makes the value in place: it is all zeros, and `fill`
+    /// changes it. This is for values that are too large for the stack. The locks in it do not work
+    /// before `fill` has returned: using one there panics, as outside of shared memory.
     ///
     /// All zeros are a number that is 0, a lock that is free, a semaphore without permits.
     ///
@@ -121,7 +127,8 @@ impl<T: Shareable> Shared<T> {
         Self::create_with_mode_and(name, OWNER_ONLY, fill)
     }
 
-    /// As [`create_with`](Self::create_with), with the permissions of [`create_with_mode`](Self::create_with_mode).
+    /// As [`create_with`](Self::create_with), with the permissions of
+    /// [`create_with_mode`](Self::create_with_mode).
     ///
     /// # Errors
     /// As `create`'s.
@@ -134,28 +141,31 @@ impl<T: Shareable> Shared<T> {
         Region::create(name, mode, Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
     }
 
-    /// Opens what another process, or this one, has created.
+    /// Opens the value that another process, or this one, has created.
     ///
     /// # Errors
-    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the one that says what is there
-    /// if it is not a `T`, [`PidNamespace`](OpenError::PidNamespace), [`Unsupported`](OpenError::Unsupported), one of those of
-    /// names, or the system's.
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the
+    /// error that says what is there if it is not a `T`, [`PidNamespace`](OpenError::PidNamespace),
+    /// [`Unsupported`](OpenError::Unsupported), an error of the name, or the system's.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         Region::open(name, Self::PAYLOAD).map(Self::of)
     }
 
-    /// Opens what has the name, or creates it if nothing has. What another user has put there is refused, unless that is root: all
-    /// users can make files in `/dev/shm`. ([`open`](Self::open) takes it, if the permissions allow.)
+    /// Opens the value with this name, or creates it if there is none. It refuses another user's
+    /// value, unless that user is root: all users can make files in `/dev/shm`.
+    /// ([`open`](Self::open) takes it, if the permissions allow.)
     ///
     /// # Errors
-    /// As those of [`create`](Self::create) and [`open`](Self::open), or [`OtherOwner`](OpenError::OtherOwner).
+    /// As those of [`create`](Self::create) and [`open`](Self::open), or
+    /// [`OtherOwner`](OpenError::OtherOwner).
     pub fn open_or_create(name: &str, value: T) -> Result<Self, OpenError> {
         let fill = Self::filled(value);
         Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
     }
 
-    /// As [`open_or_create`](Self::open_or_create), of a value that is made where it is to be:
-    /// see [`create_with`](Self::create_with). `fill` may be called more than once, if another process removes the name meanwhile.
+    /// As [`open_or_create`](Self::open_or_create), but makes the value in place: see
+    /// [`create_with`](Self::create_with). `fill` may be called again if another process removes
+    /// the name meanwhile.
     ///
     /// # Errors
     /// As there.
@@ -164,9 +174,11 @@ impl<T: Shareable> Shared<T> {
         Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
     }
 
-    /// Creates it without a name: for this process, and the children that it forks from now on.
+    /// Creates a value without a name: for this process, and the children that it forks from now
+    /// on.
     ///
-    /// A child in another PID namespace must not use what it inherits, which is not checked: there, threads have other numbers.
+    /// A child in another PID namespace must not use what it inherits: threads have other numbers
+    /// there, which is not checked.
     ///
     /// # Errors
     /// The system's.
@@ -174,7 +186,8 @@ impl<T: Shareable> Shared<T> {
         Region::anonymous(Self::PAYLOAD, Self::SIZE, Self::filled(value)).map(Self::of)
     }
 
-    /// As [`anonymous`](Self::anonymous), of a value that is made where it is to be: see [`create_with`](Self::create_with).
+    /// As [`anonymous`](Self::anonymous), but makes the value in place: see
+    /// [`create_with`](Self::create_with).
     ///
     /// # Errors
     /// As there.
@@ -183,17 +196,17 @@ impl<T: Shareable> Shared<T> {
         Region::anonymous(Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
     }
 
-    /// Removes the name, whatever has it. Who has opened it keeps it.
+    /// Removes the name, whatever has it. Processes that have opened it keep it.
     ///
     /// # Errors
-    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), one of those of names, or the
-    /// system's.
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), an
+    /// error of the name, or the system's.
     pub fn unlink(name: &str) -> Result<(), OpenError> {
         region::remove(name)
     }
 }
 
-/// What is called once.
+/// Makes an `FnMut`, which is called only once, of `fill`.
 fn once<A: ?Sized>(fill: impl FnOnce(&mut A)) -> impl FnMut(&mut A) {
     let mut fill = Some(fill);
     move |it| fill.take().expect("called once")(it)
@@ -215,10 +228,11 @@ impl<T: Shareable + fmt::Debug> fmt::Debug for Shared<T> {
     }
 }
 
-/// Bytes that processes share, by name or with the children of a fork. As [`Shared`], but how many there are is decided
-/// when they are created.
+/// Bytes that processes share, by name or with the children of a fork. It is as [`Shared`], but its
+/// size is decided when it is created.
 ///
-/// Who reads and writes them when, its users must agree on: with a lock that they share, say.
+/// Its users must agree on when each of them reads and writes the bytes: with a lock that they
+/// share, say.
 pub struct SharedMemory {
     region: Region,
 }
@@ -230,7 +244,7 @@ impl SharedMemory {
         size: None,
     };
 
-    /// Creates so many zero bytes, for processes of the same user.
+    /// Creates `size` zero bytes, for processes of the same user.
     ///
     /// # Errors
     /// As [`Shared::create`]'s, and [`SizeOutOfRange`](OpenError::SizeOutOfRange).
@@ -247,7 +261,7 @@ impl SharedMemory {
         Ok(SharedMemory { region })
     }
 
-    /// Opens what somebody has created, of any size.
+    /// Opens bytes that were created with this name, however many.
     ///
     /// # Errors
     /// As [`Shared::open`]'s.
@@ -256,10 +270,12 @@ impl SharedMemory {
         Ok(SharedMemory { region })
     }
 
-    /// Opens what has the name, of any size, or creates it. As [`Shared::open_or_create`].
+    /// Opens the bytes with this name, however many, or creates them. As
+    /// [`Shared::open_or_create`].
     ///
     /// # Errors
-    /// As those of [`create`](Self::create) and [`open`](Self::open), or [`OtherOwner`](OpenError::OtherOwner).
+    /// As those of [`create`](Self::create) and [`open`](Self::open), or
+    /// [`OtherOwner`](OpenError::OtherOwner).
     pub fn open_or_create(name: &str, size: usize) -> Result<Self, OpenError> {
         let region = Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, size, |_| ())?;
         Ok(SharedMemory { region })
@@ -282,13 +298,13 @@ impl SharedMemory {
         region::remove(name)
     }
 
-    /// Where the bytes are in this process, as long as this lives: aligned to 64.
+    /// The address of the bytes in this process, valid as long as this lives: aligned to 64.
     #[must_use]
     pub fn as_ptr(&self) -> NonNull<u8> {
         self.region.payload()
     }
 
-    /// How many there are.
+    /// The number of bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.region.size()

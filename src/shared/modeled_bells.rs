@@ -1,5 +1,5 @@
-//! Bells in a model: words of the modelled kernel, on which sleepers wait. As the kernel's, but whoever dies or leaves has
-//! to be [closed](Bells::close) by whoever saw that.
+//! Bells in a model: words of the modelled kernel, on which threads wait. A model
+//! [closes](Bells::close) by hand what a dead thread had open.
 
 use super::kernel;
 use super::ring::{Heard, Stop};
@@ -12,7 +12,8 @@ use std::sync::atomic;
 struct Bell {
     rung: AtomicU32,
     is_hung_up: AtomicU32,
-    /// How many could ring it. Not a part of the model's state: who closes changes it together with `is_hung_up`.
+    /// How many ends could ring it. Not a part of the model's state: it changes together with
+    /// `is_hung_up`.
     ringers: atomic::AtomicU32,
 }
 
@@ -26,7 +27,7 @@ impl Bell {
     }
 }
 
-/// What those on a side hold.
+/// The bells of one end.
 #[derive(Clone)]
 pub(super) struct Bells {
     own: Arc<Bell>,
@@ -34,7 +35,7 @@ pub(super) struct Bells {
 }
 
 impl Bells {
-    /// Those of readers and of writers, so many.
+    /// The bells of so many readers and of so many writers.
     pub(super) fn of(readers: u32, writers: u32) -> (Self, Self) {
         let (news, room) = (Bell::new(writers), Bell::new(readers));
         let reader = Bells {
@@ -48,9 +49,10 @@ impl Bells {
         (reader, writer)
     }
 
-    /// One of this side is gone.
+    /// Closes one end of this side.
     pub(super) fn close(&self) {
-        // ORDERING: Relaxed; threads of a model run one at a time, and there is no step between this and the next line.
+        // ORDERING: Relaxed; a model's threads run one at a time, and here is no step before the
+        // next line.
         if self.other.ringers.fetch_sub(1, atomic::Ordering::Relaxed) == 1 {
             kernel::add_one_and_wake(&self.other.is_hung_up, usize::MAX);
         }
@@ -69,7 +71,7 @@ impl Bells {
     pub(super) fn wait(&self, deadline: Deadline) -> Result<Heard, Stop> {
         let (rung, is_hung_up) = (&self.own.rung, &self.own.is_hung_up);
         let woken = kernel::wait(&[(rung, 0), (is_hung_up, 0)], deadline);
-        // As poll(2) says both at once.
+        // As poll(2), which reports both at once.
         let is_alone = self.is_alone()?;
         // ORDERING: Relaxed; a sleeper looks at the ring again, whatever it sees here.
         rung.swap(0, Relaxed);

@@ -162,7 +162,7 @@ impl Patience {
     #[cold]
     fn error(self, stop: Stop) -> io::Error {
         let (kind, text) = match (stop, self) {
-            (Stop::Alone, _) => (ErrorKind::BrokenPipe, "nobody reads from the pipe"),
+            (Stop::Alone, _) => (ErrorKind::BrokenPipe, "the pipe has no reader"),
             (Stop::Damaged, _) => (ErrorKind::InvalidData, "the pipe's memory is damaged"),
             (Stop::TimedOut, Patience::None) => (ErrorKind::WouldBlock, "the call would wait"),
             (Stop::TimedOut, _) => (ErrorKind::TimedOut, "the call has waited for too long"),

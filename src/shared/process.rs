@@ -1,13 +1,14 @@
-//! The calling process, as its threads recognize it: by two numbers that a fork changes.
+//! The identity of the calling process: two numbers that tell a thread whether a fork came between.
 //!
 //! They stand in a page that the kernel empties in the child of a fork (`MADV_WIPEONFORK`).
-//! - The **generation** is the process's own. It is counted in ordinary memory, so a child counts on from
-//!   its parent, and no process has the generation of one that it descends from. Guards hold it: a
-//!   guard that was inherited belongs to an earlier generation, whatever number the calling thread has.
-//! - The **stamp** changes with a fork, too, and when a region is unmapped. What a thread knows is valid as
-//!   long as the stamp is the one with which it learnt it.
+//! - The **generation** identifies the process. It is counted in ordinary memory, so a child counts
+//!   on from its parent, and no process has the generation of an ancestor. A guard records it: an
+//!   inherited guard belongs to an earlier generation, even if the calling thread has the number of
+//!   the thread that locked.
+//! - The **stamp** changes with a fork, too, and when a region is unmapped. What a thread knows
+//!   about mappings is valid as long as the stamp equals the one that it read before it learnt it.
 //!
-//! Nothing here waits, so nothing is left half done by a thread that a child does not have.
+//! Nothing here waits, so no thread that the child lacks can have left anything half done.
 
 use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64};
@@ -15,35 +16,35 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ptr;
 
-/// What a fork empties. Zero: no thread has asked yet.
+/// What a fork empties. Zero means that no thread of the process has asked yet.
 #[repr(C)]
 pub(super) struct Page {
     stamp: AtomicU64,
     generation: AtomicU32,
 }
 
-/// The last stamp that this process, or one that it descends from, has used.
+/// The last stamp that this process or an ancestor has used.
 static LAST_STAMP: AtomicU64 = AtomicU64::new(0);
-/// The last generation, likewise.
+/// The last generation that this process or an ancestor has used.
 static LAST_GENERATION: AtomicU32 = AtomicU32::new(0);
 
-/// Where a thread looks that has not found the page yet. The stamp is one that no page has.
+/// The page of a thread that has not found the real one yet. No real page has its stamp.
 pub(super) static NO_PAGE: Page = Page {
     stamp: AtomicU64::new(0),
     generation: AtomicU32::new(0),
 };
 
 impl Page {
-    /// This process's, which no region is opened without.
+    /// This process's page. Without it, no region could have been opened.
     pub(super) fn get() -> &'static Page {
         Self::make().expect("anteroom::shared: the system refuses a page that a fork empties")
     }
 
-    /// This process's, or the system's refusal.
+    /// This process's page, or the system's refusal.
     pub(super) fn make() -> Result<&'static Page, Errno> {
         static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
-        // ORDERING: Acquire, here and below, pairs with the Release of the thread that put it there: the
-        // mapping comes first.
+        // ORDERING: Acquire, here and below, pairs with the Release of the thread that put it
+        // there: the page was mapped before.
         let mut page = PAGE.load(Acquire);
         if page.is_null() {
             let new = map_page()?;
@@ -56,19 +57,19 @@ impl Page {
                 }
             };
         }
-        // SAFETY: never unmapped, and zero at first, as it is in the child of a fork.
+        // SAFETY: never unmapped; zero at first, and again in the child of a fork.
         Ok(unsafe { &*page })
     }
 
     /// The stamp, or 0 if no thread of this process has asked for it.
     #[inline]
     pub(super) fn stamp(&self) -> u64 {
-        // ORDERING: Acquire pairs with the Release of the thread that changed it: what it unmapped is in no
+        // ORDERING: Acquire pairs with the Release in `restamp`: what was unmapped before is in no
         // table any more.
         self.stamp.load(Acquire)
     }
 
-    /// The stamp, which this process has from now on.
+    /// The stamp, which is given to the process if it has none.
     pub(super) fn current_stamp(&self) -> u64 {
         loop {
             match self.stamp() {
@@ -78,7 +79,7 @@ impl Page {
         }
     }
 
-    /// Makes all threads forget what they know of mappings.
+    /// Invalidates what all threads of this process know about mappings.
     pub(super) fn change_stamp(&self) {
         let mut found = self.current_stamp();
         while !self.restamp(found) {
@@ -88,7 +89,7 @@ impl Page {
 
     /// Changes the stamp, unless another thread has done so. Returns whether this one did.
     fn restamp(&self, found: u64) -> bool {
-        // ORDERING: Relaxed; a number that differs from all others.
+        // ORDERING: Relaxed; the number only has to differ from all others.
         let next = LAST_STAMP.fetch_add(1, Relaxed) + 1;
         // ORDERING: AcqRel; Release pairs with the Acquire in `stamp`.
         self.stamp
@@ -99,9 +100,9 @@ impl Page {
     /// The generation of this process.
     ///
     /// # Panics
-    /// If there have been 2³² of them.
+    /// If its ancestors had used up all 2³² generations.
     pub(super) fn generation(&self) -> u32 {
-        // ORDERING: Relaxed, all; a number that orders nothing.
+        // ORDERING: Relaxed, all; the number orders nothing.
         match self.generation.load(Relaxed) {
             0 => self.begin_generation(),
             generation => generation,
@@ -110,7 +111,7 @@ impl Page {
 
     #[cold]
     fn begin_generation(&self) -> u32 {
-        // ORDERING: Relaxed; as above. If two threads come here, a number remains unused.
+        // ORDERING: Relaxed; as above. If two threads come here, one number remains unused.
         let last = LAST_GENERATION
             .fetch_update(Relaxed, Relaxed, |last| last.checked_add(1))
             .expect("anteroom::shared: a line of 2^32 forks");
@@ -127,7 +128,7 @@ fn map_page() -> Result<*mut Page, Errno> {
     let size = rustix::param::page_size();
     // SAFETY: a new mapping of any address replaces none.
     let page = unsafe { mmap_anonymous(ptr::null_mut(), size, access, kind) }?;
-    // SAFETY: that mapping, as a whole, which is empty.
+    // SAFETY: the new mapping, as a whole; nothing is in it.
     let advised = unsafe { madvise(page, size, Advice::LinuxWipeOnFork) };
     if advised.is_err() {
         unmap_page(page.cast());
@@ -135,7 +136,7 @@ fn map_page() -> Result<*mut Page, Errno> {
     advised.map(|()| page.cast())
 }
 
-/// No other thread knows it.
+/// The calling thread has mapped it, and no other thread knows it.
 fn unmap_page(page: *mut Page) {
     let size = rustix::param::page_size();
     // SAFETY: this thread's own mapping, as a whole.

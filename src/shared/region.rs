@@ -1,21 +1,23 @@
-//! A piece of memory that processes share: a header that says what it holds, and the payload.
+//! A region: a mapping of shared memory, which begins with a header that says what the payload is.
 //!
-//! What has a name is a file in `/dev/shm`, as those of `shm_open` are, and lives until somebody removes the name *and*
-//! nobody has it mapped. It is made without a name (`O_TMPFILE`), filled in, and then linked to its name in one step:
-//! who opens it never sees it half made, and whoever is killed before that leaves nothing behind.
+//! With a name, it is a file in `/dev/shm`, as those of `shm_open` are. It lives until its name is
+//! removed *and* no process has it mapped. A region is made without a name (`O_TMPFILE`), filled
+//! in, and then linked to its name in one step. So no process opens it half made, and a creator
+//! that is killed before leaves nothing behind. Linking a file by its descriptor takes Linux 6.10,
+//! a capability, or `/proc`.
 //!
-//! To give a file a name by its descriptor takes a kernel that allows that to all (Linux 6.10), or a capability, or `/proc`.
+//! **Owners.** [`open`](Region::open) goes by the file's permissions: another user may mean to
+//! share its file. [`open_or_create`](Region::open_or_create) is for a caller that expects no other
+//! user's file. In a folder where all users may make files, a stranger could put one there first.
+//! So it takes only files of the caller's user and of root.
 //!
-//! **Whose it is.** [`open`](Region::open) takes what the file's permissions allow, as those of another user may be meant to share it.
-//! [`open_or_create`](Region::open_or_create) is for a caller that does not expect anybody else's: in a folder where all may make
-//! files, a stranger could put one there first. So it takes only what belongs to the caller, or to root.
+//! **PID namespaces.** A lock names its holder by the thread's number, which differs between
+//! namespaces. So the header names the creator's namespace by the number of its file in `/proc`,
+//! and no process of another one opens the region; not plain bytes either, since locks may lie in
+//! them. Without `/proc` this is not checked.
 //!
-//! **PID namespaces.** A lock names its holder by the thread's number, which is another one in each namespace. So the header says in
-//! which one the memory was made, as the number of its file in `/proc`, and no process of another one opens it; also not plain
-//! bytes, since locks may lie in them. Without `/proc` this cannot be told, and is not checked.
-//!
-//! Nothing that stands in the file is trusted further than it was checked: how much is mapped is what the file has, and
-//! where the payload is follows from what the caller asked for.
+//! **Trust.** No number in the file is used unchecked: as much is mapped as the file has, and the
+//! payload's place follows from what the caller asked for.
 
 use super::block;
 use super::error::OpenError;
@@ -37,12 +39,12 @@ use std::ptr::{self, NonNull};
 
 pub(super) const FOLDER: &str = "/dev/shm";
 const MAGIC: u64 = u64::from_le_bytes(*b"anteroom");
-/// Of the header, and of every type in here.
+/// Of the header, and of every shared type of this crate.
 const VERSION: u32 = 2;
-/// As far as a page's start is aligned on every machine.
+/// The alignment of a mapping on every machine.
 pub(super) const MOST_ALIGN: usize = 4096;
 
-/// What stands before the payload. Each process checks it when it opens the region, and not again.
+/// Stands before the payload. Each process checks it when it opens the region, and never again.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Header {
@@ -61,12 +63,12 @@ struct Header {
 pub(super) struct Payload {
     pub(super) fingerprint: u64,
     pub(super) align: usize,
-    /// In bytes. Nothing: any size, if somebody else made it.
+    /// In bytes; if there is none, any size fits.
     pub(super) size: Option<usize>,
 }
 
 impl Payload {
-    /// Where it begins.
+    /// The offset of the payload.
     fn start(&self) -> usize {
         size_of::<Header>().next_multiple_of(self.align.max(64))
     }
@@ -91,7 +93,7 @@ impl Payload {
         }
     }
 
-    /// Returns the size of what is there, if it is this.
+    /// Returns the payload's size, if the header describes this payload.
     fn check(&self, header: Header, file: u64) -> Result<usize, OpenError> {
         if header.magic != MAGIC {
             return Err(OpenError::NotShared);
@@ -138,12 +140,12 @@ pub(super) struct Region {
 
 // SAFETY: memory, which any thread may unmap.
 unsafe impl Send for Region {}
-// SAFETY: as above; who reads and writes what is in it is the business of whoever owns the region.
+// SAFETY: as above; the region's owner decides which thread accesses its memory when.
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// Makes one of this size with this name, for whom `mode` says (less the process's umask). `fill` writes the payload, which is
-    /// zero, before anybody else can see it.
+    /// Creates a region with a name, with the permissions of `mode` (less the process's umask).
+    /// `fill` writes the payload, which is zero, before any other thread can see it.
     pub(super) fn create(
         name: &str,
         mode: u32,
@@ -195,7 +197,8 @@ impl Region {
         Ok(region)
     }
 
-    /// Maps what has this name, if it belongs to this process's user or to root, or makes one.
+    /// Maps the region with this name, if it belongs to this process's user or to root, or creates
+    /// it.
     pub(super) fn open_or_create(
         name: &str,
         mode: u32,
@@ -209,14 +212,14 @@ impl Region {
                 done => return done,
             }
             match Self::create(name, mode, payload, size, &mut fill) {
-                // Another was faster.
+                // Another process was faster.
                 Err(OpenError::AlreadyExists) => {}
                 done => return done,
             }
         }
     }
 
-    /// Makes one without a name, for this process and those that it forks.
+    /// Makes a region without a name, for this process and its future children.
     pub(super) fn anonymous(
         payload: Payload,
         size: usize,
@@ -230,12 +233,12 @@ impl Region {
         Ok(region)
     }
 
-    /// No lock works in it before [`admit_locks`](Self::admit_locks).
+    /// Maps it. No lock in it works before [`admit_locks`](Self::admit_locks).
     fn map(file: Option<&OwnedFd>, payload: Payload, size: usize) -> Result<Self, OpenError> {
         let mapped = payload.region_size(size)?;
         let access = ProtFlags::READ | ProtFlags::WRITE;
         let start = match file {
-            // SAFETY: a new mapping of any address takes nothing from anybody.
+            // SAFETY: a new mapping of any address replaces none.
             Some(file) => unsafe {
                 mmap(ptr::null_mut(), mapped, access, MapFlags::SHARED, file, 0)
             },
@@ -251,25 +254,25 @@ impl Region {
         })
     }
 
-    /// From now on the locks in it work. Not while `fill` has it by `&mut`: that could overwrite a lock
-    /// which a thread holds, and with it the thread's list.
+    /// From now on, the locks in it work. They do not while `fill` has them by `&mut`: it could
+    /// overwrite a lock that a thread holds, and with it the thread's list.
     fn admit_locks(&self) -> Result<(), OpenError> {
         Ok(mapped::add(&range(self.start, self.mapped))?)
     }
 
     fn fill(&self, payload: Payload, mut fill: impl FnMut(NonNull<u8>)) {
         fill(self.payload());
-        // SAFETY: the region is large and aligned enough, and nobody else has seen it.
+        // SAFETY: the region is large and aligned enough, and no other thread has seen it.
         unsafe { self.start.cast().write(payload.header(self.size)) };
     }
 
-    /// Where the payload is.
+    /// The payload's address.
     pub(super) fn payload(&self) -> NonNull<u8> {
         // SAFETY: within the mapping.
         unsafe { self.start.add(self.payload) }
     }
 
-    /// How many bytes it has.
+    /// The payload's size in bytes.
     pub(super) fn size(&self) -> usize {
         self.size
     }
@@ -285,30 +288,32 @@ impl Drop for Region {
     fn drop(&mut self) {
         let (memory, page) = (range(self.start, self.mapped), Page::get());
         if block::is_any_held_in(&memory, page.generation()) {
-            // A guard was forgotten, so its lock is still in some thread's robust list, which the kernel
-            // walks. It stays there, and so must the memory.
+            // A guard was forgotten: its lock is still in a thread's robust list, which the kernel
+            // walks. So the memory stays.
             return;
         }
         me::settle_in(&memory);
         mapped::remove(&memory);
         page.change_stamp();
-        // SAFETY: mapped as a whole by `map`; no borrow of it is left, and no list leads into it.
+        // SAFETY: `map` mapped it as a whole; no borrow of it is left, and no list leads into it.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.mapped) };
         debug_assert!(unmapped.is_ok());
     }
 }
 
-/// Gives the file all its memory now: a full disk is an error here, and not a signal at some later access.
+/// Allocates all the file's memory now, so that a full disk is an error here, and not a signal
+/// later.
 fn allocate(file: &OwnedFd, whole: u64) -> Result<(), OpenError> {
-    /// A kernel that lets signals interrupt the call takes back what it has done of it. So that signals which come all the time do
-    /// not keep it from ending, each call is for this many bytes, whose zeroing takes about 0.1 ms.
+    /// In bytes, for one call; zeroing them takes about 0.1 ms. A kernel that lets signals
+    /// interrupt the call undoes that call's work: in small steps, frequent signals cannot stop the
+    /// whole.
     const AT_ONCE: u64 = 1 << 20;
     let disk = fstatvfs(file)?;
-    // A file system without a limit has no blocks. What is too large for this one is not even begun.
+    // A file system without a limit has no blocks. What is too large for this one is not begun.
     if disk.f_blocks != 0 && whole.div_ceil(disk.f_frsize.max(1)) > disk.f_bavail {
         return Err(Errno::NOSPC.into());
     }
-    // For a file that is larger than the process's limit, the call would send a signal, which kills.
+    // Beyond the process's limit on files, the call would send a signal that kills.
     let limit = getrlimit(Resource::Fsize).current;
     if limit.is_some_and(|limit| whole > limit) {
         return Err(Errno::FBIG.into());
@@ -325,7 +330,7 @@ fn link(file: &OwnedFd, path: &str) -> Result<(), OpenError> {
     match linkat(file, "", CWD, path, AtFlags::EMPTY_PATH) {
         Ok(()) => return Ok(()),
         Err(Errno::EXIST) => return Err(OpenError::AlreadyExists),
-        // Not allowed, which systems say in several ways.
+        // Not allowed, which systems report in several ways.
         Err(_) => {}
     }
     let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -343,7 +348,7 @@ fn pid_namespace() -> u64 {
     stat("/proc/self/ns/pid").map_or(0, |it| it.st_ino)
 }
 
-/// Nobody else has made the file, but for root.
+/// Whether this process's user, or root, has made the file.
 fn belongs_to_us(file: &OwnedFd) -> Result<(), OpenError> {
     match fstat(file)?.st_uid {
         0 => Ok(()),
@@ -384,9 +389,9 @@ fn length(file: impl AsFd) -> Result<u64, OpenError> {
     Ok(fstat(file)?.st_size.cast_unsigned())
 }
 
-/// Where the file of this name is.
+/// The path of the file with this name.
 pub(super) fn path(name: &str) -> Result<String, OpenError> {
-    /// As many as every file system takes.
+    /// In bytes; every file system takes as many.
     const MOST: usize = 255;
     match name {
         "" | "." | ".." => Err(OpenError::NameEmpty),

@@ -1,17 +1,20 @@
-//! An entry of a thread's robust list: a word that the kernel looks at when the thread that holds it ends.
+//! Robust entries: words that the kernel looks at when the thread that holds them ends.
 //!
-//! A thread that takes such a word says so twice, so that there is no instruction after which the kernel
-//! would not know of it:
-//! first the list's head names the entry as *pending*; then the word gets the thread's number; then the entry is linked
-//! into the list. Releasing is the same backwards. What is pending may be held or not: the kernel looks at the word. If no
-//! thread holds it, the kernel wakes one that sleeps there, for the dead may have been woken to take it, or have been about to wake
-//! another. There is one pending entry a thread. What is linked need not be it, but may go on being it.
+//! A thread that takes such a word announces it twice, so that the kernel knows of it after every
+//! instruction. First the list's head names the entry as *pending*; then the word gets the thread's
+//! number; then the entry is linked into the list. Releasing runs backwards.
+//!
+//! A pending entry may be held or not: the kernel looks at its word. If no thread holds it, the
+//! kernel wakes a waiter there, since the dead thread may have been woken to take it, or about to
+//! wake another. A thread has at most one pending entry. A linked entry may stay pending, or
+//! another one be pending beside it.
 //!
 //! The links are addresses of the process that holds the entry. Only the kernel reads them, at the
-//! thread's end: the process itself keeps what it holds in private memory ([`held`](super::held)). They mean
-//! nothing once the entry is released.
+//! thread's end: the process records its entries in private memory ([`held`](super::held)). The
+//! links of a released entry mean nothing.
 //!
-//! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc's lists.
+//! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc's
+//! lists.
 
 use crate::primitive::const_fn;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
@@ -26,8 +29,9 @@ use crate::primitive::mortal;
 #[cfg(not(loom))]
 use crate::primitive::robust_word::OWNER;
 
-/// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for whatever it is part of, a link back,
-/// which is not used here, and a link on, which is what the list's addresses point to.
+/// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for the primitive
+/// that it is part of, an unused link back, and a link on. A list's addresses point to that last
+/// link.
 #[repr(C)]
 pub(super) struct Entry {
     pub(super) word: AtomicU32,
@@ -36,13 +40,13 @@ pub(super) struct Entry {
     next: AtomicU64,
 }
 
-/// From where a list points to in an entry, to its word.
+/// The distance from the link of an entry, to which a list points, to its word.
 #[cfg(not(loom))]
 pub(super) const OFFSET: isize = -(std::mem::offset_of!(Entry, next) as isize);
 
 impl Entry {
     const_fn! {
-        /// Held by nobody: all bytes are zero.
+        /// All bytes zero: no thread holds it.
         pub(super) const fn new() -> Self {
             Entry {
                 word: AtomicU32::new(0),
@@ -63,7 +67,8 @@ impl Entry {
 /// On real threads, the list is glibc's.
 #[cfg(not(loom))]
 impl Entry {
-    /// From now on the kernel looks at this entry when the thread ends, though it is not in the list.
+    /// Makes the entry pending: from now on the kernel looks at it when the thread ends, though it
+    /// is not in the list.
     #[inline]
     pub(super) fn pend(&self, me: Me) {
         let list = me.list();
@@ -82,13 +87,14 @@ impl Entry {
         in_program_order();
     }
 
-    /// Puts it into the list, as the first of this thread's. It is pending, and held; or no other thread
-    /// will link it.
+    /// Puts the entry into the list, as this thread's newest. It is pending and held; or no other
+    /// thread will link it.
     #[inline]
     pub(super) fn link(&self, me: Me) {
         let held = me.held();
         let newest = held.newest();
-        // Mostly it is there still, from the last time. To write it anyway takes as long as all the rest of this.
+        // Mostly that address stands there still, from the last time. The store would cost as much
+        // as all the rest of this.
         // ORDERING: Relaxed, both: only the kernel looks at the links, after this thread's end.
         if self.next.load(Relaxed) != newest as u64 {
             // ORDERING: as above.
@@ -99,7 +105,8 @@ impl Entry {
         in_program_order();
     }
 
-    /// Takes it out of the list. It is pending; or no thread holds it, nor will another thread link it.
+    /// Takes the entry out of the list. It is pending; or no thread holds it and no other thread
+    /// will link it.
     #[inline(always)]
     pub(super) fn unlink(&self, me: Me) {
         match me.held().pop(self.address()) {
@@ -116,11 +123,13 @@ impl Entry {
         let newer = link.wrapping_add_signed(OFFSET);
         let newer = std::ptr::with_exposed_provenance::<AtomicU32>(newer);
         let link = std::ptr::with_exposed_provenance::<AtomicU64>(link);
-        // SAFETY: the word of an entry that this thread holds. Its memory stays mapped while it does.
+        // SAFETY: the word of an entry that this thread holds. Its memory stays mapped while it
+        // does.
         let newer = unsafe { &*newer };
         // SAFETY: the link of that entry.
         let link = unsafe { &*link };
-        // If the word was overwritten, another thread may hold it by now: then the link is of its list.
+        // If the word was overwritten, another thread may hold it by now: then the link is of its
+        // list.
         // ORDERING: Relaxed, both; as in `link`. Only this thread writes its number.
         if newer.load(Relaxed) & OWNER == me.id() {
             // ORDERING: as above.
@@ -129,21 +138,22 @@ impl Entry {
         in_program_order();
     }
 
-    /// As it stands in lists.
+    /// The address by which lists know it.
     #[inline]
     fn address(&self) -> usize {
         (&raw const self.next).expose_provenance()
     }
 }
 
-/// An address in a list without the lowest bit, with which the C library marks mutexes of another kind.
+/// An address in a list without its lowest bit, by which the C library marks priority-inheriting
+/// mutexes.
 #[cfg(not(loom))]
 #[inline]
 pub(super) fn untagged(address: usize) -> usize {
     address & !1
 }
 
-/// The link back of the library's entry that a list knows by this address.
+/// The link back of the library's entry at this address in a list.
 #[cfg(not(loom))]
 pub(super) fn back_link_of(address: usize) -> *mut usize {
     std::ptr::with_exposed_provenance_mut(untagged(address) - size_of::<usize>())

@@ -98,9 +98,9 @@ impl<G> RwLockError<G> {
     fn text(&self) -> &'static str {
         match self {
             Self::WriterDied(_) => "the last writer died while writing",
-            Self::Poisoned => "a writer died while writing, and nobody has repaired its data",
-            Self::WouldBlock => "somebody holds the lock",
-            Self::TimedOut => "somebody held the lock for too long",
+            Self::Poisoned => "a writer died while writing, and its data was not repaired",
+            Self::WouldBlock => "another thread holds the lock",
+            Self::TimedOut => "other threads held the lock until the deadline",
             Self::TooManyThreads => "too many threads use the lock",
             Self::TooManyHeld => TOO_MANY_HELD,
         }

@@ -1,29 +1,30 @@
-//! Which types may be shared between processes.
+//! [`Shareable`]: the types that processes may share.
 
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 
 /// A type that several processes may have mapped at once, each at an address of its own.
 ///
-/// Implemented for numbers, atomic numbers, arrays, and this module's locks over such types; for a struct of them by
-/// [`shareable!`](crate::shareable).
+/// Implemented for numbers, atomic numbers, arrays, and this module's locks over such types; for a
+/// struct of them by [`shareable!`](crate::shareable).
 ///
 /// # Safety
-/// Of the type it must hold that
-/// - every pattern of bits is a value of it, since another process may have written any;
-/// - it holds no address, and nothing else that means something in one process only (a descriptor, a thread);
-/// - it may be used by several threads at once through `&`, and need not be dropped;
-/// - its layout is the same in every program that was compiled for this machine (`#[repr(C)]`, or that of a
-///   number);
-/// - [`FINGERPRINT`](Self::FINGERPRINT) is another for every other layout;
+/// The type must fulfil all of this:
+/// - Every pattern of bits is a value of it, since another process may have written any.
+/// - It holds no address, and nothing else that means something in one process only (a descriptor,
+///   a thread).
+/// - Several threads may use it at once through `&`, and it need not be dropped.
+/// - Its layout is the same in every program that was compiled for this machine (`#[repr(C)]`, or a
+///   number's).
+/// - [`FINGERPRINT`](Self::FINGERPRINT) differs for every other layout.
 /// - [`HAS_LOCKS`](Self::HAS_LOCKS) is true if one of this module's locks is in it, however deep.
 pub unsafe trait Shareable: Sync + Sized + 'static {
-    /// A number that stands for the type: opening what was created with another one is an error.
+    /// Identifies the type: opening what was created with another fingerprint is an error.
     const FINGERPRINT: u64;
 
     /// Whether one of this module's locks (a `Mutex`, `RwLock`, `Semaphore` or `Condvar`) is in it.
     ///
-    /// A lock whose data has locks gives the data by `&` only, which is all that these need: a guard
-    /// that gave `&mut` could overwrite one that another thread holds. To use it so does not compile.
+    /// A lock whose data has locks gives the data by `&` only, which is all that these need. With
+    /// `&mut`, a guard could overwrite a lock that another thread holds, so that does not compile.
     ///
     /// ```
     /// use anteroom::shared::{Mutex, RwLock, Shared};
@@ -47,8 +48,8 @@ pub(super) const fn assert_no_locks<T: Shareable>() {
     const {
         assert!(
             !T::HAS_LOCKS,
-            "a lock's data that has locks is not given by `&mut`: lock these through `&` (`&*guard`), and \
-             keep what is to be changed in them"
+            "a lock's data that has locks is not given by `&mut`: lock these through `&` \
+             (`&*guard`), and keep what is to be changed in them"
         );
     }
 }
@@ -105,13 +106,13 @@ numbers!(
 );
 numbers!(AtomicU32, AtomicU64);
 
-// SAFETY: as its elements, one after the other.
+// SAFETY: as for its elements, which stand one after the other.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
     const FINGERPRINT: u64 = mix_number(mix(T::FINGERPRINT, "array"), N as u64);
     const HAS_LOCKS: bool = T::HAS_LOCKS;
 }
 
-/// Defines a struct that is [`Shareable`](crate::shared::Shareable), of fields that are.
+/// Defines a struct that is [`Shareable`](crate::shared::Shareable), whose fields are shareable.
 ///
 /// ```
 /// anteroom::shareable! {
@@ -136,7 +137,7 @@ macro_rules! shareable {
             $($(#[$field_meta])* $field_vis $field: $type),*
         }
 
-        // SAFETY: so are its fields, and it is laid out as they stand.
+        // SAFETY: so are its fields; `repr(C)` lays it out as they stand.
         unsafe impl $crate::shared::Shareable for $name {
             const FINGERPRINT: u64 = {
                 let it = $crate::shared::fingerprint("struct");
@@ -155,7 +156,7 @@ macro_rules! shareable {
     };
 }
 
-/// Each way to `&mut` of a lock's data, which does not compile where that has locks.
+/// All ways to `&mut` of a lock's data. None compiles if the data has locks.
 ///
 /// ```compile_fail
 /// use anteroom::shared::{Mutex, Shared};
