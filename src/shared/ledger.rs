@@ -1,43 +1,54 @@
-//! Who holds how much of what threads of all processes share, so that what the dead held comes back: a number that they change,
-//! in which no change is ever half done, nor done twice, whoever is killed when.
+//! The ledger: a value that threads of all processes change, with a record of how much of it each
+//! thread holds.
 //!
-//! **The state** is one word of 64 bits: the *value* (permits that are left, say; what it means is the business of whoever uses
-//! the ledger), and who changed it last: an *author* and the number of its change.
+//! When a thread is killed, what it held is given back. No change is ever half done or done twice,
+//! whenever a thread is killed.
 //!
-//! **Slots.** Each thread that uses the ledger has a slot in it. The slot's [`Entry`](super::robust::Entry) is held, as a robust
-//! mutex is, while the thread holds anything or is about to, so that the kernel marks it if the thread is killed. (More in
-//! [`slot`].) Beside it stand
+//! **The state** is one word of 64 bits: the *value* (the permits that are left, say; the user of
+//! the ledger defines it), and its last change: the *author* and the number of the change.
+//!
+//! **Slots.** Each thread that uses the ledger has a slot in it ([`slot`]). The slot's
+//! [`Entry`](super::robust::Entry) is held, as a robust mutex is, while the thread holds something
+//! or is about to. So the kernel marks it if the thread is killed. Beside it stand
 //! - `recorded`: the number of the slot's last change;
 //! - `holds`, twice: what is held after a change of an even number, and of an odd one;
-//! - `witnessed`: the number of its last change of which somebody else knows that it was made.
+//! - `witnessed`: the number of its last change that another thread has found made.
 //!
-//! **A change** of the slot's, with the next number: write what will be held; exchange the state, with the slot as its author;
-//! record the number. Between the last two, the state itself says that the change was made, until somebody else changes it: who
-//! finds in the state an author that has not recorded its change *witnesses* it for the author before it overwrites
-//! that. So at every instruction this much can be told: the change has been made if it is recorded, or the state
-//! names it, or it is witnessed (looked at in this order: who overwrites the state has witnessed before). And what is held
-//! is the half of `holds` of the last change that was made. To hold something else without a change of the value is one store.
+//! **A change** takes the next number of its slot, and three steps: write what will be held;
+//! exchange the state, with the slot as its author; record the number.
+//! - (A1) A change has been made if it is recorded, or the state names it, or it is witnessed.
+//!   After the exchange, the state names it. A thread that is about to overwrite a state whose
+//!   author has not recorded the change *witnesses* it first. So a reader that looks in this order
+//!   finds every change that was made.
+//! - (A2) The slot holds what the half of `holds` says that belongs to its last change made. So
+//!   holding something else without changing the value is one store.
+//! - (A3) Only the thread that has the slot armed, or has taken it over, writes `recorded` and
+//!   `holds`.
 //!
-//! **A death** is found by those who are refused what they want, and by those who sleep: they sleep on the words of all slots, too,
-//! and the kernel wakes one of them. Who finds it takes the slot's word over, as one takes over a robust mutex. It
-//! finishes the record, gives back what the dead held, *as that slot*, and frees the slot. If it is killed on the
-//! way, whoever comes next finds the slot in one of the states that have just been told, and does the same. ([`recovery`])
+//! **A death** is found by threads that are refused what they want, and by waiters: these sleep on
+//! the words of all slots, too, and the kernel wakes one. The finder takes the slot's word over, as
+//! a robust mutex is taken over. It finishes the record (A1), gives back what the dead thread held,
+//! *as that slot*, and frees the slot. If the finder is killed on the way, the next one finds the
+//! slot in a state of the same kind, and does the same. ([`recovery`])
 //!
-//! **Numbers.** `recorded` and `witnessed` have 64 bits and only grow; the state has the lowest 24 of them. A thread that is stopped
-//! between two looks of its own while another one makes exactly sixteen million changes, and is then killed in the middle of the next
-//! one, would be misled.
+//! **Numbers.** `recorded` and `witnessed` have 64 bits and only grow; the state has the lowest 24
+//! bits. This would mislead a thread that is stopped between two looks while another one makes
+//! exactly 2²⁴ changes and is killed in the middle of the next.
 //!
-//! **At once.** Mostly no other thread uses the ledger between two changes of a thread. Then the state names the thread's own change,
-//! which is recorded, so there is nothing to witness. And if the state still is what taking made of it ([`Holder`] remembers
-//! that), the account holds what was taken then, and nothing need be looked up. So [`take_at_once`](Ledger::take_at_once) and
-//! [`give_back_at_once`](Ledger::give_back_at_once) make the same steps as all changes, in line and without a branch back; where
-//! they do not apply they have changed nothing, and the call goes the whole way.
+//! **The fast path.** Mostly, no other thread uses the ledger between two changes of a thread. Then
+//! the state names the thread's own change, which is recorded, so there is nothing to witness. If
+//! the state is even the one that the thread's acquisition made ([`Holder`] remembers it), the
+//! account holds what was taken then, and nothing need be looked up.
+//! [`take_at_once`](Ledger::take_at_once) and [`give_back_at_once`](Ledger::give_back_at_once) take
+//! the three steps in line, without a loop. Where they do not apply, they change nothing, and the
+//! call goes the whole way.
 //!
-//! Some changes need no author: who takes or adds without being held to account just exchanges the value, and leaves the author
-//! as it was, whose change has still been made.
+//! Some changes need no author: they exchange the value only, and leave the author, whose change
+//! has still been made.
 //!
-//! Source: the recoverable operations of H. Attiya, O. Ben-Baruch and D. Hendler ("Nesting-Safe Recoverable
-//! Linearizability", 2018), in which threads leave each other word of what they overwrite.
+//! Source: the recoverable operations of H. Attiya, O. Ben-Baruch and D. Hendler ("Nesting-Safe
+//! Recoverable Linearizability", 2018), in which threads leave each other word of what they
+//! overwrite.
 
 mod claim;
 mod recovery;
@@ -52,20 +63,20 @@ use crate::primitive::{array_of, const_fn, in_program_order};
 use slot::Slot;
 use std::marker::PhantomData;
 
-/// How many threads hold something at once, at most: so many that a waiter can sleep on their words and on those of a gate.
-/// `futex_waitv` takes 128 words.
+/// How many threads can hold something at once. A waiter can sleep on as many words and on those of
+/// a gate: `futex_waitv` takes 128.
 pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 120 };
 
-/// Those of which each belongs to a thread, and then those that are shared.
+/// First the biased slots, of which each belongs to a thread, then the shared ones.
 const ALL_SLOTS: usize = 2 * SLOTS;
 
-/// What a value means.
+/// The meaning of a value.
 pub(crate) trait Kind {
-    /// The value when so much of it was given back that a dead thread held. Neither number is to be trusted.
+    /// The value after as much was given back as a dead thread held. Neither number can be trusted.
     fn given_back(value: u32, held: u32) -> u32;
 }
 
-/// All bytes zero: nobody holds anything, and the value is 0.
+/// All bytes zero: no thread holds anything, and the value is 0.
 #[repr(C)]
 pub(crate) struct Ledger<K, const GATES: usize> {
     state: AtomicU64,
@@ -76,26 +87,26 @@ pub(crate) struct Ledger<K, const GATES: usize> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// The calling thread's slot, armed: it will be found if this thread is killed.
+/// The calling thread's slot, armed: if this thread is killed, that is found.
 #[derive(Clone, Copy)]
 pub(crate) struct Account {
     me: Me,
     slot: usize,
 }
 
-/// A thread that holds something, and where that is written. For guards: it does not leave its thread.
+/// A holder, for guards: its process and its slot. It never leaves its thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Holder {
-    /// The generation of the thread's process, and above it the number of its slot. In one word: two halves that are written one by
-    /// one and read together make the processor wait.
+    /// The generation of the thread's process, and above it the number of its slot. It is one word
+    /// because the processor waits for two halves that are written one by one and read together.
     word: u64,
-    /// What it made of the state when it took all that the account holds. If the state still is this, the account still holds just
-    /// that.
+    /// The state that the thread made when it took all that the account holds. If the state still
+    /// is this one, the account still holds just that.
     made: State,
     not_send: PhantomData<*const ()>,
 }
 
-/// How much an account holds; and since which of its changes, which is not looked up twice.
+/// How much an account holds, and the number of its last change, so as not to look that up twice.
 #[derive(Clone, Copy)]
 pub(crate) struct Held {
     change: u64,
@@ -103,7 +114,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// As much, in its place.
+    /// This amount instead.
     #[inline]
     pub(crate) fn now(self, amount: u32) -> Self {
         Held { amount, ..self }
@@ -120,7 +131,8 @@ impl Held {
     }
 }
 
-/// A value and who changed it last: from the lowest bit on the value, the author, and the number of the change.
+/// The value and its last change: from the lowest bit on the value, the author, and the change's
+/// number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State(u64);
 
@@ -129,7 +141,7 @@ impl State {
     const AUTHOR_BITS: u32 = 8;
     const NUMBER_SHIFT: u32 = Self::VALUE_BITS + Self::AUTHOR_BITS;
 
-    /// The number's highest bits are lost.
+    /// The highest bits of the number are lost.
     fn new(value: u32, author: usize, number: u64) -> Self {
         let author = (author as u64 + 1) << Self::VALUE_BITS;
         State(number << Self::NUMBER_SHIFT | author | u64::from(value))
@@ -140,13 +152,13 @@ impl State {
         self.0 as u32
     }
 
-    /// By nobody in particular.
+    /// This value, with the same author and number.
     #[inline(always)]
     fn with_value(self, value: u32) -> Self {
         State(self.0 & (u64::MAX << Self::VALUE_BITS) | u64::from(value))
     }
 
-    /// After the next change by the same author.
+    /// This value, by the same author's next change.
     #[inline(always)]
     fn followed_by(self, value: u32) -> Self {
         State(
@@ -156,13 +168,14 @@ impl State {
         )
     }
 
-    /// A slot; or a number that no slot has.
+    /// A slot's index, or a number that no slot has.
     #[inline(always)]
     fn author(self) -> usize {
         ((self.0 >> Self::VALUE_BITS) as u8).wrapping_sub(1) as usize
     }
 
-    /// No state is like this: it has an author that there is not. Nothing can be taken from its value, nor added to it.
+    /// No ledger has this state: its author does not exist. Its value can be neither reduced nor
+    /// increased.
     const NONE: State = State(u64::MAX);
 
     fn is_by(self, slot: usize, number: u64) -> bool {
@@ -173,7 +186,7 @@ const _: () = assert!(ALL_SLOTS < 1 << State::AUTHOR_BITS);
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     const_fn! {
-        /// With this value, of which nobody holds anything.
+        /// A ledger with this value, of which no thread holds anything.
         pub(crate) const fn new(value: u32) -> Self {
             Ledger {
                 state: AtomicU64::new(value as u64),
@@ -185,10 +198,10 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         }
     }
 
-    /// As it is at some time between the call and its return.
+    /// The value at some time between the call and its return.
     #[inline]
     pub(crate) fn value(&self) -> u32 {
-        // ORDERING: Acquire, for what was done before it became so.
+        // ORDERING: Acquire, for what was done before the value became this; pairs with `exchange`.
         State(self.state.load(Acquire)).value()
     }
 
@@ -197,31 +210,31 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         &self.gates[number]
     }
 
-    /// Lets go all who sleep at any gate.
+    /// Wakes all waiters of all gates.
     fn open_all(&self, me: Me) {
         self.gates.iter().for_each(|gate| gate.open_for_all(me));
     }
 
-    /// From now on, if this thread is killed, one who sleeps at one of the gates is woken; for changes without an account. Until
-    /// [`Gate::settle`].
+    /// From now on, if this thread is killed, a waiter of one of the gates is woken. For changes
+    /// without an account; until [`Gate::settle`].
     pub(crate) fn pend(&self, me: Me) {
         self.gates[0].pend(me);
     }
 
-    /// What the account holds.
+    /// How much the account holds.
     #[inline]
     pub(crate) fn held(&self, account: Account) -> Held {
         self.slots[account.slot].held()
     }
 
-    /// From now on the account holds this, though the value is the same.
+    /// Makes the account hold this from now on, with the value unchanged.
     #[inline]
     pub(crate) fn restate(&self, account: Account, held: u32) {
         self.slots[account.slot].restate(held);
     }
 
-    /// Changes the value, and at the same time what the account holds. Returns the new value, or the present one if `change`
-    /// refuses it.
+    /// Changes the value and what the account holds, in one step. Returns the new value, or the
+    /// present one if `change` refuses it.
     #[inline]
     pub(crate) fn change(
         &self,
@@ -232,8 +245,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         self.change_as(account.slot, held, change)
     }
 
-    /// As [`account`](Self::account) and [`change`](Self::change), if the thread holds nothing, and has made the last change itself.
-    /// Else nothing is changed, and the account may be armed.
+    /// As [`account`](Self::account) and [`change`](Self::change), if the thread holds nothing and
+    /// has made the last change itself. Else nothing is changed, but the account may be armed.
     #[inline(always)]
     pub(crate) fn take_at_once(
         &self,
@@ -254,8 +267,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         })
     }
 
-    /// As [`change`](Self::change), for all that the account holds, if no thread has changed anything since it took that. Else nothing
-    /// is changed.
+    /// As [`change`](Self::change), giving back all that the account holds, if the state has not
+    /// changed since that was taken. Else nothing is changed.
     #[inline(always)]
     pub(crate) fn give_back_at_once(
         &self,
@@ -267,9 +280,9 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         Some(account)
     }
 
-    /// Changes the value, and at the same time what the account holds, if the state is the one that it has made last.
+    /// Changes the value and what the account holds, if the state is the account's own last one.
     ///
-    /// There is nothing to witness, for this thread has recorded its changes.
+    /// There is nothing to witness, since this thread has recorded its changes.
     #[inline(always)]
     fn follow(&self, account: Account, last: State, value: u32, held: u32) -> Option<State> {
         let author = &self.slots[account.slot];
@@ -292,7 +305,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         let author = &self.slots[slot];
         let number = author.prepare(held);
         let changed = self.exchange(|state| {
-            // Who is refused overwrites nothing: so it leaves the author's line alone, which that one is about to write.
+            // A refused change overwrites nothing. So it leaves the author's cache line alone,
+            // which the author is about to write.
             let value = change(state.value())?;
             if state.author() != slot {
                 self.witness(state);
@@ -304,20 +318,22 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         Ok(changed)
     }
 
-    /// Leaves word of this change, which is about to be overwritten, if its author has not recorded it.
+    /// Witnesses the change that is about to be overwritten, if its author has not recorded it
+    /// (A1).
     #[inline]
     fn witness(&self, state: State) {
         let Some(author) = self.slots.get(state.author()) else {
             return;
         };
-        // Its author made all changes before this one, and has recorded them.
+        // The author made all changes before this one, and has recorded them.
         let next = author.recorded().wrapping_add(1);
         if state.is_by(state.author(), next) {
             author.witness(next);
         }
     }
 
-    /// Changes the value for nobody's account. Returns the new value, or the present one if `change` refuses it.
+    /// Changes the value for no account. Returns the new value, or the present one if `change`
+    /// refuses it.
     #[inline]
     pub(crate) fn change_unaccounted(
         &self,
@@ -329,7 +345,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         })
     }
 
-    /// As [`change_unaccounted`](Self::change_unaccounted), if no other thread changes it now. Else nothing is changed.
+    /// As [`change_unaccounted`](Self::change_unaccounted), if no other thread changes the state
+    /// now. Else nothing is changed.
     #[inline(always)]
     pub(crate) fn change_unaccounted_at_once(
         &self,
@@ -344,17 +361,19 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         exchanged.ok().map(|_| value)
     }
 
-    /// Exchanges the state for what `next` makes of it, and returns the new value; or the present one if that refuses it.
+    /// Exchanges the state for the one that `next` makes of it. Returns the new value, or the
+    /// present one if `next` refuses it.
     #[inline]
     fn exchange(&self, next: impl Fn(State) -> Option<State>) -> Result<u32, u32> {
-        // ORDERING: Acquire pairs with the Release of whoever made it so, here and below.
+        // ORDERING: Acquire, here and below, pairs with the Release of the exchange that made this
+        // state.
         let mut state = State(self.state.load(Acquire));
         loop {
             let Some(new) = next(state) else {
                 return Err(state.value());
             };
-            // ORDERING: AcqRel: what was done before, here and by the others, is seen by whoever finds it so; that somebody
-            // witnessed the last change as well.
+            // ORDERING: AcqRel; a thread that finds this state sees what this thread and its
+            // predecessors did before, the witness of the last change included (A1).
             let exchanged = self.state.compare_exchange(state.0, new.0, AcqRel, Acquire);
             match exchanged {
                 Ok(_) => return Ok(new.value()),
@@ -371,7 +390,7 @@ impl Account {
         self.me
     }
 
-    /// For whatever gives back later what this account holds.
+    /// The holder, for a guard that gives back later what this account holds.
     #[inline]
     pub(crate) fn holder(self) -> Holder {
         Holder::new(self.me, self.slot as u32)
@@ -379,7 +398,7 @@ impl Account {
 }
 
 impl Holder {
-    /// In the place of a slot.
+    /// Stands in the place of a slot.
     const UNACCOUNTED: u32 = u32::MAX;
 
     #[inline]
@@ -391,7 +410,7 @@ impl Holder {
         }
     }
 
-    /// A thread that is not held to account.
+    /// The holder of something that no account records.
     #[inline]
     pub(crate) fn unaccounted(me: Me) -> Self {
         Holder::new(me, Holder::UNACCOUNTED)
@@ -407,8 +426,8 @@ impl Holder {
         self.slot() == Holder::UNACCOUNTED
     }
 
-    /// The calling thread, if this is it. It does not leave its thread, so it is, but in the child of a fork, for ever: the
-    /// child and what descends from it are of other generations, whatever their threads' numbers are.
+    /// The calling thread, if it is the holder. It always is, except in the child of a fork: the
+    /// child and its descendants are of other generations, whatever their threads' numbers are.
     #[inline]
     pub(crate) fn me(self) -> Option<Me> {
         Me::of(self.word as u32)
@@ -420,7 +439,7 @@ impl Holder {
         Me::of_at_once(self.word as u32)
     }
 
-    /// As it is, but its account may hold more than this, or less.
+    /// The same holder, if its account may hold more or less than what was taken.
     #[cfg(not(loom))]
     #[inline]
     pub(crate) fn of_a_part(self) -> Self {
@@ -437,7 +456,7 @@ impl Holder {
         self.word == other.word
     }
 
-    /// The account of the calling thread, which this is.
+    /// The account of the holder, which is the calling thread.
     #[inline]
     pub(crate) fn account(self, me: Me) -> Account {
         Account {

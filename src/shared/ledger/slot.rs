@@ -1,33 +1,38 @@
-//! A thread's line in a [`Ledger`](super::Ledger).
+//! Slots: the records of a [`Ledger`](super::Ledger), each of one thread's holdings.
 //!
-//! **The word** is 0 while no thread holds anything by the slot. Else the slot is *armed*: the word holds the number of its
-//! thread, and the entry is in that thread's robust list. `WAITERS` is always set in it, since each waiter of the ledger
-//! sleeps on this word, too, and sets no mark.
+//! **The word** is 0 while no thread holds anything by the slot. Else the slot is *armed*: the word
+//! has the number of its thread, and the entry is in that thread's robust list. `WAITERS` is always
+//! set in it, since each waiter of the ledger sleeps on this word, too, and announces it nowhere.
 //!
-//! **Biased slots** each have one owner, a thread that finds its slot again when it has held nothing for a while. Only the
-//! owner arms it, so that takes plain stores: the slot is linked first and then armed, disarmed first and then unlinked. The
-//! *reservation* says whose it is.
+//! **Biased slots** each have one owner, a thread that finds its slot again after it has held
+//! nothing for a while. Only the owner arms its slot, so plain stores do: it links the slot and
+//! then arms it, disarms it and then unlinks it. The *reservation* names the owner.
 //!
-//! **Shared slots** belong to no thread. Each use begins with a compare-exchange of the word, with the entry pending, as a
-//! mutex is taken.
+//! **Shared slots** have no owner. Each use begins with a compare-exchange of the word, with the
+//! entry pending, as acquiring a mutex does.
 //!
-//! **Retirement.** When all biased slots have owners, another thread retires one whose owner holds nothing, and a shared slot
-//! is begun in its place. That must not depend on the owner, which may be asleep, a zombie, or dead with a number that
-//! lives again. Both sides write first and then look (E. W. Dekker's pattern, "Cooperating Sequential Processes", 1965):
-//! - the owner arms the slot, passes the light side of the asymmetric fence, and looks at the reservation. If that has
-//!   changed, the owner disarms the slot and claims another one;
-//! - the retirer marks the reservation as *contested*, passes the heavy side, and looks at the word. If that is 0, the slot
-//!   is retired; else the retirer takes its mark back.
+//! **Retirement.** When all biased slots have owners, another thread retires one whose owner holds
+//! nothing, and begins a shared slot in its place. That must not depend on the owner, which may be
+//! asleep, a zombie, or dead with its number alive again. Both sides write first and then look (E.
+//! W. Dekker's pattern, "Cooperating Sequential Processes", 1965):
+//! - The owner arms the slot, runs the light side of the asymmetric fence, and looks at the
+//!   reservation. If that has changed, the owner disarms the slot and claims another.
+//! - The retirer marks the reservation *contested*, runs the heavy side, and looks at the word. If
+//!   that is 0, it retires the slot; else it takes its mark back.
 //!
-//! At least one of the two sees the other. A retired slot is never used again: its owner may be stopped just before it arms the
-//! slot, and may do that at any later time. It then holds nothing by it, so the memory of a retired slot does not matter.
+//! (T1) At least one of the two sees the other.
 //!
-//! **Deaths.** An owner that is killed between its two steps leaves the word marked by the kernel, as any armed slot. A retirer
-//! that is killed leaves the slot contested: another retirer goes on with that, and the owner takes it back. Each change of
-//! the reservation has a number of its own, so no exchange succeeds that began before another one. A slot of the dead is taken
-//! over as a mutex is, since several threads may try to.
+//! (T2) A retired slot is never used again. Its owner may be stopped just before it arms the slot,
+//! and arm it at any later time; it then holds nothing by it. So no memory of a retired slot
+//! matters.
 //!
-//! How slots are found is in [`claim`](super::claim).
+//! **Deaths.** If an owner is killed between its two steps, the kernel marks the word, as of any
+//! armed slot. If a retirer is killed, the slot stays contested: another retirer goes on with that,
+//! or the owner reclaims the slot. (T3) Each change of the reservation has a number of its own, so
+//! no exchange succeeds that began before another one. A dead thread's slot is taken over as a
+//! mutex is acquired, since several threads may try.
+//!
+//! How a thread finds its slot is in [`claim`](super::claim).
 
 use super::super::me::Me;
 use super::super::robust::Entry;
@@ -39,17 +44,18 @@ use crate::primitive::{const_fn, in_program_order};
 
 #[repr(C, align(64))]
 pub(super) struct Slot {
-    /// Its first two own numbers are what is held after a change of an even number, and of an odd one.
+    /// Its first two own words are what is held after a change of an even number, and of an odd
+    /// one.
     entry: Entry,
-    /// Of a biased slot.
+    /// Of a biased slot only.
     reservation: AtomicU64,
     /// The number of the last change.
     recorded: AtomicU64,
-    /// The number of the last change that somebody else knows to have been made.
+    /// The number of the last change that another thread has found made.
     witnessed: AtomicU64,
 }
 
-/// Whose a biased slot is; and how many reservations it had before, so that no two are the same.
+/// The owner of a biased slot, and how many reservations it had before, so that no two are equal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reservation(u64);
 
@@ -71,7 +77,7 @@ impl Reservation {
         self.0 as u32
     }
 
-    /// Nothing, unless the thread is the owner, and the slot not contested.
+    /// This reservation if the thread is the owner and the slot not contested; else `NONE`.
     pub(super) fn if_owned_by(self, thread: u32) -> Self {
         match self.thread() == thread && self.0 >> Self::MODE == Mode::Owned as u64 {
             true => self,
@@ -93,7 +99,7 @@ impl Reservation {
     }
 }
 
-/// What became of an attempt to retire a slot.
+/// The result of an attempt to retire a slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retirement {
     Done,
@@ -125,8 +131,9 @@ impl Slot {
         self.entry.word.load(Relaxed) & OWNER == me.id()
     }
 
-    /// Whether it is in this thread's list, if it says that this thread holds it. It may be there by another address, since this process
-    /// can have the memory mapped twice; or its word is nonsense.
+    /// Whether the slot is in this thread's list, if its word says that this thread holds it. It
+    /// may be there by another address, since a process can map the memory twice; or the word is
+    /// nonsense.
     #[inline]
     pub(super) fn is_free_or_in_list_of(&self, me: Me) -> bool {
         !self.is_held_by(me) || self.is_in_list_of(me)
@@ -144,19 +151,21 @@ impl Slot {
         self.is_held_by(me)
     }
 
-    /// Whether its owner holds something or is about a change, or died so, or somebody has taken it over.
+    /// Whether its owner holds something or is about to, or died so, or another thread has taken it
+    /// over.
     #[inline(always)]
     pub(super) fn is_armed(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of who disarmed it.
+        // ORDERING: Acquire pairs with the Release of the thread that disarmed or freed it.
         self.entry.word.load(Acquire) != 0
     }
 
-    /// Arms the slot, which is not armed, if it still is this thread's by this reservation. `light` is the light side of the
-    /// asymmetric fence.
+    /// Arms the slot, which is not armed, if this thread still has it by this reservation. `light`
+    /// is the light side of the asymmetric fence.
     #[inline(always)]
     pub(super) fn arm(&self, me: Me, reservation: Reservation, light: impl Fn()) -> bool {
         self.entry.link(me);
-        // ORDERING: Relaxed; the fence orders it before the look, and pairs with the one in `retire`.
+        // ORDERING: Relaxed; the fence orders it before the look, and pairs with the one in
+        // `retire` (T1).
         self.entry.word.store(me.id() | WAITERS, Relaxed);
         light();
         self.reservation() == reservation || self.back_off(me)
@@ -169,7 +178,7 @@ impl Slot {
         false
     }
 
-    /// The slot is this thread's, armed, holds nothing, and owes nobody a wake-up.
+    /// Disarms the slot of this thread. It is armed, holds nothing, and owes no thread a wake-up.
     #[inline(always)]
     pub(super) fn disarm(&self, me: Me) {
         // ORDERING: Release pairs with the Acquire in `is_armed`.
@@ -178,8 +187,8 @@ impl Slot {
         self.entry.unlink(me);
     }
 
-    /// Arms the slot, which is a shared one, if no other thread has. The thread's list has nothing pending, then and
-    /// afterwards.
+    /// Arms a shared slot, unless another thread has. Nothing is pending in the thread's list,
+    /// before and after.
     pub(super) fn arm_shared(&self, me: Me) -> bool {
         self.entry.pend(me);
         let armed = me.id() | WAITERS;
@@ -196,32 +205,33 @@ impl Slot {
         taken
     }
 
-    /// As [`disarm`](Self::disarm), of a shared slot, which another thread links as soon as the word is 0.
+    /// As [`disarm`](Self::disarm), for a shared slot: another thread may link it as soon as the
+    /// word is 0.
     #[cold]
     pub(super) fn disarm_shared(&self, me: Me) {
         self.entry.pend(me);
         self.entry.unlink(me);
-        // ORDERING: Release pairs with the Acquire in `arm_shared`, and with that of a thread that takes it over.
+        // ORDERING: Release pairs with the Acquire in `arm_shared`, and with that in `take_over`.
         self.entry.word.store(0, Release);
         Entry::settle(me);
     }
 
-    /// Retires the slot if its owner holds nothing by it. `heavy` is the heavy side of the asymmetric fence, and returns
-    /// false if the system refuses it.
+    /// Retires the slot if its owner holds nothing by it. `heavy` is the heavy side of the
+    /// asymmetric fence, and returns false if the system refuses it.
     pub(super) fn retire(&self, heavy: impl Fn() -> bool) -> Retirement {
         let found = self.reservation();
         if found.is_retired() || self.is_armed() {
             return Retirement::Refused;
         }
         let contested = match found.is_contested() {
-            // The retirer that has done so may have been killed.
+            // The retirer that contested it may have been killed.
             true => Some(found),
             false => self.reserve(found, Mode::Contested, found.thread()),
         };
         let Some(contested) = contested else {
             return Retirement::Disturbed;
         };
-        // Orders the exchange before the look; pairs with the fence in `arm`.
+        // Orders the exchange before the look; pairs with the fence in `arm` (T1).
         let is_idle = heavy() && !self.is_armed();
         let mode = match is_idle {
             true => Mode::Retired,
@@ -238,7 +248,8 @@ impl Slot {
         self.reservation().is_retired()
     }
 
-    /// Takes it over from a thread that was killed while it was armed. Returns false if there is none, any more.
+    /// Takes the slot over from a thread that was killed while it was armed. Returns false if there
+    /// is no such thread (any more).
     pub(super) fn take_over(&self, me: Me) -> bool {
         // ORDERING: Relaxed; the exchange decides.
         let word = self.entry.word.load(Relaxed);
@@ -247,7 +258,7 @@ impl Slot {
         }
         self.entry.pend(me);
         let armed = me.id() | WAITERS;
-        // ORDERING: Acquire pairs with the kernel's exchange on behalf of the dead.
+        // ORDERING: Acquire pairs with the kernel's exchange on behalf of the dead thread.
         let taken = self
             .entry
             .word
@@ -259,27 +270,28 @@ impl Slot {
         taken.is_ok()
     }
 
-    /// What its owner held is given back, and all waiters that this concerns have been woken: no thread has it any more. This
-    /// thread has taken it over.
+    /// Frees the slot, which this thread has taken over. What its owner held is given back, and all
+    /// waiters that this concerns have been woken.
     ///
-    /// The reservation stays the dead one's, as that of a thread that ends.
+    /// The reservation stays the dead thread's, as that of a thread that ends.
     pub(super) fn free(&self, me: Me) {
-        // Its next owner links it as soon as the word is 0.
+        // The next owner links it as soon as the word is 0.
         self.entry.pend(me);
         self.entry.unlink(me);
-        // ORDERING: Release pairs with the Acquire of its next owner, or of a thread that takes it over.
+        // ORDERING: Release pairs with the Acquire of its next owner, in `is_armed` or
+        // `arm_shared`, and of `take_over`.
         self.entry.word.store(0, Release);
         Entry::settle(me);
     }
 
     #[inline(always)]
     pub(super) fn reservation(&self) -> Reservation {
-        // ORDERING: Relaxed, here and in `reserve`: the word orders what the slot's last owner left,
-        // and `used` that the slots are retired for which others were begun.
+        // ORDERING: Relaxed, here and in `reserve`: the word orders what the slot's last owner
+        // left. `used` orders the retirement of the slots for which others were begun.
         Reservation(self.reservation.load(Relaxed))
     }
 
-    /// Exchanges the reservation, if it is as it was found.
+    /// Exchanges the reservation, if it still is the one that was found.
     pub(super) fn reserve(
         &self,
         found: Reservation,
@@ -287,7 +299,8 @@ impl Slot {
         thread: u32,
     ) -> Option<Reservation> {
         let next = found.next(mode, thread);
-        // ORDERING: Relaxed, as above; in `retire` the fence orders it before the look at the word.
+        // ORDERING: Relaxed, as above; in `retire`, the fence orders it before the look at the
+        // word.
         let exchanged = self
             .reservation
             .compare_exchange(found.0, next.0, Relaxed, Relaxed);
@@ -299,17 +312,17 @@ impl Slot {
         &self.entry.own[(number % 2) as usize]
     }
 
-    /// What is held after the last change on record.
+    /// What is held after the last recorded change.
     #[inline]
     pub(super) fn held(&self) -> Held {
-        // ORDERING: Relaxed, here and below: only the slot's owner writes these, and the thread that has taken it over.
+        // ORDERING: Relaxed, here and below: only the thread that has the slot writes these (A3).
         let change = self.recorded.load(Relaxed);
         // ORDERING: as above.
         let amount = self.holds(change).load(Relaxed);
         Held { change, amount }
     }
 
-    /// This much, whatever is written down.
+    /// This amount, whatever is recorded.
     #[inline(always)]
     pub(super) fn holds_now(&self, amount: u32) -> Held {
         // ORDERING: as above.
@@ -323,33 +336,35 @@ impl Slot {
         self.holds(self.recorded.load(Relaxed)).store(held, Relaxed);
     }
 
-    /// Writes down what is held after the next change, and returns its number.
+    /// Writes what is held after the next change, and returns the number of that change.
     #[inline(always)]
     pub(super) fn prepare(&self, held: Held) -> u64 {
         let number = held.change.wrapping_add(1);
-        // ORDERING: as above. The exchange of the state comes after it, as it releases.
+        // ORDERING: Relaxed, as above. The exchange of the state, a Release, follows.
         self.holds(number).store(held.amount, Relaxed);
         number
     }
 
-    /// That change has been made.
+    /// Records that this change has been made.
     #[inline]
     pub(super) fn record(&self, number: u64) {
-        // ORDERING: Relaxed; who does not see it witnesses the change in vain.
+        // ORDERING: Relaxed; a thread that does not see it witnesses the change needlessly.
         self.recorded.store(number, Relaxed);
     }
 
-    /// As its owner left it, or, for others, as it was at the time of the change that they look at, at least.
+    /// For the slot's thread, the last number that it recorded. For others, at least the one before
+    /// the change that they find in the state.
     #[inline]
     pub(super) fn recorded(&self) -> u64 {
         // ORDERING: Relaxed, as above.
         self.recorded.load(Relaxed)
     }
 
-    /// For its owner: this change has been made.
+    /// Says on behalf of the owner that this change has been made.
     #[cold]
     pub(super) fn witness(&self, number: u64) {
-        // ORDERING: Relaxed; the exchange of the state that comes now releases it, for whoever looks at the state first.
+        // ORDERING: Relaxed; the exchange of the state that follows releases it to threads that
+        // read the state first.
         self.witnessed.fetch_max(number, Relaxed);
     }
 

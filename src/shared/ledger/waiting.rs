@@ -1,4 +1,4 @@
-//! To sleep until the value is as one wants it, or somebody has died.
+//! Waits on a ledger: until an attempt to change the value succeeds, or the deadline passes.
 
 use super::super::kernel::{self, Watched};
 use super::super::me::Me;
@@ -8,23 +8,23 @@ use crate::primitive::Ordering::{Acquire, Relaxed};
 use crate::primitive::robust_word::OWNER_DIED;
 use crate::spin::Spin;
 
-/// The words of one who sleeps, beside the gate's own.
+/// The words that a waiter sleeps on, beside the gate's own.
 const WORDS: usize = 3 + SLOTS;
 const _: () = assert!(2 + WORDS <= kernel::MOST_WORDS);
 
-/// What a waiter has looked at.
+/// The words that a waiter has looked at.
 struct Sight<'a> {
     words: [(&'a dyn Watched, u32); WORDS],
-    /// How many of the words there are.
+    /// How many of the words are in use.
     count: usize,
     /// How many slots had been begun.
     used: usize,
 }
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
-    /// Tries until it succeeds, or the deadline passes, and then once more; awake for a while, and then, if it is refused still, with the
-    /// value for which it is, asleep at the gate. If somebody dies, it first gives back what that one held. After each sleep it says
-    /// `woken`.
+    /// Attempts until it succeeds; or until the deadline passes, and then once more. It first
+    /// spins, and then sleeps at the gate as long as the value is the one for which it was refused.
+    /// If a thread dies, it first gives back what that one held. After each sleep it calls `woken`.
     ///
     /// The thread is armed, or the ledger pending.
     #[cold]
@@ -45,23 +45,27 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         loop {
             let seen = gate.approach();
             if self.used() > watched {
-                // Who began the slot may have been killed before it told the others, or told only those whose mark was there. (Models
-                // found both: `who_comes_later_has_the_slot_that_the_dead_began`, `who_is_woken_tells_of_a_new_slot`.)
+                // The thread that began the slot may have been killed before it woke the other
+                // waiters, or have woken only those whose `APPROACHED` bit was there. (Models found
+                // both: `who_comes_later_has_the_slot_that_the_dead_began`,
+                // `who_is_woken_tells_of_a_new_slot`.)
                 self.open_all(me);
             }
             let mut sight = self.look(me);
             watched = sight.used;
-            // Who has slept waits awake, too, as what changes all the time would not let it sleep again. But not before it has
-            // approached: whoever opened the gate took the mark of those away who still sleep, and what this one takes and gives back would
-            // wake none of them. And not before it has looked: if it was a death that woke it, it is to tell the others.
-            // (Models found both: `one_who_wants_two_lets_another_pass_awake`, `a_killed_writer_lets_two_sleeping_readers_in_mortal_awake`.)
+            // A waiter that has slept spins, too: a value that changes all the time would not let
+            // it sleep again. But it approaches first: the opener cleared the bit of those that
+            // still sleep, and what this one takes and gives back would wake none of them. And it
+            // looks first: if a death woke it, it must wake the others. (Models found both:
+            // `one_who_wants_two_lets_another_pass_awake`,
+            // `a_killed_writer_lets_two_sleeping_readers_in_mortal_awake`.)
             match awake(&mut spin, &attempt) {
                 Ok(result) => return Some(result),
                 Err(_) if !in_time => return None,
                 Err(value) => sight.words[1].1 = value,
             }
             gate.sleep(seen, &sight.words[..sight.count], deadline);
-            // Also if it has not slept at all, because a word is not as it should be.
+            // Also if it has not slept at all, because a word has changed.
             in_time = !deadline.passed();
             if in_time {
                 spin = Spin::new();
@@ -70,9 +74,10 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         }
     }
 
-    /// Looks at all that a waiter watches, but for the value.
+    /// Looks at all words that a waiter watches, and fills in all but the value's.
     fn look(&self, me: Me) -> Sight<'_> {
-        // ORDERING: Acquire pairs with the Release in `begin_slot`: as many are retired as shared slots were begun beyond those.
+        // ORDERING: Acquire pairs with the Release in `begin_slot`: for each shared slot seen, a
+        // retirement is seen.
         let begun = self.used.load(Acquire);
         let used = (begun as usize).min(ALL_SLOTS);
         let mut words: [(&dyn Watched, u32); WORDS] = [self.gates[0].pending_word(); WORDS];
@@ -84,10 +89,12 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             .take(SLOTS)
         {
             let word = self.slots[index].word();
-            // A mark of death is never slept on: the thread that has taken the slot over since may be killed, too, and leave the
-            // same mark. (A model found this: `after_a_death_whoever_gives_back_may_die_too`.)
+            // It never sleeps on a mark of death: the thread that has taken the slot over since may
+            // be killed, too, and leave the same mark. (A model found this:
+            // `after_a_death_whoever_gives_back_may_die_too`.)
             let value = loop {
-                // ORDERING: Relaxed; if it is not so any more when the thread goes to sleep, it does not sleep.
+                // ORDERING: Relaxed; if it has changed when the thread goes to sleep, the thread
+                // does not sleep.
                 let value = word.load(Relaxed);
                 if value & OWNER_DIED == 0 {
                     break value;
@@ -101,7 +108,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 }
 
-/// Tries once, and again as long as it is worth while to stay awake. Returns how it was refused last.
+/// Attempts once, and again as long as spinning is worth while. Returns the last refusal.
 fn awake<R>(spin: &mut Spin, attempt: impl Fn() -> Result<R, u32>) -> Result<R, u32> {
     loop {
         match attempt() {
