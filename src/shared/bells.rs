@@ -91,7 +91,7 @@ impl Bells {
             }
         }
         if heard.contains(PollFlags::HUP) {
-            return Ok(Heard::Nobody);
+            return Ok(Heard::HungUp);
         }
         // Also if it was rung: the caller looks once more in any case.
         Ok(match deadline.passed() {

@@ -76,7 +76,7 @@ impl Bells {
         // ORDERING: Relaxed; a sleeper looks at the ring again, whatever it sees here.
         rung.swap(0, Relaxed);
         Ok(match (is_alone, woken) {
-            (true, _) => Heard::Nobody,
+            (true, _) => Heard::HungUp,
             (false, true) => Heard::Bell,
             (false, false) => Heard::Deadline,
         })

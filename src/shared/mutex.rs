@@ -1,4 +1,4 @@
-//! A mutex in shared memory: types, no algorithm.
+//! The mutex between processes: its types, over the algorithm in [`raw`].
 
 pub(crate) mod raw;
 
@@ -15,31 +15,33 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-/// A mutual exclusion lock between processes that survives the death of whoever holds it.
+/// A mutual exclusion lock between processes that survives its holder's death.
 ///
-/// It belongs into memory that processes share ([`Shared`](super::Shared)), and works between the threads of one as well. Forty bytes
-/// of zeros and the data are an unlocked one.
+/// It must lie in memory that processes share ([`Shared`](super::Shared)), and works between the
+/// threads of one process as well. An unlocked mutex is forty zero bytes and the data.
 ///
-/// **Deaths.** If a thread ends while it holds the mutex, because its process was killed or for any other reason, the next one
-/// to lock it gets [`LockError::OwnerDied`]: an error that holds the mutex. The data is as the dead left it. Whoever has put it
-/// right says so ([`OwnerDied::repair`]); dropped without that, the mutex is *poisoned*, and for everyone, for ever,
-/// locking it is [`LockError::Poisoned`]. A waiter that is killed takes nothing with it, at whatever instruction it dies. A thread that
-/// panics while it holds the mutex just releases it.
+/// **Deaths.** If a thread ends while it holds the mutex, because its process was killed or for any
+/// other reason, the next holder gets [`LockError::OwnerDied`]: an error that holds the mutex. The
+/// data is as the dead thread left it. Once it is right again, the holder says so
+/// ([`OwnerDied::repair`]). Dropped without that, the mutex is *poisoned* for good, and locking it
+/// is [`LockError::Poisoned`]. A waiter that is killed disturbs no other thread, at whatever
+/// instruction it dies. A thread that panics while it holds the mutex just releases it.
 ///
-/// **Fairness.** None: whoever sees it free takes it. Waiters spin for a while, and then sleep.
+/// **Fairness.** None: a running thread may barge ahead of waiters. These spin for a while and then
+/// sleep.
 ///
 /// **Memory ordering.** Locking acquires what unlocking, or dying, released.
 ///
-/// **Forks.** A child does not hold what its parent holds: the guard that it inherits does nothing when it is dropped, and must not
-/// be used.
+/// **Forks.** A child holds nothing that its parent holds. A guard that it inherits does nothing
+/// when it is dropped, and must not be used.
 ///
 /// # Panics
-/// Every use by `&`, also one that only tries or asks, panics where the mutex lies outside a region
+/// Every use by `&`, also one that only tries or asks, panics if the mutex lies outside all regions
 /// that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in this
 /// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
 /// Nothing has changed then.
 ///
-/// A thread that locks a mutex which it holds itself gets a panic instead of a deadlock.
+/// A thread that locks a mutex which it holds itself panics instead of deadlocking.
 #[repr(C)]
 pub struct Mutex<T> {
     raw: RawMutex,
@@ -48,26 +50,26 @@ pub struct Mutex<T> {
 
 // SAFETY: it hands the data to one thread at a time.
 unsafe impl<T: Send> Sync for Mutex<T> {}
-// SAFETY: it is as its data.
+// SAFETY: it owns the data.
 unsafe impl<T: Send> Send for Mutex<T> {}
 
-// SAFETY: the links of its entry mean something to its holder only, who writes them anew; the rest are numbers, of which
-// any are a state: at worst one in which it is held by nobody who lives.
+// SAFETY: only its holder uses the links of its entry, and writes them anew. The rest are numbers,
+// of which any are a state: at worst one that a thread holds which does not exist.
 unsafe impl<T: Shareable + Send> Shareable for Mutex<T> {
     const FINGERPRINT: u64 = mix_number(fingerprint("Mutex 1"), T::FINGERPRINT);
     const HAS_LOCKS: bool = true;
 }
 
-/// What locking gives.
+/// The result of locking.
 pub type LockResult<'a, T> = Result<MutexGuard<'a, T>, LockError<OwnerDied<'a, T>>>;
-/// What trying to lock gives.
+/// The result of trying to lock.
 pub type TryLockResult<'a, T> = Result<MutexGuard<'a, T>, TryLockError<OwnerDied<'a, T>>>;
 
-/// The mutex is poisoned, as its note says.
+/// The value of the note in a poisoned mutex.
 const POISONED: u32 = 1;
 
 impl<T> Mutex<T> {
-    /// Unlocked.
+    /// An unlocked mutex.
     pub const fn new(data: T) -> Self {
         Mutex {
             raw: RawMutex::new(),
@@ -75,10 +77,10 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Locks it, after whoever holds it now.
+    /// Acquires the mutex, blocking until no other thread holds it.
     ///
     /// # Errors
-    /// [`LockError`], if an owner died while holding it, or if this thread holds
+    /// [`LockError`], if a holder died, or if this thread holds
     /// [`MAX_HELD`](crate::shared::MAX_HELD) locks.
     ///
     /// # Panics
@@ -93,10 +95,10 @@ impl<T> Mutex<T> {
         self.guard(me, locked.expect("there is no deadline"))
     }
 
-    /// Locks it if nobody holds it.
+    /// Acquires the mutex if no thread holds it.
     ///
     /// # Errors
-    /// [`TryLockError::WouldBlock`] if somebody does; else as [`lock`](Self::lock)'s.
+    /// [`TryLockError::WouldBlock`] if a thread holds it; else as [`lock`](Self::lock)'s.
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<'_, T> {
         let me = self.me();
@@ -107,7 +109,8 @@ impl<T> Mutex<T> {
         Ok(self.guard(me, locked)?)
     }
 
-    /// Locks it if that is possible within this time. Zero is a try, and too long for an `Instant` is for ever.
+    /// Acquires the mutex if that is possible within this time. Zero is a try; a time too long for
+    /// an `Instant` is for ever.
     ///
     /// # Errors
     /// [`TryLockError::TimedOut`] if it was not; else as [`lock`](Self::lock)'s.
@@ -115,7 +118,7 @@ impl<T> Mutex<T> {
         self.lock_before(Deadline::after(timeout))
     }
 
-    /// As [`try_lock_for`](Self::try_lock_for), until a point in time.
+    /// As [`try_lock_for`](Self::try_lock_for), until this instant.
     ///
     /// # Errors
     /// As there.
@@ -132,13 +135,13 @@ impl<T> Mutex<T> {
         Ok(self.guard(me, locked)?)
     }
 
-    /// The calling thread, which may lock this.
+    /// The calling thread, which is allowed to lock this.
     #[inline]
     fn me(&self) -> Me {
         Me::for_lock(self, "shared::Mutex")
     }
 
-    /// This thread has just locked it.
+    /// The guard of the calling thread, which has just locked it.
     #[inline]
     pub(super) fn guard(&self, me: Me, locked: Locked) -> LockResult<'_, T> {
         let guard = MutexGuard {
@@ -152,27 +155,27 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Asked by its owner.
+    /// Only the holder may ask.
     #[inline]
     fn is_poisoned(&self) -> bool {
-        // ORDERING: Relaxed; written by owners only.
+        // ORDERING: Relaxed; only holders write it.
         self.raw.note().load(Relaxed) == POISONED
     }
 
-    /// Unlocks it without a guard.
+    /// Releases the mutex without a guard.
     ///
     /// # Safety
-    /// This thread holds it, and has forgotten its guard.
+    /// This thread holds the mutex, and has forgotten its guard.
     pub unsafe fn force_unlock(&self) {
         self.raw.unlock(Me::get());
     }
 
-    /// Without data.
+    /// The algorithm, without the data.
     pub(super) fn raw(&self) -> &RawMutex {
         &self.raw
     }
 
-    /// The data, which this process has for itself.
+    /// The data, to which `&mut self` gives sole access.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
@@ -188,14 +191,14 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 #[must_use = "the mutex is released at once if the guard is not kept"]
 pub struct MutexGuard<'a, T> {
     mutex: &'a Mutex<T>,
-    /// The generation of the process whose thread holds the mutex. The guard stays on its thread, so a thread
-    /// of that generation is this one; and a child of a fork, which has the guard too, is of another.
+    /// The generation of the holder's process. The guard stays on its thread, so a thread of that
+    /// generation is the holder; a child of a fork, which has the guard too, is of another.
     owner: u32,
     not_send: PhantomData<*const ()>,
 }
 
 impl<T> MutexGuard<'_, T> {
-    /// The calling thread, if the mutex is its own: else the guard was inherited over a fork.
+    /// The calling thread if it holds the mutex; if not, the guard was inherited over a fork.
     #[inline]
     fn owner(&self) -> Option<Me> {
         Me::of(self.owner)
@@ -203,7 +206,7 @@ impl<T> MutexGuard<'_, T> {
 }
 
 impl<'a, T> MutexGuard<'a, T> {
-    /// Somebody died while holding it, now or long ago.
+    /// A holder died, just now or long ago.
     #[cold]
     fn after_a_death(self) -> LockError<OwnerDied<'a, T>> {
         match self.mutex.is_poisoned() {
@@ -212,7 +215,7 @@ impl<'a, T> MutexGuard<'a, T> {
         }
     }
 
-    /// Whether the mutex is this thread's, which is the calling one.
+    /// Whether the guard is that of this thread, which is the calling one.
     pub(super) fn is_owned(&self, me: Me) -> bool {
         me.generation() == self.owner
     }
@@ -261,7 +264,7 @@ impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
     }
 }
 
-/// Holds a [`Mutex`] whose last owner died while holding it. The data may be half changed.
+/// Holds a [`Mutex`] whose last holder died. The data may be half changed.
 ///
 /// Dropped without [`repair`](Self::repair), it poisons the mutex.
 #[must_use = "the mutex is poisoned if this is not repaired"]

@@ -1,4 +1,4 @@
-//! A pipe between processes: types, over the [ring](super::ring).
+//! The pipe between processes: its types, over the [ring](super::ring).
 
 use super::bells::Bells;
 use super::error::OpenError;
@@ -12,17 +12,17 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// As many bytes as are never torn apart, as POSIX promises of `PIPE_BUF`.
+/// How many bytes at most are never torn apart, as POSIX promises of `PIPE_BUF`.
 pub(super) const ATOMIC: usize = 4096;
 
-/// Creates a pipe of so many bytes, for this process and the children that it forks.
+/// Creates a pipe of this capacity in bytes, for this process and the children that it forks.
 ///
-/// As with `pipe(2)`, after a fork both processes have both ends, and each drops the one that it does not use: a reader that
-/// keeps a writing end never sees the end of the file.
+/// As with `pipe(2)`, both processes have both ends after a fork, and each drops the one that it
+/// does not use: a reader that keeps a writing end never sees the end of the file.
 ///
 /// # Errors
-/// [`InvalidInput`](ErrorKind::InvalidInput) if the capacity is 0, or more than an address space holds; or the system's, which
-/// lets a process have so many descriptors only: an end takes three.
+/// [`InvalidInput`](ErrorKind::InvalidInput) if the capacity is 0, or more than an address space
+/// holds; or the system's, which limits a process's descriptors: an end takes three.
 ///
 /// # Examples
 /// ```
@@ -54,25 +54,25 @@ pub fn pipe(capacity: usize) -> io::Result<(PipeReader, PipeWriter)> {
     ))
 }
 
-/// A ring and its bytes, behind whatever else the region has.
+/// A ring and its bytes, which end the region.
 pub(super) struct Memory {
     region: Region,
-    /// From the start of its payload.
+    /// The ring's offset in the payload.
     ring: usize,
 }
 
 impl Memory {
-    /// So many bytes of the payload come before the ring, and what comes after it are the bytes.
+    /// The ring begins at this offset of the payload, and its bytes follow it.
     pub(super) fn new(region: Region, ring: usize) -> Self {
         assert!(region.size() > ring + size_of::<Ring>(), "no bytes");
         Memory { region, ring }
     }
 
-    /// Makes the ring in a new region, behind so many bytes.
+    /// Makes the ring in a new region, at this offset.
     pub(super) fn make_ring(payload: NonNull<u8>, before: usize) {
         // SAFETY: the payload is larger than that.
         let ring = unsafe { payload.byte_add(before) };
-        // SAFETY: it is aligned as a ring, as `before` is, large enough, and nobody else sees it yet.
+        // SAFETY: it is aligned as a ring, as `before` is, large enough, and not shared yet.
         unsafe { ring.cast().write(Ring::new()) };
     }
 
@@ -89,13 +89,13 @@ impl Memory {
         unsafe { ring.cast().as_ref() }
     }
 
-    /// How many bytes the ring has.
+    /// The ring's capacity in bytes.
     #[inline]
     fn capacity(&self) -> usize {
         self.region.size() - self.ring - size_of::<Ring>()
     }
 
-    /// Where the bytes are from this place on, in two parts: how many, and where.
+    /// The bytes from this place on, in two parts, each as an address and a length.
     #[inline]
     fn parts(&self, place: u64, count: usize) -> [(NonNull<u8>, usize); 2] {
         let (capacity, offset) = (self.capacity(), self.ring + size_of::<Ring>());
@@ -109,13 +109,13 @@ impl Memory {
     }
 }
 
-/// One side of a pipe, open in this process. Dropped in this order.
+/// One end of a pipe in this process. Its fields are dropped in this order.
 struct End {
     bells: Bells,
     memory: Goodbye,
 }
 
-/// What is left to be done when the descriptors are closed.
+/// Says goodbye after the descriptors are closed.
 struct Goodbye {
     memory: Arc<Memory>,
     is_reader: bool,
@@ -141,7 +141,7 @@ impl End {
     }
 }
 
-/// How long a call waits, and what it says when that is over.
+/// How long a call waits, and its error after that.
 #[derive(Clone, Copy)]
 enum Patience {
     Forever,
@@ -174,15 +174,17 @@ impl Patience {
 
 /// The end of a [`pipe`] or a [`Fifo`](super::Fifo) from which bytes are read.
 ///
-/// Reading waits until there is a byte, and returns 0, which is the *end of the file*, when the pipe is empty and no writer is
-/// left: all have dropped their ends, or have exited, or were killed. (A FIFO may have new writers later, and
-/// then has bytes again.) Any number of threads and processes may read; each byte goes to one of them.
+/// Reading waits until there is a byte. It returns 0, the *end of the file*, when the pipe is empty
+/// and no writer is left: all have dropped their ends, exited, or been killed. (A FIFO may get new
+/// writers later, and then has bytes again.) Any number of threads and processes may read; each
+/// byte goes to one of them.
 ///
-/// A call takes all bytes that are there when it begins, up to the buffer's length, and no others come between them.
+/// A call takes all bytes that are there when it begins, up to the buffer's length, and no others
+/// come between them.
 ///
-/// **Deaths.** A reader that is killed while it reads has taken the first bytes of that call with it: all of them or none if they
-/// are up to 16 KiB, and else whole pieces of 16 KiB. The others go on. What a killed writer had written completely is read; what
-/// it was writing never was written.
+/// **Deaths.** A reader that is killed while it reads takes the first bytes of that call with it:
+/// all or none of up to 16 KiB, of more whole pieces of 16 KiB. The other readers go on. What a
+/// killed writer had written completely is read; what it was writing was never written.
 ///
 /// **Signals** do not end a call.
 ///
@@ -195,20 +197,20 @@ impl PipeReader {
         PipeReader(End::new(bells, memory, true))
     }
 
-    /// Reads what is there, without waiting.
+    /// Reads what is there without waiting.
     ///
     /// # Errors
-    /// [`WouldBlock`](ErrorKind::WouldBlock) if the pipe is empty, and it is not the end;
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if the pipe is empty and has a writer;
     /// [`InvalidData`](ErrorKind::InvalidData) if its memory is damaged; the system's (`EBADF`) if
-    /// the descriptors under the pipe were closed behind its back.
+    /// other code has closed the pipe's descriptors.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_with(buffer, Patience::None)
     }
 
-    /// Reads as soon as there is something, if that is within this time.
+    /// Reads as soon as there is something, within this time.
     ///
     /// # Errors
-    /// [`TimedOut`](ErrorKind::TimedOut) if it was not; else as [`try_read`](Self::try_read)'s.
+    /// [`TimedOut`](ErrorKind::TimedOut) after that time; else as [`try_read`](Self::try_read)'s.
     pub fn try_read_for(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         self.read_with(buffer, Patience::Until(Deadline::after(timeout)))
     }
@@ -230,9 +232,10 @@ impl PipeReader {
             let [(one, first), (two, rest)] = memory.parts(place, count as usize);
             let piece = &mut buffer[passed as usize..][..count as usize];
             let (start, end) = piece.split_at_mut(first);
-            // SAFETY: it is a reader's turn, so nobody writes there; `parts` says that they are in the ring.
+            // SAFETY: in a reader's turn, no thread writes there; `parts` says that they are in the
+            // ring.
             unsafe { one.copy_to_nonoverlapping(NonNull::from(start).cast(), first) };
-            // SAFETY: as above; they are no more than the buffer takes.
+            // SAFETY: as above; the buffer takes as many.
             unsafe { two.copy_to_nonoverlapping(NonNull::from(end).cast(), rest) };
         });
         match passed {
@@ -268,10 +271,12 @@ impl Read for PipeReader {
 /// wait for as long as small ones take the room.
 ///
 /// Any number of threads and processes may write. If no reader is left, writing is an error,
-/// [`BrokenPipe`](ErrorKind::BrokenPipe), and never a `SIGPIPE`. If the last one was killed, rather than that it dropped its end, and was not
-/// waiting for bytes just then, then up to 4096 bytes may be written before a writer notices. [`flush`](Write::flush) always does.
+/// [`BrokenPipe`](ErrorKind::BrokenPipe), and never a `SIGPIPE`. If the last reader was killed
+/// while it was not waiting for bytes, up to 4096 bytes may be written before a writer notices.
+/// [`flush`](Write::flush) always does.
 ///
-/// **Deaths.** What a writer was writing when it was killed is not written, but for the parts before. It leaves nothing half done.
+/// **Deaths.** What a writer was writing when it was killed is not written, but for the parts
+/// before. It leaves nothing half done.
 ///
 /// **Signals** do not end a call.
 ///
@@ -288,18 +293,19 @@ impl PipeWriter {
     /// of more, as many as there is room for.
     ///
     /// # Errors
-    /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room; [`BrokenPipe`](ErrorKind::BrokenPipe) if no reader is left;
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room;
+    /// [`BrokenPipe`](ErrorKind::BrokenPipe) if no reader is left;
     /// [`InvalidData`](ErrorKind::InvalidData) if the pipe's memory is damaged; the system's
-    /// (`EBADF`) if the descriptors under the pipe were closed behind its back.
+    /// (`EBADF`) if other code has closed the pipe's descriptors.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.write_with(bytes, Patience::None)
     }
 
-    /// Writes as soon as there is room, if that is within this time: up to 4096 bytes (or the
-    /// capacity, if that is less) all or nothing; of more, as many as there is room for then.
+    /// Writes as soon as there is room, within this time: up to 4096 bytes (or the capacity, if
+    /// that is less) all or nothing; of more, as many as there is room for then.
     ///
     /// # Errors
-    /// [`TimedOut`](ErrorKind::TimedOut) if it was not; else as [`try_write`](Self::try_write)'s.
+    /// [`TimedOut`](ErrorKind::TimedOut) after that time; else as [`try_write`](Self::try_write)'s.
     pub fn try_write_for(&self, bytes: &[u8], timeout: Duration) -> io::Result<usize> {
         self.write_with(bytes, Patience::Until(Deadline::after(timeout)))
     }
@@ -319,7 +325,7 @@ impl PipeWriter {
         }
     }
 
-    /// Waits until all is written, or it cannot be, which the next call finds, too. Returns how much
+    /// Waits until all is written, or cannot be, which the next call finds, too. Returns how much
     /// is written.
     #[cold]
     fn write_rest(&self, bytes: &[u8], mut written: usize) -> usize {
@@ -332,14 +338,14 @@ impl PipeWriter {
         written
     }
 
-    /// Writes what there is room for when there is enough.
+    /// Writes as much as there is room for, once there is enough.
     #[inline]
     fn write_part(&self, bytes: &[u8], patience: Patience) -> Result<usize, Stop> {
         let memory = self.0.memory();
         let whole = ATOMIC.min(memory.capacity());
         let amount = Amount {
             least: match patience {
-                // A call that waits for more anyway waits for what is worth a turn.
+                // A call that waits for more anyway waits for as much as is worth a turn.
                 Patience::Forever => bytes.len().min(whole) as u64,
                 _ if bytes.len() <= whole => bytes.len() as u64,
                 _ => 1,
@@ -353,10 +359,10 @@ impl PipeWriter {
             let [(one, first), (two, rest)] = memory.parts(place, count as usize);
             let piece = &bytes[passed as usize..][..count as usize];
             let (start, end) = piece.split_at(first);
-            // SAFETY: it is a writer's turn, so no other thread writes or reads there; `parts` says
-            // that they are in the ring.
+            // SAFETY: in a writer's turn, no other thread writes or reads there; `parts` says that
+            // they are in the ring.
             unsafe { one.copy_from_nonoverlapping(NonNull::from(start).cast(), first) };
-            // SAFETY: as above; they are no more than there are.
+            // SAFETY: as above; there are as many.
             unsafe { two.copy_from_nonoverlapping(NonNull::from(end).cast(), rest) };
         });
         passed.map(|count| count as usize)
@@ -369,7 +375,7 @@ impl Write for &PipeWriter {
         self.write_with(bytes, Patience::Forever)
     }
 
-    /// Asks whether anybody is left to read what was written.
+    /// Asks whether there is a reader left for what was written.
     fn flush(&mut self) -> io::Result<()> {
         match self.0.bells.is_alone() {
             Ok(false) => Ok(()),

@@ -1,46 +1,52 @@
-//! A ring of bytes between processes: those who write and those who read take turns at its two ends.
+//! The ring: a queue of bytes between processes, which readers and writers pass in turns at its two
+//! ends.
 //!
-//! Each side has a *place*: how many bytes it has written, or read, since the beginning; it never comes round. The bytes
-//! between the two places are to be read, and as many more as the capacity allows may be written. So both sides do the same: a
-//! writer is a reader of room, ahead of the readers by the capacity. A thread that *passes* bytes
+//! Each side has a *place*: how many bytes it has read or written since the beginning. It never
+//! wraps. The bytes between the two places can be read, and the rest of the capacity can be
+//! written. So both sides run the same code: a writer is a reader of room, ahead of the readers by
+//! the capacity. A thread that *passes* bytes
 //! 1. takes the turn of its side, a robust mutex that no thread holds while it sleeps;
-//! 2. copies bytes, to or from the ring;
-//! 3. looks whether a thread on the other side *waits* for what it is about to do, and if so rings;
+//! 2. copies bytes to or from the ring;
+//! 3. looks whether a thread of the other side *waits* for what it is about to do, and if so rings;
 //! 4. stores its side's new place;
-//! 5. does the same from step 2 with the next [piece](PIECE), until it has passed what it found
-//!    when it took the turn, and gives the turn back.
+//! 5. goes on from step 2 with the next [piece](PIECE), until it has passed what it found when it
+//!    took the turn, and gives the turn back.
 //!
-//! **Deaths.** A thread that is killed before the fourth step has passed nothing of the piece, and
-//! after it all of it: no bytes are torn, and there is nothing to repair.
+//! (R1) A thread that is killed before step 4 has passed nothing of the piece; after it, all of it.
+//! So no bytes are torn, and there is nothing to repair.
 //!
-//! **Sleeping.** A thread must notice both that there is something for it and that nobody is left who could ever bring it. Only
-//! the kernel knows the latter, of descriptors, and it does not let a thread wait for a descriptor and for a word in memory at
-//! once. So both sides sleep on descriptors ([`bells`](super::bells)). One of each side does: the one that has the *sleeper's*
-//! mutex, for which the others wait.
+//! **Sleeping.** A thread must notice that there is something for it, and also that no thread is
+//! left that could bring it. Only the kernel knows the latter, of descriptors, and it lets no
+//! thread wait for a descriptor and for a word in memory at once. So both sides sleep on
+//! descriptors ([`bells`](super::bells)). One thread of each side does: the holder of the side's
+//! `sleeper` mutex. The others wait for that mutex.
 //!
 //! The sleeper may be stopped. So the others do not rely on it alone: they look for themselves at
 //! times ([`behind`](awake::behind)).
 //!
 //! **Small writes beside large ones.** The sleeper may need more room than another writer that
-//! waits for the sleeper's mutex. So before it sleeps beside room that is too small for it, it
-//! counts its *news* up and wakes those others. They attempt their own writes again, which is also
-//! what they do whenever they begin to wait. News that a dead sleeper did not tell is told by its
-//! successor, which looks at the same room. (Model: `a_short_write_passes_a_long_one`.)
+//! waits for its mutex. So before it sleeps beside room that is too small for it, it counts its
+//! *news* up and wakes the others. They attempt their own writes again, as they do whenever they
+//! begin to wait. News that a dead sleeper did not tell is told by its successor, which looks at
+//! the same room. (Model: `a_short_write_passes_a_long_one`.)
 //!
-//! **Ringing comes before the place is stored.** If it came after, whoever is killed in between would leave a sleeper with bytes that
-//! it does not know of, and if another writer lives and writes nothing, for ever. As it is, the sleeper may be woken too
-//! early, or find nobody who would wake it though somebody is about to store. So before it sleeps it
-//! 1. says that it waits; a fence, which pairs with that of whoever takes a turn;
-//! 2. looks whether somebody on the other side has the turn. That one may have looked before. It will be done soon, or is dead, which
-//!    its mutex tells: wait for that, and begin again;
+//! (R2) **Ringing comes before the place is stored.** In the other order, a thread that is killed
+//! in between would leave a sleeper that does not know of its bytes: for ever, if another writer
+//! lives and writes nothing. In this order, the sleeper may be woken too early, or after its look
+//! the place may be stored without another ring. So before it sleeps, it
+//! 1. says that it waits, and runs a fence, which pairs with that of a thread that takes a turn;
+//! 2. looks whether a thread of the other side has the turn, which may have looked before step 1.
+//!    That thread will be done soon, or is dead, which its mutex tells: it waits for that;
 //! 3. looks whether there is something for it;
-//! 4. looks whether it still says that it waits. If not, somebody rang, took the word back, and was killed before it stored: begin
-//!    again. (A model found this: `a_killed_writer_leaves_no_reader_asleep`.)
+//! 4. looks whether it still says that it waits. If not, a thread rang, took the word back, and was
+//!    killed before it stored its place: it begins again. (A model found this:
+//!    `a_killed_writer_leaves_no_reader_asleep`.)
 //!
-//! Whoever takes the turn later sees the word, and rings.
+//! A thread that takes the turn later sees the word, and rings.
 //!
-//! **Leaving.** A sleeper is told by the kernel at once that it is alone. But a writer that finds room does not ask the kernel, which would
-//! cost more than the write. It asks when a reader waits, when a reader has said that it leaves, and else every [`ASK`] bytes.
+//! **Leaving.** The kernel tells a sleeper at once that it is alone. But a writer that finds room
+//! does not ask the kernel, which would cost more than the write. It asks when a reader waits, when
+//! a reader has said that it leaves, and else every [`ASK`] bytes.
 
 use super::awake;
 use super::bells::Bells;
@@ -54,16 +60,17 @@ use crate::primitive::const_fn;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use crate::spin;
 
-/// Keeps what different sides write off each other's cache lines, and off their neighbours, which processors fetch along.
+/// Separates what different sides write by two cache lines, since processors fetch a line's
+/// neighbour along.
 #[repr(C, align(128))]
 struct Apart<T>(T);
 
-/// Those who write, or those who read. All zeros are one that has done nothing yet.
+/// The readers or the writers. All zeros are a side that has passed nothing yet.
 #[repr(C)]
 struct Side {
     turn: Apart<Turn>,
     place: Apart<AtomicU64>,
-    /// What the other side is to know: [`WAITING`], [`LEFT`].
+    /// What the other side must know: [`WAITING`], [`LEFT`].
     calls: Apart<AtomicU32>,
     sleeper: RawMutex,
     /// How often the sleeper has told the others of its side that there is something for them.
@@ -77,16 +84,17 @@ struct Turn {
     seen: AtomicU64,
 }
 
-/// One of this side is asleep, or about to be.
+/// A thread of this side sleeps, or is about to.
 const WAITING: u32 = 1;
-/// One of this side has gone, and may have been the last. A hint: who is killed does not say so.
+/// A thread of this side has left, and may have been the last. Only a hint, since a killed thread
+/// does not set it.
 const LEFT: u32 = 2;
 
-/// How many bytes are written at most after the last reader was killed.
+/// How many bytes can be written at most after the last reader was killed.
 pub(super) const ASK: u64 = 4096;
 
-/// How many bytes are copied before the other side may copy them: so that both do so at once. A
-/// ring of 64 KiB passes 8 GB/s with it.
+/// How many bytes are copied before the other side may copy them, so that both sides copy at once.
+/// A ring of 64 KiB passes 8 GB/s with it.
 pub(super) const PIECE: u64 = if cfg!(loom) { 2 } else { 16 * 1024 };
 
 #[repr(C)]
@@ -98,45 +106,46 @@ pub(super) struct Ring {
 /// Why nothing was passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stop {
-    /// Nobody has the other side open.
+    /// No thread has the other side open.
     Alone,
     /// The deadline passed.
     TimedOut,
     /// The places contradict each other.
     Damaged,
-    /// A bell does not work: its descriptor was closed, or is another file's. The kernel's number
-    /// of the error.
+    /// A bell does not work: its descriptor was closed, or is another file's. With the kernel's
+    /// number of the error.
     #[cfg_attr(loom, allow(dead_code, reason = "a model's bells always work"))]
     System(i32),
 }
 
-/// What a sleeper wakes up with.
+/// Why a sleeper wakes up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Heard {
-    /// Its bell, or nothing: it is to look again.
+    /// Its bell, or nothing: it must look again.
     Bell,
-    /// That nobody is left who could ring it.
-    Nobody,
-    /// That the deadline passed.
+    /// No end is left that could ring it.
+    HungUp,
+    /// The deadline passed.
     Deadline,
 }
 
 /// How many bytes are to be passed in one turn.
 #[derive(Clone, Copy)]
 pub(super) struct Amount {
-    /// One, or more if they are to be passed in one turn or not at all.
+    /// One; or more, if they must be passed in one turn or not at all.
     pub(super) least: u64,
     pub(super) most: u64,
 }
 
-/// One thread, on one side.
+/// One thread's access to one side.
 pub(super) struct Hand<'a> {
     me: Me,
     own: &'a Side,
     other: &'a Side,
     bells: &'a Bells,
     capacity: u64,
-    /// How far this side may be ahead of the other: the capacity for writers, nothing for readers.
+    /// How far this side may be ahead of the other, in bytes: the capacity for writers, zero for
+    /// readers.
     lead: u64,
 }
 
@@ -159,13 +168,14 @@ impl Side {
 
 impl Ring {
     const_fn! {
-        /// Empty.
+        /// An empty ring.
         pub(super) const fn new() -> Self {
             Ring { readers: Side::new(), writers: Side::new() }
         }
     }
 
-    /// For the calling thread. The capacity is this process's own knowledge, and not read from the memory.
+    /// The calling thread as a reader. The capacity comes from this process's own knowledge, and
+    /// not from the memory.
     #[inline]
     pub(super) fn reader<'a>(&'a self, capacity: u64, bells: &'a Bells) -> Hand<'a> {
         Hand {
@@ -178,7 +188,7 @@ impl Ring {
         }
     }
 
-    /// As [`reader`](Self::reader).
+    /// The calling thread as a writer; as [`reader`](Self::reader).
     #[inline]
     pub(super) fn writer<'a>(&'a self, capacity: u64, bells: &'a Bells) -> Hand<'a> {
         Hand {
@@ -191,16 +201,17 @@ impl Ring {
         }
     }
 
-    /// A reader has closed its descriptors, and may have been the last.
+    /// Says that a reader has closed its descriptors, and may have been the last.
     pub(super) fn reader_left(&self) {
-        // ORDERING: Release pairs with the Acquire in `answer`: a writer that takes it back sees that the descriptors are closed.
+        // ORDERING: Release pairs with the Acquire in `answer`: a writer that takes the hint sees
+        // that the descriptors are closed.
         self.readers.calls.0.fetch_or(LEFT, Release);
     }
 
     /// How many bytes have been written. For models.
     #[cfg(loom)]
     pub(super) fn written(&self) -> u64 {
-        // ORDERING: Relaxed; whoever asks has waited for those who write.
+        // ORDERING: Relaxed; the caller has waited for the writers.
         self.writers.place.0.load(Relaxed)
     }
 
@@ -211,10 +222,10 @@ impl Ring {
         self.readers.place.0.load(Relaxed)
     }
 
-    /// Forgets the bytes that nobody has read. Nobody has either side open.
+    /// Forgets the bytes that were not read. No thread has either side open.
     #[cfg(not(loom))]
     pub(super) fn discard(&self) {
-        // ORDERING: Relaxed; whoever opens the ring next does so after this, under a lock.
+        // ORDERING: Relaxed; a thread opens the ring after this, under a lock.
         let place = self.writers.place.0.load(Relaxed);
         // ORDERING: as above.
         self.readers.place.0.store(place, Relaxed);
@@ -222,9 +233,8 @@ impl Ring {
 }
 
 impl Hand<'_> {
-    /// Passes so many bytes, piece by piece: `copy` gets the place of a piece, how many bytes of
-    /// this call come before it, and how many it has. Waits until there are enough, or the deadline
-    /// passes.
+    /// Passes bytes, piece by piece. `copy` gets the place of a piece, how many bytes of this call
+    /// come before it, and how many it has. Waits until there are enough, or the deadline passes.
     #[inline]
     pub(super) fn pass(
         &self,
@@ -238,7 +248,7 @@ impl Hand<'_> {
         }
     }
 
-    /// Passes something if there is enough now.
+    /// Passes bytes if there are enough now.
     #[inline]
     fn attempt(
         &self,
@@ -246,7 +256,7 @@ impl Hand<'_> {
         deadline: Deadline,
         copy: &mut impl FnMut(u64, u64, u64),
     ) -> Result<Option<u64>, Stop> {
-        // It does not matter whether the last one died: there is nothing to repair.
+        // A dead predecessor does not matter: there is nothing to repair (R1).
         let turn = &self.own.turn.0;
         turn.mutex.lock(self.me, deadline).ok_or(Stop::TimedOut)?;
         let passed = self.attempt_in_turn(amount, copy);
@@ -260,16 +270,18 @@ impl Hand<'_> {
         amount: Amount,
         copy: &mut impl FnMut(u64, u64, u64),
     ) -> Result<Option<u64>, Stop> {
-        // Orders the mutex's exchange before the look for callers, and pairs with the fence in `sleep`.
+        // Orders the mutex's exchange before the look at `calls`; pairs with the fence in `sleep`
+        // (R2).
         fence::after_exchange();
         let (own, seen) = (&self.own.place.0, &self.own.turn.0.seen);
-        // ORDERING: Relaxed, both; written by this side only, in turn.
+        // ORDERING: Relaxed, both; only this side writes them, in turn.
         let (place, other) = (own.load(Relaxed), seen.load(Relaxed));
         let mut ready = self.between(place, other);
         if ready < amount.most || ready > self.capacity {
-            // ORDERING: Acquire pairs with the Release below: what the other side has copied, it has copied.
+            // ORDERING: Acquire pairs with the Release in `pass_piece`: the other side has finished
+            // its copies.
             let other = self.other.place.0.load(Acquire);
-            // ORDERING: as of the load of it.
+            // ORDERING: Relaxed; only this side writes it, in turn.
             seen.store(other, Relaxed);
             ready = self.between(place, other);
         }
@@ -288,8 +300,8 @@ impl Hand<'_> {
         }
     }
 
-    /// In turn, passes all but what has been passed, in pieces. Returns how much has been passed
-    /// then: less if a piece fails, which the next call finds, too.
+    /// In turn, passes the rest in pieces. Returns how much has been passed in all: less if a piece
+    /// fails, which the next call finds, too.
     #[cold]
     fn pass_rest(
         &self,
@@ -309,7 +321,7 @@ impl Hand<'_> {
         passed
     }
 
-    /// In turn, at this place.
+    /// In turn, passes one piece.
     #[inline]
     fn pass_piece(
         &self,
@@ -320,7 +332,8 @@ impl Hand<'_> {
     ) -> Result<(), Stop> {
         copy(place, passed, count);
         let end = place.wrapping_add(count);
-        // ORDERING: Relaxed; after the fence. A thread that has called since has seen the turn held, and waits for its end.
+        // ORDERING: Relaxed; after the fence. A sleeper that has called since saw the turn held,
+        // and waits for its end (R2).
         let is_called = self.other.calls.0.load(Relaxed) != 0;
         let asks = self.is_writer() && (place ^ end) >= ASK;
         if is_called || asks {
@@ -331,7 +344,7 @@ impl Hand<'_> {
         Ok(())
     }
 
-    /// What this side may pass, if those are the places.
+    /// How many bytes this side may pass between these places.
     #[inline]
     fn between(&self, own: u64, other: u64) -> u64 {
         other.wrapping_add(self.lead).wrapping_sub(own)
@@ -342,33 +355,35 @@ impl Hand<'_> {
         self.lead != 0
     }
 
-    /// Rings if somebody waits. For a writer, asks the kernel whether there is a reader.
+    /// Rings if the other side waits. For a writer, asks the kernel whether there is a reader.
     #[cold]
     fn answer(&self) -> Result<(), Stop> {
         let calls = &self.other.calls.0;
-        // ORDERING: Relaxed; the fence before has ordered this look, and what comes of it is for who holds the turn.
+        // ORDERING: Relaxed; the fence before has ordered this look. What comes of it is the
+        // turn's.
         let call = calls.load(Relaxed);
         if call & WAITING != 0 {
             self.bells.ring()?;
         }
         if call != 0 {
-            // Whoever is killed before this has rung, and the next one rings again.
-            // ORDERING: Acquire pairs with the Release of one who leaves, also if that has come since the load above. A sleeper that
-            // has it taken back finds the turn held, or given back after it.
+            // A thread that is killed before this has rung, and the next one rings again.
+            // ORDERING: Acquire pairs with the Release in `reader_left`, also if that came after
+            // the load above. A sleeper whose mark is taken finds the turn held, or given back
+            // after it.
             calls.fetch_and(!(WAITING | LEFT), Acquire);
         }
         if self.is_writer() && self.bells.is_alone()? {
-            // For the next write. Somebody may have left between the two.
-            // ORDERING: as above.
+            // The next write must ask, too. (The last reader may have left between the two.)
+            // ORDERING: Relaxed; the mutex orders it before the next turn.
             calls.fetch_or(LEFT, Relaxed);
             return Err(Stop::Alone);
         }
         Ok(())
     }
 
-    /// What this side may pass, or seems to: an attempt makes sure.
+    /// How many bytes this side may pass, or seems to: an attempt makes sure.
     fn ready(&self) -> u64 {
-        // ORDERING: Relaxed, both; as above.
+        // ORDERING: Relaxed, both; an attempt makes sure.
         let (own, other) = (
             self.own.place.0.load(Relaxed),
             self.other.place.0.load(Relaxed),
@@ -376,7 +391,7 @@ impl Hand<'_> {
         self.between(own, other)
     }
 
-    /// Attempts it for as long as one stays awake.
+    /// Attempts it while it is worth while to spin.
     fn attempt_awake(
         &self,
         amount: Amount,
@@ -388,7 +403,7 @@ impl Hand<'_> {
             if passed.is_some() {
                 return Ok(passed);
             }
-            // Another one was faster.
+            // Another thread was faster.
         }
         Ok(None)
     }
@@ -402,7 +417,8 @@ impl Hand<'_> {
     ) -> Result<u64, Stop> {
         let Side { sleeper, news, .. } = self.own;
         loop {
-            // ORDERING: Acquire pairs with the count that the sleeper adds: after it, the attempt sees the room that the sleeper saw.
+            // ORDERING: Acquire pairs with the sleeper's addition: after it, the attempt sees the
+            // room that the sleeper saw.
             let seen = news.load(Acquire);
             if let Some(count) = self.attempt_awake(amount, deadline, copy)? {
                 return Ok(count);
@@ -421,13 +437,13 @@ impl Hand<'_> {
             }
         }
         let passed = self.wait_asleep(amount, deadline, copy);
-        // ORDERING: Relaxed; if nobody sees it, somebody rings for nothing.
+        // ORDERING: Relaxed; if a thread misses it, it rings needlessly.
         self.own.calls.0.fetch_and(!WAITING, Relaxed);
         sleeper.unlock(self.me);
         passed
     }
 
-    /// This thread is its side's sleeper.
+    /// Waits as its side's sleeper.
     fn wait_asleep(
         &self,
         amount: Amount,
@@ -437,7 +453,7 @@ impl Hand<'_> {
         loop {
             let heard = self.sleep(amount.least, deadline)?;
             if self.ready() < amount.least {
-                // Whoever has rung has not stored its place yet, maybe because it had to leave us its processor.
+                // The thread that rang has not stored its place yet, maybe for lack of a processor.
                 spin::give_way();
             }
             if let Some(count) = self.attempt_awake(amount, deadline, copy)? {
@@ -445,17 +461,17 @@ impl Hand<'_> {
             }
             match heard {
                 Heard::Bell => {}
-                Heard::Nobody => return Err(Stop::Alone),
+                Heard::HungUp => return Err(Stop::Alone),
                 Heard::Deadline => return Err(Stop::TimedOut),
             }
         }
     }
 
-    /// Sleeps until there may be something to be passed.
+    /// Sleeps until there may be something to pass.
     fn sleep(&self, least: u64, deadline: Deadline) -> Result<Heard, Stop> {
         let (calls, turn) = (&self.own.calls.0, &self.other.turn.0.mutex);
         loop {
-            // ORDERING: Relaxed; the fence orders it before the look at the turn.
+            // ORDERING: Relaxed; the fence orders it before the look at the turn (R2).
             calls.fetch_or(WAITING, Relaxed);
             fence::after_exchange();
             if turn.is_held() {
@@ -466,7 +482,8 @@ impl Hand<'_> {
             if ready >= least {
                 return Ok(Heard::Bell);
             }
-            // ORDERING: Relaxed; who took it back before has given the turn back, or died: that has been waited for.
+            // ORDERING: Relaxed; a thread that took it back before has given the turn back or died,
+            // and this one has waited for that.
             if calls.load(Relaxed) & WAITING != 0 {
                 if ready > 0 {
                     kernel::add_one_and_wake(&self.own.news, usize::MAX);

@@ -1,22 +1,23 @@
-//! How a thread finds its slot.
+//! Claims: how a thread finds its slot.
 //!
-//! There are [`SLOTS`] biased slots and as many shared ones ([`slot`](super::slot)), which are begun in this order. A thread
-//! remembers where its slots were in the last ledgers that it used. If it does not know, it looks through the slots that have
-//! been begun:
+//! There are [`SLOTS`] biased slots and as many shared ones ([`slot`](super::slot)); they are begun
+//! in this order. A thread remembers its slots in the ledgers that it used last. Else it searches
+//! the slots that have been begun:
 //! 1. for one that is its own, or by which it holds something;
 //! 2. for a shared one that is not armed;
-//! 3. for a biased one that has no owner, or a dead one: it asks the kernel;
+//! 3. for a biased one that has no owner, or a dead one, as the kernel says;
 //! 4. if a biased one has not been begun yet, or a retired one not been replaced, for the next one;
 //! 5. for a biased one whose owner holds nothing by it, to retire it.
 //!
-//! So a thread finds none only if as many as [`SLOTS`] are armed. Biased slots are there because to arm one takes no locked
-//! instruction. Where the system refuses the heavy side of the asymmetric fence, the fourth step is the last one, and a slot
-//! stays with its owner until the kernel does not know the owner's number any more.
+//! So a thread finds none only if [`SLOTS`] are armed. Biased slots exist because arming one takes
+//! no locked instruction. Where the system refuses the heavy side of the asymmetric fence, there is
+//! no step 5, and a slot stays with its owner until no thread has the owner's number any more.
 //!
-//! **A waiter watches the slots that it has seen begun.** So a thread that begins one opens the gates. If it is killed before
-//! that, one waiter is woken; and if others sleep whose mark is gone, one that was woken is on its way. That one sees that there are
-//! more slots, and opens the gates again. Retired slots are not watched, and no more shared slots are begun than were retired: so
-//! there are at most [`SLOTS`] to watch.
+//! **A waiter watches the slots that it has seen begun.** So a thread that begins one opens the
+//! gates. If it is killed before that, one waiter is woken. If others sleep on a gate whose
+//! `APPROACHED` bit is gone, a woken waiter is on its way. Either sees that there are more slots,
+//! and opens the gates again. Retired slots are not watched, and no more shared slots are begun
+//! than were retired: so there are at most [`SLOTS`] to watch.
 
 use super::super::gate::Gate;
 use super::super::kernel;
@@ -29,29 +30,29 @@ use crate::primitive::thread_locals;
 use std::cell::Cell;
 use std::ops::Range;
 
-/// So many ledgers a thread remembers.
+/// How many ledgers a thread remembers.
 const REMEMBERED: usize = 16;
 
-/// As large as a power of two: a thread finds its own by a shift.
+/// Its size is a power of two, so that a thread finds its own by a shift.
 #[derive(Clone, Copy)]
 #[repr(align(32))]
 struct Memory {
-    /// Its address.
+    /// The ledger's address.
     ledger: usize,
     slot: u32,
-    /// Of a biased slot that is this thread's, and not contested.
+    /// Of a biased slot that this thread owns, uncontested; else `NONE`.
     reservation: Reservation,
-    /// The generation of the process that made the reservation; 0 if the slot has none. A child of a
+    /// The generation of the process that made the reservation; 0 if there is none. A child of a
     /// fork inherits the memory, and may have a thread with the number in the reservation. The
-    /// reservation is not its own all the same: other processes take over the slot of its ancestor.
+    /// reservation is not its own all the same: other processes take over its ancestor's slot.
     generation: u32,
 }
 
-/// What became of the claim to a slot.
+/// The result of a claim to a slot.
 enum Claim {
     Ours(Reservation),
     Taken,
-    /// Somebody else was faster.
+    /// Another thread was faster.
     Lost,
 }
 
@@ -74,33 +75,34 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
 
     #[inline(always)]
     fn memory<R>(&self, use_it: impl FnOnce(&Cell<Memory>) -> R) -> R {
-        // By the page: ledgers begin at like places of theirs.
+        // By the page, since ledgers mostly begin at the same offset in theirs.
         let place = self.address() / 4096 % REMEMBERED;
         MEMORIES.with(|memories| use_it(&memories[place]))
     }
 
-    /// The calling thread's account, until [`leave`](Self::leave). Nothing if as many other threads as there are slots hold
-    /// something, or are about to. The thread's list has nothing pending, then and afterwards.
+    /// The calling thread's account, until [`leave`](Self::leave). There is none if [`SLOTS`] other
+    /// threads hold something or are about to. Nothing is pending in the thread's list, before and
+    /// after.
     #[inline]
     pub(crate) fn account(&self, me: Me) -> Option<Account> {
         let slot = self.armed_slot(me)?;
         Some(Account { me, slot })
     }
 
-    /// In registers: an account that is returned through memory is written and read in different parts,
-    /// for which the processor waits.
+    /// It returns only the slot, in a register: an account that is returned through memory is
+    /// written and read in different parts, for which the processor waits.
     #[inline]
     fn armed_slot(&self, me: Me) -> Option<usize> {
         self.remembered(me).or_else(|| self.claim(me))
     }
 
-    /// The account is not needed any more, unless something is held.
+    /// Ends the use of the account, unless it holds something.
     #[inline(always)]
     pub(crate) fn leave(&self, account: Account) {
         self.leave_with(account, self.held(account).amount);
     }
 
-    /// As [`leave`](Self::leave), of whom it is known that so much is held.
+    /// As [`leave`](Self::leave), of an account that holds this much.
     #[inline(always)]
     pub(crate) fn leave_with(&self, account: Account, held: u32) {
         let Account { me, slot } = account;
@@ -123,7 +125,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         is_armed.then_some(slot)
     }
 
-    /// As [`account`](Self::account), if the thread remembers its slot, and holds nothing by it.
+    /// As [`account`](Self::account), if the thread remembers its slot and holds nothing by it.
     #[inline(always)]
     pub(super) fn account_at_once(&self, me: Me) -> Option<Account> {
         let memory = self.memory_of(me)?;
@@ -133,8 +135,9 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         is_armed.then_some(Account { me, slot })
     }
 
-    /// What the thread remembers of this ledger, if it is so still. (Another ledger may have been mapped where the one was that it
-    /// remembers. To arm a slot there that is another thread's would ruin it, even if it were disarmed at once.)
+    /// What the thread remembers of this ledger, if it still holds. (Another ledger may have been
+    /// mapped at the address of the one that it remembers. Arming another thread's slot there would
+    /// ruin it, even if it were disarmed at once.)
     #[inline(always)]
     fn memory_of(&self, me: Me) -> Option<Memory> {
         let memory = self.memory(Cell::get);
@@ -144,7 +147,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         is_ours.then_some(memory)
     }
 
-    /// A slot, armed.
+    /// Finds a slot and arms it.
     #[cold]
     fn claim(&self, me: Me) -> Option<usize> {
         if let Some(slot) = self.remembered_shared(me) {
@@ -176,7 +179,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 self.memory(|it| it.set(memory));
                 return Some(slot);
             }
-            // A thread that has lost one to another looks again at all: there may be another that is free.
+            // After it has lost one slot to another thread, it searches again: another slot may be
+            // free.
             if claim.has_lost.get() {
                 continue;
             }
@@ -196,7 +200,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         (is_shared && self.slots[slot].arm_shared(me)).then_some(slot)
     }
 
-    /// If this thread holds something by it.
+    /// Claims the slot if this thread holds something by it.
     fn claim_held(&self, me: Me, index: usize) -> Claim {
         let slot = &self.slots[index];
         self.recover_slot(me, index);
@@ -206,15 +210,16 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         }
     }
 
-    /// If it belongs to such a thread.
+    /// Claims the slot if `whose` accepts its owner.
     fn claim_biased(&self, me: Me, index: usize, whose: impl Fn(u32) -> bool) -> Claim {
         let slot = &self.slots[index];
         let reservation = slot.reservation();
         if slot.is_retired() || !whose(reservation.thread()) {
             return Claim::Taken;
         }
-        // Only now, when its thread is known to be dead, or to be this one: else it might arm it yet.
-        // What descends from it, and has its memory of the slot, does not arm it: see `Memory`.
+        // Only now, since its owner is known to be dead or to be this thread: else the owner might
+        // still arm it. Descendants of the owner's process that remember the slot do not arm it:
+        // see `Memory`.
         if slot.is_armed() {
             return Claim::Taken;
         }
@@ -242,19 +247,20 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         (0..SLOTS).filter(|slot| self.is_retired(*slot)).count()
     }
 
-    /// Returns whether it is worth while to look again: not if no biased slot is idle.
+    /// Retires one slot. Returns whether another search is worth while: not if no biased slot is
+    /// idle.
     fn retire_one(&self) -> bool {
         let heavy = || kernel::heavy_until().instant().is_none();
         let mut biased = self.slots[..SLOTS].iter();
         biased.any(|slot| slot.retire(heavy) != Retirement::Refused)
     }
 
-    /// Begins a slot, unless somebody else has.
+    /// Begins a slot, unless another thread has done so.
     fn begin_slot(&self, me: Me, used: usize) {
         self.pend(me);
         let (found, more) = (used as u32, used as u32 + 1);
-        // ORDERING: Release pairs with the Acquire of a waiter, which is to see what was retired for this slot. The gates are
-        // opened after it.
+        // ORDERING: Release pairs with the Acquire of a waiter, which must see the slot that was
+        // retired for this one. The gates are opened after it.
         let begun = self
             .used
             .compare_exchange(found, more, Release, Relaxed)
@@ -266,7 +272,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 }
 
-/// The first slot that a claim gets.
+/// Finds the first slot that a claim gets.
 #[derive(Default)]
 struct First {
     /// Another thread was faster at one of them.
@@ -274,7 +280,7 @@ struct First {
 }
 
 impl First {
-    /// It is armed.
+    /// Returns it armed.
     fn of(
         &self,
         mut slots: Range<usize>,

@@ -1,23 +1,35 @@
-//! The robust mutex: one word that says who holds it, so that the kernel can let go of it for the dead.
+//! The robust mutex: one word that names its holder, so that the kernel can release it when the
+//! holder dies.
 //!
-//! The word is 0, or the owner's thread number with the kernel's flag `WAITERS`, or the kernel's mark `OWNER_DIED`. The flag is always
-//! set, so that the kernel always wakes somebody when the owner dies; whether anybody waits says a word beside it.
+//! | word | state |
+//! |---|---|
+//! | 0 | free |
+//! | thread number, with `WAITERS` | held by this thread |
+//! | 0, with `OWNER_DIED` | free; the last holder died (the kernel's mark, maybe with `WAITERS`) |
 //!
-//! - **lock**: exchange 0 for the own number. Else say that somebody `waits`, and sleep as long as both words stay the same.
-//! - **unlock**: a plain store of 0. Then, if somebody waits, wake one. Between the store and that look there must be a
-//!   fence, as there must be between a waiter's word and its last look at the mutex; it is a pair of which the waiter pays for both
-//!   (see [`fence`](crate::fence)). So the whole costs one locked instruction, and glibc's costs two.
-//! - **`waits` stays** when one is woken. If it were taken back, and set again by whoever was woken for those that still
-//!   sleep, as other mutexes do it, then they would sleep for ever if that one is killed before it does so while somebody else
-//!   has come in between.
-//! - **It is taken back** by an unlocker that found nobody to wake. Somebody may have gone to sleep since, so the kernel takes it back
-//!   and wakes all who sleep there in one step (`FUTEX_WAKE_OP`); they will set it again. If nobody came, that is nobody.
+//! The holder always sets the kernel's flag `WAITERS`, so that the kernel wakes a waiter when the
+//! holder dies. Whether there are waiters is said by another word, `waits`.
 //!
-//! **Deaths.** The mutex is *pending* (see [`robust`](super::super::robust)) from before the first exchange, also while its would-be
-//! owner sleeps: if that one is killed after it was woken, the kernel wakes another. Once it is linked, something else may be
-//! pending. It is pending again from before it is unlinked until nobody needs to be woken any more.
+//! - **lock** exchanges 0 for the thread's number. If that fails, the thread sets `waits`, and
+//!   sleeps as long as both words are unchanged.
+//! - **unlock** stores 0. Then, if `waits` is set, it wakes one waiter.
+//! - (IM1) Either the releaser sees `waits`, or the waiter sees the release: an asymmetric fence
+//!   ([`fence`](crate::fence)) stands between the store and the releaser's look (light side), and
+//!   between `waits` and the waiter's last look at the word (heavy side). So both together cost one
+//!   locked instruction; in glibc they cost two.
+//! - (IM2) `waits` stays set when a waiter is woken. Other mutexes clear it, and the woken waiter
+//!   sets it again for the others that still sleep. If that waiter were killed first, and another
+//!   thread had barged in, the others would sleep for ever.
+//! - (IM3) An unlocker that found no thread to wake clears `waits`. A waiter may have gone to sleep
+//!   since. So the kernel clears it and wakes all waiters in one step (`FUTEX_WAKE_OP`); they set
+//!   it again.
 //!
-//! Memory ordering: as any mutex; what the dead wrote is seen by whoever takes the mutex after them.
+//! **Deaths.** The mutex is *pending* (see [`robust`](super::super::robust)) from before the first
+//! exchange until it is linked, also while the waiter sleeps. If a waiter is killed after it was
+//! woken, the kernel wakes another. Once it is linked, another entry may be pending. It is pending
+//! again from before it is unlinked until no waiter needs to be woken any more.
+//!
+//! Memory ordering is as of any mutex; the next holder also sees what a dead one wrote.
 
 use super::super::kernel;
 use super::super::me::Me;
@@ -29,19 +41,19 @@ use crate::primitive::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use crate::primitive::{Access, const_fn};
 use crate::spin::Spin;
 
-/// Without data.
+/// The mutex without data.
 #[repr(C)]
 pub(crate) struct RawMutex {
     entry: Entry,
     data: Access,
 }
 
-/// What a lock comes with.
+/// How the last holder released the mutex.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Locked {
-    /// The last owner released it.
+    /// It unlocked the mutex.
     Cleanly,
-    /// The last owner ended while it held it.
+    /// It ended while it held the mutex.
     OwnerDied,
 }
 
@@ -55,10 +67,10 @@ impl RawMutex {
         }
     }
 
-    /// Returns nothing if somebody holds it until the deadline.
+    /// Acquires the mutex. Returns nothing if other threads hold it until the deadline.
     ///
     /// # Panics
-    /// If this thread holds it already, and there is no deadline.
+    /// If this thread holds it already and there is no deadline.
     #[inline]
     pub(crate) fn lock(&self, me: Me, deadline: Deadline) -> Option<Locked> {
         self.entry.pend(me);
@@ -68,8 +80,9 @@ impl RawMutex {
         }
     }
 
-    /// As [`lock`](Self::lock), but also returns nothing as soon as another thread holds it and a
-    /// word is not as it was seen. A thread that changes the word wakes all that sleep on it.
+    /// As [`lock`](Self::lock), but also gives up as soon as another thread holds the mutex and the
+    /// `news` word differs from the given value. A thread that changes that word wakes all its
+    /// waiters.
     pub(crate) fn lock_unless(
         &self,
         me: Me,
@@ -83,7 +96,7 @@ impl RawMutex {
         }
     }
 
-    /// It is pending.
+    /// The entry is pending.
     #[cold]
     fn lock_contended(
         &self,
@@ -94,7 +107,7 @@ impl RawMutex {
         let word = &self.entry.word;
         let (mut spin, mut in_time) = (Spin::new(), true);
         loop {
-            // ORDERING: Relaxed; what is decided by it, an exchange confirms.
+            // ORDERING: Relaxed; an exchange confirms what is decided by it.
             let value = word.load(Relaxed);
             if value & OWNER == 0 {
                 match self.take(me, value) {
@@ -109,14 +122,16 @@ impl RawMutex {
             // ORDERING: Relaxed; the caller looks again.
             let is_news = news.is_some_and(|(word, seen)| word.load(Relaxed) != seen);
             if !in_time || is_news {
-                // If it was woken, that is not lost: whoever holds it will wake another.
+                // If it was woken, no wake-up is lost: the present holder will wake another waiter
+                // (IM2).
                 Entry::settle(me);
                 return None;
             }
             if spin.again() {
                 continue;
             }
-            // ORDERING: Relaxed; the fence orders it before the kernel's look at the word, and pairs with the one in `unlock`.
+            // ORDERING: Relaxed; the heavy fence orders it before the kernel's look at the word
+            // (IM1).
             self.waits().swap(1, Relaxed);
             let limit = kernel::heavy_until();
             let (own, until) = ([(word, value), (self.waits(), 1)], deadline.min(limit));
@@ -124,19 +139,20 @@ impl RawMutex {
                 None => kernel::wait(&own, until),
                 Some(news) => kernel::wait(&[own[0], own[1], news], until),
             };
-            // Also if it has not slept at all, because they are not as they should be.
+            // Also if it has not slept at all, because a word had changed.
             in_time = !deadline.passed();
-            // Awake for a while, again: or else, where others take it all the time, it asks for a fence, finds the word changed and does not
-            // sleep, and the next one to unlock finds the mark, and nobody to wake: a system call for each, again and again.
+            // A woken waiter spins again. Else, where others take the mutex all the time, it would
+            // run the heavy fence, find the word changed and not sleep; and the next unlocker would
+            // find `waits`, but no thread to wake: a system call for each, again and again.
             spin = Spin::new();
         }
     }
 
-    /// Returns nothing if somebody holds it.
+    /// Acquires the mutex if no thread holds it.
     #[inline]
     pub(crate) fn try_lock(&self, me: Me) -> Option<Locked> {
         self.entry.pend(me);
-        // ORDERING: Relaxed; what is decided by it, the exchange confirms.
+        // ORDERING: Relaxed; an exchange confirms what is decided by it.
         let mut value = self.entry.word.load(Relaxed);
         while value & OWNER == 0 {
             match self.take(me, value) {
@@ -148,11 +164,12 @@ impl RawMutex {
         None
     }
 
-    /// Takes it as it is, which is free.
+    /// Takes the mutex, which is free with this value.
     #[inline]
     fn take(&self, me: Me, value: u32) -> Result<Locked, u32> {
         let taken = me.id() | WAITERS;
-        // ORDERING: Acquire pairs with the Release of the last owner, or of the kernel on its behalf.
+        // ORDERING: Acquire pairs with the Release of the last holder, or of the kernel on its
+        // behalf.
         let result = self
             .entry
             .word
@@ -163,7 +180,7 @@ impl RawMutex {
         })
     }
 
-    /// It is this thread's.
+    /// Links the mutex, which this thread has just taken.
     #[inline]
     fn enter(&self, me: Me, locked: Locked) -> Locked {
         self.entry.link(me);
@@ -171,26 +188,27 @@ impl RawMutex {
         locked
     }
 
-    /// The calling thread holds it. (It does not look whether that is so: to load the word so soon after the exchange that took it
-    /// costs half as much as the whole rest.)
+    /// Releases the mutex, which the calling thread holds. (It does not check that: loading the
+    /// word so soon after the exchange that took it would cost half as much as all the rest.)
     #[inline]
     pub(crate) fn unlock(&self, me: Me) {
         self.data.exclusive();
         self.entry.pend(me);
         self.entry.unlink(me);
-        // ORDERING: Release pairs with the Acquire of the next owner.
+        // ORDERING: Release pairs with the Acquire of the next holder.
         self.entry.word.store(0, Release);
         me.light();
-        // ORDERING: Relaxed; after the fence, which pairs with the one of a waiter.
+        // ORDERING: Relaxed; the light fence orders it after the release (IM1).
         if self.waits().load(Relaxed) != 0 {
             self.wake();
         }
         Entry::settle(me);
     }
 
-    /// Whether somebody holds it. If not, what its last owner wrote is seen.
+    /// Whether a thread holds it. If not, what its last holder wrote is seen.
     pub(crate) fn is_held(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of the last owner, or of the kernel on its behalf.
+        // ORDERING: Acquire pairs with the Release of the last holder, or of the kernel on its
+        // behalf.
         self.entry.word.load(Acquire) & OWNER != 0
     }
 
@@ -201,13 +219,13 @@ impl RawMutex {
         }
     }
 
-    /// Whether somebody may be asleep: 1, or 0.
+    /// 1 if a waiter may be asleep, else 0.
     #[inline]
     fn waits(&self) -> &AtomicU32 {
         &self.entry.own[1]
     }
 
-    /// A word for whatever the mutex is part of, which only its owner writes.
+    /// A word for the primitive that the mutex is part of. Only the holder writes it.
     #[cfg(not(loom))]
     #[inline]
     pub(crate) fn note(&self) -> &AtomicU32 {
