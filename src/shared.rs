@@ -1,111 +1,130 @@
-//! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at any instruction.
+//! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at
+//! any instruction.
 //!
 //! [`lifecycle`](crate::lifecycle) says what each primitive does when a process forks, ends or is
-//! stopped, and [`limits`](crate::limits) how many there may be of what.
+//! stopped; [`limits`](crate::limits) how many there may be of what.
 //!
-//! **Targets.** This module exists on 64-bit Linux with glibc only, and other targets do not have it: a program that names it does
-//! not compile there. The locks join the list that the C library has registered with the kernel for each of its threads. musl
-//! registers one when a thread locks its first robust mutex, and would silently replace ours, so that locks of the dead would stay
-//! held; other libraries and 32-bit targets lay their mutexes out otherwise.
+//! **Targets.** This module exists only on 64-bit Linux with glibc; a program that names it does
+//! not compile elsewhere. The locks join the list that the C library has registered with the kernel
+//! for each of its threads. musl registers one when a thread locks its first robust mutex. It would
+//! silently replace ours, and locks of dead threads would stay held. Other libraries and 32-bit
+//! targets lay their mutexes out otherwise.
 //!
 //! | what | instead of | when a process dies |
 //! |---|---|---|
-//! | [`SharedMemory`], [`Shared<T>`] | `shm_open`, `mmap` | its mapping goes; the name and the memory stay |
-//! | [`Mutex<T>`] | a robust `pthread_mutex_t` | whoever locks it next is told, and repairs the data or poisons it |
-//! | [`Condvar`] | a process-shared `pthread_cond_t` | a notification that a killed waiter got goes to another one |
-//! | [`RwLock<T>`] | a process-shared `pthread_rwlock_t` | its read locks are released; after a writer's death the next one is told |
+//! | [`SharedMemory`], [`Shared<T>`] | `shm_open`, `mmap` | the name and the memory stay |
+//! | [`Mutex<T>`] | a robust `pthread_mutex_t` | the next holder repairs the data or poisons it |
+//! | [`Condvar`] | a shared `pthread_cond_t` | a killed waiter's notification goes to another |
+//! | [`RwLock<T>`] | a shared `pthread_rwlock_t` | its read locks are released; else as a mutex |
 //! | [`Semaphore`] | a process-shared `sem_t`, `semop` with `SEM_UNDO` | its permits come back |
-//! | [`MessageQueue`] | `mq_open`, `msgget` | each message was sent whole, or not; received, or not |
-//! | [`pipe`], [`Fifo`] | `pipe`, `mkfifo` | end of file when it was the last writer, a broken pipe when the last reader |
+//! | [`MessageQueue`] | `mq_open`, `msgget` | each message was sent or received whole, or not |
+//! | [`pipe`], [`Fifo`] | `pipe`, `mkfifo` | end of file, or a broken pipe, after the last one |
 //!
 //! # What is guaranteed
-//! A thread that ends while it holds something, or in the middle of any call, be it by `SIGKILL`, by its process's only thread's `exec` or
-//! by its own end, counts as dead. Whatever the instruction at which that happens:
+//! A thread that ends while it holds something, or within a call, counts as dead: by `SIGKILL`, by
+//! the `exec` of its process's only thread, or by its own end. At whatever instruction that
+//! happens:
 //!
-//! | it was | then |
+//! | the thread was | then |
 //! |---|---|
-//! | holding a mutex | the next owner gets [`LockError::OwnerDied`], with the data as it was left |
-//! | about to take a mutex | it may count as having held it: then the data is as the last owner left it |
-//! | about to release a mutex | as above: the next owner may be told of a death though the data is complete |
-//! | holding permits of a semaphore, or a lock for reading | they come back, each once, and whoever waits for them is woken |
-//! | about to take these, or to give them back | it has them, and they come back; or it does not have them |
-//! | holding a lock for writing | the next writer gets [`RwLockError::WriterDied`], with the data as it was left |
-//! | waiting to write, and keeping new readers out | these come in |
-//! | giving back what another one held who died | the next one who looks goes on with that |
+//! | holding a mutex | [`LockError::OwnerDied`] tells the next holder; the data is as it was left |
+//! | about to acquire a mutex | it may count as a holder; the data is as the last one left it |
+//! | about to release a mutex | it may count as a holder, though the data is complete |
+//! | holding permits or a read lock | they come back, each once; waiters for them are woken |
+//! | about to acquire or give back these | it has them, and they come back; or it has not |
+//! | holding a write lock | [`RwLockError::WriterDied`] tells the next writer; the data likewise |
+//! | waiting to write, and keeping new readers out | these enter |
+//! | giving back what another dead thread held | the next thread that looks goes on with that |
 //! | asleep, waiting for a lock | the others do not notice |
-//! | woken, but not yet running | another one is woken in its place |
-//! | notifying one or all | nobody is notified, or whoever was to be |
-//! | woken by a notification, and waiting for the mutex again | it was notified; nobody else is in its place |
-//! | sending a message | it is in the queue, whole, or not at all |
-//! | receiving a message | it is in the queue still, or gone with the dead |
+//! | woken, but not yet running | another waiter is woken in its place |
+//! | notifying one waiter or all | no waiter is notified, or all that were meant |
+//! | woken by a notification, acquiring the mutex | it was notified; no waiter takes its place |
+//! | sending a message | the message is in the queue, whole, or not at all |
+//! | receiving a message | the message is in the queue still, or gone with the thread |
 //! | writing to a pipe | the others read whole writes of up to 4096 bytes, or nothing of one |
 //! | reading from a pipe | what it had not taken is there still; it takes up to 16 KiB at once |
-//! | creating or removing memory or a FIFO by name | the name exists, with everything in it, or not at all |
+//! | creating or removing by name | the name exists, with everything in it, or not at all |
 //! | opening a FIFO | it has an end open until the system has closed that, or never had |
 //!
-//! # What is checked
-//! - **Where a lock is.** A [`Mutex`], [`RwLock`], [`Semaphore`] or [`Condvar`] works in memory that [`Shared`] or
-//!   [`SharedMemory`] has mapped in this process, and nowhere else. Every other use of it by `&` panics before it changes
-//!   anything; also within the closure of [`Shared::create_with`] and its kin, which makes it. To check it costs a thread two loads for a page in which it has used a lock lately, and else a search of all mappings.
-//! - **How many locks a thread holds**: at most [`MAX_HELD`]. One more is refused with `TooManyHeld`. The kernel lets go
-//!   of 2,048 locks of a dead thread; the others are for robust mutexes of the C library. Each copy of this crate in a process
-//!   (a plugin has its own) counts only its own locks: two of them stay below 2,048, and a third may exceed that.
-//! - **Which process holds a lock.** A guard belongs to one process, not to whichever thread has the number of the one that locked:
-//!   in a child of a fork, and in all that descend from it, an inherited guard does nothing when it is dropped, for ever.
+//! No thread hangs, no lock has two holders, and no thread polls: the kernel wakes the threads
+//! concerned. (It reads at a thread's end the list of what the thread holds; `set_robust_list(2)`.)
 //!
-//! Nobody hangs, no lock has two owners, and nothing polls: the kernel wakes who has to know. (Each thread has a list of what it holds
-//! which the kernel reads at the thread's end; `set_robust_list(2)`.)
+//! # What is checked
+//! - **Where a lock is.** A [`Mutex`], [`RwLock`], [`Semaphore`] or [`Condvar`] works only in
+//!   memory that [`Shared`] or [`SharedMemory`] has mapped in this process. Elsewhere, every use of
+//!   it by `&` panics before it changes anything; also within the closure of
+//!   [`Shared::create_with`] and its kin, which makes it. The check is two loads for a page in
+//!   which the thread has used a lock lately, and else a search of all mappings.
+//! - **How many locks a thread holds**: at most [`MAX_HELD`]. One more is refused with
+//!   `TooManyHeld`. The kernel releases 2,048 locks of a dead thread; the others are for robust
+//!   mutexes of the C library. Each copy of this crate in a process (a plugin has its own) counts
+//!   only its own locks: two of them stay below 2,048, and a third may exceed that.
+//! - **Which process holds a lock.** A guard belongs to one process, not to any thread that has the
+//!   number of the one that locked. In a child of a fork, and in all its descendants, an inherited
+//!   guard does nothing when it is dropped.
 //!
 //! # What is not
-//! - **Hostile processes.** A process that may write to the memory can keep others waiting for ever, and change the data. It cannot
-//!   make them read or write anywhere else: sizes and positions in it are not believed, and which locks a thread holds stands in
-//!   memory of its own process. So to *open* and to *use* memory full of random bytes is safe. Only the kernel follows addresses in
-//!   it, when a thread ends that holds locks there. If these were changed, the kernel lets go of fewer locks than the thread held, of
-//!   other regions as well; and it may set `FUTEX_OWNER_DIED` in a word of the dying process that equals the thread's number,
-//!   wherever the address points.
-//! - **Locks in a lock's data.** A guard gives them by `&` only ([`Shareable::HAS_LOCKS`]). Code with `unsafe` must not overwrite
-//!   a lock that a thread holds: the kernel would not find the locks that this thread had locked before.
-//! - **Lent guards.** A thread must not lend `&mut` of a guard's data to other threads of its process for system calls
-//!   that write there (`file.read(&mut guard[..])` on a scoped thread). When the process is killed, the kernel marks the
-//!   lock as soon as its holder has ended, and the other thread ends when its call does: until then the kernel
-//!   writes into data that the next holder already has. (glibc's robust mutexes, too.)
-//! - **Leaked guards.** The end of a thread counts as its death, also if it has leaked a guard (`Box::leak`), and
-//!   then the next holder may change what references from that guard still show. Such a reference must not be used
-//!   after that thread's end.
-//! - **A replaced list.** If other code of the process registers another robust list for a thread (`set_robust_list(2)`),
-//!   the kernel does not learn what that thread holds. glibc does so only in the child of a fork, which is noticed.
-//! - **Stopped processes.** Who is stopped (`SIGSTOP`) keeps what it holds, and maybe a wake-up that others rely on, until it goes on or is
-//!   killed.
-//! - **PID namespaces.** A lock is held by a thread's number, which is another one in each namespace. Memory that was made in one
-//!   namespace is not opened in another ([`OpenError::PidNamespace`]), where `/proc` tells which is which. A child of a fork that is in
+//! - **Hostile processes.** A process that may write to the memory can block others for ever, and
+//!   change the data. It cannot make them read or write anywhere else: they do not believe sizes
+//!   and positions in it, and record in their own memory which locks a thread holds. So it is safe
+//!   to *open* and to *use* memory full of random bytes. Only the kernel follows addresses in it,
+//!   when a thread ends that holds locks there. If these were changed, the kernel releases fewer
+//!   locks than the thread held, of other regions as well; and it may set `FUTEX_OWNER_DIED` in a
+//!   word of the dying process that equals the thread's number, wherever the address points.
+//! - **Locks in a lock's data.** A guard gives them by `&` only ([`Shareable::HAS_LOCKS`]). Code
+//!   with `unsafe` must not overwrite a lock that a thread holds: the kernel would not find the
+//!   locks that this thread had locked before.
+//! - **Lent guards.** A thread must not lend `&mut` of a guard's data to other threads of its
+//!   process for system calls that write there (`file.read(&mut guard[..])` on a scoped thread).
+//!   When the process is killed, the kernel releases the lock as soon as its holder has ended, and
+//!   the other thread ends when its call does: until then, the kernel writes into data that the
+//!   next holder already has. (So it does with glibc's robust mutexes.)
+//! - **Leaked guards.** A thread's end counts as its death also if it has leaked a guard
+//!   (`Box::leak`). Then the next holder may change what references from that guard still show.
+//!   Such a reference must not be used after that thread's end.
+//! - **A replaced list.** If other code of the process registers another robust list for a thread
+//!   (`set_robust_list(2)`), the kernel does not learn what that thread holds. glibc does so only
+//!   in the child of a fork, which is noticed.
+//! - **Stopped processes.** A stopped process (`SIGSTOP`) keeps what it holds, and maybe a wake-up
+//!   that others rely on, until it goes on or is killed.
+//! - **PID namespaces.** A lock names its holder by the thread's number, which differs between
+//!   namespaces. Memory that was made in one namespace is not opened in another
+//!   ([`OpenError::PidNamespace`]), where `/proc` tells which is which. A child of a fork in
 //!   another namespace than its parent must not use what it inherits, which is not checked.
-//! - **Memory that is taken away from the dying.** `process_mrelease(2)`, which Android's killer of processes uses, frees a process's
-//!   memory while it is being killed, maybe before the kernel has read there which locks it holds. These then stay with the dead, as
-//!   those of glibc's robust mutexes do. (The out-of-memory killer of Linux before 5.18 could do the same; since then it leaves the process two seconds first.) The
-//!   waiters do not ask whether a holder lives: its number may live again, and a zombie has one, too.
-//! - **The kernel's unlock race.** A thread says that it is releasing a lock, releases it, and takes the word back. If in between another
-//!   thread unmaps the memory and maps something else there, the kernel may, if just then the process dies, mark a word of that
-//!   (glibc's bug 14485). Here a guard borrows the memory until its release is over, so nobody can unmap it.
-//! - **`exec` by one thread of many.** The kernel gives it another number before it looks at what it holds, which stays held for ever.
-//!   (glibc's robust mutexes, too.) Let go of everything before, or let the main thread do it.
-//! - **Forks.** A child holds nothing of what its parent holds, though it has its guards: these do nothing when they are dropped.
-//!   What they refer to must not be read or written there: the parent changes it.
-//!   A child that a signal handler has forked must not return into a call of this module that the handler interrupted: it
-//!   would go on as its parent, and take locks that are never released.
-//!   Children made otherwise than by `fork`, which share the parent's memory (`vfork`, `CLONE_VM`), must not use this.
-//! - **The memory's file.** If somebody truncates it, the next access is `SIGBUS`.
-//! - **Other layouts.** All programs must have been compiled with the same version of this crate, as opening checks. A thread whose
-//!   registered list is laid out otherwise than glibc's panics.
+//! - **Memory that is taken away from a dying process.** `process_mrelease(2)`, which Android's
+//!   killer of processes uses, frees a process's memory while it is being killed, maybe before the
+//!   kernel has read there which locks it holds. These then stay held, as glibc's robust mutexes
+//!   do. (The out-of-memory killer before Linux 5.18 could do the same; since then it leaves the
+//!   process two seconds first.) Waiters do not ask whether a holder lives: its number may live
+//!   again, and a zombie has one, too.
+//! - **The kernel's unlock race.** A thread announces that it releases a lock, releases it, and
+//!   takes the announcement back. If in between another thread unmaps the memory and maps something
+//!   else there, and the process dies just then, the kernel may mark a word of that (glibc's bug
+//!   14485). Here a guard borrows the memory until its release is over, so no thread can unmap it.
+//! - **`exec` by one thread of many.** The kernel gives it another number before it looks at what
+//!   it holds, which stays held for ever. (So do glibc's robust mutexes.) Release everything
+//!   before, or let the main thread do it.
+//! - **Forks.** A child holds nothing that its parent holds, though it has the parent's guards:
+//!   these do nothing when they are dropped. What they refer to must not be read or written there:
+//!   the parent changes it. A child that a signal handler has forked must not return into a call of
+//!   this module that the handler interrupted: it would go on as its parent, and take locks that
+//!   are never released. Children made otherwise than by `fork`, which share the parent's memory
+//!   (`vfork`, `CLONE_VM`), must not use this.
+//! - **The memory's file.** If another program truncates it, the next access is `SIGBUS`.
+//! - **Other layouts.** All programs must have been compiled with the same version of this crate,
+//!   as opening checks. A thread whose registered list is laid out otherwise than glibc's panics.
 //!
-//! **Stacks.** A call on a pipe, a FIFO or a message queue needs at most 5 KiB of stack in a release build. One that waits for permits
-//! of a semaphore or for an `RwLock` needs 13 KiB: more than a thread with 16 KiB has left beside its thread-locals.
+//! **Stacks.** A call on a pipe, a FIFO or a message queue needs at most 5 KiB of stack in a
+//! release build. One that waits for permits of a semaphore or for an `RwLock` needs 13 KiB: more
+//! than a thread with 16 KiB has left beside its thread-locals.
 //!
-//! **A thread's first call** on anything of this module maps 8 KiB, and panics where the system refuses them
-//! (`RLIMIT_AS`, `vm.max_map_count`); nothing has changed then.
+//! **A thread's first call** on anything of this module maps 8 KiB, and panics where the system
+//! refuses them (`RLIMIT_AS`, `vm.max_map_count`); nothing has changed then.
 //!
-//! It needs Linux 5.16 (`futex_waitv`). Where that is missing, or a sandbox refuses it, nothing is created or opened
-//! ([`OpenError::Unsupported`]); where a sandbox refuses it later, waiters look again every millisecond. It needs 6.2 or a stable
-//! kernel of 2022 or later for the promise about threads that were woken ("futex: Resend potentially swallowed owner death
+//! **System.** It needs Linux 5.16 (`futex_waitv`). Where that is missing, or a sandbox refuses it,
+//! nothing is created or opened ([`OpenError::Unsupported`]); where a sandbox refuses it later,
+//! waiters look again every millisecond. For the promise about woken threads, it needs Linux 6.2 or
+//! a stable kernel of 2022 or later ("futex: Resend potentially swallowed owner death
 //! notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 
 #[cfg(not(loom))]

@@ -1,4 +1,4 @@
-//! A condition variable in shared memory: types, no algorithm.
+//! The condition variable between processes: [`typed`] for users, [`raw`] the algorithm.
 
 pub(crate) mod raw;
 

@@ -1,16 +1,15 @@
-//! Pipes by name, between processes that have nothing else in common.
+//! The FIFO: a pipe with a name, between unrelated processes.
 //!
-//! The ring is in a [region](super::region) of that name, and its two bells are FIFOs of the kernel
+//! The ring is in a [region](super::region) of that name. Its two bells are FIFOs of the kernel
 //! beside it. [`files`] says how these three come and go together.
 //!
-//! **Opening** goes through a *door*, a robust mutex in the region. Behind it an opener opens the
+//! **Opening** goes through a *door*, a robust mutex in the region. Behind it, an opener opens the
 //! bells, and then locks the one that it will ring: [`presence`] says which lock that is, and how
-//! it tells the other openers that this side is open. By the same locks the opener sees
-//! - whether the other side is open. If not, it waits until that has been opened once more, which
-//!   a word in the region counts. (If that opener is gone by then, this end finds a pipe with
-//!   nobody left. It is so with the kernel's own FIFOs.)
-//! - whether neither side is open. Then the bytes that have not been read are discarded: they were
-//!   for readers that are gone.
+//! it tells other openers that this side is open. By the same locks the opener sees
+//! - whether the other side is open. If not, it waits until that was opened once more, which a word
+//!   in the region counts. (If that opener is gone by then, this end finds itself alone. The
+//!   kernel's own FIFOs behave the same.)
+//! - whether neither side is open. Then it discards the unread bytes, whose readers are gone.
 
 mod files;
 mod presence;
@@ -43,18 +42,17 @@ pub(super) use files::sweep;
 /// A [`pipe`](super::pipe) by name, between unrelated processes.
 ///
 /// It lives, as files in `/dev/shm`, from [`create`](Self::create) to [`unlink`](Self::unlink),
-/// however many processes come and go. Processes that have it open then keep it; what is created
-/// under the same name is another one.
+/// however many processes come and go. Processes that have it open then keep it; a FIFO that is
+/// created with the same name later is another one.
 ///
-/// **Opening** an end waits until another thread or process has opened the other one, as opening a
-/// `mkfifo` does. What was written and not read is discarded when neither end is open any more. A
-/// reader that has come to the end of the file may read on: when there is a new writer, there are
-/// new bytes.
+/// **Opening** an end waits until another thread or process has opened the other end, as opening a
+/// `mkfifo` does. Unread bytes are discarded when neither end is open any more. A reader at the end
+/// of the file may read on: with a new writer, there are new bytes.
 ///
 /// **Deaths.** A process that is killed closes its ends, whatever it was doing: see [`PipeReader`]
-/// and [`PipeWriter`]. A process that is killed while it creates, opens or removes a FIFO leaves
-/// the name as if it had not begun, or as if it had finished. It may leave files that belong to no FIFO
-/// any more; the next `create` or `unlink` of that name removes them.
+/// and [`PipeWriter`]. If it was creating, opening or removing a FIFO, the name is as before the
+/// call or as after it. It may leave files that belong to no FIFO any more; the next `create` or
+/// `unlink` of that name removes them.
 ///
 /// # Examples
 /// ```
@@ -86,13 +84,13 @@ impl Fifo {
     ///
     /// # Errors
     /// [`AlreadyExists`](OpenError::AlreadyExists), [`SizeOutOfRange`](OpenError::SizeOutOfRange)
-    /// (no byte, or too many), an error about the name (which may have 236 bytes), or the system's.
+    /// (zero bytes, or too many), an error of the name (which may have 236 bytes), or the system's.
     pub fn create(name: &str, capacity: usize) -> Result<(), OpenError> {
         Self::create_with_mode(name, OWNER_ONLY, capacity)
     }
 
-    /// As [`create`](Self::create), with the permissions of a file (`0o660`: also for the group),
-    /// less the process's umask. Each end needs those to read and to write.
+    /// As [`create`](Self::create), with these permissions of a file (`0o660`: also for the group),
+    /// less the process's umask. Both ends need those to read and to write.
     ///
     /// # Errors
     /// As `create`'s.
@@ -107,7 +105,7 @@ impl Fifo {
             }
             let fill = |payload: NonNull<u8>| {
                 Memory::make_ring(payload, size_of::<Named>());
-                // SAFETY: the payload is aligned and large enough, and no other thread sees it yet.
+                // SAFETY: the payload is aligned and large enough, and not shared yet.
                 unsafe { payload.cast().write(Named::new(files.id())) };
             };
             let region = Region::create(&files.unfinished(), mode, PAYLOAD, size, fill)?;
@@ -124,16 +122,16 @@ impl Fifo {
         }
     }
 
-    /// Removes the name. Processes that have an end open keep it. What takes the FIFO's place under the name between this
-    /// call's look at it and the removal is removed instead: the system removes by name only.
+    /// Removes the name. Processes that have an end open keep it. If a file replaces the FIFO after
+    /// this call has looked at it, that file is removed instead: the system removes by name only.
     ///
     /// # Errors
     /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the
-    /// one that says what is there if it is no FIFO, an error about the name, or the system's.
+    /// error that says what is there if it is no FIFO, an error of the name, or the system's.
     pub fn unlink(name: &str) -> Result<(), OpenError> {
         match Found::open(name) {
             Ok(_) => region::remove(name),
-            // The mode does not even let its own user open it, who may remove it all the same.
+            // Its mode does not even let its own user open it, but that user may remove it.
             Err(OpenError::PermissionDenied) if files::is_own(name) => region::remove(name),
             Err(error) => {
                 if matches!(error, OpenError::NotFound) {
@@ -144,7 +142,7 @@ impl Fifo {
         }
     }
 
-    /// Opens the FIFO to read, when another thread or process opens it to write.
+    /// Opens the FIFO to read, blocking until another thread or process opens it to write.
     ///
     /// # Errors
     /// As [`unlink`](Self::unlink)'s.
@@ -152,11 +150,10 @@ impl Fifo {
         Self::reader_before(name, Deadline::NEVER)
     }
 
-    /// As [`open_reader`](Self::open_reader), if a writer comes within this time. Zero: if there is
-    /// one.
+    /// As [`open_reader`](Self::open_reader), if there is a writer within this time. Zero is a try.
     ///
     /// # Errors
-    /// [`TimedOut`](OpenError::TimedOut) if there was none; else as there.
+    /// [`TimedOut`](OpenError::TimedOut) if there was no writer; else as there.
     pub fn try_open_reader_for(name: &str, timeout: Duration) -> Result<PipeReader, OpenError> {
         Self::reader_before(name, Deadline::after(timeout))
     }
@@ -166,7 +163,7 @@ impl Fifo {
         Ok(PipeReader::new(bells, memory))
     }
 
-    /// Opens the FIFO to write, when another thread or process opens it to read.
+    /// Opens the FIFO to write, blocking until another thread or process opens it to read.
     ///
     /// # Errors
     /// As [`unlink`](Self::unlink)'s.
@@ -174,11 +171,10 @@ impl Fifo {
         Self::writer_before(name, Deadline::NEVER)
     }
 
-    /// As [`open_writer`](Self::open_writer), if a reader comes within this time. Zero: if there is
-    /// one.
+    /// As [`open_writer`](Self::open_writer), if there is a reader within this time. Zero is a try.
     ///
     /// # Errors
-    /// [`TimedOut`](OpenError::TimedOut) if there was none; else as there.
+    /// [`TimedOut`](OpenError::TimedOut) if there was no reader; else as there.
     pub fn try_open_writer_for(name: &str, timeout: Duration) -> Result<PipeWriter, OpenError> {
         Self::writer_before(name, Deadline::after(timeout))
     }
@@ -205,7 +201,7 @@ impl Side {
         }
     }
 
-    /// Of the names of bells.
+    /// The ending of the bell's name.
     fn ending(self) -> &'static str {
         match self {
             Side::Readers => ".r",
@@ -214,17 +210,17 @@ impl Side {
     }
 }
 
-/// What a FIFO has beside its ring, and before it.
+/// Stands before a FIFO's ring.
 #[repr(C, align(128))]
 struct Named {
     door: RawMutex,
     /// How often each side was opened.
     opened: [AtomicU32; 2],
-    /// Of which the files' names are made.
+    /// The FIFO's id, which is part of its files' names.
     id: AtomicU64,
-    /// How many openers have come behind the door. The number of each is its ticket.
+    /// How many openers have entered the door. The number of each is its ticket.
     tickets: AtomicU64,
-    /// The ticket of the opener that is about to open its end, or 0.
+    /// The ticket of the opener that is opening its end, or 0.
     opening: AtomicU64,
     abandoned: Abandoned,
 }
@@ -235,7 +231,7 @@ const PAYLOAD: Payload = Payload {
     size: None,
 };
 
-/// What comes before the bytes.
+/// How many bytes stand before those of the ring.
 const HEAD: usize = size_of::<Named>() + size_of::<Ring>();
 
 impl Named {
@@ -256,10 +252,10 @@ struct Found {
     memory: Arc<Memory>,
 }
 
-/// An end behind the door.
+/// An end that was opened behind the door.
 struct Entered {
     bells: Bells,
-    /// If the other side is not open: how often it has been opened.
+    /// If the other side is not open, how often it has been opened.
     openings: Option<u32>,
 }
 
@@ -279,8 +275,8 @@ impl Found {
     }
 
     fn named(&self) -> &Named {
-        // SAFETY: at the start of the payload, which is large enough for it, and mapped as long as
-        // this is borrowed; it is numbers.
+        // SAFETY: it begins the payload, which is large enough and mapped as long as this is
+        // borrowed; it is numbers.
         unsafe { self.memory.payload().cast().as_ref() }
     }
 
@@ -289,7 +285,7 @@ impl Found {
         self.named().id.load(Relaxed)
     }
 
-    /// Opens this side, and waits until the other one has been opened.
+    /// Opens this side, and waits until the other one was opened.
     fn join(
         self,
         name: &str,
@@ -301,7 +297,7 @@ impl Found {
         let entered = self.enter(Files::of(name, self.id()), side);
         named.door.unlock(me);
         let Entered { bells, openings } = entered?;
-        // Not behind the door: an opener that dies there has not been opened.
+        // Outside the door: an opener that dies there has not been opened.
         kernel::add_one_and_wake(&named.opened[side as usize], usize::MAX);
         let word = &named.opened[side.other() as usize];
         // ORDERING: Acquire, for what the opener of the other side did before.
@@ -341,7 +337,7 @@ impl Found {
         let ticket = named.tickets.load(Relaxed).wrapping_add(1);
         // ORDERING: as above.
         named.tickets.store(ticket, Relaxed);
-        // ORDERING: Relaxed; a dead opener has done all of this in the order of its program.
+        // ORDERING: Relaxed; a dead opener has done all of this in program order.
         named.opening.store(ticket, Relaxed);
         in_program_order();
         ours.enter(ticket)?;
@@ -358,7 +354,7 @@ impl Found {
 fn open_bell(files: Files<'_>, side: Side, access: OFlags) -> Result<OwnedFd, OpenError> {
     let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let bell = match open(files.bell(side)?, flags, Mode::empty()) {
-        // It was removed just now, or its bells were without it.
+        // It was removed just now, or lacks its bells.
         Err(Errno::NOENT) if files.has_name() => return Err(OpenError::NotShared),
         bell => bell?,
     };

@@ -1,4 +1,4 @@
-//! Messages between processes: types, no algorithm.
+//! Message queues between processes: `queue` for users, over the algorithm in `raw`.
 
 mod order;
 pub(crate) mod raw;

@@ -365,7 +365,7 @@ pub(super) fn remove(name: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The number of the user to whom the file of this name belongs, if there is one.
+/// The number of the user that owns the file of this name, if there is one.
 pub(super) fn owner(name: &str) -> Result<Option<u32>, OpenError> {
     match statat(CWD, path(name)?, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(file) => Ok(Some(file.st_uid)),

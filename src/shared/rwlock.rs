@@ -1,4 +1,5 @@
-//! A reader-writer lock in shared memory: the lock. Its guards are in [`guards`], the algorithm is in [`raw`].
+//! The reader-writer lock between processes: its public type. The guards are in [`guards`], the
+//! algorithm is in [`raw`].
 
 mod guards;
 pub(crate) mod raw;
@@ -13,32 +14,36 @@ use std::cell::UnsafeCell;
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
-/// A reader-writer lock between processes that survives the death of whoever holds it.
+/// A reader-writer lock between processes that survives its holders' deaths.
 ///
-/// It belongs into memory that processes share ([`Shared`](super::Shared)), of which it takes about sixteen thousand bytes besides the
-/// data: it writes down which thread holds what.
+/// It must lie in memory that processes share ([`Shared`](super::Shared)). It takes about 16,000
+/// bytes besides the data, since it records which thread holds what.
 ///
-/// **Deaths.** The read locks of a thread that ends, because its process was killed or for any other reason, are released. If it
-/// ends while it *writes*, the next writer gets [`RwLockError::WriterDied`]: an error that holds the write lock. The data is as the
-/// dead left it. Whoever has put it right says so ([`WriterDied::repair`]); dropped without that, the lock is *poisoned*, and for
-/// everyone, for ever, locking it is [`RwLockError::Poisoned`]. Until a writer has repaired it, readers get `WriterDied(())`. Who is
-/// killed while it waits takes nothing with it. A thread that panics while it holds the lock just releases it.
+/// **Deaths.** If a thread ends, because its process was killed or for any other reason, its read
+/// locks are released. If it ends while it *writes*, the next writer gets
+/// [`RwLockError::WriterDied`]: an error that holds the write lock. The data is as the dead writer
+/// left it. Once it is right again, the writer says so ([`WriterDied::repair`]). Dropped without
+/// that, the lock is *poisoned* for good, and locking it is [`RwLockError::Poisoned`]. Until a
+/// writer has repaired the data, readers get `WriterDied(())`. A waiter that is killed disturbs no
+/// other thread. A thread that panics while it holds the lock just releases it.
 ///
-/// **Threads.** A guard is dropped by the thread that locked. At most [`MAX_THREADS`](Self::MAX_THREADS) threads, of all processes,
-/// can hold a lock or wait for it at the same time: a waiter watches each of them, and the kernel lets it watch 128 words. How many have
-/// used it before does not matter, whether they still live or not. (Where the system refuses `membarrier(2)`, a thread that has used it
-/// counts until it has ended and been waited for.)
+/// **Threads.** A guard is dropped by the thread that locked. At most
+/// [`MAX_THREADS`](Self::MAX_THREADS) threads of all processes can hold a lock or wait for it at
+/// once: a waiter watches each of them, and the kernel lets it watch 128 words. Earlier users do
+/// not count, alive or not. (Where the system refuses `membarrier(2)`, a thread that has used the
+/// lock counts until it has ended and been waited for.)
 ///
-/// **Fairness.** New readers do not pass a writer that waits. Beyond that there is none: when a writer goes, those who sleep are woken,
-/// and whoever comes first is first. A thread that reads must not lock again: if a writer waits, they wait for each other.
+/// **Fairness.** New readers do not pass a waiting writer. Beyond that there is none: when a writer
+/// leaves, the waiters are woken, and any thread may be first. A thread that reads must not lock
+/// again: if a writer waits, the two wait for each other.
 ///
 /// **Memory ordering.** Locking acquires what unlocking, or dying, released.
 ///
-/// **Forks.** A child does not hold what its parent holds: the guard that it inherits does nothing when it is dropped, and must not
-/// be used.
+/// **Forks.** A child holds nothing that its parent holds. A guard that it inherits does nothing
+/// when it is dropped, and must not be used.
 ///
 /// # Panics
-/// Every use by `&`, also one that only tries or asks, panics where the lock lies outside a region
+/// Every use by `&`, also one that only tries or asks, panics if the lock lies outside all regions
 /// that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in this
 /// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
 /// Nothing has changed then.
@@ -60,38 +65,38 @@ pub struct RwLock<T> {
     data: UnsafeCell<T>,
 }
 
-// SAFETY: it hands the data to one writer at a time, or to readers, who share it.
+// SAFETY: it hands the data to one writer at a time, or to readers, which share it.
 unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
-// SAFETY: it is as its data.
+// SAFETY: it owns the data.
 unsafe impl<T: Send> Send for RwLock<T> {}
 
-// SAFETY: numbers, and the links of entries, which mean something to those only who hold them, and write them anew. Any are a
-// state: at worst one in which it is held by nobody who lives.
+// SAFETY: only its holders use the links of its entries, and write them anew. The rest are numbers,
+// of which any are a state: at worst one that a thread holds which does not exist.
 unsafe impl<T: Shareable + Send> Shareable for RwLock<T> {
     const FINGERPRINT: u64 = mix_number(fingerprint("RwLock 1"), T::FINGERPRINT);
     const HAS_LOCKS: bool = true;
 }
 
-/// Why the lock was not taken, or not simply. `G` is what comes with a writer's death.
+/// Why the lock was not acquired cleanly, or not at all. `G` comes with a writer's death.
 #[non_exhaustive]
 pub enum RwLockError<G> {
-    /// The last writer died while writing, so the data may be half changed. For a writer this holds the lock.
+    /// The last writer died, so the data may be half changed. For a writer, this holds the lock.
     WriterDied(G),
-    /// A writer died, and another has released the lock without putting the data right.
+    /// A writer died, and a later one released the lock without repairing the data.
     Poisoned,
-    /// Somebody is in the way. Only from the forms that do not wait.
+    /// Another thread is in the way. Only from the forms that do not wait.
     WouldBlock,
-    /// Somebody was in the way for so long. Only from the timed forms.
+    /// Other threads were in the way until the deadline. Only from the timed forms.
     TimedOut,
-    /// As many threads as the lock can keep account of hold it, or wait for it.
+    /// As many threads hold the lock or wait for it as it can record.
     TooManyThreads,
-    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks. Nothing has changed.
+    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks already. Nothing has changed.
     TooManyHeld,
 }
 
-/// What locking for reading gives.
+/// The result of locking for reading.
 pub type ReadResult<'a, T> = Result<RwLockReadGuard<'a, T>, RwLockError<()>>;
-/// What locking for writing gives.
+/// The result of locking for writing.
 pub type WriteResult<'a, T> = Result<RwLockWriteGuard<'a, T>, RwLockError<WriterDied<'a, T>>>;
 
 impl<G> RwLockError<G> {
@@ -134,10 +139,10 @@ impl<G> From<Refused> for RwLockError<G> {
 }
 
 impl<T> RwLock<T> {
-    /// The most threads, of all processes, that hold the lock or wait for it at the same time.
+    /// How many threads, of all processes, can hold the lock or wait for it at once.
     pub const MAX_THREADS: usize = SLOTS;
 
-    /// Unlocked.
+    /// An unlocked lock.
     pub const fn new(data: T) -> Self {
         RwLock {
             raw: RawRwLock::new(),
@@ -145,17 +150,17 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// The data, which this process has for itself.
+    /// The data, to which `&mut self` gives sole access.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
 }
 
-/// Reading. All forms return `WriterDied(())`, `Poisoned`, `TooManyThreads` or `TooManyHeld` if that is
-/// so. They panic outside a mapped region, and if there are more than 2²⁹ − 1 read guards, which takes
-/// forgotten ones.
+/// Reading. All forms can return `WriterDied(())`, `Poisoned`, `TooManyThreads` and `TooManyHeld`.
+/// They panic outside a mapped region, and at more than 2²⁹ − 1 read guards, which takes forgotten
+/// ones.
 impl<T> RwLock<T> {
-    /// Locks it for reading, after the writers that write or wait now.
+    /// Acquires the lock for reading, blocking until no writer holds it or waits for it.
     ///
     /// # Errors
     /// See above.
@@ -164,7 +169,7 @@ impl<T> RwLock<T> {
         self.read_before(Some(Deadline::NEVER))
     }
 
-    /// Locks it for reading if no writer writes or waits.
+    /// Acquires the lock for reading if no writer holds it or waits for it.
     ///
     /// # Errors
     /// `WouldBlock`, or see above.
@@ -173,7 +178,8 @@ impl<T> RwLock<T> {
         self.read_before(None)
     }
 
-    /// Locks it for reading if that is possible within this time. Zero is a try, and too long for an `Instant` is for ever.
+    /// Acquires the lock for reading if that is possible within this time. Zero is a try; a time
+    /// too long for an `Instant` is for ever.
     ///
     /// # Errors
     /// `TimedOut`, or see above.
@@ -181,7 +187,7 @@ impl<T> RwLock<T> {
         self.read_before(Some(Deadline::after(timeout)))
     }
 
-    /// As [`try_read_for`](Self::try_read_for), until a point in time.
+    /// As [`try_read_for`](Self::try_read_for), until this instant.
     ///
     /// # Errors
     /// As there.
@@ -198,10 +204,11 @@ impl<T> RwLock<T> {
     }
 }
 
-/// Writing. All forms return `WriterDied`, which holds the lock, or `Poisoned`, `TooManyThreads` or `TooManyHeld`, if that is so. They panic
-/// outside a mapped region. A thread that writes must not lock again: it would wait for itself.
+/// Writing. All forms can return `WriterDied`, which holds the lock, `Poisoned`, `TooManyThreads`
+/// and `TooManyHeld`. They panic outside a mapped region. A thread that writes must not lock again:
+/// it would wait for itself.
 impl<T> RwLock<T> {
-    /// Locks it for writing, after whoever holds it now.
+    /// Acquires the lock for writing, blocking until no other thread holds it.
     ///
     /// # Errors
     /// See above.
@@ -210,7 +217,7 @@ impl<T> RwLock<T> {
         self.write_before(Some(Deadline::NEVER))
     }
 
-    /// Locks it for writing if nobody holds it.
+    /// Acquires the lock for writing if no thread holds it.
     ///
     /// # Errors
     /// `WouldBlock`, or see above.
@@ -219,7 +226,8 @@ impl<T> RwLock<T> {
         self.write_before(None)
     }
 
-    /// Locks it for writing if that is possible within this time. Zero is a try, and too long for an `Instant` is for ever.
+    /// Acquires the lock for writing if that is possible within this time. Zero is a try; a time
+    /// too long for an `Instant` is for ever.
     ///
     /// # Errors
     /// `TimedOut`, or see above.
@@ -227,7 +235,7 @@ impl<T> RwLock<T> {
         self.write_before(Some(Deadline::after(timeout)))
     }
 
-    /// As [`try_write_for`](Self::try_write_for), until a point in time.
+    /// As [`try_write_for`](Self::try_write_for), until this instant.
     ///
     /// # Errors
     /// As there.

@@ -1,4 +1,4 @@
-//! A semaphore in shared memory: types, no algorithm.
+//! The semaphore between processes: its public type, over the algorithm in [`raw`].
 
 pub(crate) mod raw;
 
@@ -10,33 +10,39 @@ use raw::{MAX_PERMITS, RawSemaphore, Refused};
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
-/// Counts permits, for threads of all processes. The permits of those who die come back.
+/// Counts permits for threads of all processes. The permits of dead threads come back.
 ///
-/// It belongs into memory that processes share ([`Shared`](super::Shared)), of which it takes about sixteen thousand bytes: it writes down
-/// which thread holds how many. The names are those of [`anteroom::Semaphore`](crate::Semaphore).
+/// It must lie in memory that processes share ([`Shared`](super::Shared)). It takes about 16,000
+/// bytes, since it records which thread holds how many permits. The names are those of
+/// [`anteroom::Semaphore`](crate::Semaphore).
 ///
-/// **Deaths.** If a thread ends while it holds permits, because its process was killed or for any other reason, they are free
-/// again, each once, whatever the instruction at which it died; who waits for them is woken. It is the same with a waiter that is killed
-/// and with one that is about to wake another. A semaphore [`without_give_back`](Self::without_give_back) loses the permits of the dead, as
-/// POSIX's does and System V's without `SEM_UNDO`.
+/// **Deaths.** If a thread ends while it holds permits, because its process was killed or for any
+/// other reason, they are free again, each once, and waiters for them are woken, at whatever
+/// instruction it died. A waiter that is killed, or a thread that is killed while it wakes another,
+/// loses no wake-up either. A semaphore [`without_give_back`](Self::without_give_back) loses the
+/// permits of dead threads, as POSIX's does, and System V's without `SEM_UNDO`.
 ///
-/// **Threads.** A permit is given back by the thread that acquired it; [`add_permits`](Self::add_permits) is for everyone. At most
-/// [`MAX_THREADS`](Self::MAX_THREADS) threads, of all processes, can hold permits of one semaphore or wait for some at the same time: a
-/// waiter watches each of them, and the kernel lets it watch 128 words. How many have used it before does not matter, whether they still
-/// live or not. (Where the system refuses `membarrier(2)`, a thread that has used it counts until it has ended and been waited for.)
-/// Without give-back there is no limit.
+/// **Threads.** A permit is given back by the thread that acquired it; any thread may call
+/// [`add_permits`](Self::add_permits). At most [`MAX_THREADS`](Self::MAX_THREADS) threads of all
+/// processes can hold permits of one semaphore or wait for some at once: a waiter watches each of
+/// them, and the kernel lets it watch 128 words. Earlier users do not count, alive or not. (Where
+/// the system refuses `membarrier(2)`, a thread that has used the semaphore counts until it has
+/// ended and been waited for.) Without give-back there is no limit.
 ///
-/// **Fairness.** None: whoever sees enough permits takes them. Waiters spin for a while, and then sleep. Of those who wait for more than
-/// one permit, one at a time does so; to get them it needs a moment at which there are as many.
+/// **Fairness.** None: a running thread may barge ahead of waiters. These spin for a while and then
+/// sleep. Of the threads that want more than one permit, one at a time waits for them; the others
+/// wait for their turn. It needs a moment at which there are as many as it wants.
 ///
-/// **Memory ordering.** Giving back, or dying, happens-before the acquisition that uses those permits.
+/// **Memory ordering.** Giving permits back, or dying, happens-before the acquisition that uses
+/// them.
 ///
-/// **Forks.** A child does not hold what its parent holds: the permit that it inherits does nothing when it is dropped.
+/// **Forks.** A child holds nothing that its parent holds. A permit that it inherits does nothing
+/// when it is dropped.
 ///
 /// # Panics
-/// Every use by `&`, also one that only tries or asks, panics where the semaphore lies outside a region
-/// that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in this
-/// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
+/// Every use by `&`, also one that only tries or asks, panics if the semaphore lies outside all
+/// regions that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in
+/// this process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
 /// Nothing has changed then.
 ///
 /// # Examples
@@ -55,7 +61,8 @@ pub struct Semaphore {
     raw: RawSemaphore,
 }
 
-// SAFETY: numbers, and the links of entries, which mean something to those only who hold them, and write them anew. Any are a state.
+// SAFETY: only its holders use the links of its entries, and write them anew. The rest are numbers,
+// of which any are a state.
 unsafe impl Shareable for Semaphore {
     const FINGERPRINT: u64 = fingerprint("Semaphore 1");
     const HAS_LOCKS: bool = true;
@@ -67,13 +74,13 @@ unsafe impl Shareable for Semaphore {
 pub enum AcquireError {
     /// The semaphore was closed.
     Closed,
-    /// There are not enough. Only from the forms that do not wait.
+    /// There are too few. Only from the forms that do not wait.
     NoPermits,
-    /// The time was up. Only from the timed forms.
+    /// There were too few until the deadline. Only from the timed forms.
     TimedOut,
-    /// As many threads as the semaphore can keep account of hold permits of it, or wait for some.
+    /// As many threads hold permits or wait for some as the semaphore can record.
     TooManyThreads,
-    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks. Nothing has changed.
+    /// This thread holds [`MAX_HELD`](super::MAX_HELD) locks already. Nothing has changed.
     TooManyHeld,
 }
 
@@ -104,22 +111,23 @@ impl fmt::Display for AcquireError {
 impl error::Error for AcquireError {}
 
 impl Semaphore {
-    /// The most permits that a semaphore can have.
+    /// How many permits a semaphore can have free.
     pub const MAX_PERMITS: usize = MAX_PERMITS as usize;
 
-    /// The most threads, of all processes, that hold permits or wait for some at the same time, if these are given back.
+    /// How many threads, of all processes, can hold permits or wait for some at once, with
+    /// give-back.
     pub const MAX_THREADS: usize = SLOTS;
 
-    /// With `permits` to give, which come back from the dead.
+    /// A semaphore with this many permits, which come back from dead threads.
     ///
     /// # Panics
-    /// If that is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[must_use]
     pub const fn new(permits: usize) -> Self {
         Self::with(permits, true)
     }
 
-    /// As [`new`](Self::new), but what a thread holds when it dies is lost.
+    /// As [`new`](Self::new), but the permits that a thread holds when it dies are lost.
     ///
     /// # Panics
     /// As there.
@@ -138,11 +146,11 @@ impl Semaphore {
         }
     }
 
-    /// Adds `permits` to those that the semaphore has, and wakes who waits for some.
+    /// Adds `permits` to the semaphore, and wakes waiters.
     ///
     /// # Panics
-    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would then be free, or if it lies outside a mapped
-    /// region; it has as many as before.
+    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would then be free, or if it lies outside a
+    /// mapped region. Nothing has changed then.
     pub fn add_permits(&self, permits: usize) {
         let added = u32::try_from(permits).is_ok_and(|permits| self.raw.add(permits));
         assert!(
@@ -151,24 +159,25 @@ impl Semaphore {
         );
     }
 
-    /// Takes up to `permits` of those that are free out of the semaphore for good. Returns how many.
+    /// Takes up to `permits` free permits out of the semaphore for good. Returns how many.
     pub fn forget_permits(&self, permits: usize) -> usize {
         let permits = u32::try_from(permits).unwrap_or(MAX_PERMITS);
         self.raw.take_for_good(permits) as usize
     }
 
-    /// Refuses all who wait, and all who come from now on. Permits can still be given back. Closing twice is
-    /// closing once.
+    /// Refuses all waiters, and all acquisitions from now on. Permits can still be given back.
+    /// Closing again does nothing.
     pub fn close(&self) {
         self.raw.close();
     }
 
-    /// Whether it was closed.
+    /// Whether the semaphore was closed.
     pub fn is_closed(&self) -> bool {
         self.raw.is_closed()
     }
 
-    /// How many permits are free now, with those of the dead. The answer may be old before the caller has it.
+    /// How many permits are free now, after those of dead threads were recovered. The answer may be
+    /// outdated when the caller has it.
     pub fn available_permits(&self) -> usize {
         self.raw.free() as usize
     }
@@ -176,25 +185,26 @@ impl Semaphore {
 
 /// Acquiring.
 ///
-/// `acquire` forms wait without a limit. `try_` forms do not wait; `_for` and `_until` forms wait for at most
-/// so long, where zero, or an `Instant` in the past, only tries, and a timeout beyond what an `Instant` holds
-/// is no limit. `_many` forms take so many permits at once or none; zero permits are always there.
+/// `acquire` forms wait without a limit. `try_` forms do not wait; `_for` and `_until` forms wait
+/// until their deadline. There, zero or a past `Instant` is a try, and a timeout too long for an
+/// `Instant` is for ever. `_many` forms take all their permits at once, or none; zero permits are
+/// always there.
 ///
-/// All panic if asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), or if the thread would hold more than
-/// [`u32::MAX`] permits that are given back for it, which have been added meanwhile, or if the semaphore lies outside a mapped
-/// region; nothing has changed then. They return
-/// [`TooManyThreads`](AcquireError::TooManyThreads) or [`TooManyHeld`](AcquireError::TooManyHeld) if that is so.
+/// All panic if they are asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), if the thread
+/// would hold more than [`u32::MAX`] recorded permits, or if the semaphore lies outside a mapped
+/// region. Nothing has changed then. All can return
+/// [`TooManyThreads`](AcquireError::TooManyThreads) and [`TooManyHeld`](AcquireError::TooManyHeld).
 impl Semaphore {
-    /// Waits for a permit.
+    /// Acquires a permit, blocking until there is one.
     ///
     /// # Errors
-    /// If the semaphore is closed, now or while this waits.
+    /// `Closed`, if the semaphore is closed before or while this waits.
     #[inline(always)]
     pub fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.acquire_many(1)
     }
 
-    /// Waits until there are `permits` permits at once.
+    /// Acquires this many permits, blocking until they are all there.
     ///
     /// # Errors
     /// As [`acquire`](Self::acquire)'s.
@@ -203,7 +213,7 @@ impl Semaphore {
         self.take(permits, Some(Deadline::NEVER))
     }
 
-    /// Takes a permit if there is one.
+    /// Acquires a permit if there is one.
     ///
     /// # Errors
     /// `Closed` or `NoPermits`.
@@ -212,7 +222,7 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `permits` permits if there are as many.
+    /// Acquires this many permits if there are as many.
     ///
     /// # Errors
     /// `Closed` or `NoPermits`.
@@ -221,7 +231,7 @@ impl Semaphore {
         self.take(permits, None)
     }
 
-    /// Waits for a permit for at most `timeout`.
+    /// Acquires a permit, blocking for at most `timeout`.
     ///
     /// # Errors
     /// `Closed` or `TimedOut`.
@@ -229,7 +239,7 @@ impl Semaphore {
         self.try_acquire_many_for(1, timeout)
     }
 
-    /// Waits for a permit until `deadline` at most.
+    /// Acquires a permit, blocking until `deadline` at most.
     ///
     /// # Errors
     /// `Closed` or `TimedOut`.
@@ -240,7 +250,7 @@ impl Semaphore {
         self.try_acquire_many_until(1, deadline)
     }
 
-    /// Waits for `permits` permits at once for at most `timeout`.
+    /// Acquires this many permits, blocking for at most `timeout`.
     ///
     /// # Errors
     /// `Closed` or `TimedOut`.
@@ -252,7 +262,7 @@ impl Semaphore {
         self.take(permits, Some(Deadline::after(timeout)))
     }
 
-    /// Waits for `permits` permits at once until `deadline` at most.
+    /// Acquires this many permits, blocking until `deadline` at most.
     ///
     /// # Errors
     /// `Closed` or `TimedOut`.
@@ -283,7 +293,7 @@ impl Semaphore {
     }
 }
 
-/// Holds permits of a [`Semaphore`]; gives them back when dropped.
+/// Holds permits of a [`Semaphore`], and gives them back when dropped.
 #[must_use = "the permits are given back at once if this is not kept"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
@@ -292,13 +302,13 @@ pub struct SemaphorePermit<'a> {
 }
 
 impl<'a> SemaphorePermit<'a> {
-    /// How many permits it holds.
+    /// How many permits this holds.
     #[must_use]
     pub fn num_permits(&self) -> usize {
         self.permits as usize
     }
 
-    /// Never gives the permits back: the semaphore has so many fewer.
+    /// Never gives the permits back: the semaphore has fewer for good.
     pub fn forget(mut self) {
         let permits = std::mem::take(&mut self.permits);
         self.semaphore.raw.forget(self.holder, permits);
@@ -307,15 +317,16 @@ impl<'a> SemaphorePermit<'a> {
     /// Adds the permits of `other` to these.
     ///
     /// # Panics
-    /// If they are of two semaphores, of one that is mapped twice, or of two holders (one was inherited over a fork), or
-    /// more than a `u32` counts. Nothing has changed then, and both give back what they hold.
+    /// If the two are of different semaphores, of one that is mapped twice, or of two holders (one
+    /// was inherited over a fork), or if there are more than [`u32::MAX`]. Nothing has changed
+    /// then, and both give back what they hold.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(
             std::ptr::eq(self.semaphore, other.semaphore),
             "SemaphorePermit::merge: permits of two semaphores"
         );
-        // Who holds nothing is no holder.
+        // Without permits, this has no holder to compare.
         if self.permits == 0 {
             self.holder = other.holder;
         }
@@ -331,7 +342,7 @@ impl<'a> SemaphorePermit<'a> {
         other.permits = 0;
     }
 
-    /// Parts with `permits` of them; `None` if it holds fewer.
+    /// Splits off `permits` of them; `None` if this holds fewer.
     pub fn split(&mut self, permits: usize) -> Option<SemaphorePermit<'a>> {
         let permits = u32::try_from(permits).ok()?;
         self.permits = self.permits.checked_sub(permits)?;

@@ -1,20 +1,25 @@
-//! The condition variable: a count of notifications, for whose change waiters sleep.
+//! The condition variable between processes: a count of notifications, on which waiters sleep.
 //!
-//! - **wait**: with the mutex held, set `WAITS`, and remember the count. Release the mutex, sleep as long as both stay
-//!   the same, take the mutex.
-//! - **notify**: if nobody waits, that is all. Else count, and wake one, or all. Who changes what is waited for while holding the mutex,
-//!   and then notifies, finds everybody counted as waiting who has not seen the change: the mutex orders that, without a fence.
-//! - **`WAITS` is taken back** only by a notifier that wakes all, or finds nobody to wake; the kernel takes it back and wakes
-//!   all who sleep in one step, and who does not sleep yet finds it changed. (Were it taken back with each notification, the second of two
-//!   would miss the second of two waiters.)
+//! - **wait**, with the mutex held: set `WAITS`, remember the count, release the mutex, sleep as
+//!   long as count and `ALL` are unchanged, acquire the mutex.
+//! - **notify**: do nothing if no thread waits. Else count, and wake one waiter, or all.
+//! - (IC1) A notifier that changes the condition with the mutex held, and then notifies, finds
+//!   `WAITS` set by every waiter that missed the change: the mutex orders that, without a fence.
+//! - (IC2) Only a notifier that wakes all, or finds no thread to wake, clears `WAITS`. The kernel
+//!   clears it and wakes all waiters in one step, and a waiter that does not sleep yet finds the
+//!   count changed. (If each notification cleared it, the second of two would miss the second of
+//!   two waiters.)
 //!
-//! **Deaths.** Waiters are woken on the word of an [`Entry`], which is always 0. It is *pending* while a waiter sleeps: if that one
-//! is killed, woken or not, the kernel wakes another there. (Notifiers do not wake on the count: who is woken on one word and has not
-//! run yet can still be the one whom the kernel wakes on another, in the place of somebody else. A model of that:
-//! `two_notifications_beside_a_killed_sleeper_wake_two`.) It is pending for a notifier, from before it counts until it has woken somebody:
-//! if that one is killed, the kernel does it. That would be one where all were to be woken, so a notifier of all first says `ALL`, and a
-//! waiter that finds this done and not undone does it again. A waiter that has been woken and takes the mutex again may be killed too, but
-//! for it the mutex is pending: then it was notified, and nobody else is in its place.
+//! **Deaths.** Waiters are woken on the word of an [`Entry`], which is always 0.
+//! - (IC3) The entry is *pending* while a waiter sleeps: if that one is killed, woken or not, the
+//!   kernel wakes another. Notifiers never wake on the count: a waiter that was woken on one word
+//!   and has not run yet could absorb the kernel's wake-up on another word. (Model:
+//!   `two_notifications_beside_a_killed_sleeper_wake_two`.)
+//! - (IC4) It is pending for a notifier, from before it counts until it has woken a waiter: if the
+//!   notifier is killed, the kernel wakes one. That would be one where all were meant. So a
+//!   notifier of all first sets `ALL`, and a waiter that finds `ALL` still set wakes all again.
+//! - (IC5) A woken waiter that is killed while it acquires the mutex has been notified, and no
+//!   other waiter takes its place. For it, the mutex is pending.
 
 use crate::deadline::Deadline;
 use crate::primitive::Ordering::Relaxed;
@@ -26,12 +31,12 @@ use crate::shared::mutex::raw::{Locked, RawMutex};
 use crate::shared::robust::Entry;
 use crate::spin::Spin;
 
-/// Somebody may be asleep.
+/// A waiter may be asleep.
 const WAITS: u32 = 1;
-/// All are being woken.
+/// A notifier is waking all.
 const ALL: u32 = 2;
 
-/// All zero: nobody waits.
+/// All zero: no thread waits.
 #[repr(C)]
 pub(crate) struct RawCondvar {
     entry: Entry,
@@ -44,19 +49,20 @@ impl RawCondvar {
         }
     }
 
-    /// How often somebody was notified. It comes round, which a waiter would miss that is stopped for exactly so long.
+    /// The number of notifications. A waiter that is stopped for exactly 2³² of them would miss
+    /// them.
     fn count(&self) -> &AtomicU32 {
         &self.entry.own[0]
     }
 
-    /// `WAITS` and `ALL`.
+    /// The flags `WAITS` and `ALL`.
     #[inline]
     fn waits(&self) -> &AtomicU32 {
         &self.entry.own[1]
     }
 
-    /// Releases the mutex, which this thread holds, waits, and takes it again. May wait for no time at all. Returns how the mutex
-    /// came, and whether the deadline has passed.
+    /// Releases the mutex, which this thread holds, waits, and acquires it again. It may wait for
+    /// no time at all. Returns how the mutex was released, and whether the deadline has passed.
     pub(crate) fn wait(&self, me: Me, mutex: &RawMutex, deadline: Deadline) -> (Locked, bool) {
         let seen = self.approach();
         mutex.unlock(me);
@@ -65,15 +71,16 @@ impl RawCondvar {
         (locked.expect("there is no deadline"), !in_time)
     }
 
-    /// Says that this thread waits, while it holds the mutex. Returns the count.
+    /// Announces that this thread waits, while it holds the mutex. Returns the count.
     pub(crate) fn approach(&self) -> u32 {
-        // ORDERING: Relaxed, here and below; the mutex orders it before the notifier's look, and what is waited for as well.
+        // ORDERING: Relaxed, here and below; the mutex orders it before the notifier's look (IC1),
+        // and the condition as well.
         self.waits().fetch_or(WAITS, Relaxed);
         self.count().load(Relaxed)
     }
 
-    /// Sleeps, without the mutex, until somebody is notified. Returns false if the deadline has passed. The entry stays
-    /// pending.
+    /// Sleeps without the mutex until a notification. Returns false if the deadline has passed. The
+    /// entry stays pending.
     pub(crate) fn sleep(&self, me: Me, seen: u32, deadline: Deadline) -> bool {
         let mut spin = Spin::unyielding();
         while spin.again() {
@@ -83,34 +90,34 @@ impl RawCondvar {
             }
         }
         self.entry.pend(me);
-        // The one on which it is woken comes first: see `kernel::wait`.
+        // The word on which it is woken comes first: see `kernel::wait`.
         let words = [
             (&self.entry.word, 0),
             (self.count(), seen),
             (self.waits(), WAITS),
         ];
         let in_time = kernel::wait(&words, deadline);
-        // ORDERING: Relaxed; whose mark it is has died, or wakes all itself.
+        // ORDERING: Relaxed; the notifier that set it has died, or wakes all itself (IC4).
         if self.waits().load(Relaxed) & ALL != 0 {
             self.wake_all();
         }
         in_time
     }
 
-    /// Whether anybody has been notified, or is being.
+    /// Whether there was a notification, or one is under way.
     #[cfg(loom)]
     pub(crate) fn has_notified(&self) -> bool {
-        // ORDERING: Relaxed; asked when who did it has ended.
+        // ORDERING: Relaxed; asked after the notifier has ended.
         self.waits().load(Relaxed) & ALL != 0 || self.count().load(Relaxed) != 0
     }
 
-    /// Wakes one, if there is one.
+    /// Wakes one waiter, if there is one.
     #[inline]
     pub(crate) fn notify_one(&self, me: Me) {
         self.notify(me, Self::wake_one);
     }
 
-    /// Wakes all.
+    /// Wakes all waiters.
     #[inline]
     pub(crate) fn notify_all(&self, me: Me) {
         self.notify(me, Self::wake_all);
@@ -136,7 +143,7 @@ impl RawCondvar {
         }
     }
 
-    /// As above.
+    /// The entry is pending.
     #[cold]
     fn wake_all(&self) {
         // ORDERING: Relaxed, here and below; as in `approach`.

@@ -1,4 +1,4 @@
-//! The condition variable, as its users have it.
+//! The condition variable between processes: its public type.
 
 use super::raw::RawCondvar;
 use crate::WaitTimeoutResult;
@@ -9,29 +9,32 @@ use crate::shared::shareable::{Shareable, fingerprint};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A place to sleep until another process says that something has changed, with a [`Mutex`](super::super::Mutex) released meanwhile.
+/// A place to sleep until another process says that something has changed, with a
+/// [`Mutex`](super::super::Mutex) released meanwhile.
 ///
-/// It belongs into the memory in which the mutex is. Forty bytes of zeros are one for which nobody waits.
+/// It must lie in the same memory as the mutex. Without waiters, it is forty zero bytes.
 ///
-/// **Waking up for nothing** is possible: ask again whether what you wait for has come, or let
-/// [`wait_while`](Self::wait_while) do that. A `notify_one` may wake more than one.
+/// **Spurious wake-ups** are possible: check the condition again, or let
+/// [`wait_while`](Self::wait_while) do that. A `notify_one` may wake more than one waiter.
 ///
-/// **Deaths.** A notifier that is killed has notified somebody or not; it keeps nobody waiting, and never waits itself. If a waiter is
-/// killed asleep, or as it is woken, another is woken in its place. If it is killed after that, while it takes the mutex again,
-/// it has been notified, as if it had died just after its wait. So where waiters may be killed, and each notification counts, let
-/// `notify_all` tell everybody. If somebody died while holding the mutex, a wait ends with what locking it would have given.
+/// **Deaths.** A notifier that is killed has notified or not; it blocks no other thread, and never
+/// waits itself. If a waiter is killed while it sleeps or is being woken, another waiter is woken
+/// in its place. If it is killed after that, while it acquires the mutex again, it has been
+/// notified, as if it had died just after its wait. So use `notify_all` where waiters may be killed
+/// and each notification counts. If a holder of the mutex died, a wait ends with the error that
+/// locking it would have given.
 ///
-/// **Fairness.** None: any waiter may be the one.
+/// **Fairness.** None: a notification may wake any waiter.
 ///
-/// **Memory ordering.** The mutex orders memory: change what is waited for while holding it. Notify with the mutex held or after
-/// releasing it; notifications order nothing.
+/// **Memory ordering.** The mutex orders memory: change the condition while holding it. Notify with
+/// the mutex held or after releasing it; notifications order nothing.
 ///
 /// # Panics
-/// Every use by `&`, also one that only tries or asks, panics where the condition variable lies outside a region
-/// that [`Shared`](super::super::Shared) or [`SharedMemory`](super::super::SharedMemory) has mapped in this
-/// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
-/// Nothing has changed then.
-/// Waiting panics, and releases the mutex, with a guard that was inherited over a fork.
+/// Every use by `&`, also one that only tries or asks, panics if the condition variable lies
+/// outside all regions that [`Shared`](super::super::Shared) or
+/// [`SharedMemory`](super::super::SharedMemory) has mapped in this process: on the stack or the
+/// heap, say, or within the closure of `create_with` and its kin. Nothing has changed then. Waiting
+/// panics, and releases the mutex, with a guard that was inherited over a fork.
 ///
 /// # Examples
 /// ```
@@ -65,21 +68,22 @@ pub struct Condvar {
     raw: RawCondvar,
 }
 
-// SAFETY: numbers, of which any are a state: at worst one in which a waiter wakes up for nothing, or a notifier wakes nobody.
+// SAFETY: numbers, of which any are a state: at worst, a wake-up is spurious or missing.
 unsafe impl Shareable for Condvar {
     const FINGERPRINT: u64 = fingerprint("Condvar 1");
     const HAS_LOCKS: bool = true;
 }
 
 impl Condvar {
-    /// With nobody waiting.
+    /// A condition variable without waiters.
     pub const fn new() -> Self {
         Condvar {
             raw: RawCondvar::new(),
         }
     }
 
-    /// Releases the mutex, sleeps until notified, or for no time at all, and takes the mutex again.
+    /// Releases the mutex, sleeps until notified (or for no time at all), and acquires the mutex
+    /// again.
     ///
     /// # Errors
     /// As [`Mutex::lock`](super::super::Mutex::lock)'s.
@@ -87,7 +91,8 @@ impl Condvar {
         self.wait_before(guard, Deadline::NEVER).0
     }
 
-    /// As [`wait`](Self::wait), for at most `timeout` and the time to take the mutex again. Too long for an `Instant` is for ever.
+    /// As [`wait`](Self::wait), for at most `timeout` and the time to acquire the mutex. A time too
+    /// long for an `Instant` is for ever.
     pub fn wait_for<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -96,7 +101,7 @@ impl Condvar {
         self.wait_before(guard, Deadline::after(timeout))
     }
 
-    /// As [`wait_for`](Self::wait_for), until a point in time.
+    /// As [`wait_for`](Self::wait_for), until this instant.
     pub fn wait_until<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -105,11 +110,12 @@ impl Condvar {
         self.wait_before(guard, Deadline::at(deadline))
     }
 
-    /// Waits as long as `condition` says to. It is asked with the mutex held, before sleeping and after.
-    /// Does not compile for data that [has locks](Shareable::HAS_LOCKS), which is not given by `&mut`.
+    /// Waits as long as `condition` returns true. It is called with the mutex held, before sleeping
+    /// and after. Does not compile for data that [has locks](Shareable::HAS_LOCKS), which is not
+    /// given by `&mut`.
     ///
     /// # Errors
-    /// As [`Mutex::lock`](super::super::Mutex::lock)'s: then the condition is not asked.
+    /// As [`Mutex::lock`](super::super::Mutex::lock)'s: then the condition is not called.
     pub fn wait_while<'a, T: Shareable>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -118,7 +124,8 @@ impl Condvar {
         self.wait_while_before(guard, condition, Deadline::NEVER).0
     }
 
-    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out if the condition still held then.
+    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out if `condition`
+    /// still returned true then.
     pub fn wait_while_for<'a, T: Shareable>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -128,7 +135,7 @@ impl Condvar {
         self.wait_while_before(guard, condition, Deadline::after(timeout))
     }
 
-    /// As [`wait_while_for`](Self::wait_while_for), until a point in time.
+    /// As [`wait_while_for`](Self::wait_while_for), until this instant.
     pub fn wait_while_until<'a, T: Shareable>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -138,7 +145,7 @@ impl Condvar {
         self.wait_while_before(guard, condition, Deadline::at(deadline))
     }
 
-    /// The calling thread, which may use this.
+    /// The calling thread, which is allowed to use this.
     #[inline]
     fn me(&self) -> Me {
         Me::for_lock(self, "shared::Condvar")
@@ -170,7 +177,7 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         deadline: Deadline,
     ) -> (LockResult<'a, T>, WaitTimeoutResult) {
-        // Before the guard is taken apart: a panic releases the mutex.
+        // Before the guard is taken apart, so that a panic releases the mutex.
         let me = self.me();
         assert!(
             guard.is_owned(me),
@@ -181,13 +188,13 @@ impl Condvar {
         (mutex.guard(me, locked), WaitTimeoutResult::new(timed_out))
     }
 
-    /// Wakes one who waits, if there is one. With nobody waiting it is one load.
+    /// Wakes one waiter, if there is one. Without waiters it is one load.
     #[inline]
     pub fn notify_one(&self) {
         self.raw.notify_one(self.me());
     }
 
-    /// Wakes all who wait.
+    /// Wakes all waiters.
     #[inline]
     pub fn notify_all(&self) {
         self.raw.notify_all(self.me());

@@ -1,7 +1,7 @@
-//! The files of a FIFO: how they come and go together though each step may be the last one.
+//! The files of a FIFO: how they come and go together, though a process may be killed at each step.
 //!
 //! Each FIFO has an *id*, a random number that no other one ever has. Its files are
-//! - `NAME`: the region, in which the id stands;
+//! - `NAME`: the region, which contains the id;
 //! - `NAME.ID.r` and `NAME.ID.w`: the bells of the readers and of the writers;
 //! - `NAME.ID`: the region while the FIFO is *unfinished*.
 //!
@@ -14,14 +14,14 @@
 //!
 //! **Sweeping** removes what is left of FIFOs of a name. It looks at each id for which it finds a
 //! file. An id goes one way: it is unfinished, then it has the name, then it is gone. So a sweeper
-//! that looks for the unfinished region first and for the name second, and finds the id in neither
-//! place, knows that the id is gone for good: its bells can be removed, whatever other processes
-//! do meanwhile. Of an unfinished one the sweeper tries the door. If that is free, the creator is
-//! dead, or has not locked it yet. The latter finds, when it renames, that its region is gone, and
-//! begins again with another id.
+//! looks for the unfinished region first and for the name second. If it finds the id in neither
+//! place, the id is gone for good: its bells can be removed, whatever other processes do meanwhile.
+//! Of an unfinished FIFO, the sweeper tries the door. If that is free, the creator is dead, or has
+//! not locked it yet. In the latter case, the creator's rename finds its region gone, and the
+//! creator begins again with another id.
 //!
-//! Nothing here depends on what stands under a name that another process may replace, except the
-//! two steps above, each of which is one system call.
+//! Nothing here depends on a file that another process may replace under its name, except the two
+//! steps above, each of which is one system call.
 
 use super::super::error::OpenError;
 use super::super::me::Me;
@@ -53,7 +53,7 @@ impl<'a> Files<'a> {
         Files { name, id }
     }
 
-    /// Those of a FIFO that is to be created with this name.
+    /// The files of a FIFO that is to be created with this name.
     pub(super) fn new(name: &'a str) -> Result<Self, OpenError> {
         let mut id = [0; size_of::<u64>()];
         retry_on_intr(|| getrandom(&mut id, GetRandomFlags::empty()))?;
@@ -71,7 +71,7 @@ impl<'a> Files<'a> {
         format!("{}.{:016x}", self.name, self.id)
     }
 
-    /// Where the bell of this side is.
+    /// The path of this side's bell.
     pub(super) fn bell(self, side: Side) -> Result<String, OpenError> {
         let bell = self.unfinished() + side.ending();
         let ending = bell.len() - self.name.len();
@@ -84,8 +84,8 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// Makes the bells of an unfinished FIFO, and gives it its name. If that fails, removes all its
-    /// files. The caller holds the door.
+    /// Makes the bells of an unfinished FIFO, and gives it its name. If that fails, it removes all
+    /// its files. The caller holds the door.
     pub(super) fn finish(self, mode: u32) -> Result<(), Unfinished> {
         let finished = self.make_bells(mode).and_then(|()| self.rename());
         if finished.is_err() {
@@ -111,14 +111,14 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Removes the bells, and then the region: whatever is left after a death, the next sweeper
-    /// finds the region, or bells of an id that is gone.
+    /// Removes the bells, and then the region: after a death, the next sweeper finds the region, or
+    /// bells of an id that is gone.
     fn remove_unfinished(self) {
         self.remove_bells();
         let _ = region::path(&self.unfinished()).map(unlink);
     }
 
-    /// What cannot be removed stays: this process may not do so, or another one was faster.
+    /// What cannot be removed stays: this process may not remove it, or another one was faster.
     fn remove_bells(self) {
         for side in Side::BOTH {
             let _ = self.bell(side).map(unlink);
@@ -137,7 +137,7 @@ impl<'a> Files<'a> {
     fn sweep(self) {
         match region::owner(&self.unfinished()) {
             Ok(Some(owner)) if owner == geteuid().as_raw() => self.sweep_unfinished(),
-            // Of another user: its memory is not to be trusted, and it is that user's to remove.
+            // Another user's: its memory cannot be trusted, and that user must remove it.
             Ok(Some(_)) | Err(_) => {}
             Ok(None) => {
                 if !self.has_name() {
@@ -148,14 +148,14 @@ impl<'a> Files<'a> {
     }
 
     fn sweep_unfinished(self) {
-        // A FIFO whose name looks like that has another id.
+        // A FIFO with such a name has another id.
         let found = Found::open(&self.unfinished()).ok();
         let Some(found) = found.filter(|found| found.id() == self.id) else {
             return;
         };
         let (me, door) = (Me::get(), &found.named().door);
         if door.try_lock(me).is_some() {
-            // Its creator may have finished it just before.
+            // The creator may have finished it just before.
             if matches!(region::owner(&self.unfinished()), Ok(Some(_))) {
                 self.remove_unfinished();
             }
@@ -171,21 +171,20 @@ impl From<Errno> for Unfinished {
 }
 
 /// Removes what is left of FIFOs that had this name, or were to get it. What this process may not
-/// look at, or not remove, stays.
+/// look at or remove stays.
 pub(in super::super) fn sweep(name: &str) {
     for id in ids(name) {
         Files::of(name, id).sweep();
     }
 }
 
-/// Whether the name is that of this user's FIFO, as far as can be told without opening it: there are
-/// bells.
+/// Whether the name is that of this user's FIFO, as far as its bells tell without opening it.
 pub(super) fn is_own(name: &str) -> bool {
     let is_own = matches!(region::owner(name), Ok(Some(owner)) if owner == geteuid().as_raw());
     is_own && !ids(name).is_empty()
 }
 
-/// The ids for which there are files.
+/// The ids that have files.
 fn ids(name: &str) -> BTreeSet<u64> {
     let entries = std::fs::read_dir(region::FOLDER).into_iter().flatten();
     entries

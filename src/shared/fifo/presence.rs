@@ -1,18 +1,19 @@
-//! Which sides of a FIFO are open: locks that live as long as the openers' descriptors.
+//! Presence: which sides of a FIFO are open, by locks that live as long as the openers'
+//! descriptors.
 //!
-//! An open end has locked one byte of the bell that it rings: the byte whose number is the end's
+//! An open end has locked one byte of the bell that it rings. The byte's number is the end's
 //! *ticket*, which no other end of the FIFO has. The lock belongs to the open file description
-//! (`F_OFD_SETLK`), so it is also the lock of each process that inherits the descriptor over a
-//! fork, and the kernel gives it up when the last of them closes it, or is dead. To look for such
-//! locks takes none, so nothing that an opener does in between is in the way of others.
+//! (`F_OFD_SETLK`), so every process that inherits the descriptor over a fork has it, too. The
+//! kernel releases it when the last of them closes the descriptor or is dead. Looking for such
+//! locks takes none, so no opener is in another one's way meanwhile.
 //!
-//! **Deaths.** The kernel releases the robust door of a dead opener first, and closes its
-//! descriptors later: after it has freed the memory, which takes 100 ms for a gigabyte. If another
-//! thread forked a child meanwhile, that one keeps them. So the next opener behind the door could
-//! see the lock of an end that was never open. Therefore an opener writes its ticket into the
-//! region before it takes the lock, and takes it back as its last step behind the door: with that
-//! its end is open. An opener that finds another one's ticket there notes it as *abandoned*, and
-//! from then on the lock of that ticket counts for nothing.
+//! **Deaths.** The kernel releases a dead opener's robust door first. It closes the descriptors
+//! after it has freed the memory, which takes 100 ms for a gigabyte, and a child that another
+//! thread has forked keeps them. So the next opener behind the door could see the lock of an end
+//! that was never open. Therefore an opener writes its ticket into the region before it takes the
+//! lock, and clears it as its last step behind the door: with that, its end is open. An opener that
+//! finds another one's ticket there notes it as *abandoned*, and from then on that ticket's lock
+//! does not count.
 
 use super::super::error::OpenError;
 use crate::primitive::Ordering::Relaxed;
@@ -20,8 +21,8 @@ use crate::primitive::mortal::AtomicU64;
 use rustix::fd::{AsRawFd, OwnedFd};
 use std::io;
 
-/// How many abandoned tickets are remembered. A ticket is forgotten when its lock is gone, so that
-/// only openers count that were killed behind the door within the time that a death takes.
+/// How many abandoned tickets are remembered. A ticket is forgotten when its lock is gone, so only
+/// openers count that were killed behind the door within the time that a death takes.
 const MOST: usize = 8;
 
 /// The tickets of openers that died behind the door, or 0. For the door's holder.
@@ -32,7 +33,7 @@ impl Abandoned {
         Abandoned([const { AtomicU64::new(0) }; MOST])
     }
 
-    /// Notes one more. `bells` are those on which its lock may be.
+    /// Notes an abandoned ticket. Its lock may be on each of `bells`.
     pub(super) fn note(&self, ticket: u64, bells: [&OwnedFd; 2]) -> Result<(), OpenError> {
         let mut place = &self.0[ticket as usize % MOST];
         for it in &self.0 {
@@ -48,14 +49,14 @@ impl Abandoned {
     }
 }
 
-/// The locks on one bell: who is there to ring it.
+/// The locks on one bell: which ends can ring it.
 pub(super) struct Presence<'a> {
     pub(super) bell: &'a OwnedFd,
     pub(super) abandoned: &'a Abandoned,
 }
 
 impl Presence<'_> {
-    /// Whether another end is open that has its lock here.
+    /// Whether another end that has its lock here is open.
     pub(super) fn is_any_open(&self) -> Result<bool, OpenError> {
         // ORDERING: as in `note`.
         let mut abandoned = self.abandoned.0.each_ref().map(|it| it.load(Relaxed));
@@ -82,7 +83,7 @@ impl Presence<'_> {
     }
 }
 
-/// Whether another description has locked any of these bytes, up to the end or for ever.
+/// Whether another description has locked a byte of a bell from `start` on, up to `end` if given.
 fn is_any_locked<const N: usize>(
     bells: [&OwnedFd; N],
     start: u64,
@@ -96,16 +97,17 @@ fn is_any_locked<const N: usize>(
     Ok(false)
 }
 
-/// Asks for an exclusive lock. Returns what it has become: that of another description, or none.
+/// Asks for an exclusive lock. Returns the type of another description's lock, or that there is
+/// none.
 fn ask(bell: &OwnedFd, command: i32, start: u64, end: Option<u64>) -> Result<i32, OpenError> {
     // SAFETY: numbers, of which all may be zero.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = libc::F_WRLCK as _;
     lock.l_whence = libc::SEEK_SET as _;
-    // Tickets that cannot be are an error of the kernel's.
+    // An impossible ticket is an error of the kernel's.
     lock.l_start = start.cast_signed();
     lock.l_len = end.map_or(0, |end| end.wrapping_sub(start).cast_signed());
-    // SAFETY: the kernel writes nothing but the lock.
+    // SAFETY: the kernel writes only the lock.
     let done = unsafe { libc::fcntl(bell.as_raw_fd(), command, &raw mut lock) };
     match done {
         -1 => Err(OpenError::System(io::Error::last_os_error())),

@@ -1,4 +1,4 @@
-//! Why a message was not sent, or not received.
+//! The errors of sending and receiving.
 
 use std::{error, fmt};
 
@@ -8,16 +8,16 @@ use std::{error, fmt};
 pub enum SendError {
     /// The message's type is zero or negative.
     KindNotPositive,
-    /// The message has more bytes than one of this queue may have.
+    /// The message has more bytes than the queue's messages may have.
     TooLarge {
-        /// How many it may have.
+        /// The limit, in bytes.
         most: usize,
     },
-    /// There are as many messages in the queue as it takes, and this was only a try.
+    /// The queue is full. Only from the form that does not wait.
     Full,
-    /// There were so many for so long.
+    /// The queue was full until the deadline.
     TimedOut,
-    /// Somebody writes into the queue's memory who should not.
+    /// A process has written nonsense into the queue's memory.
     Damaged,
 }
 
@@ -25,18 +25,18 @@ pub enum SendError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// The selector's type is zero or negative, as that of no message is.
+    /// The selector's type is zero or negative, which no message's is.
     KindNotPositive,
-    /// The message has more bytes than the buffer. It stays where it is.
+    /// The message has more bytes than the buffer. It stays in the queue.
     BufferTooSmall {
-        /// How many bytes it has.
+        /// Its length, in bytes.
         needed: usize,
     },
-    /// There is no such message, and this was only a try.
+    /// There is no such message. Only from the form that does not wait.
     Empty,
-    /// There was none for so long.
+    /// There was no such message until the deadline.
     TimedOut,
-    /// Somebody writes into the queue's memory who should not.
+    /// A process has written nonsense into the queue's memory.
     Damaged,
 }
 

@@ -1,4 +1,4 @@
-//! Where in its memory a queue has what, and how much memory that is.
+//! The layout of a queue's memory, and its size.
 
 use super::raw::Head;
 use super::slots::Memory;
@@ -9,7 +9,8 @@ use crate::shared::region::{Payload, Region};
 use crate::shared::shareable::fingerprint;
 use std::ptr::NonNull;
 
-/// What stands before the slots. Who opens the queue checks the first two, and does not look at them again.
+/// Stands before the slots. A process checks the first two numbers when it opens the queue, and
+/// never reads them again.
 #[repr(C)]
 pub(super) struct Front {
     capacity: AtomicU64,
@@ -23,13 +24,13 @@ pub(super) const PAYLOAD: Payload = Payload {
     size: None,
 };
 
-/// How many messages, of how many bytes, and how much memory that is.
+/// How many messages a queue takes, of how many bytes, and how much memory that is.
 pub(super) struct Layout {
     pub(super) capacity: u32,
     pub(super) message_size: u32,
-    /// From one slot to the next.
+    /// The distance of two slots, in bytes.
     pub(super) stride: usize,
-    /// Of all.
+    /// The size of everything, in bytes.
     pub(super) size: usize,
 }
 
@@ -51,7 +52,7 @@ impl Layout {
         Self::of(capacity, message_size).ok_or(OpenError::SizeOutOfRange)
     }
 
-    /// As it says of itself, if that can be.
+    /// The layout recorded in the region, if it is possible.
     pub(super) fn found_in(region: &Region) -> Result<Self, OpenError> {
         let too_small = region.size() < size_of::<Front>();
         let front = (!too_small)
@@ -76,14 +77,14 @@ impl Layout {
                 message_size: AtomicU64::new(message_size),
                 head: Head::new(),
             };
-            // SAFETY: the region is large enough for what stands in front. (The slots are all zero: free.)
+            // SAFETY: the region is large enough for a `Front`. (The slots are all zero: free.)
             unsafe { at.cast().write(front) };
         }
     }
 }
 
-/// It is as large as that, at least.
+/// The region is large enough for a `Front`.
 pub(super) fn front(region: &Region) -> &Front {
-    // SAFETY: mapped as long as the region, whose payload is aligned as it must be. Any bits are one.
+    // SAFETY: mapped as long as the region, and aligned; any bits are a `Front`.
     unsafe { region.payload().cast().as_ref() }
 }

@@ -1,7 +1,8 @@
-//! In which order the messages are that receivers have drawn from the senders: a list through the slots.
+//! The order of the messages that the receivers have drawn: a linked list through the slots.
 //!
-//! It is here for those who pick a message from among others. Whoever holds the receivers' lock changes it; if that one dies
-//! meanwhile, or if it cannot be as it is, it is made anew ([`rebuild`](Order::rebuild)).
+//! Receivers that select a message among others need it. The holder of the receivers' lock changes
+//! it. If that holder dies meanwhile, or the list is impossible, it is made anew
+//! ([`rebuild`](Order::rebuild)).
 
 use super::slots::{Guarded, NOWHERE, Nonsense, Slots};
 use crate::primitive::Ordering::Relaxed;
@@ -14,7 +15,7 @@ pub(super) struct Order {
     /// The places of the first message and of the last.
     first: Guarded,
     last: Guarded,
-    /// How many messages have been drawn, since the beginning.
+    /// How many messages have been drawn since the beginning.
     drawn: AtomicU64,
 }
 
@@ -35,11 +36,11 @@ impl Order {
 
     #[inline]
     pub(super) fn drawn(&self) -> u64 {
-        // ORDERING: Relaxed; read and written by holders of the lock.
+        // ORDERING: Relaxed; only holders of the receivers' lock access it.
         self.drawn.load(Relaxed)
     }
 
-    /// Puts the message there, which is the next one that senders have handed over, behind the last one.
+    /// Draws the next message that senders have handed over, at this place, and appends it.
     #[inline]
     pub(super) fn draw(&self, slots: &Slots, place: u32) -> Result<(), Nonsense> {
         self.append(slots, place)?;
@@ -47,7 +48,7 @@ impl Order {
         Ok(())
     }
 
-    /// The next message that senders have handed over is not for here.
+    /// Counts the next message that senders have handed over as drawn, without appending it.
     #[inline]
     pub(super) fn skip(&self) {
         // ORDERING: as in `drawn`.
@@ -67,7 +68,7 @@ impl Order {
         Ok(())
     }
 
-    /// Takes the message there out of the order.
+    /// Takes the message at this place out of the order.
     #[inline]
     pub(super) fn remove(&self, slots: &Slots, place: u32) -> Result<(), Nonsense> {
         let slot = slots.at(place)?;
@@ -83,8 +84,8 @@ impl Order {
         Ok(())
     }
 
-    /// Makes all of it anew, when so many messages have been sent, and these are the numbers of the free places: the messages
-    /// are in all others.
+    /// Makes the order anew, given how many messages were sent and the indices of the free places:
+    /// all other places have messages.
     #[cold]
     pub(super) fn rebuild(
         &self,

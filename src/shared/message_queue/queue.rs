@@ -1,4 +1,4 @@
-//! A message queue, as its users have it.
+//! The message queue between processes: its public type.
 
 use super::error::{ReceiveError, SendError};
 use super::layout::{Front, Layout, PAYLOAD, front};
@@ -14,23 +14,26 @@ use std::time::{Duration, Instant};
 
 /// A queue of messages between processes, by name or with the children of a fork.
 ///
-/// It takes so many messages of so many bytes each, as was decided when it was created; with that many it is full, and
-/// senders wait. A message has a type, a positive number. A receiver takes the first message, or the first that a
-/// [`Selector`] picks, as System V's `msgrcv` does; messages of one sender and one type come in the order in which they were
-/// sent. A queue with a name lives until [`unlink`](Self::unlink), with the messages in it, however many processes come and go.
+/// Its capacity, and the size of its messages, are decided when it is created. When it is full,
+/// senders wait. A message has a type, a positive number. A receiver takes the first message, or
+/// the first that a [`Selector`] picks, as System V's `msgrcv` does. Messages of one sender and one
+/// type are received in the order in which they were sent. A queue with a name lives until
+/// [`unlink`](Self::unlink), with its messages, however many processes come and go.
 ///
-/// **Deaths.** A process may be killed at any instruction. A message that is being sent is then in the queue, whole, or not at all;
-/// one that is being received is still there, or was received by the dead, and is gone with it. Nothing else is lost or comes
-/// twice, nobody waits for the dead, and nothing needs to be repaired.
+/// **Deaths.** A process may be killed at any instruction. A message that it was sending is then in
+/// the queue, whole, or not at all. One that it was receiving is still there, or was received and
+/// is gone with it. No other message is lost or doubled, no thread waits for the dead one, and
+/// nothing needs to be repaired.
 ///
-/// **Fairness.** None: whoever comes at the right time is served. Of those who wait for [any](Selector::Any) message, or for
-/// room, one at a time is woken; those who pick are all woken by each message.
+/// **Fairness.** None. Of the threads that wait for [any](Selector::Any) message, or for room, one
+/// at a time is woken; those that select are all woken by each message.
 ///
 /// **Memory ordering.** Receiving acquires what sending released.
 ///
-/// Senders do not wait for receivers, nor receivers for senders, while there is room and there are messages. Nothing here is a system
-/// call while nobody needs to sleep or to be woken. But a call, also one that only tries, waits for whoever is in the middle of another
-/// of the same kind: if that one has been stopped there (`SIGSTOP`), until it goes on or is killed.
+/// While there are both room and messages, senders and receivers do not wait for each other. There
+/// is no system call unless a thread must sleep or be woken. But a call, also one that only tries,
+/// waits for a thread that is within a call of the same kind: if that one is stopped there
+/// (`SIGSTOP`), until it goes on or is killed.
 ///
 /// # Examples
 /// ```
@@ -55,7 +58,8 @@ pub struct MessageQueue {
     region: Region,
 }
 
-// SAFETY: it refers to shared memory, which belongs to no thread, and in which a lock guards what is not atomic.
+// SAFETY: it refers to shared memory, which belongs to no thread; a lock guards what is not atomic
+// there.
 unsafe impl Send for MessageQueue {}
 // SAFETY: as above.
 unsafe impl Sync for MessageQueue {}
@@ -70,16 +74,18 @@ impl MessageQueue {
         MessageQueue { slots, region }
     }
 
-    /// Creates a queue with this name, for so many messages of at most so many bytes, and for processes of the same user.
+    /// Creates a queue with this name, of `capacity` messages of at most `message_size` bytes, for
+    /// processes of the same user.
     ///
     /// # Errors
-    /// [`AlreadyExists`](OpenError::AlreadyExists), [`SizeOutOfRange`](OpenError::SizeOutOfRange), one of those of names, or the
-    /// system's.
+    /// [`AlreadyExists`](OpenError::AlreadyExists), [`SizeOutOfRange`](OpenError::SizeOutOfRange),
+    /// an error of the name, or the system's.
     pub fn create(name: &str, capacity: usize, message_size: usize) -> Result<Self, OpenError> {
         Self::create_with_mode(name, OWNER_ONLY, capacity, message_size)
     }
 
-    /// As [`create`](Self::create), with the permissions of a file (`0o660`: also for the group), less the process's umask.
+    /// As [`create`](Self::create), with these permissions of a file (`0o660`: also for the group),
+    /// less the process's umask.
     ///
     /// # Errors
     /// As `create`'s.
@@ -94,22 +100,24 @@ impl MessageQueue {
         Ok(Self::of(region, &layout))
     }
 
-    /// Opens what somebody has created, with its messages.
+    /// Opens the queue that was created with this name, with its messages.
     ///
     /// # Errors
-    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the one that says what is there
-    /// if it is not a queue, one of those of names, or the system's.
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), the
+    /// error that says what is there if it is not a queue, an error of the name, or the system's.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         let region = Region::open(name, PAYLOAD)?;
         let layout = Layout::found_in(&region)?;
         Ok(Self::of(region, &layout))
     }
 
-    /// Opens what has the name, as large as it is, or creates it if nothing has. What another user has put there is refused,
-    /// as [`Shared::open_or_create`](crate::shared::Shared::open_or_create) says.
+    /// Opens the queue with this name, whatever its size, or creates it if there is none. It
+    /// refuses another user's queue, as
+    /// [`Shared::open_or_create`](crate::shared::Shared::open_or_create) does.
     ///
     /// # Errors
-    /// As those of [`create`](Self::create) and [`open`](Self::open), or [`OtherOwner`](OpenError::OtherOwner).
+    /// As those of [`create`](Self::create) and [`open`](Self::open), or
+    /// [`OtherOwner`](OpenError::OtherOwner).
     pub fn open_or_create(
         name: &str,
         capacity: usize,
@@ -121,7 +129,8 @@ impl MessageQueue {
         Ok(Self::of(region, &layout))
     }
 
-    /// Creates it without a name: for this process, and the children that it forks from now on.
+    /// Creates a queue without a name: for this process, and the children that it forks from now
+    /// on.
     ///
     /// # Errors
     /// [`SizeOutOfRange`](OpenError::SizeOutOfRange), or the system's.
@@ -131,22 +140,22 @@ impl MessageQueue {
         Ok(Self::of(region, &layout))
     }
 
-    /// Removes the name, whatever has it. Who has opened it keeps it.
+    /// Removes the name, whatever has it. Processes that have opened it keep it.
     ///
     /// # Errors
-    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), one of those of names, or the
-    /// system's.
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), an
+    /// error of the name, or the system's.
     pub fn unlink(name: &str) -> Result<(), OpenError> {
         region::remove(name)
     }
 
-    /// How many messages it takes.
+    /// How many messages the queue takes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.slots.count() as usize
     }
 
-    /// The most bytes that a message may have.
+    /// How many bytes a message may have.
     #[must_use]
     pub fn message_size(&self) -> usize {
         self.slots.room()
@@ -158,7 +167,7 @@ impl MessageQueue {
         self.queue().len() as usize
     }
 
-    /// Whether there is none.
+    /// Whether there is no message now.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -169,7 +178,7 @@ impl MessageQueue {
         Queue { head, slots }
     }
 
-    /// Sends a message of this type, when there is room for it.
+    /// Sends a message of this type, blocking until there is room for it.
     ///
     /// # Errors
     /// [`KindNotPositive`](SendError::KindNotPositive), [`TooLarge`](SendError::TooLarge), or
@@ -178,19 +187,20 @@ impl MessageQueue {
         self.send_before(kind, bytes, Deadline::NEVER)
     }
 
-    /// Sends it if there is room now.
+    /// Sends a message if there is room now.
     ///
     /// # Errors
-    /// [`Full`](SendError::Full) if there is none, or as [`send`](Self::send)'s.
+    /// [`Full`](SendError::Full) if there is no room, or as [`send`](Self::send)'s.
     pub fn try_send(&self, kind: i64, bytes: &[u8]) -> Result<(), SendError> {
         self.check(kind, bytes)?;
         self.queue().try_send(kind, bytes)?.ok_or(SendError::Full)
     }
 
-    /// Sends it if there is room within this time. Zero is a try, and too long for an `Instant` is for ever.
+    /// Sends a message if there is room within this time. Zero is a try; a time too long for an
+    /// `Instant` is for ever.
     ///
     /// # Errors
-    /// [`TimedOut`](SendError::TimedOut) if there was none, or as [`send`](Self::send)'s.
+    /// [`TimedOut`](SendError::TimedOut) if there was no room, or as [`send`](Self::send)'s.
     pub fn try_send_for(
         &self,
         kind: i64,
@@ -200,7 +210,7 @@ impl MessageQueue {
         self.send_before(kind, bytes, Deadline::after(timeout))
     }
 
-    /// As [`try_send_for`](Self::try_send_for), until a point in time.
+    /// As [`try_send_for`](Self::try_send_for), until this instant.
     ///
     /// # Errors
     /// As there.
@@ -230,16 +240,17 @@ impl MessageQueue {
         Ok(())
     }
 
-    /// Receives the message that is selected, when there is one, into the beginning of the buffer.
+    /// Receives a message that the selector picks into the beginning of the buffer, blocking until
+    /// there is one.
     ///
     /// # Errors
-    /// [`KindNotPositive`](ReceiveError::KindNotPositive), [`BufferTooSmall`](ReceiveError::BufferTooSmall), or
-    /// [`Damaged`](ReceiveError::Damaged).
+    /// [`KindNotPositive`](ReceiveError::KindNotPositive),
+    /// [`BufferTooSmall`](ReceiveError::BufferTooSmall), or [`Damaged`](ReceiveError::Damaged).
     pub fn receive(&self, selector: Selector, buffer: &mut [u8]) -> Result<Message, ReceiveError> {
         self.receive_before(selector, buffer, Deadline::NEVER)
     }
 
-    /// Receives it if there is one now.
+    /// Receives a message if there is one now.
     ///
     /// # Errors
     /// [`Empty`](ReceiveError::Empty) if there is none, or as [`receive`](Self::receive)'s.
@@ -253,7 +264,8 @@ impl MessageQueue {
         fits(received.ok_or(ReceiveError::Empty)?, buffer)
     }
 
-    /// Receives it if there is one within this time. Zero is a try, and too long for an `Instant` is for ever.
+    /// Receives a message if there is one within this time. Zero is a try; a time too long for an
+    /// `Instant` is for ever.
     ///
     /// # Errors
     /// [`TimedOut`](ReceiveError::TimedOut) if there was none, or as [`receive`](Self::receive)'s.
@@ -266,7 +278,7 @@ impl MessageQueue {
         self.receive_before(selector, buffer, Deadline::after(timeout))
     }
 
-    /// As [`try_receive_for`](Self::try_receive_for), until a point in time.
+    /// As [`try_receive_for`](Self::try_receive_for), until this instant.
     ///
     /// # Errors
     /// As there.

@@ -1,17 +1,21 @@
-//! The queue: slots, and two sides that hand each other places. Untyped, and not concerned with where the slots are.
+//! The queue's algorithm: two sides, senders and receivers, that hand each other places. It is
+//! untyped, and does not know where its slots are.
 //!
-//! A *place* is where one message can stand. Senders take the places that are free, in the order in which they became so, put messages
-//! there, and hand them over to the receivers. Receivers take out messages and hand the places back, in whatever order
-//! their types ask for. Each side has a robust lock of its own, so both work at the same time.
+//! A *place* is room for one message. Senders take free places in the order in which they became
+//! free, put messages there, and hand them over to the receivers. Receivers take messages out and
+//! hand the places back, in whatever order their selectors ask for. Each side has a robust lock of
+//! its own, so both work at the same time.
 //!
-//! **Each operation is one store.** What a side hands over it first writes into a ring ([`slots`](super::slots)), and then it
-//! counts: that store is the message's sending, or its receipt. All else that a side changes before follows from the counts and from what was
-//! written before them, or does not count yet. So whoever is killed, wherever, leaves no half of a message, and none twice:
-//! - *a sender* leaves a place half filled that is still the next free one; the next sender fills it;
-//! - *a receiver* leaves the order of the messages half changed. Who gets the lock from it makes that anew: the messages are in all
-//!   places that have not been handed back, and each has a number.
+//! (Q1) **Each operation is one store.** A side first writes what it hands over into a ring
+//! ([`slots`](super::slots)), and then counts: that store is the message's sending, or its receipt.
+//! All else that a side changes follows from the counts and from what was written before them, or
+//! does not count yet. So a killed thread leaves no half of a message, and none twice:
+//! - *a sender* leaves a place half filled which is still the next free one; the next sender fills
+//!   it;
+//! - *a receiver* leaves the order of the messages half changed. The lock's next holder makes it
+//!   anew: the messages are in all places that were not handed back, and each has its index.
 //!
-//! **Waiting** is for the other side's count to change: see [`side`](super::side).
+//! **Waiting** is for a change of the other side's count: see [`side`](super::side).
 
 use super::order::Order;
 use super::selector::{Message, Selector};
@@ -21,7 +25,7 @@ use crate::deadline::Deadline;
 use crate::shared::me::Me;
 use crate::shared::mutex::raw::Locked;
 
-/// What a queue is besides its slots. All zero: an empty one.
+/// A queue without its slots. All zero: an empty one.
 #[repr(C)]
 pub(crate) struct Head {
     senders: Side,
@@ -39,19 +43,19 @@ impl Head {
     }
 }
 
-/// Nothing: there is no room, or no such message, or the time is over.
+/// Nothing: there is no room or no such message, or the deadline has passed.
 pub(crate) type Outcome<R> = Result<Option<R>, Nonsense>;
 
-/// A message that is selected.
+/// A selected message.
 #[derive(Clone, Copy)]
 struct Found {
     place: u32,
     message: Message,
-    /// Whether it is in the order: else it is the next one after that.
+    /// Whether it is in the order; if not, it is the next one to be drawn.
     is_drawn: bool,
 }
 
-/// A queue, as a process has it.
+/// A queue, as this process has it.
 #[derive(Clone, Copy)]
 pub(crate) struct Queue<'a> {
     pub(crate) head: &'a Head,
@@ -59,14 +63,14 @@ pub(crate) struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    /// Sends a message that has room, if there is a slot for it.
+    /// Sends a message that is not too large, if there is a free place.
     #[inline]
     pub(crate) fn try_send(self, kind: i64, bytes: &[u8]) -> Outcome<()> {
         let sent = self.put_locked(Me::get(), kind, bytes, Deadline::NEVER);
         now(sent)
     }
 
-    /// Sends a message that has room, when there is a slot for it.
+    /// Sends a message that is not too large, once there is a free place.
     #[inline]
     pub(crate) fn send(self, kind: i64, bytes: &[u8], deadline: Deadline) -> Outcome<()> {
         let Head {
@@ -78,14 +82,16 @@ impl Queue<'_> {
         end.transpose()
     }
 
-    /// Receives a message, if there is such a one. If the buffer is too small for it, it stays.
+    /// Receives a message that the selector picks, if there is one. If the buffer is too small for
+    /// it, it stays.
     #[inline]
     pub(crate) fn try_receive(self, selector: Selector, buffer: &mut [u8]) -> Outcome<Message> {
         let received = self.take_locked(Me::get(), selector, buffer, Deadline::NEVER);
         now(received)
     }
 
-    /// Receives a message, when there is such a one. If the buffer is too small for it, it stays.
+    /// Receives a message that the selector picks, once there is one. If the buffer is too small
+    /// for it, it stays.
     #[inline]
     pub(crate) fn receive(
         self,
@@ -106,7 +112,7 @@ impl Queue<'_> {
         end.transpose()
     }
 
-    /// How many messages there are.
+    /// The number of messages.
     pub(crate) fn len(self) -> u32 {
         let Head {
             senders, receivers, ..
@@ -126,7 +132,7 @@ impl Queue<'_> {
         self.slots.count().into()
     }
 
-    /// Nothing if the deadline passes before the lock is free.
+    /// Returns nothing if the deadline passes before the lock is free.
     #[inline]
     fn put_locked(
         self,
@@ -136,7 +142,7 @@ impl Queue<'_> {
         deadline: Deadline,
     ) -> Option<Attempt<Result<(), Nonsense>>> {
         let lock = self.head.senders.lock();
-        // Whoever died has left nothing that would have to be repaired.
+        // A dead predecessor has left nothing to repair (Q1).
         lock.lock(me, deadline)?;
         let sent = self.put(me, kind, bytes);
         lock.unlock(me);
@@ -224,7 +230,7 @@ impl Queue<'_> {
         Ok(Attempt::Done(message))
     }
 
-    /// The message to receive. Those before it are drawn.
+    /// The message to receive. All before it are drawn.
     #[inline]
     fn find(self, selector: Selector) -> Result<Option<Found>, Nonsense> {
         let (order, slots) = (&self.head.order, self.slots);
@@ -259,11 +265,11 @@ impl Queue<'_> {
             }
             place = slots.at(place)?.next.get();
         }
-        // There cannot be so many.
+        // There cannot be as many.
         Err(Nonsense)
     }
 
-    /// The place of the next message that is not drawn.
+    /// The place of the next message to be drawn.
     #[inline]
     fn next(self) -> Outcome<u32> {
         let Head {
@@ -279,7 +285,7 @@ impl Queue<'_> {
         }
     }
 
-    /// Makes the order anew, while holding the receivers' lock.
+    /// Makes the order anew. For the holder of the receivers' lock.
     #[cold]
     fn rebuild(self) -> Result<(), Nonsense> {
         let Head {
@@ -297,7 +303,7 @@ impl Queue<'_> {
 }
 
 impl<R> Attempt<Result<R, Nonsense>> {
-    /// That nothing can be done here is an end, too.
+    /// Nonsense ends the attempts, too.
     fn of(tried: Result<Attempt<R>, Nonsense>) -> Self {
         match tried {
             Ok(Attempt::Done(result)) => Attempt::Done(Ok(result)),
@@ -307,7 +313,7 @@ impl<R> Attempt<Result<R, Nonsense>> {
     }
 }
 
-/// What came of an attempt that is the only one.
+/// The result of an attempt that is the only one.
 #[inline]
 fn now<R>(tried: Option<Attempt<Result<R, Nonsense>>>) -> Outcome<R> {
     match tried {

@@ -1,4 +1,4 @@
-//! Which message a receiver wants: System V's rules.
+//! Selectors: which message a receiver wants, by System V's rules.
 
 use std::ops::RangeInclusive;
 
@@ -11,24 +11,24 @@ pub enum Selector {
     Kind(i64),
     /// The first of any other type.
     Except(i64),
-    /// The first of the lowest type there is, if that is not above this one.
+    /// The first of the lowest type, if that is not above this one.
     UpTo(i64),
 }
 
-/// What was received, into the receiver's buffer.
+/// Describes a message that was received into a buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Message {
     /// Its type.
     pub kind: i64,
-    /// How many bytes it has.
+    /// Its length, in bytes.
     pub length: usize,
 }
 
-/// Those that a message may have.
+/// The types that a message may have.
 pub(super) const KINDS: RangeInclusive<i64> = 1..=i64::MAX;
 
 impl Selector {
-    /// Whether a message may ever be the one.
+    /// Whether a message can ever match.
     #[cfg(not(loom))]
     pub(super) fn is_valid(self) -> bool {
         match self {
@@ -37,7 +37,7 @@ impl Selector {
         }
     }
 
-    /// Whether this one is better than the best of those before it.
+    /// Whether a message of this type is better than the best one before it.
     #[inline]
     pub(super) fn prefers(self, kind: i64, best: Option<i64>) -> bool {
         match self {
@@ -48,7 +48,7 @@ impl Selector {
         }
     }
 
-    /// Whether no other message can be better.
+    /// Whether no other message can be better than one of this type.
     #[inline]
     pub(super) fn is_content(self, kind: i64) -> bool {
         !matches!(self, Self::UpTo(_)) || kind == *KINDS.start()

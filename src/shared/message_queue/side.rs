@@ -1,19 +1,21 @@
-//! The two sides of a queue: those who send and those who receive. Each waits for the other.
+//! The two sides of a queue, senders and receivers: each waits for the other one's count.
 //!
-//! Each side has its own lock, and a count of what it has handed over to the other side ([`done`](Side::done)): messages, or
-//! places that are free again. Whoever hands over stores that count, last of all, and *opens* the other side's gate.
+//! Each side has its own lock, and counts what it has handed over to the other side
+//! ([`done`](Side::done)): messages, or places that are free again. A thread that hands over stores
+//! that count last, and then *opens* the other side's gate.
 //!
-//! **Waiting.** Whoever waits sleeps at its side's gate. To be woken there and to take what one was woken for are two things, and in between
-//! is a lock, behind which the dead cannot pass a wake-up on any more. So of those who want the same thing only one is at the
-//! gate: it holds the side's *turn*, a robust mutex, for which the others wait. However it ends, the kernel gives the turn
-//! to the next, who looks for itself. A thread that is stopped while it has the turn passes nothing
-//! on: so the others, too, look for themselves at times ([`behind`](awake::behind)). Those who want
-//! something particular do not wait for their turn; with them about, and always, *all* who are at
-//! the gate are woken.
+//! **Waiting.** A waiter sleeps at its side's gate. Between its wake-up and its attempt it must
+//! take a lock, behind which a dead waiter cannot pass a wake-up on any more. So of the waiters
+//! that want the same thing, only one is at the gate: the holder of the side's *turn*, a robust
+//! mutex, for which the others wait. However that holder ends, the kernel gives the turn to the
+//! next, which looks for itself. A holder that is stopped passes nothing on; so the others, too,
+//! look at times ([`behind`](awake::behind)). Receivers that want a particular message do not wait
+//! for a turn. For their sake, *all* waiters at the gate are woken each time.
 //!
-//! Somebody who dies after it has stored the count, and before opening the gate, has it pending: the kernel wakes one there, who finds the
-//! gate unopened, and opens it for the others. (It has the gate pending meanwhile, in case it is killed too.) If nobody slept yet, the
-//! count keeps them from it.
+//! **Deaths.** If a thread dies after it has stored the count and before it has opened the gate,
+//! the gate is pending for it. The kernel wakes one waiter, which finds the gate unopened and opens
+//! it for the others. (The gate is pending for that one meanwhile, in case it is killed too.) A
+//! waiter that did not sleep yet sees the count and does not sleep.
 
 use super::slots::Nonsense;
 use crate::deadline::Deadline;
@@ -24,15 +26,16 @@ use crate::shared::gate::Gate;
 use crate::shared::me::Me;
 use crate::shared::mutex::raw::RawMutex;
 
-/// Keeps what different sides write off each other's cache lines, and off their neighbours, which processors fetch along.
+/// Separates what different sides write by two cache lines, since processors fetch a line's
+/// neighbour along.
 #[repr(C, align(128))]
 struct Apart<T>(T);
 
-/// All zero: it has done nothing, and nobody waits.
+/// All zero: it has handed over nothing, and no thread waits.
 #[repr(C)]
 pub(super) struct Side {
     own: Apart<Own>,
-    /// How much this side has handed over, since the beginning. Its lock's holder writes it.
+    /// How much this side has handed over since the beginning. Only its lock's holder writes it.
     done: Apart<AtomicU64>,
     waiting: Apart<Waiting>,
 }
@@ -40,7 +43,7 @@ pub(super) struct Side {
 #[repr(C)]
 struct Own {
     lock: RawMutex,
-    /// The other side's count, as this one last saw it. For the lock's holder.
+    /// The other side's count as this side last saw it. For the lock's holder.
     seen: AtomicU64,
 }
 
@@ -50,16 +53,16 @@ struct Waiting {
     turn: RawMutex,
 }
 
-/// Who waits.
+/// What a waiter wants.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
-    /// What any other may want as well.
+    /// Whatever comes, as other waiters do.
     Any,
-    /// Something particular.
+    /// A particular message.
     Particular,
 }
 
-/// What one gets who tries something: it, or nothing as long as the other side's count is this.
+/// The result of an attempt: done, or refused as long as the other side's count is this.
 pub(super) enum Attempt<R> {
     Done(R),
     Refused(u64),
@@ -85,19 +88,20 @@ impl Side {
         &self.own.0.lock
     }
 
-    /// How much this side has handed over. With it one sees all that was done before.
+    /// How much this side has handed over. What was done before that is seen.
     #[inline]
     pub(super) fn done(&self) -> u64 {
         // ORDERING: Acquire pairs with the Release in `hand_over`.
         self.done.0.load(Acquire)
     }
 
-    /// How much the other side has handed over beyond this, and at most so much. For the lock's holder. It looks at the other
-    /// side's line only if it knows of nothing.
+    /// How much the other side has handed over beyond this count, and at most `most`. For the
+    /// lock's holder. It reads the other side's cache line only if it knows of nothing to take.
     #[inline]
     pub(super) fn ready(&self, other: &Side, beyond: u64, most: u64) -> Result<u64, Nonsense> {
         let seen = &self.own.0.seen;
-        // ORDERING: Relaxed, here and below; the lock orders it, and with it what was acquired by whoever wrote it.
+        // ORDERING: Relaxed, here and below; the lock orders it, and with it what its last writer
+        // acquired.
         let ready = seen.load(Relaxed).wrapping_sub(beyond);
         if (1..=most).contains(&ready) {
             return Ok(ready);
@@ -111,7 +115,7 @@ impl Side {
         }
     }
 
-    /// Hands over one more to the other side, and wakes whom it has to. For the lock's holder.
+    /// Hands over one more to the other side, and opens that side's gate. For the lock's holder.
     #[inline]
     pub(super) fn hand_over(&self, me: Me, other: &Side) {
         let gate = &other.waiting.0.gate;
@@ -123,7 +127,7 @@ impl Side {
         gate.open_for_all(me);
     }
 
-    /// Makes attempts until one succeeds, or the deadline passes.
+    /// Attempts until an attempt succeeds, or the deadline passes.
     pub(super) fn until<R>(
         &self,
         other: &Side,
@@ -144,7 +148,7 @@ impl Side {
         }
     }
 
-    /// As [`until`](Self::until), asleep, after an attempt that was refused at that count.
+    /// As [`until`](Self::until), asleep, after an attempt that was refused at this count.
     #[cold]
     fn wait<R>(
         &self,
@@ -183,7 +187,7 @@ impl Side {
                 gate.open_for_all(me);
             }
             Gate::settle(me);
-            // Also if it has not slept at all, because what it slept on is not as it should be.
+            // Also if it has not slept at all, because a word had changed.
             if deadline.passed() {
                 break None;
             }

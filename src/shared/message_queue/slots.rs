@@ -1,7 +1,9 @@
-//! Where a queue's messages stand. Nothing that is read here is trusted: places and lengths are checked.
+//! Slots: where the messages of a queue stand. Nothing that is read here is trusted: places and
+//! lengths are checked.
 //!
-//! Beside the messages stand two rings of places, one entry in each slot: which place was the so-manieth to be sent, and which the
-//! so-manieth to be free. So each side finds what the other one hands over, though receivers free the places in any order.
+//! Beside the messages stand two rings of places, with an entry of each in every slot. One says at
+//! which place the n-th message was sent, the other which place was the n-th to become free. So
+//! each side finds what the other one hands over, though receivers free places in any order.
 
 use super::selector::{KINDS, Message};
 use crate::primitive::Ordering::Relaxed;
@@ -9,7 +11,7 @@ use crate::primitive::guarded;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 pub(crate) use memory::Memory;
 
-/// Room for a message, or one, and an entry of each ring.
+/// Room for one message, and an entry of each ring.
 #[repr(C)]
 pub(crate) struct Slot {
     /// How many messages were sent before this one.
@@ -19,7 +21,7 @@ pub(crate) struct Slot {
     /// The places of its neighbours in the receivers' order.
     pub(super) previous: Guarded,
     pub(super) next: Guarded,
-    /// Entries of the rings: a place, or, if it is zero, this one.
+    /// Entries of the rings: a place, or zero for this slot's own.
     sent: AtomicU32,
     free: AtomicU32,
     _reserved: u32,
@@ -41,7 +43,7 @@ impl Slot {
     }
 }
 
-/// A number that is read and written by one side at a time. What the dead have left in it does not count.
+/// A number that one side at a time accesses. What a dead thread has left in it does not count.
 #[repr(transparent)]
 pub(crate) struct Guarded(guarded::AtomicU32);
 
@@ -52,7 +54,7 @@ impl Guarded {
 
     #[inline]
     pub(super) fn get(&self) -> u32 {
-        // ORDERING: Relaxed, as below; a lock, or a side's count, orders the accesses.
+        // ORDERING: Relaxed, as below; a lock or a side's count orders the accesses.
         self.0.load(Relaxed)
     }
 
@@ -63,17 +65,18 @@ impl Guarded {
     }
 }
 
-/// What stands in the memory cannot be: somebody has written there who should not.
+/// The memory's contents are impossible: a process has written there that must not.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Nonsense;
 
-/// Where nothing is. Places count from one, so that zero bytes mean nowhere.
+/// No place. Places count from one, so that zero bytes mean this.
 pub(super) const NOWHERE: u32 = 0;
 
-/// How many slots ahead a sender gets what it will write to. Two and four make a third more messages than none, eight does not.
+/// How many slots ahead a sender fetches the one to write to. Two and four pass a third more
+/// messages than none; eight does not.
 const AHEAD: u64 = 4;
 
-/// All of a queue, as this process found them when it opened it.
+/// All slots of a queue, as this process found them when it opened it.
 pub(crate) struct Slots {
     memory: Memory,
     count: u32,
@@ -81,7 +84,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// So many, each with room for so many bytes.
+    /// This many slots, each with room for this many bytes.
     pub(crate) fn new(memory: Memory, count: u32, room: usize) -> Self {
         Slots {
             memory,
@@ -90,12 +93,12 @@ impl Slots {
         }
     }
 
-    /// How many there are, which is also the last place.
+    /// The number of slots, which is also the last place.
     pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
-    /// The most bytes that a message may have.
+    /// The limit of a message's bytes.
     #[cfg(not(loom))]
     pub(super) fn room(&self) -> usize {
         self.room
@@ -110,29 +113,29 @@ impl Slots {
         }
     }
 
-    /// The slot with the entries of this index in the rings, and its place.
+    /// The slot with this index's entries in the rings, and the slot's place.
     #[inline]
     fn entry(&self, index: u64) -> (&Slot, u32) {
         let index = (index % u64::from(self.count)) as u32;
         (self.memory.slot(index), index + 1)
     }
 
-    /// Gets the slot that will probably be written to soon after this one. Else each message would wait for its lines to come from the
-    /// receiver's processor.
+    /// Fetches the slot that will probably be written to soon after this one. Else each message
+    /// would wait for its cache lines to come from the receiver's processor.
     #[inline]
     pub(super) fn fetch_ahead(&self, index: u64) {
         self.memory
             .fetch(self.entry(index.wrapping_add(AHEAD)).1 - 1);
     }
 
-    /// Which place has the message before which so many were sent.
+    /// The place of the message with this index.
     #[inline]
     pub(super) fn sent(&self, index: u64) -> Result<u32, Nonsense> {
         let (slot, own) = self.entry(index);
         self.ring(&slot.sent, own)
     }
 
-    /// Which place is free, if so many became so before it.
+    /// The place that became free with this index.
     #[inline]
     pub(super) fn free(&self, index: u64) -> Result<u32, Nonsense> {
         let (slot, own) = self.entry(index);
@@ -141,7 +144,7 @@ impl Slots {
 
     #[inline]
     fn ring(&self, entry: &AtomicU32, own: u32) -> Result<u32, Nonsense> {
-        // ORDERING: Relaxed, here and below; the count of whoever wrote it, which has been acquired, orders it.
+        // ORDERING: Relaxed, here and below; the writer's count, which was acquired, orders it.
         match entry.load(Relaxed) {
             NOWHERE => Ok(own),
             place if place <= self.count => Ok(place),
@@ -161,7 +164,8 @@ impl Slots {
         self.set_ring(&slot.free, own, place);
     }
 
-    /// As long as all messages are received in order, that is what is there, and the line stays as it is.
+    /// As long as all messages are received in order, the entry is right already, and its cache
+    /// line stays unchanged.
     #[inline]
     fn set_ring(&self, entry: &AtomicU32, own: u32, place: u32) {
         if self.ring(entry, own) != Ok(place) {
@@ -170,7 +174,7 @@ impl Slots {
         }
     }
 
-    /// Writes a message there. It is not longer than there is room.
+    /// Writes a message, for which there is room, at this place.
     #[inline]
     pub(super) fn write(
         &self,
@@ -190,13 +194,13 @@ impl Slots {
         Ok(())
     }
 
-    /// How many messages were sent before the one that stands there.
+    /// The index of the message at this place.
     pub(super) fn number(&self, place: u32) -> Result<u64, Nonsense> {
         // ORDERING: as above.
         Ok(self.at(place)?.number.load(Relaxed))
     }
 
-    /// What the message there says of itself.
+    /// The recorded type and length of the message at this place.
     #[inline]
     pub(super) fn message(&self, place: u32) -> Result<Message, Nonsense> {
         let slot = self.at(place)?;
@@ -209,7 +213,7 @@ impl Slots {
         }
     }
 
-    /// Reads the first bytes of the message there, as many as it has.
+    /// Reads the first bytes of the message at this place, as many as `bytes` has.
     #[inline]
     pub(super) fn read(&self, place: u32, bytes: &mut [u8]) {
         assert!(place.wrapping_sub(1) < self.count && bytes.len() <= self.room);
@@ -222,17 +226,17 @@ mod memory {
     use super::Slot;
     use std::ptr::NonNull;
 
-    /// A cache line: no two slots share one.
+    /// A cache line, in bytes: no two slots share one.
     const LINE: usize = 64;
 
-    /// Slots one after the other, each followed by its message's bytes.
+    /// The slots one after the other, each followed by its message's bytes.
     pub(crate) struct Memory {
         first: NonNull<u8>,
         stride: usize,
     }
 
     impl Memory {
-        /// From one slot to the next, if there is memory for so much.
+        /// The distance of two slots, if that is a possible size.
         pub(crate) fn stride(room: usize) -> Option<usize> {
             size_of::<Slot>()
                 .checked_add(room)?
@@ -240,14 +244,14 @@ mod memory {
         }
 
         /// # Safety
-        /// There are as many slots as will be asked for, as long as this is used, at a distance that is
-        /// [`stride`](Self::stride)'s, and aligned as a slot.
+        /// As long as this is used, there are as many slots as will be asked for, aligned as a
+        /// slot, and [`stride`](Self::stride) bytes apart.
         pub(crate) unsafe fn new(first: NonNull<u8>, stride: usize) -> Self {
             Memory { first, stride }
         }
 
         fn start(&self, index: u32) -> NonNull<u8> {
-            // SAFETY: there is a slot, as `new` was promised, and all who ask have checked the index.
+            // SAFETY: there is a slot, as `new` was promised; all callers have checked the index.
             unsafe { self.first.add(index as usize * self.stride) }
         }
 
@@ -262,11 +266,11 @@ mod memory {
             unsafe { self.start(index).add(size_of::<Slot>()) }
         }
 
-        /// For writing.
+        /// Fetches the slot for writing.
         #[inline]
         pub(super) fn fetch(&self, index: u32) {
             #[cfg(all(target_arch = "x86_64", not(miri)))]
-            // SAFETY: a hint, which changes nothing, and takes any address.
+            // SAFETY: a hint, which changes nothing and takes any address.
             unsafe {
                 std::arch::asm!(
                     "prefetchw [{slot}]",
@@ -279,7 +283,8 @@ mod memory {
 
         #[inline]
         pub(super) fn write(&self, index: u32, bytes: &[u8]) {
-            // SAFETY: the caller has checked that there is room, and nobody else reads or writes there.
+            // SAFETY: the caller has checked that there is room; no other thread accesses the
+            // bytes.
             unsafe {
                 NonNull::from(bytes)
                     .cast()
@@ -304,7 +309,7 @@ mod memory {
     use crate::primitive::Ordering::Relaxed;
     use crate::primitive::mortal::AtomicU64;
 
-    /// Slots whose messages have at most eight bytes, which are written in one step.
+    /// Slots with messages of at most eight bytes, which are written in one step.
     pub(crate) struct Memory(Vec<(Slot, AtomicU64)>);
 
     impl Memory {

@@ -1,4 +1,4 @@
-//! What holds a [`RwLock`], for reading, for writing, and for repairing it.
+//! The guards of a [`RwLock`]: for reading, for writing, and for repairing its data.
 
 use super::super::ledger::Holder;
 use super::super::shareable::{Shareable, assert_no_locks};
@@ -36,7 +36,7 @@ impl<T> Deref for RwLockReadGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this thread reads, so nobody writes.
+        // SAFETY: this thread reads, so no thread writes.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -76,7 +76,7 @@ impl<T> Deref for RwLockWriteGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this thread writes, and nobody else does anything.
+        // SAFETY: this thread writes, so no other thread reads or writes.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -86,7 +86,7 @@ impl<T: Shareable> DerefMut for RwLockWriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         assert_no_locks::<T>();
-        // SAFETY: as above.
+        // SAFETY: this thread writes, so no other thread reads or writes.
         unsafe { &mut *self.lock.data.get() }
     }
 }
@@ -97,7 +97,7 @@ impl<T: fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
     }
 }
 
-/// Holds a [`RwLock`] for writing whose last writer died while writing. The data may be half changed.
+/// Holds a [`RwLock`] for writing whose last writer died. The data may be half changed.
 ///
 /// Dropped without [`repair`](Self::repair), it poisons the lock.
 #[must_use = "the lock is poisoned if this is not repaired"]

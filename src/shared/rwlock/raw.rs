@@ -1,16 +1,18 @@
 //! The reader-writer lock between processes: the value of a [`Ledger`], with two gates.
 //!
-//! The value is how many read, and three flags:
-//! - `CLOSED`: a writer is in, or waits for the readers to go. Nobody else comes in.
-//! - `DIED`: a writer was killed while it wrote. Readers do not come in; the next writer is told.
-//! - `POISONED`: nobody has put right what the dead left. Nobody comes in any more.
+//! The value is the number of readers, and three flags:
+//! - `CLOSED`: a writer is inside, or waits for the readers to leave. No other thread enters.
+//! - `DIED`: a writer was killed while it wrote. Readers do not enter; the next writer is told.
+//! - `POISONED`: the dead writer's data was not repaired. No thread ever enters again.
 //!
-//! A thread's slot says how many times it reads, whether `CLOSED` is its own, and whether it writes: from when it has seen the
-//! last reader go, which changes nothing but that (`WRITING`). So if it is killed while it waits, `CLOSED` is taken
-//! back, and if it is killed while it writes, `DIED` takes its place.
-//!
-//! **Who waits.** The one writer that has closed the lock waits at the *exit*, which the last reader to go opens. All others wait
-//! at the *entrance*, which a writer opens for all when it goes.
+//! A thread's slot records how many times it reads, whether `CLOSED` is its own, and whether it
+//! writes (`WRITING`).
+//! - (IRW1) A writer is inside once it has seen the last reader leave, and records `WRITING` then,
+//!   with the value unchanged. If it is killed before, `CLOSED` is taken back; if after, `DIED`
+//!   takes the place of `CLOSED`.
+//! - (IRW2) The writer that has closed the lock waits at the *exit* gate, which the last reader to
+//!   leave opens. All other waiters wait at the *entrance* gate, which a leaving writer opens for
+//!   all.
 
 use super::super::ledger::{Account, Held, Holder, Kind, Ledger};
 use super::super::me::Me;
@@ -20,10 +22,10 @@ use crate::primitive::{Access, const_fn};
 const CLOSED: u32 = 1 << 31;
 const DIED: u32 = 1 << 30;
 const POISONED: u32 = 1 << 29;
-/// How many read, and the most of them.
+/// The mask of the number of readers, and their limit.
 pub(crate) const READERS: u32 = POISONED - 1;
 
-/// In what a thread holds.
+/// In what a thread holds: it writes.
 const WRITING: u32 = 1 << 30;
 
 const ENTRANCE: usize = 0;
@@ -34,13 +36,13 @@ fn readers(value: u32) -> u32 {
     value & READERS
 }
 
-/// With one more reader, unless something is in the way.
+/// The value with one more reader, unless a flag is in the way.
 #[inline]
 fn one_more(value: u32) -> Option<u32> {
     (value < READERS).then(|| value + 1)
 }
 
-/// With one reader less, for whom no writer waits.
+/// The value with one reader less, if no writer waits for that.
 #[inline]
 fn one_less(value: u32) -> Option<u32> {
     (readers(value) > 0 && value & CLOSED == 0).then(|| value - 1)
@@ -70,7 +72,7 @@ pub(crate) enum Refused {
     TooManyHeld,
 }
 
-/// What comes with a write lock: whether the last writer was killed while it wrote.
+/// What a write lock comes with: whether the last writer was killed while it wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Written {
     Cleanly,
@@ -100,10 +102,11 @@ impl RawRwLock {
         self.ledger.account(me).ok_or(Refused::TooManyThreads)
     }
 
-    /// Waits if there is a deadline, which may be never. Nothing if a writer died, and none has been in since.
+    /// Acquires the lock for reading. Waits if there is a deadline, which may be never. Returns
+    /// nothing if a writer died and no other has repaired the data.
     ///
     /// # Panics
-    /// If there are as many readers as can be counted.
+    /// If there are [`READERS`] readers.
     #[inline]
     pub(crate) fn read(&self, wait: Option<Deadline>) -> Result<Option<Holder>, Refused> {
         match self.read_at_once() {
@@ -112,7 +115,8 @@ impl RawRwLock {
         }
     }
 
-    /// If the thread does not read yet, no writer is in the way, and no other thread has changed anything since this one did.
+    /// Succeeds if the thread does not read yet, no writer is in the way, and this thread made the
+    /// last change.
     #[inline(always)]
     fn read_at_once(&self) -> Option<Holder> {
         let me = Me::for_lock_at_once(self).filter(|me| me.has_room())?;
@@ -138,7 +142,7 @@ impl RawRwLock {
         Ok(Some(account.holder()))
     }
 
-    /// Returns whether it came in. Fails with the value while somebody is in the way.
+    /// Returns whether it entered. Fails with the value while a writer is in the way.
     #[inline]
     fn try_read(&self, account: Account) -> Result<Result<bool, Refused>, u32> {
         let held = self.ledger.held(account).plus(1);
@@ -154,7 +158,8 @@ impl RawRwLock {
         }
     }
 
-    /// Does nothing in the child of a fork that read, as does [`unlock_write`](Self::unlock_write).
+    /// Releases a read lock. Does nothing in a child of the holder's process, as
+    /// [`unlock_write`](Self::unlock_write).
     #[inline(never)]
     pub(crate) fn unlock_read(&self, holder: Holder) {
         let leave = |value| {
@@ -175,7 +180,7 @@ impl RawRwLock {
         self.data.shared();
         let account = holder.account(me);
         let held = self.ledger.held(account);
-        // It is in the memory that is shared: nothing is given back that does not stand there.
+        // The record is in shared memory: nothing is given back that does not stand there.
         if readers(held.amount) == 0 {
             self.ledger.leave(account);
             return;
@@ -188,7 +193,7 @@ impl RawRwLock {
         self.ledger.leave_with(account, held.amount);
     }
 
-    /// As [`read`](Self::read).
+    /// Acquires the lock for writing, as [`read`](Self::read).
     #[inline]
     pub(crate) fn write(&self, wait: Option<Deadline>) -> Result<(Holder, Written), Refused> {
         match self.write_at_once() {
@@ -197,7 +202,7 @@ impl RawRwLock {
         }
     }
 
-    /// If nothing is in the way, and no other thread has changed anything since this one did.
+    /// Succeeds if no thread is in the way, and this thread made the last change.
     #[inline(always)]
     fn write_at_once(&self) -> Option<Holder> {
         let me = Me::for_lock_at_once(self).filter(|me| me.has_room())?;
@@ -238,7 +243,8 @@ impl RawRwLock {
         Ok((account.holder(), written))
     }
 
-    /// Also while others read, if this thread can wait for them. Returns the new value, or fails with the one that is in the way.
+    /// Closes the lock, also while others read if this thread can wait for them. Returns the new
+    /// value, or fails with the one that is in the way.
     #[inline]
     fn try_close(&self, account: Account, can_wait: bool) -> Result<Result<u32, Refused>, u32> {
         let held = self.ledger.held(account);
@@ -254,7 +260,7 @@ impl RawRwLock {
         }
     }
 
-    /// It is closed, and others still read.
+    /// Waits for the readers to leave, after the lock was closed.
     #[cold]
     fn wait_at_exit(
         &self,
@@ -277,7 +283,7 @@ impl RawRwLock {
         Err(Refused::TimedOut)
     }
 
-    /// The data is right; or it is not, if `poison`.
+    /// Releases the write lock, with the data right unless `poison`.
     #[inline(never)]
     pub(crate) fn unlock_write(&self, holder: Holder, poison: bool) {
         let open = |value| {
@@ -307,14 +313,14 @@ impl RawRwLock {
         self.leave_and_wake(account);
     }
 
-    /// It is open again, for all.
+    /// Ends the account's use and opens the entrance for all.
     #[inline(never)]
     fn leave_and_wake(&self, account: Account) {
         self.ledger.gate(ENTRANCE).open_for_all(account.me());
         self.ledger.leave(account);
     }
 
-    /// A change that is not refused. Returns the new value.
+    /// Makes a change that is not refused. Returns the new value.
     #[inline]
     fn change(&self, account: Account, held: Held, change: impl Fn(u32) -> u32) -> u32 {
         let changed = self
@@ -323,7 +329,7 @@ impl RawRwLock {
         changed.unwrap_or_else(|value| value)
     }
 
-    /// After a refusal: somebody may have died. Then waits.
+    /// After a refusal, first recovers what dead threads held, and then waits.
     #[cold]
     fn enter_contended<R>(
         &self,

@@ -1,16 +1,18 @@
-//! The semaphore between processes: the value of a [`Ledger`], with a gate for those who wait.
+//! The semaphore between processes: the value of a [`Ledger`], with one gate for the waiters.
 //!
-//! The value is the number of permits that are left, and a flag that says that the semaphore is closed.
+//! The value is the number of free permits, and the flag `CLOSED`.
 //!
-//! **Giving back** opens the gate for one. Who has slept and leaves, with permits or without, opens it for the next if there
-//! are permits left, so that one opening is enough for any number of permits.
+//! (IS1) **Giving back** opens the gate for one waiter. A waiter that has slept and leaves, with
+//! permits or without, opens it for the next if there are permits left. So one opening is enough
+//! for any number of permits.
 //!
-//! **Who waits for many** might be woken and find too few, while another who wants only one sleeps on. So it opens the gate for
-//! the next, too, before it sleeps again; and so that two of these do not wake each other for ever, there is only one at the gate:
-//! they have a mutex among themselves.
+//! (IS2) **A waiter for many permits** may be woken and find too few, while another waiter that
+//! wants only one sleeps on. So it, too, opens the gate for the next before it sleeps again. Two of
+//! these would wake each other for ever, so there is only one at the gate: they have a mutex among
+//! themselves, `turn`.
 //!
-//! **Without give-back** nobody has a slot. What is pending then is the gate, from before a change until it is opened, and as long as
-//! somebody waits.
+//! (IS3) **Without give-back** no thread has a slot. Then the gate is pending instead, from before
+//! a change until the gate is opened, and as long as a thread waits.
 
 use super::super::gate::Gate;
 use super::super::ledger::{Account, Holder, Kind, Ledger};
@@ -23,7 +25,7 @@ use crate::primitive::mortal::AtomicU32;
 
 const CLOSED: u32 = 1 << 31;
 
-/// The most that fit beside the flag.
+/// The largest number beside the flag.
 pub(crate) const MAX_PERMITS: u32 = CLOSED - 1;
 
 #[inline]
@@ -36,13 +38,13 @@ fn taken(value: u32, permits: u32) -> Option<u32> {
     (value & CLOSED == 0 && free(value) >= permits).then(|| value - permits)
 }
 
-/// Nothing, if that are more than the most.
+/// Nothing, if there would be more than `MAX_PERMITS`.
 #[inline]
 fn more(value: u32, permits: u32) -> Option<u32> {
     (permits <= MAX_PERMITS - free(value)).then(|| value + permits)
 }
 
-/// No more than the most: what is beyond is lost.
+/// Permits beyond `MAX_PERMITS` are lost.
 #[inline]
 fn given(value: u32, permits: u32) -> u32 {
     value & CLOSED | free(value).saturating_add(permits).min(MAX_PERMITS)
@@ -68,16 +70,16 @@ pub(crate) enum Refused {
 
 #[repr(C)]
 pub(crate) struct RawSemaphore {
-    /// Not 0 if permits are not given back for the dead.
+    /// Not 0 if the permits of dead threads are lost.
     without_give_back: AtomicU32,
-    /// Of those who wait for many.
+    /// Among the waiters for many permits (IS2).
     turn: RawMutex,
     ledger: Ledger<Permits, 1>,
 }
 
 impl RawSemaphore {
     const_fn! {
-        /// There are no more permits than `MAX_PERMITS`.
+        /// There are at most `MAX_PERMITS` permits.
         pub(crate) const fn new(permits: u32, gives_back: bool) -> Self {
             RawSemaphore {
                 without_give_back: AtomicU32::new(!gives_back as u32),
@@ -87,13 +89,13 @@ impl RawSemaphore {
         }
     }
 
-    /// The calling thread, which may use this.
+    /// The calling thread, which is allowed to use this.
     #[inline]
     fn me(&self) -> Me {
         Me::for_lock(self, "shared::Semaphore")
     }
 
-    /// The calling thread's account; nothing if this semaphore keeps none.
+    /// The calling thread's account; nothing without give-back.
     #[inline(always)]
     fn account(&self, me: Me) -> Result<Option<Account>, Refused> {
         // ORDERING: Relaxed; it never changes.
@@ -107,7 +109,7 @@ impl RawSemaphore {
         }
     }
 
-    /// At most `MAX_PERMITS`. Waits if there is a deadline, which may be never.
+    /// Takes at most `MAX_PERMITS` permits. Waits if there is a deadline, which may be never.
     #[inline]
     pub(crate) fn take(&self, permits: u32, wait: Option<Deadline>) -> Result<Holder, Refused> {
         match self.take_at_once(permits) {
@@ -116,7 +118,8 @@ impl RawSemaphore {
         }
     }
 
-    /// If the thread holds none yet, there are enough, and no other thread changes that now.
+    /// Succeeds if the thread holds none yet, there are enough, and no other thread changes the
+    /// state now.
     #[inline(always)]
     fn take_at_once(&self, permits: u32) -> Option<Holder> {
         let me = Me::for_lock_at_once(self)?;
@@ -152,10 +155,10 @@ impl RawSemaphore {
         end.map(|()| account.holder())
     }
 
-    /// What a thread holds is counted in as many bits as a permit counts.
+    /// Makes sure that what the thread holds can be counted in 32 bits.
     ///
     /// # Panics
-    /// If the account, which has nothing pending, would hold more.
+    /// If the account, which has nothing pending, would hold more than that.
     fn assert_countable(&self, account: Account, permits: u32) {
         let held = self.ledger.held(account).amount;
         if held.checked_add(permits).is_none() {
@@ -166,7 +169,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Fails with the value if there are too few.
+    /// Fails with the value if there are too few permits.
     #[inline(always)]
     fn try_take(&self, account: Option<Account>, permits: u32) -> Result<Result<(), Refused>, u32> {
         let change = |value| taken(value, permits);
@@ -193,7 +196,7 @@ impl RawSemaphore {
         wait: Option<Deadline>,
     ) -> Result<(), Refused> {
         let Some(deadline) = wait else {
-            // Somebody may have died.
+            // Dead threads may have held some.
             self.ledger.recover(me);
             let end = self.try_take(account, permits);
             return end.unwrap_or(Err(Refused::NoPermits));
@@ -222,7 +225,7 @@ impl RawSemaphore {
         let attempt = || self.try_take(account, permits);
         let woken = || {
             if permits > 1 {
-                // Whoever opened the gate left it as if nobody slept there.
+                // The opener of the gate cleared `APPROACHED`, though this thread may sleep again.
                 self.ledger.gate(0).approach();
                 self.pass_on(me);
             }
@@ -235,12 +238,12 @@ impl RawSemaphore {
         end.unwrap_or(Err(Refused::TimedOut))
     }
 
-    /// This thread may have been woken for what another can use.
+    /// Opens the gate if another waiter may use what this thread was woken for (IS1).
     fn pass_on(&self, me: Me) {
         self.let_go_on(me, self.ledger.value());
     }
 
-    /// Wakes whoever can do something about this value.
+    /// Wakes the waiters that can use this value.
     #[inline(always)]
     fn let_go_on(&self, me: Me, value: u32) {
         let gate = self.ledger.gate(0);
@@ -251,7 +254,8 @@ impl RawSemaphore {
         }
     }
 
-    /// Gives back what the holder has; it need not be all. Does nothing in the child of a fork.
+    /// Gives back permits of the holder, maybe not all. Does nothing in a child of the holder's
+    /// process.
     #[inline(never)]
     pub(crate) fn give_back(&self, holder: Holder, permits: u32) {
         match holder.is_unaccounted() {
@@ -294,7 +298,7 @@ impl RawSemaphore {
         Gate::settle(me);
     }
 
-    /// The account has given something back.
+    /// Ends the account's use after it has given something back.
     #[inline(never)]
     fn leave_and_wake(&self, account: Account) {
         self.pass_on(account.me());
@@ -312,14 +316,14 @@ impl RawSemaphore {
         }
         let account = holder.account(me);
         let held = self.ledger.held(account);
-        // It is in the memory that is shared: nothing is given back that does not stand there.
+        // The record is in shared memory: nothing is given back that does not stand there.
         let permits = permits.min(held.amount);
         let change = |value| Some(given(value, permits));
         let _ = self.ledger.change(account, held.minus(permits), change);
         self.leave_and_wake(account);
     }
 
-    /// What the holder has is not to be given back.
+    /// Makes the holder's permits ones that are not given back.
     pub(crate) fn forget(&self, holder: Holder, permits: u32) {
         let me = holder
             .me()
@@ -332,7 +336,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Changes the value, unless that is refused, and wakes whoever is concerned.
+    /// Changes the value, unless `change` refuses that, and wakes the waiters that can use it.
     #[inline(always)]
     fn change_unaccounted(&self, me: Me, change: impl Fn(u32) -> Option<u32>) -> bool {
         self.ledger.pend(me);
@@ -344,12 +348,12 @@ impl RawSemaphore {
         changed.is_ok()
     }
 
-    /// Returns false, and changes nothing, if there would be too many.
+    /// Adds permits. Returns false, and changes nothing, if there would be too many.
     pub(crate) fn add(&self, permits: u32) -> bool {
         self.change_unaccounted(self.me(), |value| more(value, permits))
     }
 
-    /// Takes up to so many for good, and returns how many.
+    /// Takes up to this many permits for good. Returns how many.
     #[cfg(not(loom))]
     pub(crate) fn take_for_good(&self, permits: u32) -> u32 {
         self.me();
@@ -372,7 +376,7 @@ impl RawSemaphore {
         self.ledger.value() & CLOSED != 0
     }
 
-    /// Also of those that the dead held.
+    /// How many permits are free, after those of dead threads were recovered.
     pub(crate) fn free(&self) -> u32 {
         self.ledger.recover(self.me());
         free(self.ledger.value())
