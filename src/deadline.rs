@@ -28,8 +28,7 @@ impl Deadline {
         }
     }
 
-    /// Whether the deadline has passed. In a model, one that exists has passed as soon as a thread
-    /// asks.
+    /// Whether the deadline has passed. In a model, each has passed at the first look.
     pub(crate) fn passed(self) -> bool {
         self.0
             .is_some_and(|deadline| cfg!(loom) || deadline <= Instant::now())

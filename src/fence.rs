@@ -15,15 +15,13 @@
 //!   fences. On a Linux that refuses it (an old kernel, a sandbox, from the start or later) `heavy`
 //!   returns false. Then the waiter must not rely on being seen: it sleeps for short times and
 //!   looks again. The unlocker never asks which case it is.
-//! - **Between processes** the command is `GLOBAL_EXPEDITED`, which reaches the processes that have
-//!   registered for it.
+//! - **Between processes** the command is `GLOBAL_EXPEDITED`, which reaches registered processes.
 //! - **In a model** both sides are sequentially consistent fences. That is stronger than the truth
 //!   in one respect: two `light` fences order each other there, and here they do not.
 
 use crate::primitive::AtomicUsize;
 
-/// The unlocker's side: keeps the compiler from moving the following load above the preceding
-/// store.
+/// The unlocker's side: keeps the compiler from moving a later load above an earlier store.
 #[cfg(all(target_os = "linux", not(any(loom, miri))))]
 #[inline(always)]
 pub(crate) fn light() {
@@ -171,8 +169,7 @@ pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
     atomic.swap(value, std::sync::atomic::Ordering::SeqCst);
     #[cfg(loom)]
     {
-        // Loom supports sequentially consistent fences, but treats such accesses as acquiring and
-        // releasing.
+        // Loom supports sequentially consistent fences, but no such accesses.
         // ORDERING: Release, and the fence; together as the exchange above.
         atomic.store(value, crate::primitive::Ordering::Release);
         full();

@@ -1,5 +1,4 @@
-//! Empties the crate's tables in the child of a fork, which inherits them from threads that it does
-//! not have.
+//! Empties the crate's tables in the child of a fork, where their threads do not exist.
 //!
 //! The tables belong to the process: which threads are parked, which were woken, how many spin. A
 //! child begins with one thread, and with the tables as they were at the fork. Without this, a
@@ -30,12 +29,11 @@ mod unix {
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
     static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
-    /// From now on, the child of a fork begins with empty tables. Call it before the first write to
-    /// a table.
+    /// From now on, the child of a fork begins with empty tables. Call it before writing to one.
     #[inline(always)]
     pub(crate) fn watch() {
-        // ORDERING: Relaxed, here and below; a thread that does not see the flag registers again,
-        // which is harmless.
+        // ORDERING: Relaxed, here and below; a thread that misses the flag registers again,
+        // harmlessly.
         if WATCHED.load(Relaxed) == 0 {
             register();
         }
@@ -45,8 +43,7 @@ mod unix {
     fn register() {
         load::link();
         // SAFETY: the handler does in a child only what any code may do there. (A C library without
-        // memory for the handler returns an error. Then the child is as it would be without this
-        // module.)
+        // memory for the handler returns an error. Then the child goes without.)
         unsafe { libc::pthread_atfork(None, None, Some(begin_child)) };
         // ORDERING: Relaxed; see `watch`.
         WATCHED.store(1, Relaxed);

@@ -50,8 +50,7 @@ pub(crate) fn is_over(begun: u32, kinds: u32) -> bool {
     is_over_at(tick(kinds), begun, kinds)
 }
 
-/// As [`is_over`], for a caller that asks at every release: false for all but one call in
-/// [`SAMPLE`].
+/// As [`is_over`], for each release: false for all but one call in [`SAMPLE`].
 #[inline]
 pub(crate) fn is_over_by_sample(begun: u32, kinds: u32) -> bool {
     thread_local! { static ASKED: Cell<u32> = const { Cell::new(0) }; }
@@ -64,8 +63,7 @@ fn is_over_at(tick: u32, begun: u32, kinds: u32) -> bool {
     tick.wrapping_sub(begun) % kinds >= TICKS
 }
 
-/// Whether a waiter may be stopped, so that there are watchers ([`crate::waiters`]). Always true
-/// here.
+/// Whether a waiter may be stopped, and needs watchers ([`crate::waiters`]). Always true here.
 pub(crate) fn may_stall() -> bool {
     true
 }

@@ -6,12 +6,13 @@
 //! | primitive | bytes | which thread goes first |
 //! |---|---|---|
 //! | [`Mutex`] | 1 + data | a running one; every 500 µs the first waiter, if some wait that long |
-//! | [`RwLock`] | 8 + data | a running one; after 500 µs by turns (phase-fair). Readers share nothing while no thread writes. Upgradable, downgradable |
+//! | [`RwLock`] | 8 + data | a running one; after 500 µs by turns (phase-fair) |
 //! | [`Condvar`] | 8 | the one that has waited longest; no spurious wake-ups |
-//! | [`Semaphore`] | 8 | a running one that finds permits; of the waiters the first, also for several permits; after 500 µs ahead of running ones |
+//! | [`Semaphore`] | 8 | a running one, then the first waiter; after 500 µs the first waiter |
 //!
-//! They have timeouts, guards behind an `Arc`, and `const` constructors. None poisons. On Linux none
-//! allocates, so that they work inside a global allocator. (Elsewhere they sleep in
+//! They have timeouts, guards behind an `Arc`, and `const` constructors. None poisons. An
+//! [`RwLock`] is upgradable and downgradable, and its readers share nothing while no thread writes.
+//! On Linux none allocates, so that they work inside a global allocator. (Elsewhere they sleep in
 //! parking_lot_core, which allocates when a thread sleeps for the first time. On every system the
 //! C library may allocate at a thread's first biased read, to remember a destructor.)
 //!
@@ -39,11 +40,11 @@
 //! | primitive | bytes | when a process dies |
 //! |---|---|---|
 //! | [`shared::Mutex`] | 40 + data | the next holder is told, and repairs the data or poisons it |
-//! | [`shared::RwLock`] | 15,488 + data | its read locks are released; after a writer's death the next writer is told |
+//! | [`shared::RwLock`] | 15,488 + data | its read locks end; the next writer is told of a dead one |
 //! | [`shared::Condvar`] | 40 | a notification that a killed waiter got goes to another one |
 //! | [`shared::Semaphore`] | 15,488 | its permits come back |
 //! | [`shared::MessageQueue`] | | each message was sent whole or not at all |
-//! | [`shared::pipe`], [`shared::Fifo`] | | end of file after the last writer, a broken pipe after the last reader |
+//! | [`shared::pipe`], [`shared::Fifo`] | | end of file, without a reader a broken pipe |
 //! | [`shared::Shared`], [`shared::SharedMemory`] | | the name and the memory stay |
 //!
 //! # Pages

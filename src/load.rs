@@ -2,8 +2,7 @@
 //!
 //! Two registrations are cheap and certain only while a process has one thread: membarrier's
 //! ([`crate::fence`]), which takes half a microsecond then and 7 to 28 ms beside other threads; and
-//! that of the fork handler ([`crate::fork`]). So neither is left to the first waiter or to a call
-//! of the user's.
+//! that of the fork handler ([`crate::fork`]). So neither is left to the first waiter or the user.
 //!
 //! Where this does not run, nothing breaks: waiters sleep for short times, as they do where
 //! membarrier is refused, and [`fork::watch`] registers before the first wait.
@@ -25,8 +24,7 @@ extern "C" fn at_load() {
 )]
 static AT_LOAD: extern "C" fn() = at_load;
 
-/// Refers to the entry. A linker that takes this crate from a C archive leaves out what nothing
-/// refers to.
+/// Refers to the entry. From a C archive a linker takes only what is referred to.
 pub(crate) fn link() {
     std::hint::black_box(&AT_LOAD);
 }

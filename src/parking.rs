@@ -18,7 +18,7 @@
 //! | stale wake of | picks | which no other waiter there has, since |
 //! |---|---|---|
 //! | a mutex | `late(0)` | it is a private address, used for this only |
-//! | | the key itself | only a waiter for a condition variable with the mutex at that address parks so |
+//! | | the key itself | only waiters for condition variables with that mutex park so |
 //! | a reader that withdraws | `late(2)` | as `late(0)` |
 //! | a reader-writer lock | `late(n)` from [`LATE_RWLOCK`] on | as `late(0)` |
 //! | a semaphore | `late(4)`, and `late(n)` from 8 on for its front waiter | as `late(0)` |
@@ -75,8 +75,7 @@ pub(crate) const LATE_RWLOCK: usize = 8 + 1024;
 struct Private([u8; LATE]);
 static PRIVATE: Private = Private([0; LATE]);
 
-/// Parks the calling thread in the queue of `key`, unless `validate` (under the queue's lock)
-/// refuses.
+/// Parks the calling thread in the queue of `key`, unless `validate` (under its lock) refuses.
 ///
 /// `before_sleep` runs once the thread is in the queue, without the queue's lock. `timed_out` runs
 /// under the lock of the queue that the thread was in when its time was up. It gets that queue's
@@ -107,16 +106,14 @@ pub(crate) unsafe fn park(
 }
 
 /// What a parked thread does for itself and for the waiters beside it, because the threads that
-/// they rely on may be stopped ([`waiters`](crate::waiters)). It keeps its place in the queue
-/// meanwhile.
+/// they rely on may be stopped ([`waiters`](crate::waiters)). It keeps its place in the queue.
 pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
     /// The key under which it looks.
     pub(crate) key: usize,
     /// How long it sleeps before it looks for the first time. `None`: until it is woken.
     pub(crate) first: Option<Duration>,
     /// Whether another waiter is on its way, so that one thread of the queue must watch: look
-    /// whenever it has slept for [`lease::LONGEST`]. Runs under the queue's lock, before each
-    /// sleep.
+    /// whenever it has slept for [`lease::LONGEST`]. Runs under the queue's lock.
     pub(crate) expects: E,
     /// Ends the turn of a thread that has not come, and wakes the next, perhaps the caller. The
     /// argument says whether it may end a turn: not if it has slept only for `first`, while another
@@ -129,8 +126,8 @@ pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
 /// second ([`lease::ROUND`]).
 ///
 /// Where the lot is parking_lot_core, no thread can be told to watch, nor look from its place in
-/// the queue. Each thread that looks sleeps for `lease::ROUND` at most, and then may be `TimedOut`
-/// before its deadline.
+/// the queue. Each thread that looks sleeps for `lease::ROUND` at most, and may be `TimedOut` too
+/// early.
 ///
 /// # Safety
 /// As for [`park`]. `look` must allow for the key to be that of another queue of its lock.
@@ -291,8 +288,7 @@ pub(crate) unsafe fn unpark_one_requeue_rest(
 }
 
 /// Takes every thread out of the queue of `key` at one moment, and unparks them all with `token`.
-/// `callback` runs at that moment, under the queue's lock, and gets their number, which is also
-/// returned.
+/// `callback` runs at that moment, under the queue's lock, and gets the number, as the caller.
 ///
 /// The threads first move to a queue that only this call knows, and are unparked from there one by
 /// one: so nothing allocates, however many they are. A thread that times out there finds a key that
@@ -325,8 +321,7 @@ pub(crate) unsafe fn unpark_all(
     }
     .requeued_threads;
     for _ in 0..all {
-        // SAFETY: see above. A thread that has timed out meanwhile has left, and then this finds
-        // none.
+        // SAFETY: see above. A thread may have timed out meanwhile; then this finds none.
         unsafe { used::unpark_one(queue, |_| token) };
     }
     all

@@ -50,8 +50,7 @@ pub(crate) use modeled::Patience;
 ))]
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU64};
 
-/// Atomics in memory that processes share. In a model, each access is a step at which the thread
-/// may be killed.
+/// Atomics in memory that processes share. In a model, each access is a step.
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -107,8 +106,7 @@ pub(crate) mod robust_word {
 #[inline(always)]
 pub(crate) fn in_program_order() {
     #[cfg(not(loom))]
-    // ORDERING: SeqCst, for the compiler only; orders this thread's accesses as the kernel sees
-    // them.
+    // ORDERING: SeqCst, for the compiler only; orders accesses for the kernel.
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
@@ -152,8 +150,7 @@ macro_rules! array_of {
 ))]
 pub(crate) use array_of;
 
-/// Writes a function that returns a static table: one for the process, or one for each execution of
-/// a model.
+/// Writes a function that returns a static table: the process's, or a model execution's.
 #[cfg(any(not(loom), anteroom_models))]
 macro_rules! table {
     ($(#[$meta:meta])* fn $name:ident() -> [$type:ty; $len:expr], each $each:expr) => {
@@ -255,8 +252,8 @@ impl Patience {
         deadline.min(crate::deadline::Deadline::after(Self::ALL))
     }
 
-    /// How much longer this call may wait before it starves, or `None` if it does already. Starts
-    /// the clock too.
+    /// How much longer this call may wait before it starves, or `None` if it does. Starts the clock
+    /// too.
     pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
         let now = std::time::Instant::now();
         let waited = now - *self.0.get_or_insert(now);

@@ -48,9 +48,8 @@ const QUIET_TURNS: u32 = 16;
 /// a short critical section.
 const SAMPLE: u32 = 8;
 
-/// How long a thread may spin, in one wait or many, before it yields once. Two spinning threads
-/// that wait for each other may keep all others off a processor for as long as the system lets
-/// them.
+/// How long a thread may spin, in one wait or many, before it yields once. Two threads that spin
+/// for each other may keep all others off a processor for a long time.
 const SLICE: Duration = Duration::from_micros(100);
 
 /// How often a waiter yields before it parks.
@@ -60,8 +59,7 @@ const YIELDS: u32 = 2;
 static SPINNING: AtomicUsize = AtomicUsize::new(0);
 
 /// The number of processors but the one on which the holder runs. It is counted once, or by several
-/// threads at once: a `OnceLock` that another thread fills during a fork is never filled in the
-/// child.
+/// threads at once: a `OnceLock` half filled at a fork stays so in the child.
 fn most_spinning() -> usize {
     const UNKNOWN: usize = usize::MAX;
     static MOST: AtomicUsize = AtomicUsize::new(UNKNOWN);
@@ -124,8 +122,8 @@ impl Spin {
         }
     }
 
-    /// For a thread that has just been woken. It counts as a spinner in any case: others are to
-    /// leave it the lock.
+    /// For a thread that has just been woken. It always counts as a spinner: others are to leave it
+    /// the lock.
     pub(crate) fn woken() -> Self {
         fork::watch();
         // ORDERING: Relaxed; see `count`.

@@ -47,8 +47,7 @@ pub(crate) fn give_way() {
     }
 }
 
-/// Whether the calling thread is scheduled by deadline now. To ask takes a quarter of the time of a
-/// yield.
+/// Whether the calling thread is scheduled by deadline now. To ask takes a quarter of a yield.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn is_under_deadline() -> bool {
     // The C library's function is a stub in musl.

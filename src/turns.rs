@@ -1,5 +1,4 @@
-//! When a release is a direct handoff, instead of leaving the lock to the first thread that takes
-//! it.
+//! When a release is a direct handoff, and when it leaves the lock to any thread.
 //!
 //! A handoff leaves the lock idle until its new holder runs, so handoffs must be rare. They also
 //! bound the wait of the first thread in the queue, so they must be certain. So while a starved
@@ -34,8 +33,7 @@ fn last_turn(address: usize) -> &'static AtomicU32 {
 
 /// Whether the handoff interval of the lock at this address is over.
 pub(crate) fn due(address: usize) -> bool {
-    // ORDERING: Relaxed, here and below; the time decides which thread gets the lock, and orders
-    // nothing.
+    // ORDERING: Relaxed, here and below; a time, which orders nothing.
     let passed = microseconds().wrapping_sub(last_turn(address).load(Relaxed));
     passed >= TURN || cfg!(anteroom_without = "interval")
 }

@@ -1,8 +1,7 @@
 //! The table that tells an unlocker about waiters without touching the lock.
 //!
 //! A mutex is free the moment its byte is zero, and from then on its memory may be gone. So what an
-//! unlocker must know lives elsewhere: in a table that is never freed, in the slot that the lock's
-//! address hashes to.
+//! unlocker must know lives in a table that is never freed, in the slot of the lock's address.
 //!
 //! ```text
 //! 63      29   28        3   2       1       0
@@ -21,16 +20,14 @@
 //! - **`AWAKE`** says that the lock with this tag has a *designated waker*: a woken thread that has
 //!   neither acquired the lock nor parked again. Meanwhile unlockers wake no other thread for this
 //!   lock: a second one could only get in the first one's way, and a wake-up costs many critical
-//!   sections. Slot and tag together are the whole address, so a collision never says this of
-//!   another lock.
+//!   sections. Slot and tag together are the whole address, so a collision never misleads.
 //! - **`EAGER`** says that there is a *starved waiter*: a woken thread did not get the lock, and
-//!   has waited for the starvation threshold. It falls with the next handoff, or when no thread is
-//!   parked.
+//!   has waited for the starvation threshold. It falls with a handoff, or when no thread is parked.
 //!
 //! An unlocker that sees `AWAKE` leaves the duty to wake the next waiter to the designated waker.
 //! Either that thread acquires the lock; then its own unlock sees the parked threads. Or it parks
-//! again; then it looks at the lock after it has cleared the flag, as every waiter looks after it
-//! has counted itself.
+//! again; then it looks at the lock after clearing the flag, as every waiter looks after counting
+//! itself.
 //!
 //! ## Watchers
 //! A woken thread may be stopped before it runs (a signal handler, a debugger, a starved priority).
@@ -54,8 +51,8 @@
 //! others looks now and then, and if a thread is on its way, watches from then on. All of them
 //! together look at most eight times a second ([`lease::ROUND`]). So if stopped waiters have a free
 //! lock between them, a running one acquires it after 128 ms for each parked thread, and 6 ms for
-//! each that was woken in vain. (The exception: threads that a condition variable requeued look
-//! only when told to.)
+//! each that was woken in vain. (Threads that a condition variable requeued look only when told
+//! to.)
 //!
 //! **Addresses that do not fit** in slot and tag have no designated waker: with 57-bit mappings,
 //! tagged pointers, and wherever there are no 64-bit atomics. There every unlock wakes a waiter.
@@ -113,7 +110,7 @@ fn slot(address: usize) -> &'static AtomicState {
 #[inline(always)]
 pub(crate) fn any(address: usize) -> bool {
     // ORDERING: Relaxed; the fence pair between the caller's release and this load decides what it
-    // must see (M3).
+    // sees (M3).
     slot(address).load(Relaxed) & SOMEBODY != 0
 }
 
@@ -243,8 +240,7 @@ fn count(address: usize, was_awake: bool) -> bool {
     // (One step: loom does not see that an exchange after a load of one's own is in the way of
     // another thread's earlier load.)
     // ORDERING: Acquire; pairs with the Release in `seen`. So the `heavy` before that precedes what
-    // the caller does next. (The thread that ran it may wait for another lock, and never look at
-    // the caller's.)
+    // the caller does next. (The thread that ran it may wait for another lock.)
     slot(address).fetch_add(ONE_PARKED, Acquire) & SEEN != 0
 }
 

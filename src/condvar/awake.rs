@@ -19,7 +19,7 @@ use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
 use crate::system::microseconds;
 
 /// How long a waiter spins, in microseconds: about twice what a sleeping notifier needs to run and
-/// to notify.
+/// notify.
 #[cfg(not(loom))]
 const LIMIT: u32 = 20;
 
@@ -54,8 +54,7 @@ impl Pause {
     }
 
     fn lasts(&self, now: u32) -> bool {
-        // ORDERING: Relaxed, here and below; times that decide which thread sleeps, and order
-        // nothing.
+        // ORDERING: Relaxed, here and below; times, which order nothing.
         now.wrapping_sub(self.start.load(Relaxed)) < self.length.load(Relaxed)
     }
 
@@ -75,7 +74,7 @@ const INDEX_BITS: u32 = 10;
 #[cfg(not(loom))]
 table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
 
-/// Spins, at the condition variable with this address, until `notified`, or until it is time to
+/// Spins at the condition variable with this address until `notified`, or until it is time to
 /// sleep.
 #[cfg(not(loom))]
 pub(super) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn() -> bool) {

@@ -1,7 +1,6 @@
 //! The condition variable's state machine: one word, and waiters in a queue of the parking lot.
 //!
-//! The word is the address of the lock that the waiters are going to acquire again, or zero while
-//! there are none.
+//! The word is the address of the lock that the waiters will acquire again, or zero without any.
 //!
 //! ## Invariants
 //! - **C1.** The word is zero exactly when both queues are empty. The first waiter sets it. The
@@ -17,8 +16,7 @@
 //!
 //! ## Spinning
 //! Sleeping and waking costs far more than a short wait. A waiter that is alone first spins for a
-//! while, unless spinning has failed of late ([`awake`]). It is in the queue by then, so the
-//! invariants hold.
+//! while, unless spinning has failed of late ([`awake`]). It is in the queue already.
 //!
 //! ## `notify_all`
 //! A mutex admits one thread at a time. So `notify_all` wakes one waiter and requeues the others to
@@ -137,8 +135,7 @@ impl RawCondvar {
         }
     }
 
-    /// In the child of a fork: whether the waiters are not in this process. If so, sets the word to
-    /// zero.
+    /// In the child of a fork: whether the waiters are not in this process. If so, clears the word.
     #[cold]
     fn forgets_inherited_waiters(&self) -> bool {
         let forgotten = Cell::new(false);
@@ -172,8 +169,7 @@ impl RawCondvar {
         let notified = Cell::new(true);
         let first = Cell::new(false);
         let validate = || {
-            // An exchange, because the two queues have two locks, and waiters may join both at
-            // once.
+            // An exchange, because waiters may join both queues, which have two locks, at once.
             // ORDERING: Relaxed, both; C1 says what orders them.
             let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
             first.set(others.is_ok());

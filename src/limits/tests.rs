@@ -1,10 +1,10 @@
-//! The numbers of the page are those of the source.
+//! Checks that the numbers of the page are those of the source.
 
 use crate::rwlock::{bias, word};
 
 const PAGE: &str = include_str!("../limits.md");
 
-/// A table's rows: what, at most, beyond it.
+/// The rows of a table: what, at most, beyond it.
 fn rows(title: &str) -> Vec<[&'static str; 3]> {
     let sections = PAGE.split("\n## ").find(|it| it.starts_with(title));
     let text = sections.expect("a section of this title");
@@ -16,7 +16,7 @@ fn rows(title: &str) -> Vec<[&'static str; 3]> {
     .collect()
 }
 
-/// With a comma before each three digits.
+/// The number with a comma before each three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -46,7 +46,7 @@ pub(crate) fn check(title: &str, expected: &[(&str, &str)]) {
     assert_eq!(rows.len(), expected.len(), "{title}");
 }
 
-/// As it stands in the table.
+/// The number as it stands in the table.
 pub(crate) fn number(number: impl TryInto<u64>) -> String {
     grouped(number.try_into().ok().expect("a number"))
 }

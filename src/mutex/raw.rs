@@ -27,8 +27,7 @@
 //! - **M5.** A byte from `RESERVED` on is on a lease ([`lease`]) for a waiter that was woken with
 //!   `RESERVED_FOR_YOU`. That thread changes it to `LOCKED`. When the lease is over, any thread
 //!   may. So no mutex is ever held by a thread that has not run.
-//! - **M6.** No waiter depends on another woken thread for longer than a lease: W of
-//!   [`crate::waiters`].
+//! - **M6.** No waiter depends on a woken thread for longer than a lease: W of [`crate::waiters`].
 //!
 //! ## Fairness
 //! A running thread may acquire the mutex ahead of parked waiters (barging). Parked waiters are
@@ -108,8 +107,7 @@ impl RawMutex {
     }
 
     /// The park token of a waiter for a condition variable: the mutex's address. In the queue of
-    /// that address, to which it may be requeued, only such waiters have it: there it is a `late`
-    /// token.
+    /// that address, to which it may be requeued, only such waiters have it, as a `late` token.
     pub(crate) fn moved(&self) -> ParkToken {
         ParkToken(self.key())
     }
@@ -169,8 +167,7 @@ impl RawMutex {
     }
 
     pub(crate) fn is_locked(&self) -> bool {
-        // ORDERING: Relaxed; the answer may be stale when the caller reads it, so it orders
-        // nothing.
+        // ORDERING: Relaxed; the answer may be stale, so it orders nothing.
         !is_free(self.state.load(Relaxed))
     }
 
@@ -201,8 +198,8 @@ impl RawMutex {
     }
 
     /// Wakes the first waiter for the mutex with this key, which may be gone. Reserves the mutex
-    /// for it if there is a starved waiter and the handoff interval is over. Returns whether a
-    /// thread was woken.
+    /// for it if there is a starved waiter and the handoff interval is over. Returns whether it
+    /// woke one.
     fn wake_one(key: usize) -> bool {
         let turn = waiters::is_eager(key) && turns::due(key);
         let token = Cell::new(TRY);
@@ -211,8 +208,7 @@ impl RawMutex {
             if !turn && waiters::is_awake(key) {
                 return FilterOp::Stop;
             }
-            // Requeued waiters come many at once, and do little: the more of them are on their way,
-            // the better.
+            // Requeued waiters do little: the more of them are on their way, the better.
             if waiter == ParkToken(key) {
                 return FilterOp::Unpark;
             }
@@ -224,8 +220,7 @@ impl RawMutex {
                 return FilterOp::Unpark;
             }
             let mutex = ptr::with_exposed_provenance::<Self>(key);
-            // SAFETY: this waiter parked with our token under this key, so it borrows a mutex there
-            // (M2).
+            // SAFETY: this waiter parked with our token here, so it borrows a mutex (M2).
             let mutex = unsafe { &*mutex };
             if !mutex.reserve() {
                 // A thread barged in, and its unlock will come here too. No thread behind this
@@ -279,8 +274,7 @@ impl RawMutex {
                 waiters::remove(key);
                 reserved()
             } else {
-                // No thread is in the queue. One on the way there will see this byte under its
-                // lock.
+                // No thread is in the queue. One on its way sees this byte there.
                 UNLOCKED
             };
             // ORDERING: Release; pairs with the Acquire of the next holder's `take_from` or
@@ -375,8 +369,8 @@ impl RawMutex {
 
     fn park(&self, was_awake: bool, deadline: Deadline) -> ParkResult {
         let (key, token) = (self.key(), waiting());
-        // ORDERING: Relaxed; the queue's lock orders this look against handoffs, `heavy` against
-        // unlocks (M3).
+        // ORDERING: Relaxed; the queue's lock orders it against handoffs, `heavy` against unlocks
+        // (M3).
         let validate = || !is_free(self.state.load(Relaxed));
         // ORDERING: Relaxed; under the queue's lock.
         let is_kept = || self.state.load(Relaxed) != LOCKED;

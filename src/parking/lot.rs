@@ -4,19 +4,17 @@
 //! Two properties of parking_lot_core rule it out on Linux. First, a fork: its queues are linked
 //! through memory of the parked threads, and its locks may be held when another thread forks.
 //! Nothing can empty them in the child, whose new threads get that memory again. Second, it
-//! allocates when a thread parks for the first time, so no lock could be used in a global
-//! allocator.
+//! allocates when a thread parks for the first time, so no global allocator could use a lock.
 //!
 //! # Implementation
 //! - **Buckets.** A key hashes to one of a fixed number of buckets. Each has a lock and one queue,
-//!   of the threads of all its keys in the order in which they came. So a wake-up may walk past
-//!   threads of other keys.
+//!   of the threads of all its keys in order of arrival. So a wake-up may walk past threads of
+//!   other keys.
 //! - **Entries** lie on the stacks of the parked threads. Nothing is allocated, and nothing is left
 //!   behind when a thread ends.
 //! - **L1.** An entry is in a queue from when `park` puts it there until it is taken out under the
 //!   lock of its bucket: by a waker, or by its own thread after its time is up. A waker sets
-//!   `asleep` to `WOKEN` under that lock, as its last access to the entry: the thread may then
-//!   return.
+//!   `asleep` to `WOKEN` under that lock, as its last access: the thread may then return.
 //! - **L2.** `key` changes only while the locks of the old and of the new bucket are held.
 //! - **Watchers.** `watcher` is the last thread of its bucket that was told to watch, or decided to
 //!   ([`Look`]). It is null, or an entry of the queue. If two locks of a bucket have watchers, only
@@ -110,8 +108,7 @@ impl Parked {
     }
 }
 
-/// Entries in the order in which they came. Each `next` is the following entry, or null in the
-/// last.
+/// Entries in order of arrival. Each `next` is the following entry, or null in the last.
 struct Queue {
     first: *const Parked,
     last: *const Parked,
@@ -187,8 +184,7 @@ impl Queue {
 
     /// Tells a thread that looks under `key` to watch, if there is one and none is known to watch.
     /// It picks the first thread if that sleeps until it is woken, for it may be the only one that
-    /// is not stopped; else the last, which will watch for longest. Returns the word by which to
-    /// wake it.
+    /// is not stopped; else the last, which will watch for longest. Returns the word to wake it by.
     fn call_watcher(&mut self, key: usize) -> Option<*const AtomicU32> {
         if !lease::may_stall() || self.watcher(key).is_some() {
             return None;
@@ -328,8 +324,7 @@ fn lock_bucket(index: usize) -> MutexGuard<'static, Queue> {
     bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Locks both keys' buckets, in the order of the buckets. The second guard is `None` if both are
-/// one bucket.
+/// Locks both keys' buckets, in the order of the buckets. The second is `None` if they are one.
 fn lock_both(
     from: usize,
     to: usize,
@@ -359,8 +354,7 @@ enum End {
 }
 
 impl Parked {
-    /// Locks the bucket in which the calling thread is, or was when it was woken. Returns the key
-    /// too.
+    /// Locks the bucket in which the calling thread is, or was when woken. Returns the key too.
     fn lock(&self) -> (usize, MutexGuard<'static, Queue>) {
         loop {
             // ORDERING: Relaxed, here and below; under the bucket's lock it is the key (L2).
@@ -377,8 +371,7 @@ impl Parked {
     /// told to watch; or until the time is up.
     fn sleep(&self, how: u32, limit: Option<Instant>) -> End {
         loop {
-            // ORDERING: Acquire; pairs with the Release in `release`, for what came before the
-            // wake-up.
+            // ORDERING: Acquire; pairs with the Release in `release`, before the wake-up.
             match self.asleep.load(Acquire) {
                 WOKEN => return End::Woken,
                 now if now != how => return End::Told,
@@ -461,8 +454,8 @@ mod futex {
     }
 }
 
-/// Ends the process if a callback panics: an entry must not leave its thread's stack while it is in
-/// a queue.
+/// Ends the process if a callback panics: an entry must stay on its thread's stack while in a
+/// queue.
 struct NoUnwinding;
 
 impl NoUnwinding {
@@ -805,7 +798,7 @@ pub mod model {
     }
 
     /// Requeues all threads, or unparks the first and requeues the others, or does nothing. Returns
-    /// the number of each.
+    /// both numbers.
     pub fn requeue(from: usize, to: usize, unpark: Option<bool>, given: usize) -> (usize, usize) {
         let op = match unpark {
             None => RequeueOp::Abort,

@@ -308,8 +308,7 @@ pub(crate) mod turns {
 
 /// `src/lease.rs` in a model: a choice ([`Choices::stalled`], [`Choices::lasting`]).
 pub(crate) mod lease {
-    // A nap ends at once, however long it is. A round comes only if the model asks for it
-    // (`Choices::looking`).
+    // A nap ends at once, however long it is. A round comes only with `Choices::looking`.
     #[cfg(not(shuttle))]
     pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_secs(1);
     #[cfg(not(shuttle))]

@@ -1,5 +1,4 @@
-//! The registry of biased readers: which thread reads which lock, noted where no other thread
-//! writes.
+//! The registry of biased readers: which thread reads which lock, in a row for each thread.
 //!
 //! Readers that count themselves in a lock's word pull its cache line from core to core, so that
 //! two of them are slower than one. So while a lock is *biased*, a reader writes an
@@ -13,19 +12,16 @@
 //! - **Slots.** Only the row's owner writes an entry into a slot, and only the owner takes it out,
 //!   because a guard stays on its thread.
 //! - **Strays.** A row may hold entries when its thread ends: of a guard in another thread-local,
-//!   or of a forgotten one. They move to a table of their own, in which all threads exchange. So
-//!   the row is free.
+//!   or of a forgotten one. They move to a table of their own, in which all threads exchange.
 //! - **Entries are anonymous.** Two reads of one lock have the same entry, and a published read is
-//!   as good as a counted one. A thread that leaves takes any of them away, and leaves the rest to
-//!   the others.
+//!   as good as a counted one. A thread that leaves takes any one of them away.
 //!
 //! Invariants, which [`raw`](super::raw) relies on:
 //! - **B1.** A row whose slots may hold the entry of a read is below [`rows_in_use`]. Its owner
 //!   raised that number before, and no thread lowers it below a row that is taken. Lowering it
 //!   releases what the row's owners have read; a writer that looks at fewer rows acquires that.
 //! - **B2.** A stray is in its place before it leaves its slot, and [`STRAYS`](strays_in_use)
-//!   counts it for as long. So a thread that looks at the rows first, and then at the strays, sees
-//!   it.
+//!   counts it for as long. So a thread that looks at rows first, and then at strays, sees it.
 //!
 //! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads
 //! into one table. Rows of threads are as in hazard pointers (M. Michael, 2004).
@@ -138,8 +134,7 @@ impl Drop for Lease {
         let moved = row.slots.iter().all(Slot::moves_away);
         if moved {
             let _ = MINE.try_with(|mine| mine.set(NONE));
-            // ORDERING: Release; pairs with the Acquire of the next owner, which finds the slots
-            // free.
+            // ORDERING: Release; pairs with the Acquire of the next owner, which finds free slots.
             row.state.store(VACANT, Release);
             registry.lower();
         }
@@ -200,8 +195,8 @@ pub(super) fn take_stray(entry: usize) -> bool {
 /// Runs once in a thread's life. If no row is free, the thread asks again much later.
 #[cold]
 fn take_row() -> Option<&'static Row> {
-    /// Where no row is free, a look at all of them costs about ten microseconds: less than a tenth
-    /// of this many reads.
+    /// Where no row is free, a look at all of them costs about ten microseconds: a tenth of so many
+    /// reads.
     const PAUSE: u32 = 1 << 14;
 
     let pause = |reads: &Cell<u32>| reads.replace(reads.get().checked_sub(1).unwrap_or(PAUSE)) != 0;
@@ -318,13 +313,11 @@ impl Slot {
     /// Frees the slot.
     #[inline(always)]
     pub(super) fn leave(&self) {
-        // ORDERING: Release; pairs with the Acquire of the writer that sees the slot without its
-        // entry.
+        // ORDERING: Release; pairs with the Acquire of a writer that finds the entry gone.
         self.0.store(FREE, Release);
     }
 
-    /// Whether the entry is here. If not, what its reader did happens before what the caller does
-    /// next.
+    /// Whether the entry is here. If not, what its reader did happens before this returns.
     pub(super) fn holds(&self, entry: usize) -> bool {
         // ORDERING: Acquire; pairs with the Release in `leave`.
         self.0.load(Acquire) == entry
@@ -342,8 +335,7 @@ impl Slot {
         let _ = self.0.compare_exchange(entry, FREE, Relaxed, Relaxed);
     }
 
-    /// Moves an entry that is here to the strays, if there is room. Returns whether the slot is
-    /// free then.
+    /// Moves its entry, if any, to the strays, if there is room. Returns whether it is free then.
     fn moves_away(&self) -> bool {
         // ORDERING: Relaxed; the caller owns the slot.
         let entry = self.0.load(Relaxed);

@@ -1,5 +1,4 @@
-//! The reader-writer lock's state machine: a word ([`super::word`]), one queue, and a registry of
-//! readers.
+//! The reader-writer lock's state machine: a word ([`super::word`]), a queue, a reader registry.
 //!
 //! | bits | readers | inside |
 //! |---|---|---|
@@ -21,8 +20,7 @@
 //! ## Biased readers
 //! A reader is *counted* in the word. Or, while `BIASED` is set, it *publishes* itself in the
 //! registry ([`super::bias`]), and only reads the word. The bias has a *name*: a period, and the
-//! copy of this crate that began it. A reader's entry consists of the lock's address and the
-//! period.
+//! copy of this crate that began it. An entry is the lock's address and the period.
 //!
 //! A writer *revokes* the bias before it waits for anything else: it turns `BIASED` into `REVOKED`,
 //! passes a fence, and looks at the slots. A reader publishes itself, passes a fence, and looks
@@ -49,19 +47,16 @@
 //! - **RW5.** A starved writer in the queue that waits for readers has set `WRITER_NEXT`. Or a
 //!   thread is inside, or woken, that will wake the next, and then sets it again.
 //! - **RW6.** A thread that has released touches the lock no more. The exception: under the queue's
-//!   lock, it finds a thread there that waits for this lock. That thread borrows the lock, so it is
-//!   alive.
+//!   lock, it finds a thread there that waits for this lock. That thread borrows the lock.
 //! - **RW7.** While a reader is inside by its slot, the word has the name that it has published.
 //!   Only a *revoker* takes a name away: a thread that has counted itself in the word and then,
 //!   after the fence, seen no slot with the entry. While a revoker is counted, no bias begins. So
-//!   the name that it takes away is the one it has looked for, however long it was stopped in
-//!   between.
+//!   it takes away the name it has looked for, however long it was stopped in between.
 //! - **RW8.** No slot has the entry of a name when a bias with that name begins. (The exception: a
 //!   reader that has yet to look at the word, and will find the bias right.) So a forgotten guard
 //!   concerns its own lock only.
 //! - **RW9.** A copy of the crate neither publishes readers of a bias that another copy began, nor
-//!   revokes it: the other's rows are unknown here. Its readers count themselves; its writers
-//!   panic.
+//!   revokes it: the other's rows are unknown here. Its readers count themselves; writers panic.
 //!
 //! ## Fairness
 //! A running thread may enter ahead of parked waiters (barging). A thread that has waited for the
@@ -73,8 +68,8 @@
 //! wakes the next in the queue.
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
-//! fences of this crate's; the queue is that of parking_lot (A. d'Antras, 2016), with one thread
-//! woken at a time.
+//! fences of this crate's; the queue is parking_lot's (A. d'Antras, 2016), with one thread woken at
+//! a time.
 
 mod convert;
 mod queue;
@@ -219,8 +214,8 @@ impl RawRwLock {
         taken
     }
 
-    /// Acquires a write that the caller's guard has released for a while. The guard lives on, so
-    /// this does not unwind.
+    /// Acquires a write again that the caller's guard has released. The guard lives on: no
+    /// unwinding.
     pub(crate) fn write_again(&self) {
         struct Abort;
         impl Drop for Abort {

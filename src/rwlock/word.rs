@@ -114,8 +114,7 @@ pub(super) fn is_named(state: usize) -> bool {
     state & (BIASED | REVOKED) != 0
 }
 
-/// Whether the lock is biased as it was in `before`, when it was biased. Then no thread revokes the
-/// bias.
+/// Whether the lock is biased as in `before`, a biased word. Then no thread revokes the bias.
 #[inline(always)]
 pub(super) fn is_biased_as(before: usize, state: usize) -> bool {
     !HAS_BIAS || (before ^ state) >> (HALF % usize::BITS) == 0
@@ -131,8 +130,7 @@ pub(super) fn with_revoker(state: usize) -> Option<usize> {
     REVOKERS.with(state, REVOKERS.of(state) + 1)
 }
 
-/// What a copy of the crate with this number writes in the words that it biases, if the number
-/// fits.
+/// What a copy of the crate with this number writes in words that it biases, if that fits.
 pub(crate) fn copy(number: usize) -> Option<usize> {
     COPY.with(0, number).filter(|copy| *copy != 0)
 }
@@ -231,8 +229,7 @@ pub(super) fn admits_reader(state: usize, recursive: bool, next: bool) -> bool {
     }
 }
 
-/// Whether a thread may become the upgradable reader; or the writer, as far as other writers are
-/// concerned.
+/// Whether a thread may become the upgradable reader; or the writer, but for readers.
 #[inline]
 pub(super) fn admits_upgradable(state: usize, next: bool) -> bool {
     state & (WRITER | UPGRADABLE) == 0 && (next || !is_kept(state))

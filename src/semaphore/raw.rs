@@ -29,8 +29,7 @@
 //! front queue. So arriving permits wake each of them for which they may be enough.
 //!
 //! In the child of a fork no thread sleeps in the front queue, whatever the word says. There a
-//! thread that is refused permits looks into the front queue itself, and ends the turn if it is
-//! empty.
+//! thread that is refused permits looks into the front queue itself, and ends the turn if empty.
 //!
 //! | `CALLED` | `SEATED` | `RESERVED` | the front waiter |
 //! |---|---|---|---|
@@ -50,16 +49,15 @@
 //! - **S3.** At rest, there are too few permits for each thread in the front queue; and without a
 //!   front waiter, for each in the queue. So it was when they parked, or else permits were
 //!   reserved. A thread that brings permits or clears `CALLED` sees in the word that it changed
-//!   whether a waiter is to be woken. Then it goes to wake that one, or another that has its place
-//!   by then.
+//!   whether a waiter is to be woken. Then it wakes that one, or the one in its place by then.
 //! - **S4.** `CLOSED` is set once. From then on no thread joins a queue, and none is in one for
 //!   longer than it takes to wake all.
 //! - **S5.** A thread that has given back its permits touches the semaphore no more. The exception:
 //!   under the lock of a queue, it finds a thread there that waits for permits. That thread borrows
 //!   the semaphore, so it is alive.
 //! - **S6.** While a front waiter is on its way (`is_expected`) and others are in the queue, one of
-//!   them watches (W of [`waiters`](crate::waiters)). A thread that wakes a front waiter calls a
-//!   watcher in the queue.
+//!   them watches (W of [`waiters`](crate::waiters)). A thread that wakes one calls a watcher in
+//!   the queue.
 //!
 //! ## Fairness
 //! Waiters get their permits in the order in which they came: one is the front waiter, the others
@@ -126,8 +124,7 @@ fn is_expected(state: usize) -> bool {
     state & SEATED == 0 && state & (CALLED | RESERVED) != 0
 }
 
-/// The state after the turn of a thread that does not sleep in the front queue. Unchanged if
-/// another one does.
+/// The state after the turn of an awake thread. Unchanged if another sleeps in the front queue.
 fn without_turn(state: usize) -> usize {
     match state & SEATED {
         0 => state & !(CALLED | RESERVED),
@@ -222,8 +219,7 @@ impl RawSemaphore {
         self.bring(permits, "Semaphore::add_permits");
     }
 
-    /// Takes back permits that were acquired. Panics, and they are lost, if there would be more
-    /// than `MAX_PERMITS`.
+    /// Takes back acquired permits. Panics, and they are lost, if `MAX_PERMITS` would be exceeded.
     #[inline]
     pub(crate) fn give_back(&self, permits: u32) {
         self.bring(permits as usize, "Permit::drop");
@@ -283,8 +279,7 @@ impl RawSemaphore {
             // ORDERING: Relaxed; see above. Under the queue's lock.
             let _ = self.state.fetch_update(Relaxed, Relaxed, next);
         };
-        // SAFETY: we borrow the semaphore. Threads that could free it learn that it is closed from
-        // the callback.
+        // SAFETY: we borrow the semaphore. No waiter learns of the closing before the callback.
         unsafe { parking::unpark_all(key, NO_TOKEN, callback) };
         if seated.get() {
             // SAFETY: we borrow the semaphore.

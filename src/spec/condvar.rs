@@ -1,4 +1,4 @@
-//! The condition variable: tickets, in the order in which they were drawn, of those who wait to be notified.
+//! The condition variable: the tickets of its waiters, in the order in which they were drawn.
 
 use super::super::types::condvar::waitable::Waitable;
 use super::Monitor;
@@ -13,7 +13,7 @@ pub(crate) struct RawCondvar {
 
 #[derive(Default)]
 struct Waiters {
-    /// Of the lock that they all have.
+    /// The key of the lock that they all have.
     key: usize,
     tickets: VecDeque<usize>,
     next: usize,
@@ -31,7 +31,7 @@ impl Waiters {
         })
     }
 
-    /// Whether it was still there.
+    /// Returns whether the ticket was still there.
     fn leave(&mut self, ticket: usize) -> bool {
         let here = self.tickets.iter().position(|&other| other == ticket);
         here.map(|here| self.tickets.remove(here)).is_some()
@@ -61,14 +61,14 @@ impl RawCondvar {
             .assert_at_rest(|waiters| waiters.tickets.is_empty());
     }
 
-    /// Whether the caller was notified before its time was up.
+    /// Waits. Returns whether the caller was notified before its time was up.
     pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let key = guard.raw_lock().queue_key();
         let ticket = self.monitor.change(|waiters| waiters.draw(key));
         let ticket = ticket.expect(
             "Condvar::wait: other threads are waiting on this condition variable with another lock",
         );
-        // SAFETY: the guard holds the lock; we take it again below.
+        // SAFETY: the guard holds the lock; we acquire it again below.
         unsafe { guard.unlock() };
         let notified = |waiters: &mut Waiters| (!waiters.tickets.contains(&ticket)).then_some(true);
         let notified = self
@@ -79,9 +79,9 @@ impl RawCondvar {
     }
 }
 
-/// A lock that waiters release and take again.
+/// A lock that waiters release and acquire again.
 pub trait Requeue {
-    /// What tells it from other locks.
+    /// An address that identifies this lock.
     fn queue_key(&self) -> usize;
 }
 

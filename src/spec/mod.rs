@@ -1,19 +1,20 @@
-//! What the primitives do, without how: what they are inside *your* loom models.
+//! The specifications of the primitives: what they are inside *your* loom models.
 //!
-//! Under `--cfg loom` the public types stand on these specifications instead of their algorithms (which are checked by
-//! this crate's own models, with `--cfg anteroom_models`). So a user's model explores the user's steps, and not those of
-//! a lock: over a [`Mutex`](crate::Mutex) as few as over loom's own.
+//! Under `--cfg loom` the public types stand on these specifications instead of the algorithms.
+//! (This crate's own models check the algorithms, with `--cfg anteroom_models`.) So a user's model
+//! explores the user's steps, and not a lock's: for a [`Mutex`](crate::Mutex) as few as for loom's.
 //!
-//! Each file here stands in for the `raw` module of one primitive and has the same functions. A specification allows every
-//! order in which the real thing may serve threads: a waiter may be overtaken, also where a direct handoff or a fair
-//! release would forbid it. It orders memory at least as the real one does; where the real one promises no
-//! order (notifying, a failed attempt, `is_locked`), do not build on the model's.
+//! Each file here replaces the `raw` module of one primitive, with the same functions. A
+//! specification allows every order in which the real primitive may serve threads. A waiter may be
+//! overtaken, even where a direct handoff or a fair release would forbid it. It orders memory at
+//! least as the real one does. Where the real one promises no order (notifying, a failed attempt,
+//! `is_locked`), do not rely on the model's.
 //!
-//! Litmus programs (`loom-tests/litmus.rs`) compare each specification's outcomes with the algorithm's: they are the same,
-//! but for what the programs list.
+//! Litmus programs (`loom-tests/litmus.rs`) compare each specification's outcomes with the
+//! algorithm's. They are the same, except where the programs list a difference.
 //!
-//! A deadline is a choice: a timed call looks, lets others do whatever they may do, looks once more, and gives up. So it
-//! fails or succeeds in every way that some timing could bring about.
+//! A deadline is a choice. A timed call looks, lets other threads run, looks once more, and gives
+//! up. So it fails or succeeds in every way that some timing could bring about.
 
 pub(crate) mod condvar;
 pub(crate) mod mutex;
@@ -25,7 +26,7 @@ use loom::sync::{Condvar, Mutex};
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
-/// A state, and threads that wait for it to become another.
+/// A state, and threads that wait for it to change.
 pub(crate) struct Monitor<S> {
     inner: Mutex<Inner<S>>,
     changed: Condvar,
@@ -54,8 +55,8 @@ impl<S> Monitor<S> {
         result
     }
 
-    /// As [`change`](Self::change), for what guards do when they are dropped. A model that has failed unwinds its threads, and
-    /// then loom refuses every step, with a panic that must not leave a destructor.
+    /// As [`change`](Self::change), for destructors of guards. A model that has failed unwinds its
+    /// threads. Then loom refuses every step by a panic, which must not leave a destructor.
     pub(crate) fn leave(&self, change: impl FnOnce(&mut S)) {
         let change = AssertUnwindSafe(|| self.change(change));
         if thread::panicking() {
@@ -65,7 +66,7 @@ impl<S> Monitor<S> {
         }
     }
 
-    /// Waits until `step` does something, in one step. When the deadline passes first, `give_up` has the last word.
+    /// Waits until `step` returns a result, in one step. After the deadline, `give_up` returns it.
     pub(crate) fn wait<R>(
         &self,
         deadline: Deadline,
@@ -76,7 +77,7 @@ impl<S> Monitor<S> {
             if let Some(result) = self.change(&mut step) {
                 return result;
             }
-            // What others do in between comes before the end of our time.
+            // What other threads do in between precedes the deadline.
             return self.change(|state| step(state).unwrap_or_else(|| give_up(state)));
         }
         let mut inner = self.inner.lock().unwrap();
@@ -93,14 +94,14 @@ impl<S> Monitor<S> {
         }
     }
 
-    /// No thread waits, and the state is `free`.
+    /// Asserts that no thread waits, and the state is `free`.
     #[cfg(anteroom_models)]
     pub(crate) fn assert_at_rest(&mut self, free: impl FnOnce(&S) -> bool) {
         let inner = self.inner.get_mut().unwrap();
         assert!(inner.waiting == 0 && free(&inner.state), "at rest");
     }
 
-    /// Whether somebody waits.
+    /// Whether a thread waits.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.inner.lock().unwrap().waiting > 0
     }

@@ -1,8 +1,8 @@
-//! The mutex: loom's, held by a guard that is kept here until the owner releases.
+//! The mutex: loom's, held by a guard that is kept here until the holder releases.
 //!
-//! Loom's own never shows a thread that tries the mutex while another one holds it and does nothing that loom knows of. So
-//! whoever releases looks here whether somebody tries, which gives loom a point at which that may happen; where nobody
-//! tries, there is nothing to explore.
+//! Loom's own mutex never shows a thread that tries it while the holder makes no step that loom
+//! knows of. So a release looks whether a thread tries, which gives loom a point at which that may
+//! happen. Where no thread tries, there is nothing to explore.
 
 use crate::deadline::Deadline;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -15,14 +15,14 @@ use std::sync::{PoisonError, TryLockError};
 pub struct RawMutex {
     /// Dropped before the mutex, which it borrows.
     held: Cell<Option<MutexGuard<'static, ()>>>,
-    /// Where it stays when this is moved.
+    /// Boxed, so that it stays in place when this is moved.
     mutex: Box<Mutex<()>>,
     tries: AtomicUsize,
 }
 
-// SAFETY: only the owner of the mutex touches the cell.
+// SAFETY: only the holder of the mutex touches the cell.
 unsafe impl Send for RawMutex {}
-// SAFETY: as above.
+// SAFETY: see above.
 unsafe impl Sync for RawMutex {}
 
 impl RawMutex {
@@ -34,7 +34,7 @@ impl RawMutex {
         }
     }
 
-    /// What tells it from other mutexes.
+    /// An address that identifies this mutex.
     pub(crate) fn key(&self) -> usize {
         (&raw const *self.mutex).addr()
     }
@@ -54,7 +54,7 @@ impl RawMutex {
     }
 
     pub(crate) fn lock(&self) {
-        // A panic that releases it poisons loom's mutex. Ours is as before.
+        // A panic that releases loom's mutex poisons it. Ours is as before.
         self.keep(self.mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -69,22 +69,22 @@ impl RawMutex {
             self.lock();
             return true;
         }
-        // What others do in between comes before the end of our time.
+        // What other threads do in between precedes the deadline.
         self.try_lock() || self.try_lock()
     }
 
     pub(crate) fn is_locked(&self) -> bool {
-        // ORDERING: as in `try_lock`.
+        // ORDERING: Relaxed; see `try_lock`.
         self.tries.fetch_add(1, Relaxed);
         self.try_guard().is_none()
     }
 
     /// # Safety
-    /// The caller owns the mutex.
+    /// The caller holds the mutex.
     pub(crate) unsafe fn unlock(&self) {
         // A model that has failed unwinds its threads, and is no model any more.
         if !std::thread::panicking() {
-            // ORDERING: as in `try_lock`.
+            // ORDERING: Relaxed; see `try_lock`.
             self.tries.load(Relaxed);
         }
         drop(self.held.take());
@@ -103,7 +103,7 @@ impl RawMutex {
     }
 
     /// # Safety
-    /// The caller owns the mutex, and does again when this returns.
+    /// The caller holds the mutex, and does again when this returns.
     pub(crate) unsafe fn bump(&self) {
         // SAFETY: the caller's promise is the same.
         unsafe { self.unlock() };

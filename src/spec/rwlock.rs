@@ -1,4 +1,4 @@
-//! The reader-writer lock: who is inside, and who claims to be next.
+//! The reader-writer lock: the threads inside, and a claim to be next.
 
 use super::Monitor;
 use crate::deadline::Deadline;
@@ -9,19 +9,19 @@ pub struct RawRwLock {
     monitor: Monitor<State>,
 }
 
-/// A writer that waits claims the lock first, and then waits for the readers to leave. (One that
-/// has not claimed it yet is like one that waits and lets readers pass.)
+/// A writer that waits claims the lock first, and then waits for the readers to leave. (Before its
+/// claim, it is like a writer that waits and lets readers pass.)
 ///
-/// A reader does not come in at one step. It arrives first, and is not let in if a writer has come
-/// meanwhile. A writer that does not wait is refused by a reader that arrives.
+/// A reader does not enter in one step. It arrives first, and is refused if a writer has come
+/// meanwhile. A writer that only tries is refused if a reader has arrived.
 #[derive(Default)]
 struct State {
     readers: usize,
-    /// Readers that look whether they may come in.
+    /// Readers that look whether they may enter.
     arriving: usize,
-    /// Those of them that have waited: the lock may be kept for them.
+    /// The arriving readers that have waited: the lock may be kept for them.
     expected: usize,
-    /// Also while that one upgrades.
+    /// Also while that reader upgrades.
     upgradable: bool,
     /// A writer is inside, or has claimed the lock.
     writer: bool,
@@ -48,14 +48,14 @@ impl State {
         may
     }
 
-    /// A writer that waits sees that no reader is inside. It has claimed the lock, or another one
-    /// has, or all have lost their claims: they are the same to it.
+    /// A waiting writer sees that no reader is inside. It has claimed the lock, or another writer
+    /// has, or all have lost their claims: that is the same to it.
     fn begin_writing(&mut self) -> bool {
         let is_next = self.writer && !self.written || self.is_claimable();
         is_next && self.try_begin_writing()
     }
 
-    /// The lock is taken for writing at once, or not at all.
+    /// Becomes the writer at once, or not at all.
     fn try_begin_writing(&mut self) -> bool {
         let may = self.readers == 0 && self.arriving == 0;
         if may {
@@ -66,7 +66,7 @@ impl State {
         may
     }
 
-    /// A thread that waits gives up: with it go all claims, but an upgrade's.
+    /// A waiter gives up. All claims end with it, but for an upgrade's.
     fn give_up(&mut self) {
         self.writer &= self.written || self.upgradable;
     }
@@ -95,7 +95,7 @@ impl RawRwLock {
         }
     }
 
-    /// What tells it from other locks.
+    /// An address that identifies this lock.
     pub(crate) fn key(&self) -> usize {
         (&raw const *self).addr()
     }

@@ -4,10 +4,10 @@ use super::super::types::TryAcquireError;
 use super::Monitor;
 use crate::deadline::Deadline;
 
-/// As the real one's.
+/// The same as the real one's.
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
-/// The untyped semaphore, without permits that give themselves back.
+/// The untyped semaphore, whose permits do not give themselves back.
 pub(crate) struct RawSemaphore {
     monitor: Monitor<State>,
 }
@@ -17,7 +17,7 @@ struct State {
     closed: bool,
     /// How often permits were brought.
     brought: usize,
-    /// How many threads that wait keep the permits from all others just now.
+    /// The number of waiters that have a reservation now.
     reserved: usize,
 }
 
@@ -36,7 +36,7 @@ impl State {
         Ok(())
     }
 
-    /// False, and nothing has changed, if there would be more than `MAX_PERMITS`.
+    /// False, and nothing changes, if there would be more than `MAX_PERMITS`.
     fn bring(&mut self, permits: usize) -> bool {
         let fit = permits <= MAX_PERMITS - self.permits;
         if fit {
@@ -74,8 +74,8 @@ impl RawSemaphore {
             Err(TryAcquireError::NoPermits) => None,
             done => Some(done),
         };
-        // A thread that waits is called when permits are brought. If there are too few for it, it may
-        // keep them from all others for a while: here, between two steps.
+        // A waiter is called when permits are brought. If there are too few for it, it may make a
+        // reservation: here, between two steps.
         let mut brought = None;
         let called = |state: &mut State| {
             let before = *brought.get_or_insert(state.brought);

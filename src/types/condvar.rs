@@ -1,4 +1,4 @@
-//! [`Condvar`]: waiting, with a lock released, until somebody says so.
+//! [`Condvar`]: the types. The algorithm is in `src/condvar/raw.rs`.
 
 pub(crate) mod waitable;
 
@@ -9,11 +9,11 @@ use std::fmt;
 use std::time::{Duration, Instant};
 use waitable::{View, Waitable};
 
-/// A place to sleep until another thread says that something has changed.
+/// Blocks a thread, with its lock released, until another thread notifies it of a change.
 ///
-/// It works with any guard of this crate that holds a whole lock: of a [`Mutex`](super::Mutex) or an
-/// [`RwLock`](super::RwLock), to read or to write, borrowed or behind an `Arc`. A mapped guard cannot wait:
-/// while the lock is released, what the guard was mapped to may go away.
+/// It works with any guard of this crate that holds a whole lock: of a [`Mutex`](super::Mutex) or
+/// an [`RwLock`](super::RwLock), to read or to write, borrowed or behind an `Arc`. A mapped guard
+/// cannot wait: while the lock is released, the mapped part may go away.
 ///
 /// ```compile_fail,E0277
 /// use anteroom::{Condvar, Mutex, MutexGuard};
@@ -23,22 +23,22 @@ use waitable::{View, Waitable};
 /// Condvar::new().wait(&mut first);
 /// ```
 ///
-/// A waiter wakes up only when it was notified or its time is up, never for no reason.
+/// A waiter wakes up only when it was notified or its time is up: there are no spurious wake-ups.
 ///
 /// # Fairness
-/// Waiters are notified in the order in which they came. The lock they take again is as fair as it is.
+/// Waiters are notified in the order in which they came. The lock is as fair as ever.
 ///
 /// # Memory ordering
-/// What orders memory is the lock: change what is waited for while holding it exclusively (a read lock is not
-/// enough: a reader may be between its look and its sleep). Notify with the lock held or after releasing it.
-/// `notify_one` and `notify_all` by themselves order nothing.
+/// The lock orders memory. Change the awaited data while holding it exclusively. (A read lock is
+/// not enough: a reader may be between its look and its sleep.) Notify with the lock held or after
+/// releasing it. `notify_one` and `notify_all` by themselves order nothing.
 ///
 /// # Panics
-/// Waiting with one lock while other threads wait with another panics, with the guard's lock still held.
+/// Waiting with one lock while other threads wait with another panics. The guard still holds it.
 ///
 /// # Edges and limits
-/// At a fork, a thread's end, in a signal handler: see [`lifecycle`](crate::lifecycle). How many there
-/// may be: see [`limits`](crate::limits).
+/// See [`lifecycle`](crate::lifecycle) for forks, ends of threads and signal handlers, and
+/// [`limits`](crate::limits) for the greatest numbers.
 ///
 /// # Examples
 /// ```
@@ -75,8 +75,8 @@ impl WaitTimeoutResult {
         WaitTimeoutResult(timed_out)
     }
 
-    /// True if the time was up and nobody had notified this waiter; for the `wait_while` forms, true if the
-    /// condition still held then.
+    /// True if the time was up before this waiter was notified. For the `wait_while` forms: true if
+    /// the condition still held then.
     pub fn timed_out(self) -> bool {
         self.0
     }
@@ -84,7 +84,7 @@ impl WaitTimeoutResult {
 
 impl Condvar {
     const_fn! {
-        /// With nobody waiting.
+        /// Creates a condition variable without waiters.
         pub const fn new() -> Self {
             Condvar {
                 raw: RawCondvar::new(),
@@ -92,24 +92,24 @@ impl Condvar {
         }
     }
 
-    /// Releases the guard's lock, sleeps until notified, and takes the lock again.
+    /// Releases the guard's lock, blocks until notified, and acquires the lock again.
     pub fn wait<G: Waitable>(&self, guard: &mut G) {
         self.wait_by(guard, Deadline::NEVER);
     }
 
-    /// As [`wait`](Self::wait), for at most `timeout` and the time to take the lock again.
+    /// As [`wait`](Self::wait), for at most `timeout` and the time to acquire the lock again.
     ///
     /// A timeout beyond what an `Instant` holds is no limit.
     pub fn wait_for<G: Waitable>(&self, guard: &mut G, timeout: Duration) -> WaitTimeoutResult {
         self.wait_by(guard, Deadline::after(timeout))
     }
 
-    /// As [`wait`](Self::wait), until `deadline` at most and the time to take the lock again.
+    /// As [`wait`](Self::wait), until `deadline` at most and the time to acquire the lock again.
     pub fn wait_until<G: Waitable>(&self, guard: &mut G, deadline: Instant) -> WaitTimeoutResult {
         self.wait_by(guard, Deadline::at(deadline))
     }
 
-    /// Waits as long as `condition` says to. It is asked with the lock held, before sleeping and after.
+    /// Waits while `condition` returns true. It runs with the lock held, around each wait.
     pub fn wait_while<G, F>(&self, guard: &mut G, condition: F)
     where
         G: Waitable,
@@ -146,20 +146,20 @@ impl Condvar {
         self.wait_while_by(guard, condition, Deadline::at(deadline))
     }
 
-    /// Wakes the thread that has waited longest. Returns whether there was one. With nobody waiting it is one
-    /// load.
+    /// Wakes the thread that has waited longest. Returns whether there was one. Without waiters:
+    /// one load.
     #[inline]
     pub fn notify_one(&self) -> bool {
         self.raw.notify_one()
     }
 
-    /// Wakes all threads that wait now. Returns how many. With nobody waiting it is one load.
+    /// Wakes all threads that wait now. Returns their number. Without waiters it costs one load.
     #[inline]
     pub fn notify_all(&self) -> usize {
         self.raw.notify_all()
     }
 
-    /// For models: nobody waits, or touches it at the same time as this.
+    /// For models: no thread waits, or touches the condition variable at the same time.
     #[cfg(anteroom_models)]
     #[doc(hidden)]
     pub fn assert_at_rest(&mut self) {

@@ -1,13 +1,14 @@
-//! The guard: one type for every lock, every mode and every way of holding on to it.
+//! The guard: one type for every lock, every mode, and every way to refer to the lock.
 //!
-//! A [`Guard<L, M, T>`](Guard) says *where the lock is* (`L`: a [`Borrowed`] lock, an `Arc` of it, or a
-//! [`Mapped`] guard's), *how it is held* (`M`: [`Exclusive`], [`Shared`] or [`Upgradable`]) and *what it gives
-//! access to* (`T`). The names that programs use are aliases: [`MutexGuard`](super::MutexGuard) is
-//! `Guard<Borrowed<'a, RawMutex>, Exclusive, T>`. So what a guard does is written once: `Deref` and `Drop` for
-//! all, `map` once a mode, `unlocked` once for all that may be unlocked for a while.
+//! A [`Guard<L, M, T>`](Guard) says *where the lock is* (`L`: a [`Borrowed`] lock, an `Arc` of it,
+//! or that of a [`Mapped`] guard), *how it is held* (`M`: [`Exclusive`], [`Shared`] or
+//! [`Upgradable`]) and *what it gives access to* (`T`). Programs use aliases:
+//! [`MutexGuard`](super::MutexGuard) is `Guard<Borrowed<'a, RawMutex>, Exclusive, T>`. So what a
+//! guard does is written once: `Deref` and `Drop` for all, `map` once for each mode, `unlocked`
+//! once for all that can be released for a while.
 //!
-//! A mapped guard may not be unlocked for a while, nor wait on a condition variable: somebody else could then
-//! change the data so that what it was mapped to is no longer there.
+//! A mapped guard can neither be released for a while nor wait on a condition variable: another
+//! thread could then change the data, so that the mapped part is no longer there.
 
 use sealed::{Lock, Mode, Reference, Whole};
 use std::fmt;
@@ -15,11 +16,12 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
-/// Holds a lock, in mode `M`, and gives access to its data; releases it when dropped.
+/// Holds a lock in mode `M`, gives access to its data, and releases the lock when dropped.
 ///
-/// A guard stays on its thread (it is not `Send`), and may be shared between threads when `T` may.
+/// A guard stays on its thread (it is not `Send`), and can be shared between threads if `T` can.
 ///
-/// Functions that would hide the data's own methods are associated functions: `MutexGuard::map(guard, …)`.
+/// Functions that would hide the data's own methods are associated functions:
+/// `MutexGuard::map(guard, …)`.
 #[must_use = "the lock is released at once if the guard is not kept"]
 pub struct Guard<L: Lock, M: Mode<L::Raw>, T: ?Sized> {
     lock: L,
@@ -28,14 +30,14 @@ pub struct Guard<L: Lock, M: Mode<L::Raw>, T: ?Sized> {
     mode: PhantomData<(M, *const ())>,
 }
 
-// SAFETY: a shared guard gives `&T` only, which may cross threads when `T: Sync`; unlocking needs the guard
-// itself, which stays where it is.
+// SAFETY: a shared guard gives `&T` only, which may cross threads if `T: Sync`. Unlocking needs the
+// guard itself, which stays where it is.
 unsafe impl<L: Lock, M: Mode<L::Raw>, T: ?Sized + Sync> Sync for Guard<L, M, T> {}
 
 impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
     /// # Safety
-    /// The caller holds the lock in mode `M` and gives it to the guard; `data` is what that lock protects, and
-    /// lives as long as `lock`.
+    /// The caller holds the lock in mode `M` and passes it to the guard. `data` is what that lock
+    /// protects, and lives as long as `lock`.
     #[inline]
     pub(crate) unsafe fn new(lock: L, data: *mut T) -> Self {
         Guard {
@@ -55,7 +57,7 @@ impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
         self.data
     }
 
-    /// Takes the guard apart without releasing.
+    /// Takes the guard apart without releasing the lock.
     #[inline]
     fn into_parts(self) -> (L, *mut T) {
         let this = ManuallyDrop::new(self);
@@ -75,8 +77,8 @@ impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
         unsafe { Guard::new(lock, data) }
     }
 
-    /// Releases the lock, to a thread that waits for it if there is one, which no other thread can come
-    /// before. Dropping the guard lets whoever runs take it first, which is faster.
+    /// Releases the lock by a direct handoff: to a waiter, if there is one, ahead of all other
+    /// threads. Dropping the guard lets running threads acquire it first, which is faster.
     #[inline]
     pub fn unlock_fair(this: Self) {
         let (lock, _) = this.into_parts();
@@ -86,7 +88,7 @@ impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
 }
 
 impl<L: Whole, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
-    /// Releases the lock, runs `f`, and takes the lock again, also if `f` panics.
+    /// Releases the lock, runs `f`, and acquires the lock again, also if `f` panics.
     ///
     /// # Examples
     /// ```
@@ -101,9 +103,9 @@ impl<L: Whole, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
         unsafe { this.unlocked_by(M::unlock, f) }
     }
 
-    /// As [`unlocked`](Self::unlocked), but releases as [`unlock_fair`](Self::unlock_fair) does.
+    /// As [`unlocked`](Self::unlocked), but releases as [`unlock_fair`](Self::unlock_fair).
     pub fn unlocked_fair<R>(this: &mut Self, f: impl FnOnce() -> R) -> R {
-        // SAFETY: as in `unlocked`.
+        // SAFETY: see `unlocked`.
         unsafe { this.unlocked_by(M::unlock_fair, f) }
     }
 
@@ -122,11 +124,11 @@ impl<L: Whole, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
         f()
     }
 
-    /// Lets threads that wait for the lock have it for a while, if there are any: cheaper than dropping the
-    /// guard and locking again when there are none.
+    /// Lets waiters have the lock for a while, if there are any. If there are none, this is cheaper
+    /// than dropping the guard and locking again.
     #[inline]
     pub fn bump(this: &mut Self) {
-        // SAFETY: the guard holds it, and is borrowed until it holds it again.
+        // SAFETY: the guard holds the lock, and is borrowed until it holds it again.
         unsafe { M::bump(this.raw()) };
     }
 }
@@ -156,7 +158,7 @@ where
         }
     }
 
-    /// Narrows the guard to a part of the data, if `f` finds one; gives the guard back if not.
+    /// Narrows the guard to a part of the data if `f` finds one; else returns the guard.
     #[inline]
     pub fn try_map<U: ?Sized>(
         mut this: Self,
@@ -188,7 +190,7 @@ where
         }
     }
 
-    /// Narrows the guard to a part of the data, if `f` finds one; gives the guard back if not.
+    /// Narrows the guard to a part of the data if `f` finds one; else returns the guard.
     #[inline]
     pub fn try_map<U: ?Sized>(
         this: Self,
@@ -198,7 +200,7 @@ where
             return Err(this);
         };
         let (lock, _) = this.into_parts();
-        // SAFETY: `this` held the lock, and `part` lies in its data; a shared guard never writes through it.
+        // SAFETY: `this` held the lock, and `part` lies in its data. A shared guard never writes.
         Ok(unsafe { Guard::new(Mapped(lock.raw_reference()), part) })
     }
 }
@@ -207,14 +209,14 @@ impl<'a, R: 'a, T: ?Sized> Guard<Borrowed<'a, R>, Exclusive, T>
 where
     Exclusive: Mode<R>,
 {
-    /// Never releases the lock, and gives the data for as long as the lock itself is borrowed.
+    /// Never releases the lock, and returns the data for as long as the lock itself is borrowed.
     #[inline]
     pub fn leak(this: Self) -> &'a mut T
     where
         T: 'a,
     {
         let (_, data) = this.into_parts();
-        // SAFETY: the lock stays held for ever, and is borrowed for 'a.
+        // SAFETY: the lock stays held for good, and is borrowed for 'a.
         unsafe { &mut *data }
     }
 }
@@ -260,13 +262,13 @@ impl<L: Lock, M: Mode<L::Raw>, T: ?Sized + fmt::Display> fmt::Display for Guard<
     }
 }
 
-/// Mode: nobody else has access.
+/// Mode: no other guard has access.
 pub struct Exclusive;
 
-/// Mode: others may read.
+/// Mode: other guards may read.
 pub struct Shared;
 
-/// Mode: others may read; this guard alone may become exclusive.
+/// Mode: other guards may read; only this one may become exclusive.
 pub struct Upgradable;
 
 /// A lock that is borrowed for `'a`.
@@ -307,7 +309,7 @@ impl<'a, R: 'a> Reference<'a> for Mapped<'a, R> {
     }
 }
 
-/// What the generic guard asks of locks and modes: public in name only, so that nobody else implements it.
+/// What the generic guard asks of locks and modes. Public in name only: sealed.
 pub(crate) mod sealed {
     /// Where a guard's lock is.
     pub trait Lock {
@@ -317,7 +319,7 @@ pub(crate) mod sealed {
         fn raw(&self) -> &Self::Raw;
     }
 
-    /// A lock that its guard may release for a while: the guard gives access to all of the data.
+    /// A lock that its guard may release for a while, because the guard accesses all data.
     pub trait Whole: Lock {}
 
     /// A lock that is borrowed for `'a`.
@@ -328,7 +330,7 @@ pub(crate) mod sealed {
 
     /// A way of holding a lock of type `R`.
     pub trait Mode<R> {
-        /// Waits for the lock, without a limit.
+        /// Acquires the lock, without a time limit.
         fn lock(raw: &R);
         /// # Safety
         /// The caller holds the lock in this mode.

@@ -1,7 +1,7 @@
 //! The public types: what users see of the primitives, without an algorithm.
 //!
-//! They stand on the untyped primitives of the module `raw` beside this one: those are the algorithms, or their
-//! specifications ([`crate::spec`]).
+//! They stand on the untyped primitives in the module `raw` beside this one: the algorithms, or in
+//! a user's model their specifications (`src/spec`).
 
 pub(crate) mod condvar;
 pub mod guard;

@@ -10,38 +10,38 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Mutual exclusion in one byte: a washroom for one.
+/// Mutual exclusion in one byte.
 ///
-/// A thread that finds it locked spins for some microseconds, then sleeps. There is no poisoning: a guard that
-/// is dropped by a panic unlocks as any other. Locking it twice on one thread deadlocks.
+/// A thread that finds it locked spins for some microseconds, then sleeps. There is no poisoning: a
+/// guard that a panic drops unlocks as any other. Locking it twice on one thread deadlocks.
 ///
 /// # Fairness
-/// Nobody queues in order: whoever sees the mutex open first takes it, which is what makes it fast. But once a thread has
-/// been woken in vain and has waited for more than half a millisecond, the mutex is handed to the first in the queue by
-/// whoever unlocks it next; so it goes every half millisecond, as long as threads wait for so long.
-/// [`MutexGuard::unlock_fair`](Guard::unlock_fair) hands it over at once.
+/// A running thread may lock the mutex ahead of parked waiters (barging), which makes it fast. A
+/// waiter *starves* when it was woken in vain and has waited for more than 500 µs. While one does,
+/// every 500 µs an unlock is a *direct handoff*: it transfers the mutex to the first thread in the
+/// queue. [`MutexGuard::unlock_fair`](Guard::unlock_fair) does so at once.
 ///
-/// A mutex that is handed over is kept for that thread for 4 to 6 ms, and looks locked meanwhile: a
-/// `try_lock` fails though no thread has the guard. If the thread has not run by then (it may be
-/// stopped, by a signal handler or a debugger), any thread may take it. Likewise no waiter depends for
-/// longer than that on one other thread that was woken. If several waiters of one mutex are stopped at
-/// once, one of the others has a free mutex after 134 ms for each waiter at most. (Not those that a
-/// [`Condvar`](crate::Condvar) has woken all at once: if three of them are stopped, the rest may have to
-/// wait until one of these goes on, or until another thread comes to lock it.)
+/// After a handoff the mutex is kept for that thread for 4 to 6 ms, and looks locked: a `try_lock`
+/// fails though no thread has the guard. If the thread has not run by then (a signal handler or a
+/// debugger may have stopped it), any thread may lock the mutex. Likewise no waiter depends on one
+/// other woken thread for longer than that. If several waiters of one mutex are stopped at once,
+/// one of the others locks the free mutex after at most 134 ms for each waiter. (One exception:
+/// threads that a [`Condvar`](crate::Condvar) has woken all at once. If three of them are stopped,
+/// the others may have to wait until one of the three goes on, or another thread locks the mutex.)
 ///
 /// # Timeouts
 /// A timeout of zero, or a deadline in the past, only tries. At the deadline there is one last try.
 ///
 /// # Memory ordering
-/// Unlocking happens-before the next locking returns, be that by `lock`, by a successful `try_lock`, or by
-/// being handed the mutex. A failed `try_lock` orders nothing.
+/// Unlocking happens-before the next locking returns: of `lock`, of a successful `try_lock`, or by
+/// a handoff. A failed `try_lock` orders nothing.
 ///
-/// Unlocking does not touch the mutex after it is free, so another thread may lock it and then free its memory
-/// at once.
+/// Unlocking does not touch the mutex after it is free. So another thread may lock it and free its
+/// memory.
 ///
 /// # Edges and limits
-/// At a fork, a thread's end, in a signal handler: see [`lifecycle`](crate::lifecycle). How many there
-/// may be: see [`limits`](crate::limits).
+/// See [`lifecycle`](crate::lifecycle) for forks, ends of threads and signal handlers, and
+/// [`limits`](crate::limits) for the greatest numbers.
 ///
 /// # Examples
 /// ```
@@ -71,13 +71,13 @@ pub type ArcMutexGuard<T> = Guard<Arc<Mutex<T>>, Exclusive, T>;
 
 // SAFETY: sending a mutex sends its data, and nothing of it stays behind.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
-// SAFETY: sharing a mutex lets every thread take the data out (`mem::take` through a guard), so `T: Send`; it
-// never gives two threads access at once, so `T: Sync` is not needed.
+// SAFETY: a thread that shares a mutex can take the data out (`mem::take` through a guard), so `T:
+// Send`. Two threads never have access at once, so `T: Sync` is not needed.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
     const_fn! {
-        /// An unlocked mutex.
+        /// Creates an unlocked mutex.
         pub const fn new(data: T) -> Self {
             Mutex {
                 raw: RawMutex::new(),
@@ -86,14 +86,14 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// The data, without locking: nobody else has the mutex.
+    /// Returns the data, without locking: no other thread can have the mutex.
     pub fn into_inner(self) -> T {
         self.data.into_inner()
     }
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Waits until the mutex is free and takes it.
+    /// Locks the mutex, blocking until it is free.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.raw.lock();
@@ -101,20 +101,21 @@ impl<T: ?Sized> Mutex<T> {
         unsafe { self.guard() }
     }
 
-    /// Takes the mutex if it is free.
+    /// Locks the mutex if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         // SAFETY: if it is run, the mutex was just locked.
         self.raw.try_lock().then(|| unsafe { self.guard() })
     }
 
-    /// Waits for at most `timeout`. Zero only tries; a timeout beyond what an `Instant` holds is no limit.
+    /// Locks the mutex, blocking for at most `timeout`. Zero only tries. A timeout beyond what an
+    /// `Instant` holds is no limit.
     #[inline]
     pub fn try_lock_for(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
         self.try_lock_by(Deadline::after(timeout))
     }
 
-    /// Waits until `deadline` at most. One in the past only tries.
+    /// Locks the mutex, blocking until `deadline` at most. A deadline in the past only tries.
     #[inline]
     pub fn try_lock_until(&self, deadline: Instant) -> Option<MutexGuard<'_, T>> {
         self.try_lock_by(Deadline::at(deadline))
@@ -157,40 +158,41 @@ impl<T: ?Sized> Mutex<T> {
         locked.then(|| unsafe { self.guard_arc() })
     }
 
-    /// Whether a thread holds the mutex now, or it is kept for one that was handed it. The answer may be old before the caller has it.
+    /// Whether the mutex is held now, or kept for a thread after a handoff. The answer may be stale
+    /// when the caller gets it.
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
 
-    /// The data, without locking: the mutex is borrowed exclusively.
+    /// Returns the data, without locking: the mutex is borrowed exclusively.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
 
-    /// A pointer to the data, which is valid to use as long as the mutex is held by other means.
+    /// Returns a pointer to the data, which may be used while the mutex is held by other means.
     pub fn data_ptr(&self) -> *mut T {
         self.data.get()
     }
 
-    /// Unlocks without a guard: for one that was forgotten.
+    /// Unlocks without a guard: for a guard that was forgotten.
     ///
     /// # Safety
-    /// The mutex is locked, and no guard of it will be used or dropped any more.
+    /// The mutex is locked, and no guard of it will be used or dropped from now on.
     pub unsafe fn force_unlock(&self) {
         // SAFETY: the caller owns the forgotten guard's lock.
         unsafe { self.raw.unlock() };
     }
 
-    /// As [`force_unlock`](Self::force_unlock), but hands over as [`Guard::unlock_fair`] does.
+    /// As [`force_unlock`](Self::force_unlock), but by a direct handoff, as [`Guard::unlock_fair`].
     ///
     /// # Safety
     /// As for [`force_unlock`](Self::force_unlock).
     pub unsafe fn force_unlock_fair(&self) {
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { self.raw.unlock_fair() };
     }
 
-    /// For models: nobody holds the mutex, waits for it, or touches it at the same time as this.
+    /// For models: the mutex is free, without waiters, and no thread touches it at the same time.
     #[cfg(anteroom_models)]
     #[doc(hidden)]
     pub fn assert_at_rest(&mut self) {

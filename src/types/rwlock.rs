@@ -12,59 +12,57 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Many readers, or one writer: open, shared read, exclusive write.
+/// Many readers, or one writer.
 ///
-/// There is a third way to hold it: an *upgradable* read, of which there is one at a time beside
-/// any number of readers, and which can become a write without letting another writer in between.
-/// There is no poisoning.
+/// A third way to hold it is an *upgradable* read. There is at most one at a time, beside any
+/// number of readers. It can become a write with no other write in between. There is no poisoning.
 ///
 /// # Fairness
-/// A running thread may come before those that sleep (barging), until one of them has waited for
-/// half a millisecond. A writer, or an upgrade, that has waited for so long keeps new readers out
-/// (where readers are biased, at once): then it waits only for those that are inside by then. When
-/// a writer leaves, the readers that sleep come in before the next writer that sleeps. And for a
-/// thread that has waited for so long the lock is kept when it is woken, for 4 to 6 ms at most. So
-/// a reader waits for half a millisecond and one writer at most, and a writer, in its turn, for
-/// those that read by then.
+/// A running thread may enter ahead of parked waiters (barging), until one of them has waited for
+/// 500 µs and so is *starved*. A starved writer or upgrade keeps new readers out; where readers are
+/// biased, every waiting writer does. Then it waits only for the readers that are inside. When a
+/// writer leaves, parked readers enter before the next parked writer. When a starved thread is
+/// woken, the lock is kept for it, for 4 to 6 ms at most. So a reader waits for at most 500 µs and
+/// one writer. A writer, when it is next, waits for the readers inside.
 ///
 /// # Biased readers
-/// While a lock is hardly written, its readers do not touch it but note in a row of their own, one
-/// for each thread, that they read it; reading then scales with the processors. A write ends this:
-/// it looks through the rows, and if it has been so for long, interrupts every processor that runs
-/// this process (some ten microseconds). The bias begins again when reads without it have cost
-/// about ten times as much. Rows are there for 1024 threads; others read the ordinary way.
+/// While a lock is hardly ever written, its readers do not touch it. Each notes its read in a row
+/// of its own thread's, so that reading scales with the processors. A write ends this: it looks
+/// through the rows, and if the bias was an old one, interrupts every processor that runs this
+/// process (about ten microseconds). The bias begins again when reads without it have cost about
+/// ten times as much. There are rows for 1024 threads; other threads read without bias.
 ///
-/// A thread that reads and calls [`read`](Self::read) again deadlocks when a writer waits that
-/// keeps new readers out; [`read_recursive`](Self::read_recursive) passes that writer. A guard that
-/// is released for a while (`unlocked`, `bump`, `Condvar::wait`) is taken again as by `read`, also
-/// if it came from `read_recursive`: do not release one for a while where the thread holds another.
+/// A thread that reads and calls [`read`](Self::read) again deadlocks if a waiting writer keeps new
+/// readers out. [`read_recursive`](Self::read_recursive) passes that writer. A guard that is
+/// released for a while (`unlocked`, `bump`, `Condvar::wait`) is acquired again as by `read`, even
+/// if it came from `read_recursive`. So do not release one for a while if the thread holds another.
 ///
 /// # Tries
-/// A `try_` method may fail although no thread holds the lock, while it is kept for a thread that
-/// has waited: for 4 to 6 ms at most, if that thread does not come. Writing and upgrading may also
-/// fail because another thread is just about to read, which then does.
+/// A `try_` method may fail although no thread holds the lock, while it is kept for a waiter: for 4
+/// to 6 ms at most, if that one does not come. Writing and upgrading may also fail because another
+/// thread is just about to read, which then does.
 ///
 /// # Memory ordering
-/// A writer's unlock (or downgrade) happens-before the return of whichever call enters next; a
-/// reader's unlock happens-before the next writer (or upgrade) returns. Two readers do not order
+/// A writer's unlock (or downgrade) happens-before the next acquisition in any mode returns. A
+/// reader's unlock happens-before the next write (or upgrade) returns. Two readers do not order
 /// each other.
 ///
 /// # Panics
-/// Reading panics when there are 2²¹ readers (which takes forgotten guards); the lock is
-/// then as it was. A read that is taken again after it was released for a while ends the process
-/// instead, when there are nearly twice as many.
+/// Reading panics if there are 2²¹ readers, which takes forgotten guards; the lock is then as it
+/// was. A read that is acquired again after it was released for a while cannot panic: it ends the
+/// process, if there are nearly twice as many.
 ///
-/// Writing, and upgrading, panics where *another copy of this crate* in the same process (another
-/// version, or a plugin's own) reads the lock by bias: its readers are not known here. The lock is
-/// then as it was. Taking a write again that a guard gave up for a while aborts then.
+/// Writing and upgrading panic if *another copy of this crate* in the same process (another
+/// version, or a plugin's own) reads the lock by bias: its readers are unknown to this copy. The
+/// lock is then as it was. Acquiring a write again that a guard had released aborts instead.
 ///
 /// # Forgotten guards
-/// A read guard that is forgotten keeps the writers of its lock out for good, as with every lock,
-/// or until the lock is moved. It concerns no other lock.
+/// A forgotten read guard keeps the writers of its lock out for good, as with every lock, or until
+/// the lock is moved. It concerns no other lock.
 ///
 /// # Edges and limits
-/// At a fork, a thread's end, in a signal handler: see [`lifecycle`](crate::lifecycle). How many there
-/// may be: see [`limits`](crate::limits).
+/// See [`lifecycle`](crate::lifecycle) for forks, ends of threads and signal handlers, and
+/// [`limits`](crate::limits) for the greatest numbers.
 ///
 /// # Examples
 /// ```
@@ -74,7 +72,7 @@ use std::time::{Duration, Instant};
 /// let seen = words.upgradable_read();
 /// assert_eq!(words.read().len(), 1); // others still read
 /// let mut words_now = RwLockUpgradableReadGuard::upgrade(seen);
-/// words_now.push("two"); // nobody has written since `seen` was taken
+/// words_now.push("two"); // no other write came in between
 /// let seen = RwLockWriteGuard::downgrade(words_now);
 /// assert_eq!(seen.len(), 2);
 /// ```
@@ -102,13 +100,13 @@ pub type ArcRwLockUpgradableReadGuard<T> = Guard<Arc<RwLock<T>>, Upgradable, T>;
 
 // SAFETY: sending a lock sends its data, and nothing of it stays behind.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: readers share `&T` between threads, so `T: Sync`; a writer may take the data out, so `T:
+// SAFETY: readers share `&T` between threads, so `T: Sync`. A writer may take the data out, so `T:
 // Send`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
 impl<T> RwLock<T> {
     const_fn! {
-        /// An open lock.
+        /// Creates an open lock.
         pub const fn new(data: T) -> Self {
             RwLock {
                 raw: RawRwLock::new(),
@@ -117,76 +115,78 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// The data, without locking: nobody else has the lock.
+    /// Returns the data, without locking: no other thread can have the lock.
     pub fn into_inner(self) -> T {
         self.data.into_inner()
     }
 }
 
-/// The eight ways to take the lock in one mode.
+/// The eight ways to acquire the lock in one mode.
 macro_rules! acquire {
     (
         $what:literal, $guard:ident, $arc_guard:ident, by $take:expr, at once $try_take:expr;
         $lock:ident, $try_lock:ident, $try_for:ident, $try_until:ident;
         $lock_arc:ident, $try_lock_arc:ident, $try_arc_for:ident, $try_arc_until:ident
     ) => {
-        #[doc = concat!("Waits until it is possible ", $what, ", and does.")]
+        #[doc = concat!("Acquires the lock ", $what, ", blocking until that is possible.")]
         #[inline]
         pub fn $lock(&self) -> $guard<'_, T> {
             $take(&self.raw, Deadline::NEVER);
-            // SAFETY: just taken, in the guard's mode.
+            // SAFETY: just acquired, in the guard's mode.
             unsafe { self.guard() }
         }
 
-        #[doc = concat!("Tries ", $what, " without waiting.")]
+        #[doc = concat!("Tries to acquire the lock ", $what, ", without blocking.")]
         ///
         /// May fail although no thread holds the lock: see *Tries* of [`RwLock`].
         #[inline]
         pub fn $try_lock(&self) -> Option<$guard<'_, T>> {
-            // SAFETY: if it is run, the lock was just taken in the guard's mode.
+            // SAFETY: if it is run, the lock was just acquired in the guard's mode.
             $try_take(&self.raw).then(|| unsafe { self.guard() })
         }
 
-        #[doc = concat!("Tries ", $what, " for at most `timeout`: zero only tries, and one beyond what an `Instant` holds is no limit.")]
+        #[doc = concat!("Tries to acquire the lock ", $what, ", blocking for at most `timeout`.")]
+        /// Zero only tries. A timeout beyond what an `Instant` holds is no limit.
         #[inline]
         pub fn $try_for(&self, timeout: Duration) -> Option<$guard<'_, T>> {
-            // SAFETY: as above.
+            // SAFETY: see above.
             $take(&self.raw, Deadline::after(timeout)).then(|| unsafe { self.guard() })
         }
 
-        #[doc = concat!("Tries ", $what, " until `deadline` at most: one in the past only tries.")]
+        #[doc = concat!("Tries to acquire the lock ", $what, ", blocking until `deadline`.")]
+        /// A deadline in the past only tries.
         #[inline]
         pub fn $try_until(&self, deadline: Instant) -> Option<$guard<'_, T>> {
-            // SAFETY: as above.
+            // SAFETY: see above.
             $take(&self.raw, Deadline::at(deadline)).then(|| unsafe { self.guard() })
         }
 
-        #[doc = concat!("As [`", stringify!($lock), "`](Self::", stringify!($lock), "), with a guard that owns its `Arc`.")]
+        #[doc = concat!("As [`Self::", stringify!($lock), "`], with a guard owning an `Arc`.")]
         #[inline]
         pub fn $lock_arc(self: &Arc<Self>) -> $arc_guard<T> {
             $take(&self.raw, Deadline::NEVER);
-            // SAFETY: just taken, in the guard's mode.
+            // SAFETY: just acquired, in the guard's mode.
             unsafe { self.guard_arc() }
         }
 
-        #[doc = concat!("As [`", stringify!($try_lock), "`](Self::", stringify!($try_lock), "), with a guard that owns its `Arc`.")]
+        #[doc = concat!("As [`Self::", stringify!($try_lock), "`], with a guard owning an `Arc`.")]
         #[inline]
         pub fn $try_lock_arc(self: &Arc<Self>) -> Option<$arc_guard<T>> {
-            // SAFETY: if it is run, the lock was just taken in the guard's mode.
+            // SAFETY: if it is run, the lock was just acquired in the guard's mode.
             $try_take(&self.raw).then(|| unsafe { self.guard_arc() })
         }
 
-        #[doc = concat!("As [`", stringify!($try_for), "`](Self::", stringify!($try_for), "), with a guard that owns its `Arc`.")]
+        #[doc = concat!("As [`Self::", stringify!($try_for), "`], with a guard owning an `Arc`.")]
         #[inline]
         pub fn $try_arc_for(self: &Arc<Self>, timeout: Duration) -> Option<$arc_guard<T>> {
-            // SAFETY: as above.
+            // SAFETY: see above.
             $take(&self.raw, Deadline::after(timeout)).then(|| unsafe { self.guard_arc() })
         }
 
-        #[doc = concat!("As [`", stringify!($try_until), "`](Self::", stringify!($try_until), "), with a guard that owns its `Arc`.")]
+        #[doc = concat!("As [`Self::", stringify!($try_until), "`], with a guard owning an `Arc`.")]
         #[inline]
         pub fn $try_arc_until(self: &Arc<Self>, deadline: Instant) -> Option<$arc_guard<T>> {
-            // SAFETY: as above.
+            // SAFETY: see above.
             $take(&self.raw, Deadline::at(deadline)).then(|| unsafe { self.guard_arc() })
         }
     };
@@ -194,77 +194,81 @@ macro_rules! acquire {
 
 impl<T: ?Sized> RwLock<T> {
     acquire! {
-        "to read", RwLockReadGuard, ArcRwLockReadGuard,
-        by |raw: &RawRwLock, deadline| raw.read(false, deadline), at once |raw: &RawRwLock| raw.try_read(false);
+        "for reading", RwLockReadGuard, ArcRwLockReadGuard,
+        by |raw: &RawRwLock, deadline| raw.read(false, deadline),
+        at once |raw: &RawRwLock| raw.try_read(false);
         read, try_read, try_read_for, try_read_until;
         read_arc, try_read_arc, try_read_arc_for, try_read_arc_until
     }
 
     acquire! {
-        "to read, even if a writer waits for other readers to leave",
+        "for reading, even if a writer waits for other readers to leave",
         RwLockReadGuard, ArcRwLockReadGuard,
-        by |raw: &RawRwLock, deadline| raw.read(true, deadline), at once |raw: &RawRwLock| raw.try_read(true);
+        by |raw: &RawRwLock, deadline| raw.read(true, deadline),
+        at once |raw: &RawRwLock| raw.try_read(true);
         read_recursive, try_read_recursive, try_read_recursive_for, try_read_recursive_until;
-        read_arc_recursive, try_read_arc_recursive, try_read_arc_recursive_for, try_read_arc_recursive_until
+        read_arc_recursive, try_read_arc_recursive,
+        try_read_arc_recursive_for, try_read_arc_recursive_until
     }
 
     acquire! {
-        "to write", RwLockWriteGuard, ArcRwLockWriteGuard,
+        "for writing", RwLockWriteGuard, ArcRwLockWriteGuard,
         by RawRwLock::write, at once RawRwLock::try_write;
         write, try_write, try_write_for, try_write_until;
         write_arc, try_write_arc, try_write_arc_for, try_write_arc_until
     }
 
     acquire! {
-        "to read, and keep writers and other upgradable readers out",
+        "for reading, keeping writers and other upgradable readers out",
         RwLockUpgradableReadGuard, ArcRwLockUpgradableReadGuard,
         by RawRwLock::upgradable_read, at once RawRwLock::try_upgradable_read;
         upgradable_read, try_upgradable_read, try_upgradable_read_for, try_upgradable_read_until;
-        upgradable_read_arc, try_upgradable_read_arc, try_upgradable_read_arc_for, try_upgradable_read_arc_until
+        upgradable_read_arc, try_upgradable_read_arc,
+        try_upgradable_read_arc_for, try_upgradable_read_arc_until
     }
 
-    /// Whether somebody holds the lock now, in any mode. The answer may be old before the caller
-    /// has it; and since biased readers are looked at one after the other, it may be no where they
+    /// Whether a thread holds the lock now, in any mode. The answer may be stale when the caller
+    /// gets it. Biased readers are looked at one after the other, so it may also be no if they
     /// relieved each other meanwhile.
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
 
-    /// Whether somebody writes now. The answer may be old before the caller has it.
+    /// Whether a thread writes now. The answer may be stale when the caller gets it.
     pub fn is_locked_exclusive(&self) -> bool {
         self.raw.is_locked_exclusive()
     }
 
-    /// The data, without locking: the lock is borrowed exclusively.
+    /// Returns the data, without locking: the lock is borrowed exclusively.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
 
-    /// A pointer to the data, which is valid to use as long as the lock is held by other means.
+    /// Returns a pointer to the data, which may be used while the lock is held by other means.
     pub fn data_ptr(&self) -> *mut T {
         self.data.get()
     }
 
-    /// Gives back one read without a guard: for one that was forgotten.
+    /// Releases one read without a guard: for a guard that was forgotten.
     ///
     /// # Safety
-    /// The calling thread took a read guard of this lock that was forgotten, and will not be used
-    /// or dropped any more.
+    /// The calling thread acquired a read guard of this lock that was forgotten, and will not be
+    /// used or dropped from now on.
     pub unsafe fn force_unlock_read(&self) {
         // SAFETY: the caller owns the forgotten guard's read.
         unsafe { self.raw.unlock_read() };
     }
 
-    /// Gives back the write without a guard: for one that was forgotten.
+    /// Releases the write without a guard: for a guard that was forgotten.
     ///
     /// # Safety
-    /// The write guard of this lock was forgotten, and will not be used or dropped any more.
+    /// The write guard of this lock was forgotten, and will not be used or dropped from now on.
     pub unsafe fn force_unlock_write(&self) {
         // SAFETY: the caller owns the forgotten guard's write.
         unsafe { self.raw.unlock_write() };
     }
 
-    /// For models: nobody holds the lock, waits for it, or touches it at the same time as this.
+    /// For models: the lock is free, without waiters, and no thread touches it at the same time.
     #[cfg(anteroom_models)]
     #[doc(hidden)]
     pub fn assert_at_rest(&mut self) {
@@ -272,7 +276,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// # Safety
-    /// The caller has taken the lock in mode `M`.
+    /// The caller has acquired the lock in mode `M`.
     #[inline]
     unsafe fn guard<M: Mode<RawRwLock>>(&self) -> Guard<Borrowed<'_, RawRwLock>, M, T> {
         // SAFETY: the caller's promise; the data lives in `self`.
@@ -280,7 +284,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// # Safety
-    /// The caller has taken the lock in mode `M`.
+    /// The caller has acquired the lock in mode `M`.
     #[inline]
     unsafe fn guard_arc<M: Mode<RawRwLock>>(self: &Arc<Self>) -> Guard<Arc<Self>, M, T> {
         // SAFETY: the caller's promise; the `Arc` keeps the data alive.

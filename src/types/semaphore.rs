@@ -8,29 +8,30 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Counts permits: a washroom for N. With one permit it is a mutex, except that any thread may give it back.
+/// A counting semaphore. With one permit it is a mutex, but any thread may give the permit back.
 ///
-/// The names and their meaning are tokio's, for threads.
+/// The names and their meanings are tokio's, for threads.
 ///
 /// # Fairness
-/// Those who sleep get their permits in the order in which they came, whatever each of them wants: one of them is the
-/// next in turn, and none of the others is served before it, with however small a wish. A thread that runs may take
-/// permits ahead of all of them (barging), because to wait until a thread is awake takes longer than most
-/// permits are held. But once the next in turn has been awake, and passed over, for half a millisecond, nobody who
-/// comes later takes permits before it has as many as it wants. Nobody waits for ever: at most half a millisecond,
-/// and as long as it takes to wake a thread and to get that many permits back, for each that came to sleep before.
+/// Parked waiters get their permits in the order in which they came, however many each wants. One
+/// of them is the *front waiter*, which is next; none of the others gets permits before it. A
+/// running thread may take permits ahead of all of them (barging), because waking a thread takes
+/// longer than most permits are held. But when the front waiter has been overtaken for 500 µs, the
+/// permits are *reserved* for it: no other thread takes any until it has as many as it wants. So
+/// every waiter gets its permits: for each one that came before it, it waits at most 500 µs, and
+/// until a thread is woken and enough permits come back.
 ///
-/// A thread that is woken for its turn, or for permits that it has reserved, may be stopped, by a
-/// signal handler or a debugger. The others wait for it for 4 to 6 ms, and then the turn or the
-/// reservation is void. If several waiters are stopped at once, one of the others has the free
-/// permits after 134 ms for each waiter at most.
+/// A thread that is woken as the front waiter, or for reserved permits, may be stopped by a signal
+/// handler or a debugger. The others wait for it for 4 to 6 ms; then its turn or reservation is
+/// void. If several waiters are stopped at once, one of the others gets the free permits after at
+/// most 134 ms for each waiter.
 ///
 /// # Memory ordering
 /// Giving back permits happens-before the acquisition that uses them returns.
 ///
 /// # Edges and limits
-/// At a fork, a thread's end, in a signal handler: see [`lifecycle`](crate::lifecycle). How many there
-/// may be: see [`limits`](crate::limits).
+/// See [`lifecycle`](crate::lifecycle) for forks, ends of threads and signal handlers, and
+/// [`limits`](crate::limits) for the greatest numbers.
 ///
 /// # Examples
 /// ```
@@ -55,10 +56,10 @@ pub struct AcquireError(());
 pub enum TryAcquireError {
     /// The semaphore was closed.
     Closed,
-    /// There are not enough permits, or they are reserved for a thread that has waited too long. Only
-    /// from the forms that do not wait.
+    /// There are not enough permits, or they are reserved for a waiter. Only from forms without
+    /// waiting.
     NoPermits,
-    /// The time was up. Only from the timed forms.
+    /// The time was up. Only from timed forms.
     TimedOut,
 }
 
@@ -81,11 +82,12 @@ impl fmt::Display for TryAcquireError {
 impl std::error::Error for AcquireError {}
 impl std::error::Error for TryAcquireError {}
 
-/// Holds permits of a semaphore, reached through `S`; gives them back when dropped.
+/// Holds permits of a semaphore, reached through `S`, and gives them back when dropped.
 ///
 /// # Panics
-/// When dropped, if the semaphore would then have more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS),
-/// because permits were added meanwhile. Then these permits are lost.
+/// When dropped, if the semaphore would then have more than
+/// [`MAX_PERMITS`](Semaphore::MAX_PERMITS), because permits were added meanwhile. Then these
+/// permits are lost.
 #[must_use = "the permits are given back at once if this is not kept"]
 #[derive(Debug)]
 pub struct Permit<S: Deref<Target = Semaphore>> {
@@ -104,7 +106,7 @@ impl Semaphore {
     pub const MAX_PERMITS: usize = raw::MAX_PERMITS;
 
     const_fn! {
-        /// With `permits` to give.
+        /// Creates a semaphore with `permits` permits.
         ///
         /// # Panics
         /// If that is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
@@ -115,38 +117,39 @@ impl Semaphore {
         }
     }
 
-    /// Adds `permits` to those that the semaphore has, and wakes who is the next to take some.
+    /// Adds `permits` to those that the semaphore has, and wakes the front waiter.
     ///
     /// # Panics
-    /// If the semaphore would then have more than [`MAX_PERMITS`](Self::MAX_PERMITS); it has as many as before.
+    /// If the semaphore would then have more than [`MAX_PERMITS`](Self::MAX_PERMITS). Nothing
+    /// changes then.
     #[inline]
     pub fn add_permits(&self, permits: usize) {
         self.raw.add_permits(permits);
     }
 
-    /// Takes up to `permits` of those that are free out of the semaphore for good. Returns how many.
+    /// Removes up to `permits` free permits from the semaphore for good. Returns how many.
     pub fn forget_permits(&self, permits: usize) -> usize {
         self.raw.forget_permits(permits)
     }
 
-    /// Refuses all who wait, and all who come from now on. Permits can still be given back. Closing twice is
-    /// closing once.
+    /// Refuses all waiters and all later acquisitions. Permits can still be given back. Closing
+    /// twice is closing once.
     pub fn close(&self) {
         self.raw.close();
     }
 
-    /// Whether it was closed.
+    /// Whether the semaphore is closed.
     pub fn is_closed(&self) -> bool {
         self.raw.is_closed()
     }
 
-    /// How many permits are free now. The answer may be old before the caller has it, and once another has waited too
-    /// long for more, the permits that are free are not to be had.
+    /// The number of free permits now. The answer may be stale when the caller gets it. Free
+    /// permits may be reserved for a waiter.
     pub fn available_permits(&self) -> usize {
         self.raw.available_permits()
     }
 
-    /// For models: nobody waits, or touches it at the same time as this.
+    /// For models: no thread waits for the semaphore, or touches it at the same time.
     #[cfg(anteroom_models)]
     #[doc(hidden)]
     pub fn assert_at_rest(&mut self) {
@@ -156,13 +159,15 @@ impl Semaphore {
 
 /// Acquiring, with a permit that borrows the semaphore.
 ///
-/// `acquire` forms wait without a limit. `try_` forms do not wait; `_for` and `_until` forms wait for at most
-/// so long, where zero, or an `Instant` in the past, only tries, and a timeout beyond what an `Instant` holds
-/// is no limit. `_many` forms take so many permits at once or none; zero permits are always there.
+/// `acquire` forms wait without a limit. `try_` forms do not wait. `_for` and `_until` forms wait
+/// for a limited time: zero, or an `Instant` in the past, only tries, and a timeout beyond what an
+/// `Instant` holds is no limit. `_many` forms take all their permits at once, or none; zero permits
+/// are always available.
 ///
-/// All panic if asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), which takes a 32-bit `usize`.
+/// All panic if asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), which takes a 32-bit
+/// `usize`.
 impl Semaphore {
-    /// Waits for a permit.
+    /// Acquires a permit, blocking until there is one.
     ///
     /// # Errors
     /// If the semaphore is closed, now or while this waits.
@@ -171,7 +176,7 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Waits until there are `permits` permits at once.
+    /// Acquires `permits` permits at once, blocking until there are as many.
     ///
     /// # Errors
     /// If the semaphore is closed, now or while this waits.
@@ -180,13 +185,12 @@ impl Semaphore {
         Permit::acquire(self, permits)
     }
 
-    /// Takes a permit if there is one, and if it is not reserved.
+    /// Acquires a permit if there is one, and it is not reserved.
     ///
-    /// A thread that has waited for half a millisecond since it became the next in turn has all permits
-    /// reserved until there are as many as it wants. So this may fail though
-    /// [`available_permits`](Self::available_permits) is not zero, and no other thread gets one
-    /// meanwhile. If there are as many, and that thread does not run for 4 to 6 ms, the reservation is
-    /// void.
+    /// The front waiter has all permits reserved when it has waited for 500 µs, until there are as
+    /// many as it wants. So this may fail though [`available_permits`](Self::available_permits) is
+    /// not zero, and no other thread gets one meanwhile. If there are as many, and that waiter does
+    /// not run for 4 to 6 ms, the reservation is void.
     ///
     /// # Errors
     /// `Closed` or `NoPermits`.
@@ -195,7 +199,7 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `permits` permits if there are as many, and they are not reserved: see
+    /// Acquires `permits` permits at once, if there are as many and they are not reserved: see
     /// [`try_acquire`](Self::try_acquire).
     ///
     /// # Errors
@@ -205,7 +209,7 @@ impl Semaphore {
         Permit::try_acquire(self, permits)
     }
 
-    /// Waits for a permit for at most `timeout`.
+    /// Acquires a permit, blocking for at most `timeout`.
     ///
     /// # Errors
     /// `Closed` or `TimedOut`.
@@ -216,7 +220,7 @@ impl Semaphore {
         self.try_acquire_many_for(1, timeout)
     }
 
-    /// Waits for a permit until `deadline` at most.
+    /// Acquires a permit, blocking until `deadline` at most.
     ///
     /// # Errors
     /// `Closed` or `TimedOut`.
@@ -227,7 +231,7 @@ impl Semaphore {
         self.try_acquire_many_until(1, deadline)
     }
 
-    /// Waits for `permits` permits at once for at most `timeout`.
+    /// Acquires `permits` permits at once, blocking for at most `timeout`.
     ///
     /// # Errors
     /// `Closed` or `TimedOut`.
@@ -239,7 +243,7 @@ impl Semaphore {
         Permit::acquire_by(self, permits, Deadline::after(timeout))
     }
 
-    /// Waits for `permits` permits at once until `deadline` at most.
+    /// Acquires `permits` permits at once, blocking until `deadline` at most.
     ///
     /// # Errors
     /// `Closed` or `TimedOut`.
@@ -252,12 +256,12 @@ impl Semaphore {
     }
 }
 
-/// The same, with a permit that owns its `Arc`.
+/// Acquiring, with a permit that owns its `Arc`.
 impl Semaphore {
     /// As [`acquire`](Self::acquire).
     ///
     /// # Errors
-    /// As there.
+    /// As [`acquire`](Self::acquire).
     pub fn acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.acquire_many_owned(1)
     }
@@ -265,7 +269,7 @@ impl Semaphore {
     /// As [`acquire_many`](Self::acquire_many).
     ///
     /// # Errors
-    /// As there.
+    /// As [`acquire_many`](Self::acquire_many).
     pub fn acquire_many_owned(
         self: Arc<Self>,
         permits: u32,
@@ -276,7 +280,7 @@ impl Semaphore {
     /// As [`try_acquire`](Self::try_acquire).
     ///
     /// # Errors
-    /// As there.
+    /// As [`try_acquire`](Self::try_acquire).
     pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.try_acquire_many_owned(1)
     }
@@ -284,7 +288,7 @@ impl Semaphore {
     /// As [`try_acquire_many`](Self::try_acquire_many).
     ///
     /// # Errors
-    /// As there.
+    /// As [`try_acquire_many`](Self::try_acquire_many).
     pub fn try_acquire_many_owned(
         self: Arc<Self>,
         permits: u32,
@@ -295,7 +299,7 @@ impl Semaphore {
     /// As [`try_acquire_for`](Self::try_acquire_for).
     ///
     /// # Errors
-    /// As there.
+    /// As [`try_acquire_for`](Self::try_acquire_for).
     pub fn try_acquire_owned_for(
         self: Arc<Self>,
         timeout: Duration,
@@ -306,7 +310,7 @@ impl Semaphore {
     /// As [`try_acquire_until`](Self::try_acquire_until).
     ///
     /// # Errors
-    /// As there.
+    /// As [`try_acquire_until`](Self::try_acquire_until).
     pub fn try_acquire_owned_until(
         self: Arc<Self>,
         deadline: Instant,
@@ -317,7 +321,7 @@ impl Semaphore {
     /// As [`try_acquire_many_for`](Self::try_acquire_many_for).
     ///
     /// # Errors
-    /// As there.
+    /// As [`try_acquire_many_for`](Self::try_acquire_many_for).
     pub fn try_acquire_many_owned_for(
         self: Arc<Self>,
         permits: u32,
@@ -329,7 +333,7 @@ impl Semaphore {
     /// As [`try_acquire_many_until`](Self::try_acquire_many_until).
     ///
     /// # Errors
-    /// As there.
+    /// As [`try_acquire_many_until`](Self::try_acquire_many_until).
     pub fn try_acquire_many_owned_until(
         self: Arc<Self>,
         permits: u32,
@@ -359,17 +363,17 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
         Ok(Permit { semaphore, permits })
     }
 
-    /// How many permits it holds.
+    /// The number of permits that this holds.
     pub fn num_permits(&self) -> usize {
         self.permits as usize
     }
 
-    /// The semaphore that they are of.
+    /// The semaphore of these permits.
     pub fn semaphore(&self) -> &S {
         &self.semaphore
     }
 
-    /// Never gives the permits back: the semaphore has so many fewer.
+    /// Never gives the permits back: the semaphore has fewer from now on.
     pub fn forget(mut self) {
         self.permits = 0;
     }
@@ -377,7 +381,7 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
     /// Adds the permits of `other` to these.
     ///
     /// # Panics
-    /// If they are of two semaphores (both then give theirs back), or more than a `u32` counts.
+    /// If they are of two semaphores, or more than a `u32` counts. Then both give theirs back.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(
@@ -391,7 +395,7 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
         other.permits = 0;
     }
 
-    /// Parts with `permits` of them; `None` if it holds fewer.
+    /// Splits off `permits` of these; `None` if there are fewer.
     pub fn split(&mut self, permits: usize) -> Option<Self>
     where
         S: Clone,

@@ -57,8 +57,7 @@ pub(crate) fn has_napped() -> bool {
     HAS_NAPPED.with(|has_napped| has_napped.get())
 }
 
-/// A parked thread, in the queue of its key. The std mutexes are never held across a step of the
-/// model.
+/// A parked thread, in the queue of its key. The std mutexes are never held across a step.
 struct Parked {
     thread: Thread,
     token: ParkToken,
@@ -68,8 +67,7 @@ struct Parked {
     watches: std::sync::Mutex<bool>,
     asleep: std::sync::Mutex<bool>,
     woken: std::sync::Mutex<Option<UnparkToken>>,
-    /// Orders what came before the wake-up before what comes after the park, as a real wake-up
-    /// does.
+    /// Orders what came before the wake-up before what comes after the park, as when real.
     bell: AtomicUsize,
 }
 
@@ -110,8 +108,7 @@ impl Parked {
         }
     }
 
-    /// Runs `work` with the queue that it is in, or was in when it was taken out, and that queue's
-    /// key.
+    /// Runs `work` with the queue that it is in, or was when taken out, and that queue's key.
     fn with_queue<R>(&self, work: impl FnOnce(&mut Vec<Arc<Parked>>, usize) -> R) -> R {
         loop {
             let key = self.key();
@@ -193,8 +190,7 @@ pub(crate) fn call_watcher(key: usize) {
     call_watcher_of(&queue(key).lock().unwrap(), key);
 }
 
-/// The number of threads that sleep until a thread wakes them, which none has begun to do. (None
-/// with bare wakes.)
+/// The number of threads that sleep and are not being woken. (None with bare wakes.)
 pub fn sleepers() -> usize {
     let queues = QUEUES.lock().unwrap().clone();
     let sleeps = |parked: &&Arc<Parked>| *parked.asleep.lock().unwrap();

@@ -29,7 +29,8 @@ struct Killed;
 
 thread_local! {
     /// At which step each mortal thread of the model dies, and whether it has died.
-    static FATES: [Cell<(u32, bool)>; MORTALS] = const { [const { Cell::new((0, false)) }; MORTALS] };
+    static FATES: [Cell<(u32, bool)>; MORTALS] =
+        const { [const { Cell::new((0, false)) }; MORTALS] };
 }
 
 loom::thread_local! {
@@ -51,8 +52,7 @@ loom::lazy_static! {
 /// How many threads of a model can be mortal.
 pub const MORTALS: usize = 2;
 
-/// Sets where the mortal threads of the next models are killed: each before its step of this
-/// number.
+/// Sets before which of their steps the mortal threads of the next models are killed.
 pub fn set_fates(steps: [u32; MORTALS]) {
     FATES.with(|fates| {
         for (fate, step) in fates.iter().zip(steps) {
@@ -61,8 +61,7 @@ pub fn set_fates(steps: [u32; MORTALS]) {
     });
 }
 
-/// Whether this mortal thread has been killed since `set_fates`. If not, all its steps have been
-/// tried.
+/// Whether this mortal thread has been killed since `set_fates`. If not, all steps were tried.
 pub fn has_died(which: usize) -> bool {
     FATES.with(|fates| fates[which].get().1)
 }
@@ -413,8 +412,8 @@ fn release_of_the_dead(dead: u32, word: &AtomicU32, is_pending: bool) {
             return;
         }
         let left = (value & WAITERS) | OWNER_DIED;
-        // ORDERING: Release; the kernel's exchange is full. A thread that finds the mark sees what
-        // the dead one wrote.
+        // ORDERING: Release; the kernel's is full. A thread that finds the mark sees the dead one's
+        // writes.
         let exchanged = word
             .0
             .compare_exchange(value, left, Ordering::Release, Relaxed);

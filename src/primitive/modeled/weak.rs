@@ -1,5 +1,4 @@
-//! Atomics whose weak compare-exchange may fail for no reason, as a processor's may and loom's
-//! never does.
+//! Atomics whose weak compare-exchange may fail for no reason, as a processor's, and unlike loom's.
 //!
 //! Whether it fails is a choice of the model. If so, each thread's first try on an atomic fails,
 //! the next may succeed, and so on. A failure that the code does not expect becomes a lost permit,

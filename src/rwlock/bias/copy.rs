@@ -52,8 +52,7 @@ pub(in crate::rwlock) fn numbered_copy() -> Option<usize> {
 }
 
 /// Whether there is a bias on this system at all. A row is found through a thread-local variable.
-/// Where those are emulated, a guard in another one may be dropped later, and would not find its
-/// slot.
+/// Where those are emulated, a guard in another one may outlive it, and would miss its slot.
 #[cfg(not(loom))]
 const HERE: bool = word::HAS_BIAS
     && cfg!(any(

@@ -10,8 +10,7 @@ use {super::rows_in_use, crate::primitive::thread_locals, std::cell::Cell};
 #[cfg(loom)]
 use crate::primitive::modeled::{Bias, bias};
 
-/// What a bias would have saved a counted read. The unit is what it saves a lone reader: a few
-/// nanoseconds.
+/// What a bias would have saved a counted read. The unit is what it saves a lone reader: a few ns.
 #[derive(Clone, Copy)]
 pub(in crate::rwlock) enum Earned {
     Alone = 1,

@@ -82,8 +82,7 @@ impl RawRwLock {
         self.release(WRITER, UPGRADABLE, false);
     }
 
-    /// Turns the caller's upgradable read into a read. Panics, and changes nothing, if there are
-    /// too many readers.
+    /// Turns the caller's upgradable read into a read. Panics, unchanged, for too many readers.
     ///
     /// # Safety
     /// The caller is the upgradable reader, and a reader when this returns.

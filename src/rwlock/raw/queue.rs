@@ -1,5 +1,4 @@
-//! The reader-writer lock's queue: waiting in it, and waking its threads. The invariants are those
-//! of [`raw`](super).
+//! The reader-writer lock's queue: waiting and waking. The invariants are those of [`raw`](super).
 
 use super::RawRwLock;
 use crate::deadline::Deadline;
@@ -155,8 +154,8 @@ impl Given {
     }
 }
 
-/// How often a thread yields before it parks. With many threads, those inside have mostly lost
-/// their processor.
+/// How often a thread yields before it parks. Of many threads, those inside mostly lost their
+/// processor.
 const YIELDS: u32 = 8;
 
 pub(super) fn revocation_key(key: usize) -> usize {
@@ -276,8 +275,7 @@ impl RawRwLock {
                     let kept = if state & AWAKE == 0 { NEXT } else { 0 };
                     Some(state & !(PARKED | kept))
                 };
-                // ORDERING: Relaxed, both; the flags that matter change only under the queue's
-                // lock.
+                // ORDERING: Relaxed, both; these flags change only under the queue's lock.
                 let _ = self.state.fetch_update(Relaxed, Relaxed, empty);
             }
         };
@@ -322,8 +320,7 @@ impl RawRwLock {
         }
     }
 
-    /// Ends what is kept, when the caller gives up. It may have kept the lock for itself, or
-    /// another thread for it.
+    /// Ends what is kept, when the caller gives up. It may have kept the lock itself.
     fn keep_no_more(&self, by_itself: bool) {
         // ORDERING: Relaxed; a thread that keeps the lock later does so for others, or on a lease.
         let state = self.state.load(Relaxed);
@@ -333,8 +330,7 @@ impl RawRwLock {
     }
 
     /// In the child of a fork: whether the lock, with the word `state`, was kept for a writer that
-    /// is not in this process. From then on it is not. (While readers are inside, no lease ends
-    /// that.)
+    /// is not in this process. From then on it is not. (With readers inside, no lease ends it.)
     #[inline]
     pub(super) fn has_ended_inherited_wait(&self, state: usize) -> bool {
         let is_kept = state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0;
@@ -395,11 +391,9 @@ impl RawRwLock {
             if picked.get().is_some() {
                 return FilterOp::Stop;
             }
-            // SAFETY: this waiter parked with our token under this key, so it borrows a lock there
-            // (RW6).
+            // SAFETY: this waiter parked with our token here, so it borrows a lock (RW6).
             let lock = unsafe { &*lock };
-            // ORDERING: Relaxed; a thread that changes the word later comes here too, if need be
-            // (RW3).
+            // ORDERING: Relaxed; a thread that changes the word later comes here, if need be (RW3).
             let state = lock.state.load(Relaxed);
             if state & AWAKE != 0 && !fair {
                 is_left_to_another.set(true);

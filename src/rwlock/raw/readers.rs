@@ -93,8 +93,7 @@ impl RawRwLock {
         } else {
             slot.publish_fenced(entry);
         }
-        // Either a revoker sees this reader in its slot, or this reader sees the revoker here
-        // (RW7).
+        // Either a revoker sees the reader in its slot, or the reader sees the revoker (RW7).
         // ORDERING: Acquire, in it; after the fence in `publish`. Pairs with the Release of the
         // last writer: only read-modify-writes have changed the word since.
         let now = fence::load_after_full(&self.state);
@@ -180,8 +179,7 @@ impl RawRwLock {
         self.has_ended_inherited_wait(state) && self.try_count(recursive, limit, given)
     }
 
-    /// Makes the lock biased, if that is worth its price to the caller, which has just counted
-    /// itself.
+    /// Makes the lock biased if that is worth its price to the caller, a counted reader.
     #[inline(always)]
     fn counted(&self, earned: Earned) {
         if bias::begins(earned) {
@@ -243,8 +241,7 @@ impl RawRwLock {
         }
     }
 
-    /// As [`unlock_read`](Self::unlock_read). If a thread waits for this reader to leave, that
-    /// thread enters first.
+    /// As [`unlock_read`](Self::unlock_read). A thread that waits for this enters first.
     ///
     /// # Safety
     /// As for [`unlock_read`](Self::unlock_read).
@@ -260,8 +257,7 @@ impl RawRwLock {
     }
 
     /// # Safety
-    /// As for [`unlock_read`](Self::unlock_read); the word was `state` at some time since the
-    /// caller entered.
+    /// As for [`unlock_read`](Self::unlock_read); the word was `state` since the caller entered.
     #[inline(never)]
     unsafe fn unlock_slowly(&self, state: usize, fair: bool) {
         if is_named(state) && !bias::is_foreign(state) {

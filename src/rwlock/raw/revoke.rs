@@ -39,8 +39,7 @@ impl RawRwLock {
     /// # Panics
     /// If another copy of this crate has biased the lock (RW9).
     pub(super) fn try_revoke(&self) -> Result<(), Kept> {
-        // ORDERING: Relaxed, here and below; the fence orders this before the look at the slots
-        // (RW7).
+        // ORDERING: Relaxed, here and below; the fence orders this before the slots (RW7).
         let mut state = self.state.load(Relaxed);
         loop {
             if !is_named(state) {
@@ -90,9 +89,8 @@ impl RawRwLock {
         Some(Kept::By(slot, entry))
     }
 
-    /// Revokes the bias, and waits until the readers have left their slots. Returns at once while
-    /// something else than readers keeps out a thread of this kind. `None` if the deadline passed
-    /// first.
+    /// Revokes the bias, and waits until the readers have left their slots. Returns at once if not
+    /// only readers keep out a thread of this kind. `None` if time is up.
     pub(super) fn revoke_for(
         &self,
         kind: Kind,
@@ -173,12 +171,10 @@ impl RawRwLock {
         unsafe { parking::unpark_some(revocation_key(self.key()), choose, callback) };
     }
 
-    /// Wakes the writers that wait for a slot, after a reader of the lock with this key, which may
-    /// be gone, has left one.
+    /// Wakes the writers that wait for a slot of the lock with this key, which may be gone.
     #[inline(always)]
     pub(in crate::rwlock) fn left_slot(key: usize) {
-        // The fence orders the slot before the count. It pairs with the heavy one of a writer that
-        // parks.
+        // The fence orders the slot before the count. It pairs with a parking writer's.
         fence::light();
         if waiters::any(revocation_key(key)) {
             Self::wake_revokers(key);

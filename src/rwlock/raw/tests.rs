@@ -150,8 +150,7 @@ fn reader_of_a_lock_biased_by_another_copy_leaves_its_own_slots_alone() {
     }
 }
 
-/// A waiter that the lock is kept for does not come: others have it after some milliseconds, also
-/// those that only try.
+/// A waiter that the lock is kept for does not come: others have it after 6 ms, also by a try.
 #[test]
 fn lock_that_is_kept_is_free_after_its_lease() {
     let kept = [WRITER_NEXT, OTHER_NEXT, WRITER_NEXT | OTHER_NEXT];
@@ -199,8 +198,7 @@ fn period_that_a_forgotten_guard_has_is_not_used_again() {
     unsafe { lock.unlock_read() };
 }
 
-/// As many revokers as can be counted are stopped: a writer waits until one goes on, or its time
-/// is up.
+/// As many revokers as can be counted are stopped: a writer waits for one, or until its deadline.
 #[test]
 fn writer_beside_too_many_revokers_waits() {
     let Some(lock) = biased() else { return };
@@ -273,8 +271,7 @@ fn reader_that_gives_way_keeps_the_lock_for_no_writer_but_one_that_waits() {
     unsafe { lock.unlock_read() };
 }
 
-/// A writer waits until its time is up. The reader leaves before that, unnoticed, as it may happen
-/// while the writer naps.
+/// A writer waits until its time is up. The reader leaves before, unnoticed, during a nap.
 #[test]
 fn writer_looks_for_its_reader_once_more_when_its_time_is_up() {
     let Some(name) = name_of(true) else { return };

@@ -129,8 +129,7 @@ impl RawSemaphore {
     /// Reserves all permits for the front waiter. False if they are reserved already.
     fn reserve(&self) -> bool {
         let next = |state| (state & RESERVED == 0).then_some(with_lease(state) | RESERVED);
-        // ORDERING: Relaxed, both; it only keeps others from taking what `try_take_in_turn` will
-        // take.
+        // ORDERING: Relaxed, both; it only keeps permits for `try_take_in_turn`.
         self.state.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 
@@ -143,8 +142,7 @@ impl RawSemaphore {
         }
     }
 
-    /// What a thread in the queue does when it looks: if the front waiter has not come, its turn is
-    /// over.
+    /// What a thread in the queue does when it looks: a late front waiter's turn is over.
     fn look(&self) {
         let next = |state| has_stalled(state).then_some(state & !(CALLED | RESERVED));
         // ORDERING: Relaxed, both; see `end_turn`.
@@ -177,8 +175,7 @@ impl RawSemaphore {
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
         };
         let timed_out = |_, last| {
-            // Else it was the last of the threads that `close` has requeued, and the flag is clear
-            // already.
+            // Else `close` had requeued it, and has cleared the flag.
             if last {
                 // ORDERING: Relaxed; under the queue's lock.
                 self.state.fetch_and(!PARKED, Relaxed);

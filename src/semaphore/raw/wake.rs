@@ -45,8 +45,7 @@ fn wanted(token: ParkToken) -> Option<usize> {
     Some((half + large % half) << (large / half + 1))
 }
 
-/// The key of the front queue: inside the semaphore, so that no other lock has it while the
-/// semaphore lives.
+/// The key of the front queue: inside the semaphore, so that no other lock has it meanwhile.
 pub(super) fn chair(key: usize) -> usize {
     key + 2
 }
@@ -82,11 +81,9 @@ impl RawSemaphore {
             if called.get() {
                 return FilterOp::Stop;
             }
-            // SAFETY: this waiter parked for permits under this key, so it borrows a semaphore
-            // there (S5).
+            // SAFETY: this waiter parked for permits here, so it borrows a semaphore (S5).
             let semaphore = unsafe { &*semaphore };
-            // ORDERING: Relaxed; a thread that changes the word later comes here too, if need be
-            // (S3).
+            // ORDERING: Relaxed; a thread that changes the word later comes here, if need be (S3).
             let state = semaphore.state.load(Relaxed);
             if state & CALLED != 0 && !has_stalled(state) || state / ONE == 0 {
                 return FilterOp::Stop;
@@ -147,8 +144,7 @@ impl RawSemaphore {
             if roused.get() == BATCH {
                 return FilterOp::Stop;
             }
-            // SAFETY: this waiter sleeps in the front queue of the semaphore with this key, and
-            // borrows it (S5).
+            // SAFETY: this waiter sleeps in this front queue, and borrows its semaphore (S5).
             let semaphore = unsafe { &*semaphore };
             // ORDERING: Relaxed; see `call`.
             let state = semaphore.state.load(Relaxed);

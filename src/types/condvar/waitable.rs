@@ -1,4 +1,4 @@
-//! What a condition variable asks of guards and locks. Public in name only, so that nobody else implements it.
+//! What a condition variable asks of guards and locks. Public in name only: sealed.
 
 use super::super::guard::sealed::{Mode, Whole};
 use super::super::guard::{Exclusive, Guard, Shared, Upgradable};
@@ -11,17 +11,17 @@ pub trait Waitable: for<'v> View<'v> {
     type Raw: Requeue;
     /// The untyped lock.
     fn raw_lock(&self) -> &Self::Raw;
-    /// Takes the lock again.
+    /// Acquires the lock again.
     fn relock(&self);
     /// # Safety
-    /// The guard is not used until `relock`, or until `Requeue::took` has said that it holds the lock.
+    /// The guard is not used until `relock`, or until `Requeue::took` returns true.
     unsafe fn unlock(&self);
 }
 
-/// A guard whose data can be shown for `'v`. (The second parameter is never named: it tells the compiler that
-/// the guard lives that long.)
+/// A guard that can show its data for `'v`. (The second parameter is never named. It tells the
+/// compiler that the guard lives that long.)
 pub trait View<'v, Alive = &'v Self> {
-    /// `&T` or `&mut T`: what a `wait_while` condition is given.
+    /// `&T` or `&mut T`: what a `wait_while` condition gets.
     type View;
     /// Shows the data.
     fn view(&'v mut self) -> Self::View;

@@ -1,4 +1,4 @@
-//! How each mode locks and unlocks, and how a guard goes from one mode to another.
+//! How each mode acquires and releases the lock, and how a guard changes its mode.
 
 use super::super::guard::sealed::{Mode, Whole};
 use super::super::guard::{Exclusive, Guard, Shared, Upgradable};
@@ -6,7 +6,7 @@ use super::RawRwLock;
 use crate::deadline::Deadline;
 use std::time::{Duration, Instant};
 
-/// Writes how a mode locks and unlocks.
+/// Implements a mode.
 macro_rules! mode {
     ($mode:ident: $lock:expr, $unlock:expr, $unlock_fair:expr, $waited_for:expr) => {
         impl Mode<RawRwLock> for $mode {
@@ -23,14 +23,14 @@ macro_rules! mode {
 
             #[inline]
             unsafe fn unlock_fair(raw: &RawRwLock) {
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { $unlock_fair(raw) };
             }
 
             #[inline]
             unsafe fn bump(raw: &RawRwLock) {
                 if $waited_for(raw) {
-                    // SAFETY: as above.
+                    // SAFETY: see above.
                     unsafe { $unlock_fair(raw) };
                     $lock(raw);
                 }
@@ -39,34 +39,42 @@ macro_rules! mode {
     };
 }
 
-mode!(Shared: RawRwLock::read_again, RawRwLock::unlock_read, RawRwLock::unlock_read_fair, RawRwLock::is_reader_waited_for);
-mode!(Exclusive: RawRwLock::write_again, RawRwLock::unlock_write, RawRwLock::unlock_write_fair, RawRwLock::is_waited_for);
-mode!(Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER), RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair, RawRwLock::is_waited_for);
+mode!(
+    Shared: RawRwLock::read_again, RawRwLock::unlock_read,
+    RawRwLock::unlock_read_fair, RawRwLock::is_reader_waited_for
+);
+mode!(
+    Exclusive: RawRwLock::write_again, RawRwLock::unlock_write,
+    RawRwLock::unlock_write_fair, RawRwLock::is_waited_for
+);
+mode!(
+    Upgradable: |raw: &RawRwLock| raw.upgradable_read(Deadline::NEVER),
+    RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair, RawRwLock::is_waited_for
+);
 
 /// Writers.
 impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
-    /// Becomes a reader, with no other writer in between. Readers that wait are let in too.
+    /// Becomes a reader, with no other writer in between. Waiting readers enter too.
     pub fn downgrade(this: Self) -> Guard<L, Shared, T> {
         // SAFETY: the guard is the writer, and becomes the reader.
         unsafe { this.raw().downgrade() };
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { this.into_mode() }
     }
 
-    /// Becomes the upgradable reader, with no other writer in between. Readers that wait are let
-    /// in.
+    /// Becomes the upgradable reader, with no other writer in between. Waiting readers enter.
     pub fn downgrade_to_upgradable(this: Self) -> Guard<L, Upgradable, T> {
         // SAFETY: the guard is the writer, and becomes the upgradable reader.
         unsafe { this.raw().downgrade_to_upgradable() };
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { this.into_mode() }
     }
 }
 
 /// Upgradable readers.
 impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
-    /// Becomes the writer once the readers have left. No other writer comes in between. New readers
-    /// do, until this has waited for half a millisecond, or finds biased readers.
+    /// Becomes the writer, blocking until the readers have left. No other writer enters in between.
+    /// New readers do, until this has waited for 500 µs, or finds biased readers.
     pub fn upgrade(this: Self) -> Guard<L, Exclusive, T> {
         match Self::upgrade_by(this, Deadline::NEVER) {
             Ok(writer) => writer,
@@ -74,8 +82,8 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         }
     }
 
-    /// Becomes the writer if there are no readers; gives the guard back if there are. A thread that
-    /// is just about to read counts as one.
+    /// Becomes the writer if there are no readers; else returns the guard. A thread that is just
+    /// about to read counts as a reader.
     pub fn try_upgrade(this: Self) -> Result<Guard<L, Exclusive, T>, Self> {
         // SAFETY: the guard is the upgradable reader.
         if !unsafe { this.raw().try_upgrade() } {
@@ -85,13 +93,12 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         Ok(unsafe { this.into_mode() })
     }
 
-    /// Waits for at most `timeout` for the readers to leave; gives the guard back if they have not.
+    /// Becomes the writer if the readers leave within `timeout`; else returns the guard.
     pub fn try_upgrade_for(this: Self, timeout: Duration) -> Result<Guard<L, Exclusive, T>, Self> {
         Self::upgrade_by(this, Deadline::after(timeout))
     }
 
-    /// Waits until `deadline` at most for the readers to leave; gives the guard back if they have
-    /// not.
+    /// Becomes the writer if the readers leave until `deadline`; else returns the guard.
     pub fn try_upgrade_until(
         this: Self,
         deadline: Instant,
@@ -108,19 +115,19 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         Ok(unsafe { this.into_mode() })
     }
 
-    /// Becomes a reader, and lets writers and other upgradable readers come.
+    /// Becomes a reader, so that writers and other upgradable readers may enter.
     ///
     /// # Panics
-    /// If there are too many readers already, as [`RwLock`](super::RwLock) says.
+    /// If there are too many readers already: see [`RwLock`](super::RwLock).
     pub fn downgrade(this: Self) -> Guard<L, Shared, T> {
         // SAFETY: the guard is the upgradable reader, and becomes a reader.
         unsafe { this.raw().downgrade_upgradable() };
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { this.into_mode() }
     }
 
-    /// Runs `f` with write access, once the readers have left, and goes back to an upgradable read,
-    /// also if `f` panics.
+    /// Runs `f` with write access, once the readers have left. Reads upgradably again, also after a
+    /// panic.
     ///
     /// # Examples
     /// ```
@@ -164,14 +171,14 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         struct Downgrade<'a>(&'a RawRwLock);
         impl Drop for Downgrade<'_> {
             fn drop(&mut self) {
-                // SAFETY: made only by whom has just become the writer.
+                // SAFETY: it exists only while the guard is the writer.
                 unsafe { self.0.downgrade_to_upgradable() };
             }
         }
         let upgraded = match how {
             // SAFETY: the guard is the upgradable reader.
             RawUpgrade::AtOnce => unsafe { self.raw().try_upgrade() },
-            // SAFETY: as above.
+            // SAFETY: see above.
             RawUpgrade::By(deadline) => unsafe { self.raw().upgrade(deadline) },
         };
         if !upgraded {
