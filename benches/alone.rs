@@ -1,4 +1,4 @@
-//! What does each primitive cost where nobody else wants it?
+//! What does each primitive cost where no other thread wants it?
 
 mod common;
 
@@ -78,7 +78,7 @@ fn alone(criterion: &mut Criterion) {
         usync::RwLock<u64>,
         ShardedLock<u64>,
     ] write::<Peer>);
-    ask!(criterion, "notify_one with nobody waiting", for Peer in [
+    ask!(criterion, "notify_one without waiters", for Peer in [
         monitor::Anteroom,
         monitor::Std,
         monitor::ParkingLot,

@@ -13,7 +13,7 @@ use crossbeam_utils::CachePadded;
 /// How many [`Monitor::notify_all`] wakes.
 const WAITERS: usize = 100;
 
-/// Where the notifier stands while it notifies: with the lock held, so that all whom it wakes find
+/// Where the notifier stands while it notifies: with the lock held, so that all woken threads find
 /// it taken, or just released.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Notify {
@@ -40,7 +40,7 @@ fn turns<M: Monitor>(times: u64) -> Duration {
     elapsed
 }
 
-/// All wait but the last to arrive, who wakes them; that makes a round, and so it goes on.
+/// All wait but the last to arrive, which wakes them; that makes a round, and so it goes on.
 ///
 /// Returns with the time how often one of them gave up the processor.
 fn rounds_and_switches<M: Monitor>(notify: Notify, times: u64) -> (Duration, u64) {

@@ -1,7 +1,8 @@
 //! Two terminals talk through a pipe that has a name.
 //!
-//! `cargo run --example fifo -- read NAME` in one, and `cargo run --example fifo -- write NAME` in the other. What is typed there comes out
-//! here, until its end (Ctrl-D), or until one of them is killed.
+//! `cargo run --example fifo -- read NAME` in one, and `cargo run --example fifo -- write NAME` in
+//! the other. What is typed there comes out here, until its end (Ctrl-D), or until one of them is
+//! killed.
 
 use anteroom::shared::{Fifo, OpenError};
 use std::error::Error;
@@ -16,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Whoever comes first creates it.
+/// The first process creates it.
 fn create(name: &str) -> Result<(), OpenError> {
     match Fifo::create(name, 4096) {
         Ok(()) | Err(OpenError::AlreadyExists) => Ok(()),

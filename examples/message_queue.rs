@@ -1,4 +1,5 @@
-//! A producer and two consumers, each a process of its own: one takes the urgent messages, one takes all others.
+//! A producer and two consumers, each a process of its own: one takes the urgent messages, one
+//! takes all others.
 //!
 //! `cargo run --example message_queue`
 

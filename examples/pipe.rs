@@ -1,4 +1,5 @@
-//! A parent and the child that it forks, with a pipe between them: the child counts the words that the parent writes.
+//! A parent and the child that it forks, with a pipe between them: the child counts the words that
+//! the parent writes.
 //!
 //! `cargo run --example pipe`
 

@@ -1,5 +1,5 @@
-//! Two unrelated processes count in shared memory. One is killed while it holds the lock; the other repairs what it left,
-//! and goes on.
+//! Two unrelated processes count in shared memory. One is killed while it holds the lock; the other
+//! repairs what it left, and goes on.
 //!
 //! `cargo run --example shared_counter`
 
@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 anteroom::shareable! {
-    /// Both numbers are changed under the lock, and should be equal whenever nobody holds it.
+    /// Both numbers are changed under the lock, and should be equal whenever it is free.
     struct Counts {
         rounds: u64,
         copy: u64,

@@ -1,5 +1,6 @@
-//! A soak: a billion lock operations and ten million hand-offs of a turn, by twice as many threads as processors.
-//! What the locks protect must agree with what was done, and no thread may be without progress for a second.
+//! A soak: a billion lock operations and ten million hand-offs of a turn, by twice as many threads
+//! as processors. What the locks protect must agree with what was done, and no thread may be
+//! without progress for a second.
 //!
 //! `cargo run --release --example soak`, or `… --example soak -- --help` for smaller numbers.
 
@@ -50,8 +51,8 @@ fn main() -> ExitCode {
     let longest = soaks.iter().map(|soak| soak.stints.max()).max();
     let late = soaks.iter().map(|soak| soak.watched.late).max();
     println!(
-        "{operations} operations in {:.1?}, and every count agrees. Stalls: {stalls}. Longest pause: {:.1?} \
-         (the watchdog, which waits for no lock, was up to {:.1?} late).",
+        "{operations} operations in {:.1?}, and every count agrees. Stalls: {stalls}. \
+         Longest pause: {:.1?} (the watchdog, which waits for no lock, was up to {:.1?} late).",
         start.elapsed(),
         Duration::from_nanos(longest.unwrap_or_default()),
         late.unwrap_or_default(),
@@ -62,8 +63,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many operations of a lock make a stint, of which the time is taken: so few that a pause is seen, and so many
-/// that the clock does not keep the threads apart.
+/// How many operations of a lock make a stint, of which the time is taken: so few that a pause is
+/// seen, and so many that the clock does not keep the threads apart.
 const STINT: u64 = 100;
 
 fn mutex(crew: &Crew, operations: u64) -> Soak {
@@ -106,7 +107,7 @@ fn semaphore(crew: &Crew, operations: u64) -> Soak {
     let inside = CachePadded::new(AtomicUsize::new(0));
     let soak = crew.work("semaphore", operations, STINT, |_, stint| {
         for operation in 0..STINT {
-            let _permit = semaphore.acquire().expect("nobody closes it");
+            let _permit = semaphore.acquire().expect("it is not closed");
             let others = inside.fetch_add(1, Relaxed);
             assert!(others < permits, "more are inside than have permits");
             if operation == 0 {
@@ -157,8 +158,8 @@ struct Soak {
 }
 
 impl Crew {
-    /// Each thread does equally many stints, together at least `operations` operations. `stint` is told which thread
-    /// it is and the number of the stint.
+    /// Each thread does equally many stints, together at least `operations` operations. `stint` is
+    /// told which thread it is and the number of the stint.
     fn work(
         &self,
         name: &str,
@@ -228,12 +229,13 @@ impl Soak {
 struct Watched {
     /// How often a thread was without progress for too long.
     stalls: usize,
-    /// How much too late the watchdog itself was at its worst. It uses no lock, so that was the machine.
+    /// How much too late the watchdog itself was at its worst. It uses no lock, so that was the
+    /// machine.
     late: Duration,
 }
 
-/// Looks after the threads until all have ended. One that has made no progress for a second is reported, and one that
-/// makes none for a minute ends the process.
+/// Looks after the threads until all have ended. One that has made no progress for a second is
+/// reported, and one that makes none for a minute ends the process.
 fn watch<R>(
     name: &str,
     threads: &[ScopedJoinHandle<'_, R>],

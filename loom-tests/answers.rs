@@ -1,4 +1,4 @@
-//! Models of calls that never wait: tries, which succeed where nobody is in the way, and questions.
+//! Models of calls that never wait: tries, which succeed if no thread is in the way, and questions.
 
 use crate::model::{Common, models};
 use crate::rwlock::{Lock, new, read_once, rest, write};
@@ -15,12 +15,12 @@ models! {
     a_try_upgrade_beside_a_reader: 3 own_line,
     a_try_with_upgraded_beside_a_reader: 3,
     a_try_read_beside_a_writer: 3,
-    whoever_holds_it_is_told_so: 2,
-    whoever_holds_it_is_told_so: 2 own_line,
-    nobody_takes_what_is_reserved: 2 impatient,
+    holder_is_told_so: 2,
+    holder_is_told_so: 2 own_line,
+    no_thread_takes_what_is_reserved: 2 impatient,
 }
 
-/// The try has written so much, and now that everybody has left, another one succeeds.
+/// The try has written so much, and now that all other threads have left, another one succeeds.
 fn rest_after_try(lock: Common<Lock>, other: JoinHandle<()>, written: usize) {
     other.join().unwrap();
     assert_eq!(lock.try_write().map(|data| *data), Some(written));
@@ -54,7 +54,7 @@ fn a_try_write_beside_an_upgradable_reader() {
         let seen = lock.upgradable_read();
         let before = *seen;
         loom::thread::yield_now();
-        assert_eq!(*seen, before, "somebody wrote meanwhile");
+        assert_eq!(*seen, before, "another thread wrote meanwhile");
     });
     let written = try_write(&lock);
     rest_after_try(lock, reader, written);
@@ -99,7 +99,7 @@ fn a_try_read_beside_a_writer() {
     rest(lock, 1);
 }
 
-fn whoever_holds_it_is_told_so() {
+fn holder_is_told_so() {
     let lock = new();
     let writer = lock.spawn(|lock| {
         let data = lock.write();
@@ -117,9 +117,9 @@ fn whoever_holds_it_is_told_so() {
     rest(lock, 0);
 }
 
-/// The batch is asleep in the queue; called; and then asleep on the chair, with no patience left: the one permit there is
-/// is kept for it.
-fn nobody_takes_what_is_reserved() {
+/// The batch is asleep in the queue; called; and then asleep on the chair, with no patience left:
+/// the one permit there is is kept for it.
+fn no_thread_takes_what_is_reserved() {
     let semaphore = Common::new(Semaphore::new(0));
     let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).unwrap().forget());
     loom::thread::yield_now();

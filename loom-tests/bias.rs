@@ -1,5 +1,5 @@
-//! Models of biased readers. In a model there are two rows of one slot each, so a third thread that reads, or a second
-//! lock that a thread reads, goes the ordinary way.
+//! Models of biased readers. In a model there are two rows of one slot each, so a third thread that
+//! reads, or a second lock that a thread reads, goes the ordinary way.
 
 use crate::model::{Common, models};
 use crate::rwlock::{
@@ -122,7 +122,8 @@ fn a_row_is_used_by_a_new_thread() {
     rest(lock, 1);
 }
 
-/// A writer that waits for one lock to leave a slot finds the other there, and must see what was read before.
+/// A writer that waits for one lock to leave a slot finds the other there, and must see what was
+/// read before.
 fn a_slot_is_used_for_another_lock() {
     let locks = Common::new((RwLock::new(0), RwLock::new(0)));
     let reader = locks.spawn(|(one, other)| {
@@ -179,7 +180,8 @@ fn the_recursive_read_outlives_the_other() {
     beside(read_twice, &[write], 1);
 }
 
-/// It passes while the bias lasts, so the writer must end that before it looks whether readers are counted.
+/// It passes while the bias lasts, so the writer must end that before it looks whether readers are
+/// counted.
 fn a_recursive_reader_does_not_pass_a_writer_inside() {
     let lock = new();
     drop(lock.read());
@@ -201,7 +203,8 @@ fn a_recursive_reader_does_not_pass_a_try_write() {
     rest(lock, written);
 }
 
-/// Who waits for a thread that reads recursively, and reads itself, must not wait for ever because of a writer.
+/// A thread that reads recursively, and that a waiting thread relies on, must not wait for ever
+/// because of a writer.
 fn a_recursive_reader_passes_a_writer_that_waits_for_another() {
     let lock = new();
     let outer = lock.read();
@@ -213,7 +216,8 @@ fn a_recursive_reader_passes_a_writer_that_waits_for_another() {
     rest(lock, 1);
 }
 
-/// Where it passes a waiting writer, it must leave the bias off, or the next one passes it when it is inside.
+/// Where it passes a waiting writer, it must leave the bias off, or the next one passes it when it
+/// is inside.
 fn a_recursive_reader_does_not_bring_the_bias_back() {
     fn read_thrice(lock: &Lock) {
         let outer = lock.read();
@@ -258,7 +262,8 @@ fn a_writer_may_free_the_lock_after_biased_readers() {
         written
     });
     drop(lock.write());
-    // Whoever has read before the write is gone from the lock, though it may not have returned from its unlock.
+    // A reader from before the write has left the lock, though it may not have returned from its
+    // unlock.
     if reader.join().unwrap() == 0 {
         free(&lock);
     }
@@ -273,7 +278,8 @@ fn a_biased_reader_bumps() {
     beside(write, &[bump], 1);
 }
 
-/// It finds its slot taken. Were it to begin a bias of another period, the writer would not find the slot.
+/// It finds its slot taken. Were it to begin a bias of another period, the writer would not find
+/// the slot.
 fn a_counted_read_leaves_the_bias_as_it_is() {
     let lock = new();
     drop(lock.read());

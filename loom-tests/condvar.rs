@@ -1,5 +1,6 @@
-//! Models of the condition variable: nobody who should be woken sleeps on (a deadlock), the return values are exact,
-//! and the lock is held again whenever a wait returns (its data is a loom cell).
+//! Models of the condition variable: every thread that should be woken is (else there is a
+//! deadlock), the return values are exact, and the lock is held again whenever a wait returns (its
+//! data is a loom cell).
 
 use crate::model::{Common, WANTED_PANIC, models};
 use anteroom::{Condvar, Mutex, RwLock};
@@ -28,11 +29,11 @@ models! {
     a_timed_and_an_untimed_waiter_share_notifications: 2,
     readers_take_one_notification_each: 2,
     readers_take_one_notification_each: 1 bare,
-    who_waits_again_with_another_lock_is_not_forgotten: 3,
+    waiter_with_another_lock_is_not_forgotten: 3,
     readers_and_writers_wait_too: 2,
     readers_and_writers_wait_too: 1 bare,
     a_timed_reader_agrees_with_notify_all: 2,
-    two_first_waiters_with_two_locks_agree_who_panics: 3,
+    two_first_waiters_with_two_locks_agree_which_panics: 3,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -206,8 +207,8 @@ fn notify_all_wakes_three() {
     rest(counter);
 }
 
-/// parking_lot 129: the timeout path takes a waiter for the last one. And one may time out after it was moved to the mutex's
-/// queue, when it was notified.
+/// parking_lot 129: the timeout path takes a waiter for the last one. And one may time out after a
+/// notification has moved it to the mutex's queue.
 fn two_timeouts_agree_with_notify_all() {
     fn wait_once(counter: &Counter) -> bool {
         let mut number = counter.number.lock();
@@ -271,7 +272,8 @@ fn readers_and_writers_wait_too() {
     assert_eq!(number.into_inner(), 2);
 }
 
-/// They sleep in the second of the two queues, and the notifier must not take the first one for both.
+/// They sleep in the second of the two queues, and the notifier must not take the first one for
+/// both.
 fn readers_take_one_notification_each() {
     let board: Common<Board> = Common::new((RwLock::new(0), Condvar::new()));
     let wait = |(number, changed): &Board| {
@@ -290,8 +292,9 @@ fn readers_take_one_notification_each() {
     changed.assert_at_rest();
 }
 
-/// The notifier looks for readers, finds none any more, and must not clear what the waiter with the mutex has written.
-fn who_waits_again_with_another_lock_is_not_forgotten() {
+/// The notifier looks for readers, finds none any more, and must not clear what the waiter with the
+/// mutex has written.
+fn waiter_with_another_lock_is_not_forgotten() {
     let place: Common<Place> = Common::new((Mutex::new(0), RwLock::new(0), Condvar::new()));
     let waiter = place.spawn(|(mutex, rwlock, changed)| {
         changed.wait_for(&mut rwlock.read(), A_WHILE);
@@ -324,10 +327,11 @@ fn a_timed_reader_agrees_with_notify_all() {
     changed.assert_at_rest();
 }
 
-/// One comes with a mutex and one with a reader-writer lock, so the queues that they come to have different locks.
-fn two_first_waiters_with_two_locks_agree_who_panics() {
-    /// Whether the wait ended well; the one that panics must say why. The guard is dropped by the caller: loom's
-    /// threads share one count of panics, so none may run while another unwinds.
+/// One comes with a mutex and one with a reader-writer lock, so the queues that they come to have
+/// different locks.
+fn two_first_waiters_with_two_locks_agree_which_panics() {
+    /// Whether the wait ended well; the one that panics must say why. The guard is dropped by the
+    /// caller: loom's threads share one count of panics, so none may run while another unwinds.
     fn survives(wait: impl FnOnce()) -> bool {
         let Err(panic) = catch_unwind(AssertUnwindSafe(wait)) else {
             return true;

@@ -1,4 +1,5 @@
-//! Models of fair unlocks and bumps. Whoever is known to sleep is next: until it has had the lock, nobody else gets it.
+//! Models of fair unlocks and bumps. A waiter that is known to sleep is next: no other thread gets
+//! the lock before it.
 
 use crate::model::{Common, models};
 use anteroom::{
@@ -49,8 +50,8 @@ struct Locks {
     done: AtomicBool,
 }
 
-/// `owner` takes a lock, runs what it is given first, and releases the lock fairly, while `other` waits for it. After a bump,
-/// the owner runs what it is given last.
+/// `owner` takes a lock, runs what it is given first, and releases the lock fairly, while `other`
+/// waits for it. After a bump, the owner runs what it is given last.
 fn hands_over(owner: fn(&Locks, &dyn Fn(), &dyn Fn()), other: fn(&Locks)) {
     let locks = Common::new(Locks::default());
     let (thread, asleep) = (Cell::new(None), Cell::new(false));

@@ -1,5 +1,5 @@
-//! The mission's example, scaled down to what a model holds: two or three workers, and a boss who sends the first of
-//! them, or the first two, for a beer.
+//! The mission's example, scaled down to what a model holds: two or three workers, and a boss that
+//! sends the first of them, or the first two, for a beer.
 
 use crate::model::{Common, models};
 use anteroom::{Condvar, Mutex};
@@ -22,8 +22,8 @@ struct Site {
     news: Condvar,
 }
 
-/// Decorates a room, then sleeps until the boss says something. Returns the number of the room, and whether it earned
-/// a beer.
+/// Decorates a room, then sleeps until the boss says something. Returns the number of the room, and
+/// whether it earned a beer.
 fn worker(site: &Site) -> (usize, bool) {
     let mut house = site.house.lock();
     house.rooms_done += 1;

@@ -1,9 +1,10 @@
-//! The specifications that users' models run on do what the algorithms do: small programs run over both, and the sets of
-//! what may come of each are compared.
+//! The specifications that users' models run on do what the algorithms do: small programs run over
+//! both, and the sets of what may come of each are compared.
 //!
-//! Every outcome of the algorithms must be one of the specification's: else a user's model would miss it. What the
-//! specification allows beyond that is a false alarm in a user's model, so it is written down at the program, with the
-//! reason. An algorithm's search has a bound on preemptions, so it may miss an outcome; the specification's has none.
+//! Every outcome of the algorithms must be one of the specification's: else a user's model would
+//! miss it. What the specification allows beyond that is a false alarm in a user's model, so it is
+//! written down at the program, with the reason. An algorithm's search has a bound on preemptions,
+//! so it may miss an outcome; the specification's has none.
 
 use crate::model::{Searched, explore};
 use libtest_mimic::Failed;
@@ -67,7 +68,8 @@ impl Litmus {
         executions += searched;
         if std::env::var_os("ANTEROOM_COUNTS").is_some() {
             eprintln!(
-                "{}: {executions} executions, {searched} of them over the specification, {} outcomes",
+                "{}: {executions} executions, {searched} of them over the specification, \
+                 {} outcomes",
                 self.name(),
                 allowed.len()
             );

@@ -17,11 +17,11 @@ models! {
     a_thread_is_woken_or_its_time_is_up: any,
     a_thread_is_woken_or_its_time_is_up: any bare,
     threads_are_woken_in_their_order: 2,
-    the_token_decides_who_is_woken: 2,
+    the_token_decides_which_is_woken: 2,
     others_of_the_bucket_are_left_alone: 2,
     the_first_is_woken_and_the_rest_are_moved: 2,
     all_are_moved: 2,
-    nobody_is_moved: 2,
+    no_waiter_is_moved: 2,
     one_that_moves_leaves_the_other_of_its_bucket: 2,
     others_in_front_are_passed: 2,
     one_behind_others_may_time_out: 2,
@@ -338,7 +338,7 @@ fn threads_are_woken_in_their_order() {
     assert_eq!(third.join().unwrap(), 3);
 }
 
-fn the_token_decides_who_is_woken() {
+fn the_token_decides_which_is_woken() {
     let parked = Arc::new(AtomicUsize::new(0));
     let first = sleeper(A, 10, &parked);
     let second = sleeper(A, 20, &parked);
@@ -380,7 +380,7 @@ fn the_first_is_woken_and_the_rest_are_moved() {
     assert_eq!(requeue(A, C, Some(true), 1), (1, 1));
     assert_eq!(first.join().unwrap(), 1);
     assert_eq!(unpark_first(A, 9), (0, false));
-    // It is behind who was there.
+    // It is behind those that were there.
     assert_eq!(unpark_first(C, 3), (1, true));
     assert_eq!(third.join().unwrap(), 3);
     assert_eq!(unpark_first(C, 2), (1, false));
@@ -403,7 +403,7 @@ fn all_are_moved() {
     assert_eq!(second.join().unwrap(), 2);
 }
 
-fn nobody_is_moved() {
+fn no_waiter_is_moved() {
     let parked = Arc::new(AtomicUsize::new(0));
     let waiter = sleeper(A, 0, &parked);
     assert_eq!(requeue(A, C, None, 9), (0, 0));

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 pub(crate) use anteroom::{Model, models};
 
-/// Something that threads of a model share, and that must be at rest when they are done: nobody holds it, waits for
-/// it, or is counted as a waiter.
+/// Something that a model's threads share, and that must be at rest when they are done: it has no
+/// holder and no waiter, and none is counted.
 pub(crate) struct Common<T>(std::sync::Arc<T>);
 
 impl<T> Clone for Common<T> {
@@ -26,7 +26,8 @@ impl<T> std::ops::Deref for Common<T> {
 
 impl<T> Common<T> {
     pub(crate) fn new(it: T) -> Self {
-        // The first look also makes loom's statics now, where that orders nothing between the model's threads.
+        // The first look also makes loom's statics now, where that orders nothing between the
+        // model's threads.
         assert!(anteroom::nobody_waits());
         Common(std::sync::Arc::new(it))
     }
@@ -44,7 +45,7 @@ impl<T> Common<T> {
     pub(crate) fn into_inner(self) -> T {
         assert!(
             anteroom::nobody_waits(),
-            "somebody is counted, or parked, but gone"
+            "a thread is counted, or parked, but gone"
         );
         std::sync::Arc::into_inner(self.0).expect("all threads have ended")
     }
@@ -61,11 +62,11 @@ fn choose(how: &[&str]) {
             "bare" => choices.bare_wakes = true,
             // A weak compare-exchange fails every other time.
             "weak" => choices.weak_fails = true,
-            // The kernel wakes who has slept for the shortest time.
+            // The kernel wakes the thread that has slept for the shortest time.
             "newest" => choices.newest_first = true,
-            // Others come in between while somebody joins the queues of several words.
+            // Others come in between while a thread joins the queues of several words.
             "one_by_one" => choices.one_by_one = true,
-            // Who waits looks once more each time before it may sleep.
+            // A waiter looks once more each time before it may sleep.
             "awake" => choices.awake = true,
             // Every lease is over as soon as a thread asks.
             "stalled" => choices.stalled = true,
@@ -85,7 +86,8 @@ fn choose(how: &[&str]) {
     anteroom::set_choices(choices);
 }
 
-/// `cargo loom-deep` allows one more preemption, and searches each model for so many seconds, at most.
+/// `cargo loom-deep` allows one more preemption, and searches each model for so many seconds, at
+/// most.
 fn deep() -> Option<Duration> {
     let seconds = std::env::var("ANTEROOM_DEEP").ok()?;
     Some(Duration::from_secs(seconds.parse().expect("seconds")))
@@ -100,12 +102,13 @@ pub(crate) struct Searched {
 
 /// Explores every execution of the model.
 ///
-/// Loom ends a search early, and calls it a success, when it reaches a limit on time or on permutations, so
-/// there is none here, whatever the environment says: the search ends when it is complete, or fails. (Only a deep one may end sooner,
-/// and that is said.)
+/// Loom ends a search early, and calls it a success, when it reaches a limit on time or on
+/// permutations. So there is none here, whatever the environment says: the search ends when it is
+/// complete, or fails. (Only a deep one may end sooner, and says so.)
 ///
-/// A mortal thread is killed before its first step, before its second, and so on, each in a search of its own, until it lives
-/// to the end. If there are two, all this is done for each fate of the first.
+/// A mortal thread is killed before its first step, before its second, and so on, each in a search
+/// of its own, until it lives to the end. If there are two, all this is done for each fate of the
+/// first.
 pub(crate) fn search(model: &'static Model) -> Searched {
     let end = deep().map(|limit| Instant::now() + limit);
     let mut builder = builder(

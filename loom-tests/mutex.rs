@@ -1,5 +1,5 @@
-//! Models of the mutex. What it protects is a loom cell inside it, so two owners at once, or two in a row without a
-//! happens-before, are reported by loom itself; a lost wake-up is a deadlock.
+//! Models of the mutex. What it protects is a loom cell inside it, so two owners at once, or two in
+//! a row without a happens-before, are reported by loom itself; a lost wake-up is a deadlock.
 
 use crate::model::{Common, models};
 use anteroom::{Mutex, MutexGuard, stop_when_woken};
@@ -21,13 +21,13 @@ models! {
     a_timeout_among_three_leaves_no_trace: 3,
     a_timeout_among_three_leaves_no_trace: 3 impatient,
     a_timeout_among_three_leaves_no_trace: 2 awake,
-    who_was_woken_and_gives_up_passes_it_on: 2,
-    who_was_woken_and_sleeps_again_sees_the_release: 1,
-    a_hand_over_may_find_that_somebody_was_faster: 2 impatient,
+    woken_waiter_that_gives_up_passes_it_on: 2,
+    woken_waiter_that_sleeps_again_sees_the_release: 1,
+    a_handoff_may_find_a_faster_thread: 2 impatient,
     a_fair_unlock_hands_over_or_releases: any,
     a_fair_unlock_hands_over_or_releases: 3 bare,
-    a_fair_unlock_among_three_loses_nobody: 3,
-    a_fair_unlock_among_three_loses_nobody: 2 bare,
+    a_fair_unlock_among_three_loses_no_waiter: 3,
+    a_fair_unlock_among_three_loses_no_waiter: 2 bare,
     a_bump_lets_a_waiter_in: 4,
     a_bump_lets_a_waiter_in: 2 bare,
     the_next_owner_may_free_the_mutex: any,
@@ -36,12 +36,12 @@ models! {
     an_unlocked_guard_is_locked_again: 3,
     two_mutexes_do_not_disturb_each_other: 3,
     a_waiter_relies_on_one_of_another_mutex: 3,
-    nobody_leaves_a_wake_to_a_thread_of_another_mutex: 0,
+    no_wake_is_left_to_a_thread_of_another_mutex: 0,
     two_threads_exclude_each_other: any stalled,
     three_threads_exclude_each_other: 1 stalled,
     a_timeout_among_three_leaves_no_trace: 1 stalled,
-    who_was_woken_and_gives_up_passes_it_on: 1 stalled,
-    a_fair_unlock_among_three_loses_nobody: 1 stalled,
+    woken_waiter_that_gives_up_passes_it_on: 1 stalled,
+    a_fair_unlock_among_three_loses_no_waiter: 1 stalled,
     two_mutexes_do_not_disturb_each_other: 1 stalled,
     the_next_owner_may_free_the_mutex: 3 stalled,
     a_woken_thread_that_is_stopped_keeps_no_other_out: 1 stalled,
@@ -119,7 +119,7 @@ fn a_held_mutex_is_locked() {
     assert!(!mutex.is_locked());
     assert!(
         mutex.try_lock_for(A_WHILE).is_some(),
-        "nobody is in the way"
+        "no thread is in the way"
     );
     rest(mutex, 2);
 }
@@ -154,7 +154,7 @@ fn a_timeout_among_three_leaves_no_trace() {
 }
 
 /// One unlock wakes the timed waiter, and the next leaves the mutex to it.
-fn who_was_woken_and_gives_up_passes_it_on() {
+fn woken_waiter_that_gives_up_passes_it_on() {
     let mutex = Common::new(Mutex::new(0));
     let guard = mutex.lock();
     let timed = mutex.spawn(try_add_one_for_a_while);
@@ -166,8 +166,9 @@ fn who_was_woken_and_gives_up_passes_it_on() {
     rest(mutex, 2 + tried);
 }
 
-/// The second unlock leaves the mutex to whoever the first has woken, and the other one has made sure to be seen before that.
-fn who_was_woken_and_sleeps_again_sees_the_release() {
+/// The second unlock leaves the mutex to the thread that the first has woken. The other waiter has
+/// run the heavy fence before that.
+fn woken_waiter_that_sleeps_again_sees_the_release() {
     let mutex = Common::new(Mutex::new(0));
     let guard = mutex.lock();
     let waiters = [mutex.spawn(add_one), mutex.spawn(add_one)];
@@ -186,8 +187,9 @@ fn add_one_fairly(mutex: &Mutex<usize>) {
     MutexGuard::unlock_fair(guard);
 }
 
-/// The waiter is woken in vain, so that the second unlock is to hand over to it; and then somebody comes in between.
-fn a_hand_over_may_find_that_somebody_was_faster() {
+/// The waiter is woken in vain, so the second unlock must hand the mutex off to it; and then
+/// another thread comes in between.
+fn a_handoff_may_find_a_faster_thread() {
     let mutex = Common::new(Mutex::new(0));
     let first = mutex.lock();
     let waiter = mutex.spawn(add_one);
@@ -211,7 +213,7 @@ fn a_fair_unlock_hands_over_or_releases() {
     rest(mutex, 2);
 }
 
-fn a_fair_unlock_among_three_loses_nobody() {
+fn a_fair_unlock_among_three_loses_no_waiter() {
     let mutex = Common::new(Mutex::new(0));
     let fair = mutex.spawn(add_one_fairly);
     let timed = mutex.spawn(try_add_one_for_a_while);
@@ -232,8 +234,8 @@ fn a_bump_lets_a_waiter_in() {
     rest(mutex, 2);
 }
 
-/// As rayon's latches do: whoever sees that all are done frees the mutex, while another may still be about to return
-/// from `unlock`. glibc 13690, musl c68de0be.
+/// As rayon's latches do: the thread that sees all done frees the mutex, while another may still be
+/// about to return from `unlock`. glibc 13690, musl c68de0be.
 fn add_one_and_free_if_last(mutex: &Mutex<usize>, all: usize) {
     let mut guard = mutex.lock();
     *guard += 1;
@@ -241,7 +243,7 @@ fn add_one_and_free_if_last(mutex: &Mutex<usize>, all: usize) {
     drop(guard);
     if last {
         let mutex = (&raw const *mutex).cast_mut();
-        // SAFETY: nobody else locks it any more; if somebody still touches it, that is what loom reports.
+        // SAFETY: no thread locks it any more; if one still touches it, loom reports that.
         let mutex = unsafe { &mut *mutex };
         mutex.assert_at_rest();
     }
@@ -274,8 +276,8 @@ fn an_unlocked_guard_is_locked_again() {
     rest(mutex, 3);
 }
 
-/// In a model every address shares one slot of the waiters' table. Who waits for the second mutex may find the slot seen already, thanks to who waits for the
-/// first, and that one never looks at the second.
+/// In a model every address shares one slot of the waiters' table. A waiter of the second mutex may
+/// find the slot fenced already, thanks to a waiter of the first, which never looks at the second.
 fn a_waiter_relies_on_one_of_another_mutex() {
     let both = Common::new([Mutex::new(0), Mutex::new(0)]);
     let held = both[0].lock();
@@ -293,7 +295,7 @@ fn a_waiter_relies_on_one_of_another_mutex() {
 }
 
 /// While a thread is awake that was woken for the first mutex, two wait for the second.
-fn nobody_leaves_a_wake_to_a_thread_of_another_mutex() {
+fn no_wake_is_left_to_a_thread_of_another_mutex() {
     let both = Common::new([Mutex::new(0), Mutex::new(0)]);
     let held = [both[0].lock(), both[1].lock()];
     let waiters = [1, 1, 0].map(|which| both.spawn(move |both| add_one(&both[which])));
@@ -321,8 +323,8 @@ fn two_mutexes_do_not_disturb_each_other() {
     }
 }
 
-/// `unlock` unlocks for a thread that is stopped when it has been woken, and for another one; or only
-/// for the first. Whatever happens, it must not need that thread.
+/// `unlock` unlocks for a thread that is stopped when it has been woken, and for another one; or
+/// only for the first. Whatever happens, it must not need that thread.
 fn does_not_need_the_first(unlock: fn(MutexGuard<'_, usize>), others: usize) {
     let gate = Arc::new(loom::sync::Mutex::new(()));
     let mutex = Common::new(Mutex::new(0));

@@ -1,4 +1,5 @@
-//! Models of `notify_all` that moves waiters to the mutex's queue, where they are the mutex's waiters.
+//! Models of `notify_all` that moves waiters to the mutex's queue, where they are the mutex's
+//! waiters.
 
 use crate::model::{Common, models};
 use anteroom::{Condvar, Mutex, MutexGuard, stop_when_woken};
@@ -9,7 +10,7 @@ use std::time::Duration;
 models! {
     a_fair_unlock_hands_over_to_one_that_was_moved: 0,
     a_fair_unlock_hands_over_to_one_that_was_moved: 0 bare,
-    nobody_is_moved_to_the_mutex_of_others: 2,
+    no_waiter_is_moved_to_the_mutex_of_others: 2,
     a_notified_thread_that_is_stopped_keeps_no_other_asleep: 2 stalled,
     one_that_was_moved_behind_a_stopped_thread_is_called: 0 stalled,
 }
@@ -63,8 +64,8 @@ fn a_fair_unlock_hands_over_to_one_that_was_moved() {
     rest(room, waiters);
 }
 
-/// Who waited with another mutex when the notifier looked has left, and others are there.
-fn nobody_is_moved_to_the_mutex_of_others() {
+/// The waiters with another mutex that the notifier saw have left, and others are there.
+fn no_waiter_is_moved_to_the_mutex_of_others() {
     let both = Common::new((Room::default(), Mutex::new(())));
     let first = both.spawn(|(room, other)| {
         room.changed.wait_for(&mut other.lock(), A_WHILE);
@@ -88,8 +89,8 @@ fn nobody_is_moved_to_the_mutex_of_others() {
     other.assert_at_rest();
 }
 
-/// `notify_all` wakes it, and moves the other one to the mutex's queue. The notifier does not hold the
-/// mutex any more.
+/// `notify_all` wakes it, and moves the other one to the mutex's queue. The notifier does not hold
+/// the mutex any more.
 fn a_notified_thread_that_is_stopped_keeps_no_other_asleep() {
     let gate = Arc::new(loom::sync::Mutex::new(()));
     let room = Common::new(Room::default());
@@ -111,8 +112,8 @@ fn a_notified_thread_that_is_stopped_keeps_no_other_asleep() {
     rest(room, [stopped]);
 }
 
-/// The mutex's designated waker is stopped. Whichever thread unlocks finds the one that was moved, and
-/// that none watches.
+/// The mutex's designated waker is stopped. Whichever thread unlocks finds the one that was moved,
+/// and that none watches.
 fn one_that_was_moved_behind_a_stopped_thread_is_called() {
     let gate = Arc::new(loom::sync::Mutex::new(()));
     let room = Common::new(Room::default());

@@ -1,5 +1,5 @@
-//! Models of late wakes: whoever released a lock comes to its queue when the lock is gone, and a lock of another kind
-//! is at that address, with waiters of its own. They must sleep on.
+//! Models of stale wakes: the releaser of a lock comes to its queue when the lock is gone, and a
+//! lock of another kind is at that address, with waiters of its own. They must sleep on.
 
 use crate::model::{Common, models};
 use anteroom::{Condvar, Mutex, RwLock, Semaphore, TryAcquireError};
@@ -11,8 +11,8 @@ models! {
     a_mutex_wakes_no_waiter_of_a_semaphore: any,
     a_semaphore_wakes_no_waiter_of_a_condvar: any,
     a_last_reader_wakes_no_waiter_of_a_condvar: any,
-    nobody_waits_for_a_forgotten_reader_of_another_lock: 2 own_line,
-    nobody_waits_for_a_forgotten_reader_of_a_moved_lock: 2 warming,
+    no_writer_waits_for_a_forgotten_reader_of_another_lock: 2 own_line,
+    no_writer_waits_for_a_forgotten_reader_of_a_moved_lock: 2 warming,
     a_forgotten_reader_of_a_moved_lock_does_not_stand_for_another: 1 warming impatient,
 }
 
@@ -32,7 +32,7 @@ impl Place {
 
     fn put<T>(&self, lock: T) -> &T {
         const { assert!(size_of::<T>() <= 256 && align_of::<T>() <= 64) };
-        // SAFETY: it fits, and nobody uses what was here before.
+        // SAFETY: it fits, and no thread uses what was here before.
         unsafe { self.0.get().cast::<T>().write(lock) };
         self.get()
     }
@@ -42,9 +42,9 @@ impl Place {
         unsafe { &*self.0.get().cast::<T>() }
     }
 
-    /// Whoever has released the lock may still be about to look for waiters.
+    /// The releaser of the lock may still be about to look for waiters.
     fn replace<Old, New>(&self, new: New) -> &New {
-        // SAFETY: the models have the old lock here, and nobody uses it any more.
+        // SAFETY: the models have the old lock here, and no thread uses it any more.
         unsafe { self.0.get().cast::<Old>().drop_in_place() };
         self.put(new)
     }
@@ -95,7 +95,7 @@ fn a_last_reader_wakes_no_waiter_of_a_condvar() {
 }
 
 /// It stays in its slot until the lock is gone, and no longer.
-fn nobody_waits_for_a_forgotten_reader_of_another_lock() {
+fn no_writer_waits_for_a_forgotten_reader_of_another_lock() {
     let place = Place::with(RwLock::new(()));
     std::mem::forget(place.get::<RwLock<()>>().read());
     place.replace::<RwLock<()>, _>(RwLock::new(()));
@@ -105,7 +105,7 @@ fn nobody_waits_for_a_forgotten_reader_of_another_lock() {
 }
 
 /// It stays in its slot for ever, and the next lock there is never biased by that name.
-fn nobody_waits_for_a_forgotten_reader_of_a_moved_lock() {
+fn no_writer_waits_for_a_forgotten_reader_of_a_moved_lock() {
     let place = Place::with(RwLock::new(()));
     let reader = place.spawn(|place| {
         drop(place.get::<RwLock<()>>().read());

@@ -1,7 +1,8 @@
 //! Runs the models, each in a process of its own, and adds up what was searched.
 //!
-//! Loom maps a stack for each thread of each execution, and takes it away again ([`stacks`](crate::stacks) spares most of
-//! that). Two searches in one process wait for each other to do that, and take longer than in two.
+//! Loom maps a stack for each thread of each execution, and takes it away again
+//! ([`stacks`](crate::stacks) spares most of that). Two searches in one process wait for each other
+//! to do that, and take longer than in two.
 
 use crate::litmus::Litmus;
 use crate::model::{Model, Searched, WANTED_PANICS, search};
@@ -25,7 +26,8 @@ static SUM: Mutex<Sum> = Mutex::new(Sum {
     unfinished: Vec::new(),
 });
 
-/// The last line that a process prints is the sum, with this between its two numbers, and with that after them.
+/// The last line that a process prints is the sum, with this between its two numbers, and with that
+/// after them.
 const SEARCHED: &str = " models searched to the end, ";
 const EXECUTIONS: &str = " executions";
 

@@ -1,5 +1,5 @@
-//! Models of the reader-writer lock. What it protects is a loom cell inside it, which loom checks to be read by many
-//! or written by one, each after the other.
+//! Models of the reader-writer lock. What it protects is a loom cell inside it, which loom checks
+//! to be read by many or written by one, each after the other.
 
 use crate::model::{Common, models};
 use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
@@ -46,8 +46,8 @@ models! {
     a_downgrade_lets_in_more_than_a_batch: 1,
     a_downgrade_lets_in_more_than_a_batch: 1 impatient,
     a_reader_joins_an_upgradable_one_while_a_writer_is_awake: 1,
-    a_downgrade_beside_two_writers_of_whom_one_is_awake: 1,
-    a_downgrade_beside_two_writers_of_whom_one_is_awake: 1 impatient,
+    a_downgrade_beside_two_writers_one_awake: 1,
+    a_downgrade_beside_two_writers_one_awake: 1 impatient,
     a_downgrade_to_upgradable_lets_readers_in: 2,
     a_reader_behind_a_writer_joins_an_upgradable_one: 1,
     a_reader_behind_a_writer_joins_an_upgradable_one: 1 impatient,
@@ -146,7 +146,7 @@ pub(crate) fn upgrade(lock: &Lock) {
     let seen = lock.upgradable_read();
     let before = *seen;
     let mut now = RwLockUpgradableReadGuard::upgrade(seen);
-    assert_eq!(*now, before, "somebody wrote in between");
+    assert_eq!(*now, before, "another thread wrote in between");
     *now += 1;
 }
 
@@ -162,8 +162,8 @@ fn an_upgrade_keeps_what_was_read() {
     beside(upgrade, &[write, read_once], 2);
 }
 
-/// Whether a timed attempt wrote, beside two others that must get their turn whatever it does. parking_lot 465, 466,
-/// 249cb2a.
+/// Whether a timed attempt wrote, beside two others that must get their turn whatever it does.
+/// parking_lot 465, 466, 249cb2a.
 pub(crate) fn timed(attempt: fn(&Lock) -> usize, others: [fn(&Lock); 2], written_by_others: usize) {
     let lock = new();
     let attempt = lock.spawn(attempt);
@@ -236,7 +236,7 @@ pub(crate) fn write_and_stay(lock: &Lock) {
     *data += 1;
     let mine = *data;
     let data = RwLockWriteGuard::downgrade(data);
-    assert_eq!(*data, mine, "somebody wrote in between");
+    assert_eq!(*data, mine, "another thread wrote in between");
 }
 
 fn a_downgrade_lets_readers_in_but_no_writer() {
@@ -267,7 +267,7 @@ fn a_reader_joins_an_upgradable_one_while_a_writer_is_awake() {
     rest(lock, 1);
 }
 
-fn a_downgrade_beside_two_writers_of_whom_one_is_awake() {
+fn a_downgrade_beside_two_writers_one_awake() {
     let lock = new();
     let data = lock.write();
     let writers = [lock.spawn(write), lock.spawn(write)];
@@ -318,7 +318,7 @@ fn a_downgrade_to_upgradable_lets_readers_in() {
         let mine = *data;
         let seen = RwLockWriteGuard::downgrade_to_upgradable(data);
         let mut data = RwLockUpgradableReadGuard::upgrade(seen);
-        assert_eq!(*data, mine, "somebody wrote in between");
+        assert_eq!(*data, mine, "another thread wrote in between");
         *data += 1;
     }
     beside(there_and_back, &[read_once, write], 3);
@@ -329,7 +329,7 @@ fn an_upgradable_downgrade_lets_a_writer_come() {
         let seen = lock.upgradable_read();
         let before = *seen;
         let seen = RwLockUpgradableReadGuard::downgrade(seen);
-        assert_eq!(*seen, before, "somebody wrote in between");
+        assert_eq!(*seen, before, "another thread wrote in between");
     }
     beside(look, &[write, upgrade], 2);
 }
@@ -343,7 +343,8 @@ fn a_recursive_reader_passes_a_waiting_writer() {
     beside(read_twice, &[write], 1);
 }
 
-/// With a batch of one, a writer that leaves admits them one by one, and must not lose the lock meanwhile.
+/// With a batch of one, a leaving writer admits the readers one by one, and must not lose the lock
+/// meanwhile.
 fn a_writer_admits_all_readers() {
     beside(write, &[read_once, read_once], 1);
 }
@@ -374,8 +375,8 @@ fn a_writer_behind_more_readers_than_a_batch_is_woken() {
     beside(write_at_leisure, &[read_once, read_once, write], 2);
 }
 
-/// Whoever releases while a thread is awake looks after nobody. A review found that readers then slept for as long as the
-/// upgradable one stayed.
+/// A releaser wakes no waiter while a thread is awake. A review found that readers then slept for
+/// as long as the upgradable one stayed.
 fn readers_join_an_upgradable_one_that_was_woken() {
     let lock = new();
     let guard = lock.write();
@@ -420,7 +421,8 @@ fn a_bumping_reader_lets_a_writer_in() {
     beside(bump, &[bump, write], 1);
 }
 
-/// Whoever finds that all are done frees the lock, while another may still be about to return from its unlock.
+/// The thread that finds all done frees the lock, while another may still be about to return from
+/// its unlock.
 fn free_if_last(lock: &Lock, all: usize) {
     let mut data = lock.write();
     *data += 1;
@@ -433,7 +435,7 @@ fn free_if_last(lock: &Lock, all: usize) {
 
 pub(crate) fn free(lock: &Lock) {
     let lock = (&raw const *lock).cast_mut();
-    // SAFETY: nobody else takes it any more; if somebody still touches it, that is what loom reports.
+    // SAFETY: no thread takes it any more; if one still touches it, loom reports that.
     let lock = unsafe { &mut *lock };
     lock.assert_at_rest();
 }
@@ -452,8 +454,8 @@ fn a_writer_may_free_the_lock_after_readers() {
     let reader = {
         let inner = lock.read();
         std::mem::forget(inner);
-        // SAFETY: it is the forgotten guard's read that is given back. (On another thread, which would be wrong if the
-        // lock were biased.)
+        // SAFETY: it is the forgotten guard's read that is given back. (On another thread, which
+        // would be wrong if the lock were biased.)
         lock.spawn(|lock| unsafe { lock.force_unlock_read() })
     };
     let writer = lock.spawn(|lock| {

@@ -1,5 +1,5 @@
-//! Models of the semaphore: never more permits out than there are, nobody who could be served sleeps on, whoever is
-//! served sees what was done before the permit was given back.
+//! Models of the semaphore: never more permits are out than there are; no waiter sleeps on that
+//! could be served; a served waiter sees what was done before the permit was given back.
 
 use crate::model::{Common, models};
 use anteroom::{Permit, Semaphore, TryAcquireError, stop_when_woken};
@@ -39,7 +39,7 @@ models! {
     a_timeout_leaves_no_trace: any,
     a_timeout_of_one_that_has_reserved_leaves_no_trace: 3 impatient,
     a_timeout_of_one_that_has_reserved_leaves_no_trace: 2 weak impatient,
-    closing_refuses_who_waits: 3,
+    closing_refuses_waiters: 3,
     closing_refuses_the_next_in_turn: 3,
     closing_refuses_the_next_in_turn: 3 impatient,
     closing_refuses_the_next_in_turn: 1 bare impatient,
@@ -51,16 +51,16 @@ models! {
     adding_keeps_closed: 3 weak,
     forgetting_beside_a_batch_counts_right: 3,
     forgetting_beside_a_batch_counts_right: 2 weak,
-    whoever_is_served_may_free_it: any,
-    whoever_is_served_may_free_it_after_waiting: 3,
-    whoever_is_served_may_free_it_after_waiting: 3 impatient,
-    whoever_takes_it_after_a_timeout_may_free_it: 4,
+    served_waiter_may_free_it: any,
+    served_waiter_may_free_it_after_waiting: 3,
+    served_waiter_may_free_it_after_waiting: 3 impatient,
+    taker_after_a_timeout_may_free_it: 4,
     one_permit_among_three_excludes: 1 stalled,
     a_batch_and_a_small_wish_are_served: 1 stalled,
     one_release_serves_two: 1 stalled,
     closing_refuses_the_next_in_turn: 1 stalled impatient,
     a_timeout_in_its_turn_lets_the_next_be_served: 1 stalled,
-    whoever_is_served_may_free_it_after_waiting: 2 stalled impatient,
+    served_waiter_may_free_it_after_waiting: 2 stalled impatient,
     a_called_thread_that_is_stopped_keeps_no_other_out: 1 stalled,
     a_called_thread_that_is_stopped_keeps_no_other_out: 1 stalled impatient,
     a_stopped_batch_keeps_no_other_out: 1 stalled,
@@ -116,11 +116,12 @@ fn one_permit_among_three_excludes() {
     exclude(2);
 }
 
-/// Also by whoever takes the permits after they were meant for one whose time was up.
+/// A taker sees it, too, if the permits were meant for a waiter whose time was up.
 fn what_was_done_before_adding_is_seen() {
     fn read(protected: &Protected, taken: bool) {
         if taken {
-            // SAFETY: the permit was added after the data was written. If that does not order, loom reports it.
+            // SAFETY: the permit was added after the data was written. If that does not order, loom
+            // reports it.
             protected.data.with(|data| assert_eq!(unsafe { *data }, 1));
         }
     }
@@ -129,7 +130,7 @@ fn what_was_done_before_adding_is_seen() {
         data: UnsafeCell::new(0),
     });
     let giver = protected.spawn(|protected| {
-        // SAFETY: nobody looks before there are permits.
+        // SAFETY: no thread looks before there are permits.
         protected.data.with_mut(|data| unsafe { *data = 1 });
         protected.semaphore.add_permits(2);
     });
@@ -157,7 +158,7 @@ fn two_permits_let_two_in() {
     rest(semaphore, 2);
 }
 
-/// libc++ 46357: the second release finds the count above zero and wakes nobody.
+/// libc++ 46357: the second release finds the count above zero and wakes no waiter.
 fn two_waiters_need_two_releases() {
     let semaphore = Common::new(Semaphore::new(0));
     let first = semaphore.spawn(|semaphore| semaphore.acquire().unwrap().forget());
@@ -212,7 +213,8 @@ fn a_batch_and_a_small_wish_are_served() {
     rest(semaphore, 2);
 }
 
-/// Of two on the chair, the last release would wake only one, and then nobody would know of the other.
+/// Of two on the chair, the last release would wake only one, and then no thread would know of the
+/// other.
 fn one_is_called_at_a_time() {
     let take_three = |semaphore: &Semaphore| drop(semaphore.acquire_many(3).unwrap());
     let semaphore = Common::new(Semaphore::new(0));
@@ -229,7 +231,7 @@ fn one_is_called_at_a_time() {
     rest(semaphore, 3);
 }
 
-/// It could have a permit, but for the batch. (Were it to go on trying, that execution would never end.)
+/// It could have a permit, but for the batch. (If it kept trying, that execution would never end.)
 fn a_small_wish_sleeps_behind_one_that_has_reserved() {
     let semaphore = Common::new(Semaphore::new(0));
     let batch = semaphore.spawn(|semaphore| drop(semaphore.acquire_many(2).unwrap()));
@@ -241,7 +243,7 @@ fn a_small_wish_sleeps_behind_one_that_has_reserved() {
     rest(semaphore, 2);
 }
 
-/// tokio 904, embassy 6964: nobody is told that the head has left.
+/// tokio 904, embassy 6964: no waiter is told that the head has left.
 fn a_timeout_at_the_head_lets_the_next_be_served() {
     let semaphore = Common::new(Semaphore::new(1));
     let batch = semaphore.spawn(|semaphore| semaphore.try_acquire_many_for(2, A_WHILE).is_ok());
@@ -279,7 +281,8 @@ fn a_timeout_leaves_no_trace() {
     rest(semaphore, 1 - taken);
 }
 
-/// It is called, woken from the chair for permits that are gone when it looks, reserves, and has no more time.
+/// It is called, woken from the chair for permits that are gone when it looks, reserves, and has no
+/// more time.
 fn a_timeout_of_one_that_has_reserved_leaves_no_trace() {
     let semaphore = Common::new(Semaphore::new(0));
     let timed = semaphore.spawn(|semaphore| {
@@ -296,7 +299,7 @@ fn a_timeout_of_one_that_has_reserved_leaves_no_trace() {
     rest(semaphore, 2 - forgotten - taken);
 }
 
-fn closing_refuses_who_waits() {
+fn closing_refuses_waiters() {
     let semaphore = Common::new(Semaphore::new(0));
     let first = semaphore.spawn(|semaphore| semaphore.acquire().is_err());
     let second = semaphore.spawn(|semaphore| semaphore.acquire_many(2).is_err());
@@ -329,7 +332,7 @@ fn closing_and_a_timeout_agree() {
     rest(semaphore, 0);
 }
 
-/// tokio 8021: a write of the count loses the closed flag; here, nor the flag that somebody waits.
+/// tokio 8021: a write of the count loses the closed flag; here, the waiters' flag neither.
 fn forgetting_keeps_closed_and_waiters() {
     let semaphore = Common::new(Semaphore::new(1));
     let waiter = semaphore.spawn(|semaphore| semaphore.acquire_many(2).is_err());
@@ -377,13 +380,13 @@ fn adding_keeps_closed() {
 
 fn free(semaphore: &Semaphore) {
     let semaphore = (&raw const *semaphore).cast_mut();
-    // SAFETY: whoever gave the permit has no more business here; if it touches it still, that is what loom reports.
+    // SAFETY: the giver of the permit must not touch it any more; if it does, loom reports that.
     let semaphore = unsafe { &mut *semaphore };
     semaphore.assert_at_rest();
 }
 
 /// glibc 12674: `sem_post` looks at the semaphore after the waiter was let go.
-fn whoever_is_served_may_free_it() {
+fn served_waiter_may_free_it() {
     let semaphore = Common::new(Semaphore::new(0));
     let giver = semaphore.spawn(|semaphore| semaphore.add_permits(1));
     semaphore.acquire().unwrap().forget();
@@ -391,7 +394,7 @@ fn whoever_is_served_may_free_it() {
     giver.join().unwrap();
 }
 
-fn whoever_is_served_may_free_it_after_waiting() {
+fn served_waiter_may_free_it_after_waiting() {
     let semaphore = Common::new(Semaphore::new(0));
     let first = semaphore.spawn(|semaphore| semaphore.add_permits(1));
     let second = semaphore.spawn(|semaphore| semaphore.add_permits(1));
@@ -401,8 +404,9 @@ fn whoever_is_served_may_free_it_after_waiting() {
     second.join().unwrap();
 }
 
-/// Whoever gave it back goes to serve a queue in which nobody is left, and must not look at the semaphore for that.
-fn whoever_takes_it_after_a_timeout_may_free_it() {
+/// The giver goes to serve a queue in which no waiter is left, and must not look at the semaphore
+/// for that.
+fn taker_after_a_timeout_may_free_it() {
     let semaphore = Common::new(Semaphore::new(1));
     let permit = semaphore.acquire().unwrap();
     let other = semaphore.spawn(|semaphore| {
@@ -416,8 +420,8 @@ fn whoever_takes_it_after_a_timeout_may_free_it() {
     other.join().unwrap();
 }
 
-/// The first waiter wants so many permits, and is stopped when it has been woken. Another one wants one,
-/// which is added. It must not need the first.
+/// The first waiter wants so many permits, and is stopped when it has been woken. Another one wants
+/// one, which is added. It must not need the first.
 fn does_not_need_the_first(wanted: u32) {
     let gate = Arc::new(loom::sync::Mutex::new(()));
     let semaphore = Common::new(Semaphore::new(0));
@@ -449,7 +453,8 @@ fn a_stopped_batch_keeps_no_other_out() {
     does_not_need_the_first(2);
 }
 
-/// The first of three that wait is stopped when it is called, and the last, when it is called to watch.
+/// The first of three that wait is stopped when it is called, and the last, when it is called to
+/// watch.
 fn two_called_threads_that_are_stopped_keep_no_other_out() {
     let gate = Arc::new(loom::sync::Mutex::new(()));
     let semaphore = Common::new(Semaphore::new(0));
@@ -475,8 +480,8 @@ fn two_called_threads_that_are_stopped_keep_no_other_out() {
     rest(semaphore, 1);
 }
 
-/// Both may come to the chair, since the turn of the first may be over when it sits down. The one that is
-/// woken first is stopped.
+/// Both may come to the chair, since the turn of the first may be over when it sits down. The one
+/// that is woken first is stopped.
 fn a_stopped_thread_beside_another_in_turn_keeps_it_not_out() {
     let gate = Arc::new(loom::sync::Mutex::new(()));
     let semaphore = Common::new(Semaphore::new(0));
@@ -606,8 +611,8 @@ fn thread_that_stays_on_the_chair_is_woken_later() {
     rest(semaphore, 0);
 }
 
-/// The turn of the first is over when it comes to the chair. What is too little for it is enough for
-/// another one in the queue.
+/// The turn of the first is over when it comes to the chair. What is too little for it is enough
+/// for another one in the queue.
 fn waiter_is_called_beside_a_late_one_on_the_chair() {
     fn take(semaphore: &Semaphore) {
         semaphore.acquire().unwrap().forget();

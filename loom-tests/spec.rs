@@ -1,5 +1,5 @@
-//! The specifications that users' models run on (`src/spec.rs`): each does what the real primitive does, and a deadline
-//! is a choice. `cargo loom-spec` runs it.
+//! The specifications that users' models run on (`src/spec.rs`): each does what the real primitive
+//! does, and a deadline is a choice. `cargo loom-spec` runs it.
 #![cfg(all(loom, not(anteroom_models)))]
 
 use anteroom::{Condvar, Mutex, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore};
@@ -121,7 +121,7 @@ fn a_semaphore_lets_in_as_many_as_it_has_permits() {
 }
 
 #[test]
-fn closing_refuses_who_waits() {
+fn closing_refuses_waiters() {
     let model = || {
         let semaphore = Arc::new(Semaphore::new(0));
         let other = beside(&semaphore, |semaphore| semaphore.acquire().is_ok());

@@ -1,8 +1,9 @@
-//! Keeps the stacks of a model's threads from one execution to the next, which takes half the time off a search.
+//! Keeps the stacks of a model's threads from one execution to the next, which takes half the time
+//! off a search.
 //!
-//! Loom's threads are coroutines, and for each of them, in each execution, the crate `generator` maps a stack and takes
-//! it away again. It has no way to be told not to. But it calls `mmap` and `munmap` by these names, and those of the
-//! program come before the C library's.
+//! Loom's threads are coroutines, and for each of them, in each execution, the crate `generator`
+//! maps a stack and takes it away again. It has no way to be told not to. But it calls `mmap` and
+//! `munmap` by these names, and those of the program come before the C library's.
 
 use libc::{MAP_STACK, SYS_mmap, SYS_munmap, c_int, c_void, off_t};
 use std::cell::Cell;
@@ -30,7 +31,8 @@ thread_local! {
     static STACK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Changes the first that `is_wanted` on the calling thread's shelf to `new`, and returns what it was.
+/// Changes the first that `is_wanted` on the calling thread's shelf to `new`, and returns what it
+/// was.
 fn exchange(is_wanted: impl Fn(&Kept) -> bool, new: Kept) -> Option<Kept> {
     let mut shelf = SHELF.get();
     let found = shelf.iter_mut().find(|kept| is_wanted(kept))?;

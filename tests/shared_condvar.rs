@@ -155,7 +155,7 @@ fn a_sleeper_killed_as_it_is_woken_passes_its_notification_on() {
 
 /// Adversary 28.
 #[test]
-fn a_killed_notifier_keeps_nobody_waiting() {
+fn a_killed_notifier_keeps_no_waiter_asleep() {
     let board = board();
     for _ in 0..100 {
         let sleeper = Child::fork(|| board.take());

@@ -1,4 +1,5 @@
-//! Mutual exclusion: anteroom, std, parking_lot, usync, pthread, and the least that any lock can do.
+//! Mutual exclusion: anteroom, std, parking_lot, usync, pthread, and the least that any lock can
+//! do.
 #![allow(clippy::disallowed_types, reason = "a benchmark is never modelled")]
 
 use std::cell::UnsafeCell;
@@ -37,7 +38,7 @@ impl Lock for std::sync::Mutex<u64> {
     }
 }
 
-/// The floor: one compare-exchange to lock, one plain store to unlock, nobody ever sleeps.
+/// The floor: one compare-exchange to lock, one plain store to unlock, and no thread ever sleeps.
 #[derive(Default)]
 pub struct Bare {
     locked: AtomicBool,
@@ -52,7 +53,7 @@ impl Lock for Bare {
     const NAME: &'static str = "bare";
 
     fn with<R>(&self, section: impl FnOnce(&mut u64) -> R) -> R {
-        // ORDERING: Acquire pairs with the Release store below, by whoever held the lock before.
+        // ORDERING: Acquire pairs with the Release store below, by the last holder.
         while self
             .locked
             .compare_exchange_weak(false, true, Acquire, Relaxed)
@@ -62,7 +63,7 @@ impl Lock for Bare {
         }
         // SAFETY: this thread has set `locked` and has not cleared it yet.
         let result = section(unsafe { &mut *self.count.get() });
-        // ORDERING: Release pairs with the Acquire exchange above, by whoever locks next.
+        // ORDERING: Release pairs with the Acquire exchange above, by the next holder.
         self.locked.store(false, Release);
         result
     }

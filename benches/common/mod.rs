@@ -72,7 +72,8 @@ pub fn measuring() -> bool {
     given("--bench") && !given("--test") && !given("--list")
 }
 
-/// Keeps the processor busy without touching memory that others use; 5,000 steps take one or two µs.
+/// Keeps the processor busy without touching memory that others use; 5,000 steps take one or two
+/// µs.
 pub fn work(steps: u32) {
     for step in 0..steps {
         black_box(step);

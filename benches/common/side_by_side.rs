@@ -1,10 +1,10 @@
-//! Ratios that hold on a machine whose speed drifts: the peers measured in turn, A B C, A B C, …, so
-//! that what slows one down slows the others down too.
+//! Ratios that hold on a machine whose speed drifts: the peers measured in turn, A B C, A B C, …,
+//! so that what slows one down slows the others down too.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Enough for the median to be a round that nobody disturbed.
+/// Enough for the median to be an undisturbed round.
 const ROUNDS: usize = 7;
 
 /// How long one peer is measured in one round: long enough for every thread to get its turn on the
@@ -53,8 +53,9 @@ pub fn print_table() {
     let table = TABLE.lock().unwrap();
     if !table.is_empty() {
         println!(
-            "\nSide by side: how many processors others kept busy meanwhile (then contention is less \
-             than it says);\neach peer's nanoseconds, and in brackets the first peer's divided by them."
+            "\nSide by side: how many processors others kept busy meanwhile (then contention is \
+             less than it says);\neach peer's nanoseconds, and in brackets the first peer's \
+             divided by them."
         );
         println!("{}", table.join("\n"));
     }
@@ -79,7 +80,8 @@ pub fn others_busy(action: impl FnOnce()) -> f64 {
     elsewhere / start.elapsed().as_secs_f64()
 }
 
-/// The processor time that all but this process, and the children that it has waited for, have used, as the kernel counts it.
+/// The processor time used by all but this process and the children that it has waited for, as the
+/// kernel counts it.
 fn ticks_elsewhere() -> f64 {
     let sum = |path, fields: &[usize]| {
         let text = std::fs::read_to_string(path).expect("needs Linux's /proc");
@@ -87,8 +89,8 @@ fn ticks_elsewhere() -> f64 {
         let ticks = fields.iter().map(|&field| words[field].parse::<f64>());
         ticks.sum::<Result<f64, _>>().expect("ticks are numbers")
     };
-    // User, nice, system, irq, softirq and steal of all processors; user and system of our own, and of the
-    // children that we have waited for.
+    // User, nice, system, irq, softirq and steal of all processors; user and system of our own, and
+    // of the children that we have waited for.
     sum("/proc/stat", &[1, 2, 3, 6, 7, 8]) - sum("/proc/self/stat", &[13, 14, 15, 16])
 }
 

@@ -1,8 +1,9 @@
 //! Ours beside other builds of ours: what a change gains or loses, and what a heuristic is worth.
 //!
-//! `cargo bench --bench contention --no-run` names the program that it has built. Keep a copy of it,
-//! change the crate, and measure both: `cargo bench --bench contention -- --against before=COPY`.
-//! The crate is built without a heuristic by
+//! `cargo bench --bench contention --no-run` names the program that it has built. Keep a copy of
+//! it, change the crate, and measure both:
+//! `cargo bench --bench contention -- --against before=COPY`. The crate is built without a
+//! heuristic by
 //! `RUSTFLAGS='--cfg anteroom_without="NAME"' cargo bench --bench contention --no-run`, where
 //! Cargo.toml lists the names; use a `--target-dir` of its own.
 

@@ -1,5 +1,5 @@
-//! One measurement in a process of its own: this program again, or the same benchmark as it was built
-//! from other sources, with hidden arguments.
+//! One measurement in a process of its own: this program again, or the same benchmark as it was
+//! built from other sources, with hidden arguments.
 
 use std::env;
 use std::path::{Path, PathBuf};

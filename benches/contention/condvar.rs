@@ -14,7 +14,7 @@ use crate::slice;
 
 /// How many [`Monitor::notify_all`] wakes.
 const WAITERS: usize = 100;
-/// The waiters, and the one who wakes them.
+/// The waiters, and the thread that wakes them.
 const PARTY: u64 = WAITERS as u64 + 1;
 /// The count when there is nothing more to wait for.
 const OVER: u64 = u64::MAX;
@@ -80,7 +80,7 @@ fn turns<M: Monitor>(length: Duration) -> Sample {
     })
 }
 
-/// The count is how often somebody has come to wait, plus one for each time that all were woken. So
+/// The count is how often a thread has come to wait, plus one for each time that all were woken. So
 /// all wait where it lacks one to a multiple of [`PARTY`].
 fn wakes<M: Monitor>(length: Duration) -> Sample {
     let monitor = &CachePadded::new(M::default());

@@ -1,4 +1,4 @@
-//! Who is compared, for each primitive. Ours comes first.
+//! The locks that are compared, for each primitive. Ours comes first.
 
 /// [`peers!`](crate::harness::peers) for the mutexes.
 macro_rules! mutexes {

@@ -1,4 +1,5 @@
-//! Critical sections that a mutex, or a semaphore of one permit, lets through: alone, and for two processes.
+//! Critical sections that a mutex, or a semaphore of one permit, lets through: alone, and for two
+//! processes.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use crate::slice::{self, Line, Slice};
 /// Steps of [`work`] in the section, and between two sections of a process.
 const SECTIONS_AND_GAPS: [(u32, u32); 4] = [(0, 0), (50, 500), (5_000, 0), (5_000, 5_000)];
 
-/// Alone, so many times are counted at once: a store for each would be a good part of what it takes.
+/// Alone, so many times are counted at once: a store for each would be a good part of what it
+/// takes.
 const BATCH: u64 = 100;
 
 pub fn questions() -> Vec<Question> {

@@ -1,5 +1,6 @@
-//! How do the primitives between processes fare beside glibc's and the kernel's own? Every question is put to ours and
-//! to its peers in turn. `cargo bench --bench processes -- --help` lists the options.
+//! How do the primitives between processes fare beside glibc's and the kernel's own? Every question
+//! is put to ours and to its peers in turn. `cargo bench --bench processes -- --help` lists the
+//! options.
 #![allow(unreachable_pub, reason = "a benchmark exports nothing")]
 
 mod children;
@@ -24,7 +25,8 @@ use common::shared::system_v;
 use harness::Report;
 use harness::row::Question;
 
-/// Puts the primitives between processes of anteroom, of glibc, and of the kernel beside each other.
+/// Puts the primitives between processes of anteroom, of glibc, and of the kernel beside each
+/// other.
 #[derive(Parser)]
 struct Options {
     #[command(flatten)]

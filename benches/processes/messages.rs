@@ -9,8 +9,8 @@ use crate::peers::queues;
 use crate::pictures::MESSAGES;
 use crate::slice;
 
-/// How many messages a queue has room for. Ten is what POSIX's have if the system is not told otherwise, and 256 what System
-/// V's have.
+/// How many messages a queue has room for. Ten is what POSIX's have if the system is not told
+/// otherwise, and 256 what System V's have.
 const CAPACITIES: [usize; 4] = [1, 10, 256, MOST];
 /// The most of them.
 pub const MOST: usize = 1024;

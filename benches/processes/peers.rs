@@ -1,4 +1,4 @@
-//! Who is compared, for each primitive. Ours comes first.
+//! The primitives that are compared, of each kind. Ours comes first.
 
 /// [`peers!`](crate::harness::peers) for the mutexes.
 macro_rules! mutexes {
@@ -11,7 +11,8 @@ macro_rules! mutexes {
     };
 }
 
-/// [`peers!`](crate::harness::peers) for the semaphores whose permits come back from the dead, and POSIX's, whose do not.
+/// [`peers!`](crate::harness::peers) for the semaphores whose permits come back from the dead, and
+/// POSIX's, whose do not.
 macro_rules! semaphores {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [

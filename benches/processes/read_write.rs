@@ -17,7 +17,8 @@ const GAP: u32 = 500;
 /// One of so many is a write.
 const WRITES: [u64; 2] = [10, 1_000];
 
-/// Alone, so many times are counted at once: a store for each would be a good part of what it takes.
+/// Alone, so many times are counted at once: a store for each would be a good part of what it
+/// takes.
 const BATCH: u64 = 100;
 
 pub fn questions() -> Vec<Question> {

@@ -38,10 +38,11 @@ impl Line {
     }
 }
 
-/// Forks so many processes, lets them run a little, counts for so long what they do, and kills them.
+/// Forks so many processes, lets them run a little, counts for so long what they do, and kills
+/// them.
 ///
-/// `process` is called in each of them before it starts, with its index, and returns what to repeat: which returns
-/// how much it has done.
+/// `process` is called in each of them before it starts, with its index, and returns what to
+/// repeat: which returns how much it has done.
 pub fn measure<F: FnMut() -> u64>(
     processes: usize,
     length: Duration,

@@ -23,8 +23,8 @@ const WRITES_AND_READS: [(usize, usize); 7] = [
     (KIB, KIB),
     (4 * KIB, 4 * KIB),
 ];
-/// What the kernel's pipes have room for if they are not told otherwise, and the most that they may be told without
-/// privileges.
+/// What the kernel's pipes have room for if they are not told otherwise, and the most that they may
+/// be told without privileges.
 const CAPACITIES: [usize; 2] = [LARGE, 1024 * KIB];
 /// The bytes are 0, 1, … and then 0 again. Every size is a multiple of it.
 const PERIOD: usize = 64;

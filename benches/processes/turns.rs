@@ -42,7 +42,7 @@ fn semaphores<S: Signal>(length: Duration) -> Sample {
     })
 }
 
-/// How long a turn takes the one of the two who begins it.
+/// How long a turn takes the process that begins it.
 pub fn turns<F: FnMut()>(length: Duration, process: impl Fn(usize) -> F) -> Sample {
     let slice = slice::measure(2, length, |index| {
         let mut operation = process(index);

@@ -1,9 +1,10 @@
 //! The choreography, with nothing around it: [`day`] is what the example shows and what the test
 //! `tests/hundred_workers.rs` checks.
 //!
-//! A hundred workers decorate a room each. Who is done takes a ticket and falls asleep on the bench. When ten
-//! rooms are done the boss wakes up and sends exactly the ten who finished them for a beer. The other ninety
-//! sleep, when they are done, until the day is over, and go home sober. Nobody looks twice whether it is time.
+//! A hundred workers decorate a room each. A worker that is done takes a ticket and falls asleep on
+//! the bench. When ten rooms are done, the boss wakes up and sends exactly the ten workers that
+//! finished them for a beer. The other ninety sleep, when they are done, until the day is over, and
+//! go home sober. No thread looks twice whether it is time.
 
 use anteroom::{Condvar, Mutex};
 use std::thread;
@@ -13,11 +14,11 @@ use std::thread;
 pub(crate) enum Event {
     /// The worker's room is done. The worker falls asleep.
     RoomDone { worker: usize },
-    /// Enough rooms are done: the boss has woken up and calls those who did them.
+    /// Enough rooms are done: the boss has woken up and calls the workers of these.
     BossCalls,
     /// The worker has woken up, and has a beer.
     Drinks { worker: usize },
-    /// All rooms are done: the boss has woken up again, and wakes all who still sleep.
+    /// All rooms are done: the boss has woken up again, and wakes all workers that still sleep.
     DayEnds,
     /// The worker has woken up, and had no beer.
     GoesHome { worker: usize },
@@ -37,7 +38,7 @@ pub(crate) struct Worker {
 /// The board on the wall, which only one person at a time can stand before.
 struct Board<W> {
     rooms_done: usize,
-    /// Who has a ticket up to this one has a beer.
+    /// Tickets up to this one get a beer.
     invited: usize,
     day_over: bool,
     watch: W,
@@ -53,10 +54,11 @@ struct Site<W> {
     office: Condvar,
 }
 
-/// Runs a day with so many workers and beers, each worker on a thread of its own and the boss on this one.
+/// Runs a day with so many workers and beers, each worker on a thread of its own and the boss on
+/// this one.
 ///
-/// `decorate` is how a worker, from 0, does a room. `watch` is told of everything, in the order in which it
-/// happens. Returns the workers in the order of their numbers.
+/// `decorate` is how a worker, from 0, does a room. `watch` is told of everything, in the order in
+/// which it happens. Returns the workers in the order of their numbers.
 pub(crate) fn day(
     workers: usize,
     beers: usize,
@@ -92,7 +94,7 @@ pub(crate) fn day(
 }
 
 impl<W: FnMut(Event)> Site<W> {
-    /// What a worker does whose room is done.
+    /// What a worker does when its room is done.
     fn rest(&self, number: usize) -> Worker {
         let mut board = self.board.lock();
         board.rooms_done += 1;

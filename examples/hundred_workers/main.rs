@@ -1,5 +1,5 @@
-//! A hundred workers decorate a room each; when ten rooms are done, the boss sends exactly the ten who did them
-//! for a beer. All sleep until it is time, and nobody polls.
+//! A hundred workers decorate a room each; when ten rooms are done, the boss sends exactly these
+//! ten workers for a beer. All sleep until it is time, and none polls.
 //!
 //! `cargo run --release --example hundred_workers`
 
@@ -16,7 +16,7 @@ const BEERS: usize = 10;
 
 fn main() {
     println!("A hundred workers decorate a room each.");
-    println!("The first ten who are done will have a beer. Until then they sleep.\n");
+    println!("The first ten that are done will have a beer. Until then they sleep.\n");
     let pace = Pace::of_today();
     let decorate = |worker| sleep(pace.of(worker));
     let workers = if stdout().is_terminal() {
@@ -57,11 +57,11 @@ fn judge(workers: &[Worker]) {
 
     assert_eq!(drinkers.len(), BEERS, "so many drank");
     let first = drinkers.iter().all(|worker| worker.ticket <= BEERS);
-    assert!(first, "somebody drank who was not among the first");
+    assert!(first, "a worker drank that was not among the first");
     let once = workers.iter().all(|worker| worker.looks == 2);
-    assert!(once, "somebody was woken for nothing, or did not sleep");
+    assert!(once, "a worker was woken for nothing, or did not sleep");
     println!(
-        "As it should be: {BEERS} drank, the {BEERS} who were done first; {} went home sober; \
+        "As it should be: {BEERS} drank, the {BEERS} that were done first; {} went home sober; \
          each slept once and was woken once.",
         WORKERS - BEERS
     );
@@ -91,7 +91,7 @@ impl Diary {
                 self.drinking += 1;
                 println!("worker {:3} has beer number {}", worker + 1, self.drinking);
             }
-            Event::DayEnds => println!("the day is over: the boss wakes all who still sleep"),
+            Event::DayEnds => println!("the day is over: the boss wakes all that still sleep"),
             Event::GoesHome { .. } => {
                 self.home += 1;
                 if self.home == WORKERS - BEERS {
@@ -151,7 +151,7 @@ impl House {
     fn show(&mut self, event: Event) {
         match event {
             Event::RoomDone { worker } => self.rooms[worker] = Room::Asleep,
-            Event::BossCalls => self.says = "Ten rooms! The ten who did them: have a beer.",
+            Event::BossCalls => self.says = "Ten rooms! You ten that did them, have a beer.",
             Event::Drinks { worker } => self.rooms[worker] = Room::InThePub,
             Event::DayEnds => self.says = "All done. Go home, everybody.",
             Event::GoesHome { worker } => self.rooms[worker] = Room::GoneHome,

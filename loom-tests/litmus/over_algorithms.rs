@@ -1,4 +1,4 @@
-//! The programs over the types that everybody else uses.
+//! The programs, over the types of all other users.
 
 use anteroom as primitives;
 

@@ -1,4 +1,4 @@
-//! The programs over the types that users' models have.
+//! The programs, over the types of users' models.
 
 use anteroom::specified as primitives;
 

@@ -1,4 +1,4 @@
-//! The condition variable: waiters and notifiers, who are killed.
+//! Models of the condition variable between processes: waiters and notifiers are killed.
 
 use super::{mortal_process, nobody_is_dead, process, share, sleepers};
 use crate::deadline::Deadline;
@@ -15,18 +15,18 @@ models! {
     a_waiter_is_notified: 3 one_by_one,
     one_notification_each: 2,
     two_waiters_are_notified_at_once: 2,
-    who_comes_later_hides_no_notification: 3,
+    latecomer_hides_no_notification: 3,
     a_timed_waiter_leaves_no_trace: 2,
-    a_killed_notifier_keeps_nobody_waiting: 3 mortal,
-    a_killed_notifier_keeps_nobody_waiting: 2 mortal one_by_one,
-    a_killed_notifier_of_all_keeps_nobody_waiting: 2 mortal,
+    a_killed_notifier_keeps_no_waiter_asleep: 3 mortal,
+    a_killed_notifier_keeps_no_waiter_asleep: 2 mortal one_by_one,
+    a_killed_notifier_of_all_keeps_no_waiter_asleep: 2 mortal,
     a_killed_waiter_is_no_hindrance: 2 mortal,
     a_killed_sleeper_passes_its_notification_on: 2 mortal,
     a_killed_sleeper_passes_its_notification_on: 2 mortal awake,
     two_notifications_beside_a_killed_sleeper_wake_two: 0 mortal,
 }
 
-/// A number, for whose changes one waits.
+/// A number, for whose changes threads wait.
 struct Board {
     mutex: RawMutex,
     changed: RawCondvar,
@@ -133,8 +133,9 @@ fn two_waiters_are_notified_at_once() {
     waiters.into_iter().for_each(|it| it.join().unwrap());
 }
 
-/// The second begins to wait, for another change, when the first is notified already, but may not sleep yet.
-fn who_comes_later_hides_no_notification() {
+/// The second begins to wait, for another change, when the first is notified already, but may not
+/// sleep yet.
+fn latecomer_hides_no_notification() {
     let board = share(Board::new());
     let first = process(&board, Board::see);
     let second = process(&board, |board| {
@@ -167,7 +168,7 @@ fn a_timed_waiter_leaves_no_trace() {
 }
 
 /// It is killed after it has changed the number, at any step of the notification.
-fn a_killed_notifier_keeps_nobody_waiting() {
+fn a_killed_notifier_keeps_no_waiter_asleep() {
     let board = share(Board::new());
     let waiter = process(&board, Board::take);
     board.add_one();
@@ -179,8 +180,8 @@ fn a_killed_notifier_keeps_nobody_waiting() {
     waiter.join().unwrap();
 }
 
-/// As above, with two who wait; what it has begun for one, it has begun for both.
-fn a_killed_notifier_of_all_keeps_nobody_waiting() {
+/// As above, with two waiters: what the notifier has begun for one, it has begun for both.
+fn a_killed_notifier_of_all_keeps_no_waiter_asleep() {
     let board = share(Board::new());
     let waiters = [process(&board, Board::see), process(&board, Board::see)];
     board.add_one();
@@ -202,7 +203,8 @@ fn a_killed_waiter_is_no_hindrance() {
     doomed.join().unwrap();
 }
 
-/// It is killed asleep, or as it is woken, or as it tells the other one. Or it lives, and is not the one who is woken.
+/// It is killed asleep, or as it is woken, or as it tells the other one. Or it lives, and the other
+/// is woken.
 fn a_killed_sleeper_passes_its_notification_on() {
     let board = share(Board::new());
     let doomed = mortal_process(&board, Board::sleep_and_pass_on);
@@ -215,7 +217,8 @@ fn a_killed_sleeper_passes_its_notification_on() {
     doomed.join().unwrap();
 }
 
-/// The kernel wakes one in its place, and not one who was woken at the same time and has not run yet.
+/// The kernel wakes one in its place, and not the one that was woken at the same time and has not
+/// run yet.
 fn two_notifications_beside_a_killed_sleeper_wake_two() {
     let board = share(Board::new());
     let doomed = mortal_process(&board, Board::sleep_and_pass_on);

@@ -1,4 +1,4 @@
-//! The gate: sleepers, who take one of what others give, and who are killed.
+//! Models of the gate: waiters take one each of what other threads give, and are killed.
 
 use super::{mortal_process, process, share};
 use crate::deadline::Deadline;
@@ -17,8 +17,8 @@ models! {
     opening_for_all_wakes_two: 3,
     a_timed_sleeper_leaves_no_trace: 3,
     a_killed_sleeper_takes_no_wake_up_with_it: 2 mortal,
-    a_killed_opener_leaves_nobody_asleep: 3 mortal,
-    a_killed_opener_leaves_nobody_asleep: 2 mortal one_by_one,
+    a_killed_opener_leaves_no_waiter_asleep: 3 mortal,
+    a_killed_opener_leaves_no_waiter_asleep: 2 mortal one_by_one,
     a_killed_opener_leaves_neither_of_two_asleep: 2 mortal,
 }
 
@@ -61,7 +61,7 @@ impl Store {
                 break self.try_take();
             }
         };
-        // ORDERING: Relaxed; who gave more sees that somebody has approached, or is seen here.
+        // ORDERING: Relaxed; the giver of more sees that a thread has approached, or is seen here.
         if self.left.load(Relaxed) > 0 {
             self.gate.open(me);
         }
@@ -92,7 +92,7 @@ impl Store {
     fn give(&self, count: u32) {
         let me = Me::get();
         self.gate.pend(me);
-        // ORDERING: AcqRel, for whoever takes it.
+        // ORDERING: AcqRel, for the thread that takes it.
         self.left.fetch_add(count, AcqRel);
         self.gate.open(me);
         Gate::settle(me);
@@ -124,7 +124,7 @@ fn one_opening_is_enough_for_two() {
 fn opening_for_all_wakes_two() {
     let store = share(Store::new());
     let sleepers = [process(&store, Store::see), process(&store, Store::see)];
-    // ORDERING: AcqRel, for those who see it.
+    // ORDERING: AcqRel, for the threads that see it.
     store.left.fetch_add(1, AcqRel);
     store.gate.open_for_all(Me::get());
     sleepers.into_iter().for_each(|it| it.join().unwrap());
@@ -154,7 +154,7 @@ fn a_killed_sleeper_takes_no_wake_up_with_it() {
     doomed.join().unwrap();
 }
 
-/// If it was killed after its change, nobody else opens the gate.
+/// If it was killed after its change, no other thread opens the gate.
 fn after_a_killed_opener(sleepers: usize) {
     let store = share(Store::new());
     let sleepers: Vec<_> = (0..sleepers).map(|_| process(&store, Store::see)).collect();
@@ -167,7 +167,7 @@ fn after_a_killed_opener(sleepers: usize) {
     sleepers.into_iter().for_each(|it| it.join().unwrap());
 }
 
-fn a_killed_opener_leaves_nobody_asleep() {
+fn a_killed_opener_leaves_no_waiter_asleep() {
     after_a_killed_opener(1);
 }
 

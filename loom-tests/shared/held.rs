@@ -1,4 +1,5 @@
-//! What a thread holds: another thread looks for an entry that stays, while others come and go.
+//! Models of what a thread holds: another thread looks for an entry that stays, while others come
+//! and go.
 
 use crate::models;
 use crate::shared::held::Held;

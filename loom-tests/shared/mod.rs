@@ -1,5 +1,6 @@
 //! Models of what processes share: threads stand for processes, and are killed at any step
-//! (`src/primitive/modeled/mortal.rs`). They are compiled into the crate, whose innards they look at.
+//! (`src/primitive/modeled/mortal.rs`). They are compiled into the crate, whose innards they look
+//! at.
 
 mod condvar;
 mod gate;
@@ -10,7 +11,8 @@ mod ring;
 mod rwlock;
 mod semaphore;
 
-/// Of all files in here, those that take longest first: else one processor waits for the other in the end.
+/// Of all files in here, those that take longest first: else one processor waits for the other in
+/// the end.
 pub const MODELS: &[&[crate::Model]] = &[
     semaphore::MODELS,
     ring::MODELS,
@@ -27,14 +29,16 @@ use crate::primitive::modeled::mortal::{
 };
 use std::sync::Arc;
 
-/// What the processes of a model share. No reference counts it that a killed one would leave behind.
+/// What a model's processes share. No reference counts it, which a killed process would leave
+/// behind.
 fn share<T: 'static>(it: T) -> Arc<T> {
-    // These looks also make the modelled kernel now, where that orders nothing between the model's threads.
+    // These looks also make the modelled kernel now, where that orders nothing between the model's
+    // threads.
     assert!(sleepers() == 0 && nobody_is_dead());
     Arc::new(it)
 }
 
-/// A process that nobody kills.
+/// A process that is not killed.
 fn process<T: 'static>(
     it: &Arc<T>,
     life: impl FnOnce(&T) + 'static,

@@ -1,4 +1,4 @@
-//! The robust mutex.
+//! Models of the robust mutex.
 
 use super::{mortal_process, process, share};
 use crate::deadline::Deadline;
@@ -36,9 +36,10 @@ fn lock_once(mutex: &RawMutex) {
     unlock(mutex);
 }
 
-/// When all have ended: it can be taken. Whether a killed process left it, if `killed`; else nobody did.
+/// When all have ended, it can be taken. Its last holder was killed if `killed`, and else no holder
+/// was.
 fn rest(mutex: &RawMutex, killed: bool) {
-    let locked = mutex.try_lock(Me::get()).expect("nobody holds it");
+    let locked = mutex.try_lock(Me::get()).expect("it is free");
     assert!(killed || locked == Locked::Cleanly);
     unlock(mutex);
     assert_eq!(mutex.try_lock(Me::get()), Some(Locked::Cleanly));
@@ -79,8 +80,8 @@ fn a_killed_process_lets_two_go() {
     rest(&mutex, !lived);
 }
 
-/// Two sleep while the mutex is held. One of them may be killed before, in or after its wake-up, also while somebody who
-/// was faster has the mutex.
+/// Two sleep while the mutex is held. One of them may be killed before, in or after its wake-up,
+/// also while a faster thread has the mutex.
 fn a_killed_waiter_loses_no_wake_up() {
     let mutex = share(RawMutex::new());
     lock(&mutex);
@@ -131,7 +132,7 @@ fn a_try_beside_a_killed_process() {
     rest(&mutex, !lived);
 }
 
-/// Who takes it after the dead is told; who comes then is not.
+/// The first holder after the dead one is told of it; the next is not.
 fn the_dead_owner_is_reported_once() {
     let mutex = share(RawMutex::new());
     let other = mortal_process(&mutex, lock_once);

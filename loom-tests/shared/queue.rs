@@ -1,6 +1,6 @@
-//! The message queue: senders and receivers, who are killed.
+//! Models of the message queue: senders and receivers are killed.
 //!
-//! A message of type *n* says *n*, in a slot of its own: whoever receives it checks that it is whole.
+//! A message of type *n* says *n*, in a slot of its own: each receiver checks that it is whole.
 
 use super::{mortal_process, process, second_mortal_process, share};
 use crate::deadline::Deadline;
@@ -16,7 +16,7 @@ models! {
     a_full_queue_holds_its_sender: 4,
     two_receivers_share_two_messages: 3,
     two_receivers_share_two_messages: 3 awake,
-    who_picks_is_woken_beside_who_does_not: 2,
+    selecting_receiver_is_woken_beside_another: 2,
     places_become_free_in_any_order: 3,
     the_length_was_so_at_some_time: 3,
     a_timed_receiver_leaves_no_trace: 3,
@@ -30,8 +30,8 @@ models! {
     a_killed_sender_leaves_no_receiver_asleep: 2 mortal one_by_one,
     a_killed_receiver_takes_no_wake_up_with_it: 1 mortal,
     a_killed_sender_takes_no_wake_up_with_it: 1 mortal,
-    who_picks_passes_on_the_wake_up_of_the_dead: 1 mortal,
-    whoever_is_woken_by_a_death_may_be_killed_too: 0 mortals,
+    selecting_receiver_passes_on_the_wake_up_of_the_dead: 1 mortal,
+    waiter_woken_by_a_death_may_be_killed_too: 0 mortals,
 }
 
 struct Shared {
@@ -134,7 +134,7 @@ fn two_receivers_share_two_messages() {
     assert_eq!(queue.rest(), []);
 }
 
-fn who_picks_is_woken_beside_who_does_not() {
+fn selecting_receiver_is_woken_beside_another() {
     let queue = share(Shared::with_slots(2));
     let picky = process(&queue, |queue| {
         assert_eq!(queue.receive(Selector::Kind(2)), 2);
@@ -196,7 +196,7 @@ fn leaves_no_trace(selector: Selector) {
     timed.join().unwrap();
 }
 
-/// A live receiver is there, and gets what was sent, once; also what somebody else sends.
+/// A live receiver is there, and gets what was sent, once; also what another sender sends.
 fn a_killed_sender_has_sent_it_or_not() {
     let queue = share(Shared::with_slots(2));
     let doomed = mortal_process(&queue, |queue| queue.send(1));
@@ -212,7 +212,7 @@ fn a_killed_sender_has_sent_it_or_not() {
     }
 }
 
-/// What is left besides the one that the dead may have received is received once.
+/// What is left, besides the message that the dead receiver may have received, is received once.
 fn a_killed_receiver_has_received_it_or_not() {
     let queue = share(Shared::with_slots(2));
     queue.send(1);
@@ -280,7 +280,7 @@ fn a_killed_receiver_makes_room() {
     }
 }
 
-/// Nobody sends another one: the receiver gets it if it was sent, and else has to be told to go.
+/// No sender sends another one: the receiver gets it if it was sent, and else must be told to go.
 fn a_killed_sender_leaves_no_receiver_asleep() {
     let queue = share(Shared::with_slots(1));
     let doomed = mortal_process(&queue, |queue| queue.send(1));
@@ -331,8 +331,8 @@ fn a_killed_sender_takes_no_wake_up_with_it() {
     assert!(all.contains(&2) && (all.contains(&1) || !lived));
 }
 
-/// The kernel wakes one for the dead sender, who may be somebody who wants another message.
-fn who_picks_passes_on_the_wake_up_of_the_dead() {
+/// The kernel wakes one waiter for the dead sender, maybe one that wants another message.
+fn selecting_receiver_passes_on_the_wake_up_of_the_dead() {
     let queue = share(Shared::with_slots(1));
     let picky = process(&queue, |queue| {
         assert_eq!(queue.receive(Selector::Kind(2)), 2);
@@ -351,9 +351,10 @@ fn who_picks_passes_on_the_wake_up_of_the_dead() {
     assert_eq!(queue.rest(), []);
 }
 
-/// The sender is killed, perhaps before it has woken those who sleep; so is the one whom the kernel wakes instead. Whoever receives
-/// the message sends it again for the other, unless there is one already, after a death.
-fn whoever_is_woken_by_a_death_may_be_killed_too() {
+/// The sender is killed, perhaps before it has woken the waiters; so is the waiter that the kernel
+/// wakes instead. The receiver of the message sends it again for the other, unless there is one
+/// already, after a death.
+fn waiter_woken_by_a_death_may_be_killed_too() {
     fn pass_on(queue: &Shared) {
         assert_eq!(queue.receive(Selector::Kind(1)), 1);
         queue.try_send(1);
@@ -364,7 +365,7 @@ fn whoever_is_woken_by_a_death_may_be_killed_too() {
     let first = mortal_process(&queue, |queue| queue.send(1));
     for doomed in [first, second] {
         if !doomed.join().unwrap() {
-            // It may not have sent it. If it has, this wakes nobody.
+            // It may not have sent it. If it has, this wakes no receiver.
             queue.try_send(1);
         }
     }

@@ -1,4 +1,5 @@
-//! The ring, and the bells of those who write and read: who sleeps there, who is killed, and who is left.
+//! Models of the ring and the bells of its readers and writers: threads of both sides sleep, are
+//! killed, and are left alone.
 
 use super::{mortal_process, process, share};
 use crate::deadline::Deadline;
@@ -207,8 +208,9 @@ fn a_timed_reader_leaves_no_trace() {
     reader.join().unwrap();
 }
 
-/// Joins a writer of one byte that may have been killed. If it has written nothing, somebody else does so. Who is left writes
-/// nothing unless nobody has: a reader that sleeps beside what the dead has written sleeps for ever.
+/// Joins a writer of one byte that may have been killed. If it has written nothing, another writer
+/// does so. A writer that is left writes only then: a reader that slept beside the dead one's bytes
+/// would sleep for ever.
 fn make_up_for(pipe: &Pipe, doomed: JoinHandle<bool>) {
     doomed.join().unwrap();
     if pipe.ring.written() == 0 {

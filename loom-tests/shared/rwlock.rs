@@ -1,4 +1,4 @@
-//! The reader-writer lock between processes.
+//! Models of the reader-writer lock between processes.
 
 use super::{
     Known, Ready, known, known_mortal, live_again, mortal, mortal_process, process,
@@ -30,7 +30,7 @@ models! {
     a_killed_writer_that_wrote_before_is_told_of: 1 mortal,
     a_killed_reader_that_read_before_lets_a_writer_in: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
-    a_killed_reader_who_wanted_to_write_still_read: 0 mortal,
+    a_killed_reader_that_wanted_to_write_still_read: 0 mortal,
     what_the_dead_wrote_can_be_left_as_it_is: 0 mortal,
     a_descendant_with_the_number_of_the_dead_hears_of_its_death: 0 mortal,
     a_killed_writer_lets_two_sleeping_readers_in: 0 mortal,
@@ -46,7 +46,7 @@ impl Known for RawRwLock {
 
 const WAIT: Option<Deadline> = Some(Deadline::NEVER);
 
-/// As long as nobody dies.
+/// Reads while no thread dies.
 fn read(lock: &RawRwLock) {
     lock.unlock_read(lock.read(WAIT).unwrap().expect("no writer died"));
 }
@@ -59,7 +59,7 @@ fn write(lock: &RawRwLock) {
 
 /// When all have ended, a writer comes in at once.
 fn rest(lock: &RawRwLock) -> Written {
-    let (holder, written) = lock.write(None).expect("nobody holds it");
+    let (holder, written) = lock.write(None).expect("it is free");
     lock.unlock_write(holder, false);
     lock.unlock_read(lock.read(None).unwrap().expect("it is repaired"));
     written
@@ -160,7 +160,8 @@ fn a_killed_reader_lets_a_writer_in() {
     assert_eq!(rest(&lock), Written::Cleanly);
 }
 
-/// A reader is inside, and another waits behind the writer. Whoever is killed before it is in has written nothing.
+/// A reader is inside, and another waits behind the writer. A writer that is killed before it is
+/// inside has written nothing.
 fn a_writer_killed_while_it_waits_lets_others_in() {
     let lock = share(RawRwLock::new());
     lock.find_slot();
@@ -210,7 +211,7 @@ fn one_after_the_other_may_die() {
 }
 
 /// It waits for itself, and gives up.
-fn a_killed_reader_who_wanted_to_write_still_read() {
+fn a_killed_reader_that_wanted_to_write_still_read() {
     let lock = share(RawRwLock::new());
     let doomed = mortal_process(&lock, |lock| {
         let holder = lock.read(WAIT).unwrap().unwrap();
@@ -223,7 +224,8 @@ fn a_killed_reader_who_wanted_to_write_still_read() {
     assert_eq!(rest(&lock), Written::Cleanly);
 }
 
-/// A lock, and how far its writer has come. That is not a part of the model: nobody dies of it.
+/// A lock, and how far its writer has come. That is not a part of the model: it survives every
+/// death.
 struct Page {
     lock: RawRwLock,
     written: AtomicU32,
@@ -235,7 +237,7 @@ unsafe impl Send for Page {}
 // SAFETY: as above.
 unsafe impl Sync for Page {}
 
-/// Who dies in the middle of it is told of. The next writer does not put it right.
+/// A writer's death within the write is told. The next writer does not repair the data.
 fn what_the_dead_wrote_can_be_left_as_it_is() {
     let page = share(Page {
         lock: RawRwLock::new(),
@@ -286,7 +288,7 @@ fn a_descendant_with_the_number_of_the_dead_hears_of_its_death() {
     assert_eq!(rest(&lock), Written::Cleanly);
 }
 
-/// Whoever is woken by the kernel instead wakes the other.
+/// A reader that the kernel wakes instead of the writer wakes the other.
 fn a_killed_writer_lets_two_sleeping_readers_in() {
     let lock = share(RawRwLock::new());
     let (is_in, until_in) = loom::sync::mpsc::channel();

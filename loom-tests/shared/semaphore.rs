@@ -1,4 +1,5 @@
-//! The semaphore between processes, and with it the ledger: what the killed held comes back, once.
+//! Models of the semaphore between processes, and of the ledger: what killed threads held comes
+//! back, once.
 
 use super::{
     Known, Ready, known, known_mortal, live, mortal, mortal_process, nobody_is_dead,
@@ -22,9 +23,9 @@ models! {
     an_added_permit_wakes_one: 3,
     an_added_permit_wakes_one: 2 one_by_one,
     two_added_permits_wake_two: 1,
-    one_who_wants_two_lets_another_pass: 1,
-    one_who_wants_two_lets_another_pass: 1 awake,
-    two_who_want_two_both_get_them: 1,
+    a_wish_for_two_lets_another_pass: 1,
+    a_wish_for_two_lets_another_pass: 1 awake,
+    two_wishes_for_two_are_both_served: 1,
     a_timed_waiter_leaves_no_trace: 1,
     a_timed_waiter_leaves_no_trace: 1 awake,
     closing_wakes_two: 1,
@@ -34,25 +35,25 @@ models! {
     a_killed_process_gives_back_to_two: 0 mortal,
     a_killed_waiter_takes_nothing_with_it: 0 mortal,
     a_killed_waiter_takes_nothing_with_it: 0 mortal awake,
-    a_killed_closer_leaves_nobody_asleep: 1 mortal,
+    a_killed_closer_leaves_no_waiter_asleep: 1 mortal,
     a_try_beside_a_killed_process: 2 mortal,
-    after_a_death_whoever_gives_back_may_die_too: 0 mortals,
-    after_a_death_whoever_gives_back_may_die_too: 0 mortals awake,
+    after_a_death_the_recoverer_may_die_too: 0 mortals,
+    after_a_death_the_recoverer_may_die_too: 0 mortals awake,
     two_are_killed_at_once: 1 mortals,
     two_are_killed_beside_a_third: 0 mortals,
     a_slot_of_the_dead_is_used_again: 1 mortal,
     one_after_the_other_may_die: 0 mortals,
     two_give_back_for_the_same_one: 1 mortal,
     two_look_for_a_slot_after_a_death: 0 mortal,
-    who_gives_back_sees_what_was_witnessed: 0 mortal,
+    giver_sees_what_was_witnessed: 0 mortal,
     what_is_added_hides_no_change: 0 mortal,
     what_is_forgotten_does_not_come_back: 0 mortal,
     what_comes_back_leaves_it_closed: 0 mortal,
-    who_comes_later_passes_its_wake_up_on: 0 mortal newest,
-    who_comes_later_passes_its_wake_up_on: 0 mortal newest awake,
-    who_is_woken_tells_of_a_new_slot: 0 mortal,
-    who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest,
-    who_comes_later_has_the_slot_that_the_dead_began: 0 mortals newest awake,
+    latecomer_passes_its_wake_up_on: 0 mortal newest,
+    latecomer_passes_its_wake_up_on: 0 mortal newest awake,
+    woken_waiter_tells_of_a_new_slot: 0 mortal,
+    latecomer_has_the_slot_that_the_dead_began: 0 mortals newest,
+    latecomer_has_the_slot_that_the_dead_began: 0 mortals newest awake,
     a_slot_is_retired_beside_its_owner: 1,
     a_slot_is_retired_beside_its_killed_owner: 1 mortal,
     a_killed_process_whose_slot_was_retired_gives_back: 0 mortal,
@@ -65,15 +66,15 @@ models! {
     a_waiter_hears_of_a_shared_slot: 0 mortal newest,
     a_waiter_hears_of_a_shared_slot: 0 mortal newest awake,
     what_was_taken_again_comes_back: 1 mortal,
-    who_takes_again_sees_another_in_between: 1 mortal,
+    second_take_sees_another_in_between: 1 mortal,
     an_account_with_more_is_not_emptied: 0 mortal,
     without_give_back_a_killed_waiter_takes_no_wake_up: 2 mortal,
     without_give_back_a_killed_waiter_takes_no_wake_up: 1 mortal awake,
     without_give_back_it_is_given_back_by_hand: 2,
     without_give_back_two_give_back_at_once: any,
-    without_give_back_a_killed_giver_leaves_nobody_asleep: 0 mortal,
-    who_takes_at_once_sees_what_came_before_an_added_permit: any,
-    who_takes_nothing_keeps_no_slot: 0,
+    without_give_back_a_killed_giver_leaves_no_waiter_asleep: 0 mortal,
+    take_at_once_sees_what_came_before_an_added_permit: any,
+    taking_nothing_keeps_no_slot: 0,
     dead_slot_among_armed_ones_is_claimed: 0 mortal,
     claim_beside_a_dying_owner_takes_nothing: 1 mortal,
     waiter_hears_of_an_owner_of_a_retired_slot: 0 mortal newest,
@@ -82,7 +83,7 @@ models! {
     shared_slot_of_the_dead_is_claimed: 0 mortals,
 }
 
-/// A semaphore, and what those who have its only permit use.
+/// A semaphore, and what the holders of its only permit use.
 struct Store {
     semaphore: RawSemaphore,
     data: Access,
@@ -137,7 +138,7 @@ impl Store {
         self.semaphore.give_back(holder, 1);
     }
 
-    /// When all have ended, nobody holds any.
+    /// When all have ended, no thread holds any.
     fn rest(&self, permits: u32) {
         assert_eq!(self.semaphore.free(), permits);
     }
@@ -192,8 +193,8 @@ fn two_added_permits_wake_two() {
     store.rest(0);
 }
 
-/// The wake-up for one permit comes to the one who wants two.
-fn one_who_wants_two_lets_another_pass() {
+/// The wake-up for one permit goes to the waiter for two.
+fn a_wish_for_two_lets_another_pass() {
     let store = share(Store::new(0));
     let large = known(&store, Store::two).go();
     until_asleep(1);
@@ -206,7 +207,7 @@ fn one_who_wants_two_lets_another_pass() {
     store.rest(2);
 }
 
-fn two_who_want_two_both_get_them() {
+fn two_wishes_for_two_are_both_served() {
     let store = share(Store::new(1));
     let others = [process(&store, Store::two), process(&store, Store::two)];
     assert!(store.semaphore.add(1));
@@ -266,7 +267,7 @@ fn a_killed_process_gives_back_to_two() {
     store.rest(1);
 }
 
-/// Two sleep while the permit is held, one of whom is killed.
+/// Two waiters sleep while the permit is held, and one of them is killed.
 fn a_killed_waiter_takes_nothing_with_it() {
     let store = share(Store::new(0));
     store.find_slot();
@@ -279,8 +280,8 @@ fn a_killed_waiter_takes_nothing_with_it() {
     store.rest(1);
 }
 
-/// If it was killed before it closed the semaphore, somebody else does.
-fn a_killed_closer_leaves_nobody_asleep() {
+/// If it was killed before it closed the semaphore, another thread does.
+fn a_killed_closer_leaves_no_waiter_asleep() {
     let store = share(Store::new(0));
     let refused = |store: &Store| {
         let end = store.semaphore.take(1, Some(Deadline::NEVER));
@@ -301,12 +302,13 @@ fn a_try_beside_a_killed_process() {
     let doomed = known_mortal(&store, |store| store.try_one(None)).go();
     store.try_one(None);
     doomed.join().unwrap();
-    // Whoever was killed is found by this, too.
+    // This also recovers what a killed thread held.
     assert!(store.semaphore.take(1, None).is_ok());
 }
 
-/// The first leaves the ledger as it is at one of its steps; the second finds it so, and dies at one of its own.
-fn after_a_death_whoever_gives_back_may_die_too() {
+/// The first dies at one of its steps and leaves the ledger so; the second finds it so, and dies at
+/// one of its own.
+fn after_a_death_the_recoverer_may_die_too() {
     let store = share(Store::new(1));
     store.find_slot();
     let second = second_mortal(&store, Store::enter);
@@ -329,7 +331,8 @@ fn two_are_killed_at_once() {
     store.rest(1);
 }
 
-/// As above, but the third does not wait for the second. (If it waits for neither, the search takes twenty minutes.)
+/// As above, but the third does not wait for the second. (If it waited for neither, the search
+/// would take twenty minutes.)
 fn two_are_killed_beside_a_third() {
     let store = share(Store::new(1));
     store.find_slot();
@@ -384,7 +387,7 @@ fn one_after_the_other_may_die() {
     let first = mortal_process(&store, hold_two).join().unwrap();
     let second = second_mortal_process(&store, hold_two).join().unwrap();
     live(&*store, hold_two);
-    // There is a slot for it, and one for each in whose place another one comes.
+    // There is a slot for it, and one for each thread that replaces another.
     for lived in [first, second] {
         if !lived {
             process(&store, Store::find_slot).join().unwrap();
@@ -414,7 +417,7 @@ fn two_look_for_a_slot_after_a_death() {
 }
 
 /// One overwrites the last change of the dead, another one has seen nothing yet.
-fn who_gives_back_sees_what_was_witnessed() {
+fn giver_sees_what_was_witnessed() {
     let store = share(Store::new(1));
     let writer = known(&store, Store::enter);
     mortal_process(&store, Store::enter).join().unwrap();
@@ -424,7 +427,7 @@ fn who_gives_back_sees_what_was_witnessed() {
     store.rest(1);
 }
 
-/// Nobody has an account of what is added, so it comes between the changes of others.
+/// No account has what is added, so it comes between the changes of others.
 fn what_is_added_hides_no_change() {
     let store = share(Store::new(1));
     mortal_process(&store, Store::enter).join().unwrap();
@@ -493,8 +496,8 @@ fn free_beside(
     store.rest(1);
 }
 
-/// The one who sleeps already does not know the slot of the one who comes, and is woken second.
-fn who_comes_later_passes_its_wake_up_on() {
+/// The waiter that sleeps already does not know the latecomer's slot, and is woken second.
+fn latecomer_passes_its_wake_up_on() {
     let store = share(Store::new(1));
     let holder = store.semaphore.take(1, None).unwrap();
     let sleeper = process(&store, Store::enter);
@@ -503,9 +506,9 @@ fn who_comes_later_passes_its_wake_up_on() {
     free_beside(&store, holder, sleeper, doomed);
 }
 
-/// One is woken, but does not run yet, and the mark of the other one is gone, when whoever woke it begins a slot. It is killed when the
-/// first one has gone.
-fn who_is_woken_tells_of_a_new_slot() {
+/// One waiter is woken and does not run yet, and the other one's mark is gone, when the thread that
+/// woke it begins a slot. That thread is killed after the first waiter has left.
+fn woken_waiter_tells_of_a_new_slot() {
     let store = share(Store::new(0));
     let keep = |store: &Store| {
         let holder = store.semaphore.take(1, Some(Deadline::NEVER)).unwrap();
@@ -528,8 +531,8 @@ fn who_is_woken_tells_of_a_new_slot() {
     store.rest(0);
 }
 
-/// As in the one before, and it was somebody else who was to tell the sleeper of the new slot.
-fn who_comes_later_has_the_slot_that_the_dead_began() {
+/// As in the one before, but another thread had to tell the sleeper of the new slot.
+fn latecomer_has_the_slot_that_the_dead_began() {
     let store = share(Store::new(1));
     let holder = store.semaphore.take(1, None).unwrap();
     let sleeper = process(&store, Store::enter);
@@ -541,7 +544,7 @@ fn who_comes_later_has_the_slot_that_the_dead_began() {
     let is_over = Arc::new(AtomicBool::new(false));
     let (it, over) = (store.clone(), is_over.clone());
     let doomed = loom::thread::spawn(move || {
-        // There may be no slot as long as somebody else gives the dead one's back.
+        // There may be no slot while another thread recovers the dead one's.
         mortal(1, || it.try_one(Some(Deadline::NEVER)));
         over.store(true, Relaxed);
     });
@@ -555,7 +558,8 @@ fn who_comes_later_has_the_slot_that_the_dead_began() {
     store.rest(1);
 }
 
-/// Processes that live, and hold nothing, have all slots that begin biased, but for so many that are in use already.
+/// Live processes that hold nothing have all slots that begin biased, less those that are in use
+/// already.
 fn own_slots_but(store: &Arc<Store>, used: usize) {
     for _ in used..SLOTS {
         process(store, Store::find_slot).join().unwrap();
@@ -660,7 +664,7 @@ fn two_share_a_slot_and_one_is_killed() {
     store.rest(2);
 }
 
-/// The one who sleeps does not know the slot in which the permit is held by a process that is killed.
+/// The waiter does not know the slot by which a process holds the permit that is then killed.
 fn a_waiter_hears_of_a_shared_slot() {
     let store = share(Store::new(1));
     let holder = store.semaphore.take(1, None).unwrap();
@@ -698,7 +702,7 @@ fn what_was_taken_again_comes_back() {
 }
 
 /// A change by the dead, which they had not recorded, is not overwritten without a witness.
-fn who_takes_again_sees_another_in_between() {
+fn second_take_sees_another_in_between() {
     let store = share(Store::new(1));
     let other = known(&store, |store: &Store| {
         store.enter();
@@ -734,7 +738,7 @@ fn without_give_back_two_give_back_at_once() {
 }
 
 /// If it has given back before, the sleeper is woken.
-fn without_give_back_a_killed_giver_leaves_nobody_asleep() {
+fn without_give_back_a_killed_giver_leaves_no_waiter_asleep() {
     let store = share(Store::keep(1));
     let it = store.clone();
     let doomed = loom::thread::spawn(move || {
@@ -754,7 +758,7 @@ fn without_give_back_a_killed_giver_leaves_nobody_asleep() {
 }
 
 /// An added permit has no author: the last change is still this thread's own.
-fn who_takes_at_once_sees_what_came_before_an_added_permit() {
+fn take_at_once_sees_what_came_before_an_added_permit() {
     let store = share(Store::new(1));
     store.enter();
     let other = process(&store, |store| {
@@ -771,7 +775,7 @@ fn who_takes_at_once_sees_what_came_before_an_added_permit() {
 }
 
 /// Not even if it does so again, at once.
-fn who_takes_nothing_keeps_no_slot() {
+fn taking_nothing_keeps_no_slot() {
     let twice = |store: &Store| {
         store.find_slot();
         store.find_slot();
@@ -847,7 +851,7 @@ fn holder_by_a_shared_slot_has_nothing_pending() {
     store.rest(2);
 }
 
-/// The owner has just reserved the only slot that nobody holds, and arms it for the first time.
+/// The owner has just reserved the only free slot, and arms it for the first time.
 fn slot_is_retired_beside_its_killed_new_owner() {
     let store = share(Store::new(SLOTS as u32));
     hold_slots_but_one(&store);

@@ -24,7 +24,7 @@
 //! - (G5) A waiter also watches the words *in which it has checked* its condition. G4 does not help
 //!   a waiter that has checked and does not sleep yet when the opener dies between change and
 //!   opening: the kernel finds no thread to wake, and the gate's word is unchanged. (A model found
-//!   this: `a_killed_opener_leaves_nobody_asleep`.)
+//!   this: `a_killed_opener_leaves_no_waiter_asleep`.)
 //!
 //! Some wake-ups are spurious. The count has 31 bits: a thread that is stopped between its check
 //! and its sleep for exactly 2³¹ openings would miss one.

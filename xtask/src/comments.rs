@@ -1,13 +1,14 @@
-//! `cargo xtask check-comments`: unsafe code says why it is sound, an atomic operation why its ordering is enough.
+//! `cargo xtask check-comments`: unsafe code says why it is sound, an atomic operation why its
+//! ordering is enough.
 //!
-//! - Before an `unsafe` block or impl stands `// SAFETY:`; the documentation of an `unsafe fn` has a `# Safety`, unless a
-//!   trait's does.
-//! - Before an operation that is given an `Ordering` stands `// ORDERING:`. One that says "here and below" is for all that
-//!   follow in its function.
+//! - Before an `unsafe` block or impl stands `// SAFETY:`; the documentation of an `unsafe fn` has
+//!   a `# Safety`, unless a trait's does.
+//! - Before an operation that is given an `Ordering` stands `// ORDERING:`. One that says "here and
+//!   below" is for all that follow in its function.
 //!
-//! *Before* means directly above the statement, match arm or item, or inside it and above the place. Clippy looks for the
-//! first of these too, but not into macros, and not for private functions. So this looks at tokens, and at the lines
-//! between them.
+//! *Before* means directly above the statement, match arm or item, or inside it and above the
+//! place. Clippy looks for the first of these too, but not into macros, and not for private
+//! functions. So this looks at tokens, and at the lines between them.
 
 use crate::source;
 use anyhow::{Context, Result};

@@ -1,4 +1,5 @@
-//! What cargo cannot do by itself: `cargo xtask mutants`, `cargo xtask planted` and `cargo xtask check-comments`.
+//! What cargo cannot do by itself: `cargo xtask mutants`, `cargo xtask planted` and
+//! `cargo xtask check-comments`.
 
 mod comments;
 mod mutants;

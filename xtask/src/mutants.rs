@@ -1,13 +1,14 @@
 //! `cargo xtask mutants`: breaks the crate in one place at a time, to see whether a model notices.
 //!
-//! A model that cannot fail proves nothing. So every ordering, fence and step of the protocols is broken once, and the
-//! models that reach the place are searched, until one fails: it *kills* the mutant. A mutant that *survives* is either
-//! no different from the original as far as the protocol goes (then `xtask/justified.toml` says why), or a model is
-//! missing.
+//! A model that cannot fail proves nothing. So every ordering, fence and step of the protocols is
+//! broken once, and the models that reach the place are searched, until one fails: it *kills* the
+//! mutant. A mutant that *survives* is either no different from the original as far as the protocol
+//! goes (then `xtask/justified.toml` says why), or a model is missing.
 //!
-//! To compile each mutant would take hours. So the crate is copied to `target/mutants/crate`, where every site asks at
-//! run time which mutant is active ("mutant schemata": R. Untch, A. J. Offutt and M. J. Harrold, 1993), and compiled
-//! once. A first run without a mutant finds out which models reach which site.
+//! To compile each mutant would take hours. So the crate is copied to `target/mutants/crate`, where
+//! every site asks at run time which mutant is active ("mutant schemata": R. Untch, A. J. Offutt
+//! and M. J. Harrold, 1993), and compiled once. A first run without a mutant finds out which models
+//! reach which site.
 
 pub mod baseline;
 mod fingerprints;
@@ -54,7 +55,8 @@ pub struct Options {
     /// Only models whose name matches this
     #[arg(long, value_name = "REGEX")]
     models: Option<Regex>,
-    /// Also tries the mutants that `xtask/justified.toml` lists: they take longest, since nothing kills them
+    /// Also tries the mutants that `xtask/justified.toml` lists: they take longest, since nothing
+    /// kills them
     #[arg(long)]
     justified: bool,
 }
@@ -170,8 +172,8 @@ impl Trial<'_> {
         Ok(justified.unwrap_or(verdict))
     }
 
-    /// The models that come to a mutant's place. First those that have killed it before, and then the quickest, but sooner
-    /// those that have killed its neighbours.
+    /// The models that come to a mutant's place. First those that have killed it before, and then
+    /// the quickest, but sooner those that have killed its neighbours.
     fn reaching(&self, id: usize, mutant: &sites::Mutant) -> Vec<(&String, &Record)> {
         /// Mutants that lie so close belong together.
         const NEAR: usize = 40;

@@ -1,8 +1,10 @@
-//! `cargo xtask planted`: plants bugs that other locks had into this crate, to see that its models find them.
+//! `cargo xtask planted`: plants bugs that other locks had into this crate, to see that its models
+//! find them.
 //!
-//! `xtask/planted.toml` lists them: where each had bitten, what it looks like in our own code, and the models that must
-//! fail. All are compiled at once, as mutants are ([`crate::mutants`]), into `target/planted/crate`. A model counts only
-//! if it comes to the place, and passes while nothing is broken.
+//! `xtask/planted.toml` lists them: where each had bitten, what it looks like in our own code, and
+//! the models that must fail. All are compiled at once, as mutants are ([`crate::mutants`]), into
+//! `target/planted/crate`. A model counts only if it comes to the place, and passes while nothing
+//! is broken.
 
 use crate::mutants::baseline::Record;
 use crate::mutants::sites::{self, Mutant};
@@ -20,7 +22,8 @@ use std::time::{Duration, Instant};
 
 #[derive(Args)]
 pub struct Options {
-    /// Only shows the bugs, after a look whether each still fits the code, and whether its models exist
+    /// Only shows the bugs, after a look whether each still fits the code, and whether its models
+    /// exist
     #[arg(long)]
     list: bool,
     /// Only bugs whose name or file matches this
@@ -35,11 +38,11 @@ struct Bug {
     name: String,
     /// Its number among the adversaries that the tests were written against.
     adversary: u32,
-    /// Who had it.
+    /// The locks that had it.
     origin: String,
     file: String,
-    /// An expression, or statements up to the last one's semicolon, that stands in the file once. Lines may be broken
-    /// otherwise than there.
+    /// An expression, or statements up to the last one's semicolon, that stands in the file once.
+    /// Lines may be broken otherwise than there.
     code: String,
     /// What is to stand there.
     bug: String,
@@ -92,7 +95,8 @@ fn read() -> Result<Vec<Bug>> {
     Ok(bugs)
 }
 
-/// What the models are called, by the lists at the heads of their files: a line there is `name: bound how`.
+/// What the models are called, by the lists at the heads of their files: a line there is
+/// `name: bound how`.
 fn models() -> Result<BTreeSet<String>> {
     let line = Regex::new(r"(?m)^    (\w+): \w+((?: \w+)*),$")?;
     let mut models = BTreeSet::new();

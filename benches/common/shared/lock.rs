@@ -108,7 +108,8 @@ impl<const ROBUST: bool> SharedLock for Pthread<ROBUST> {
             let set = unsafe { libc::pthread_mutexattr_setrobust(attributes, robust) };
             assert_eq!(set, 0);
         }
-        // SAFETY: memory for a mutex, which stays where it is; and attributes, which need not be destroyed in glibc.
+        // SAFETY: memory for a mutex, which stays where it is; and attributes, which need not be
+        // destroyed in glibc.
         Self(Placed::new(|mutex| unsafe {
             libc::pthread_mutex_init(mutex, attributes)
         }))

@@ -1,5 +1,5 @@
-//! What processes share, ours and the kernel's: each kind behind a trait. Whoever makes one forks the processes that
-//! use it.
+//! What processes share, ours and the kernel's: each kind behind a trait. The maker of one forks
+//! the processes that use it.
 
 pub mod lock;
 pub mod memory;

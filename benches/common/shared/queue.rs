@@ -86,7 +86,7 @@ impl Queue for Posix {
 
 impl Drop for Posix {
     fn drop(&mut self) {
-        // SAFETY: our own, which nobody uses after us.
+        // SAFETY: our own, which no process uses after us.
         unsafe { libc::mq_close(self.0) };
     }
 }

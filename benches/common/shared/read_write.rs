@@ -39,7 +39,7 @@ impl SharedReadWrite for Shared<RwLock<()>> {
     }
 }
 
-/// glibc's, which does not notice when whoever holds it dies.
+/// glibc's, which does not notice its holder's death.
 pub struct Pthread(Placed<libc::pthread_rwlock_t>);
 
 impl Pthread {
@@ -62,7 +62,8 @@ impl SharedReadWrite for Pthread {
         // SAFETY: initialised just now.
         let set = unsafe { libc::pthread_rwlockattr_setpshared(attributes, between) };
         assert_eq!(set, 0);
-        // SAFETY: memory for a lock, which stays where it is; and attributes, which need not be destroyed in glibc.
+        // SAFETY: memory for a lock, which stays where it is; and attributes, which need not be
+        // destroyed in glibc.
         Self(Placed::new(|lock| unsafe {
             libc::pthread_rwlock_init(lock, attributes)
         }))

@@ -121,7 +121,7 @@ impl Stream for MkFifo {
         let name = format!("anteroom-bench-{}", process::id());
         let path = &std::env::temp_dir().join(name);
         mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("no FIFO");
-        // Whoever opens both ends waits for nobody, and lets others open one.
+        // Opening both ends waits for no other process, and lets others open one.
         let both = OpenOptions::new().read(true).write(true).open(path);
         let reader = File::open(path);
         let writer = OpenOptions::new().write(true).open(path);

@@ -1,10 +1,10 @@
-//! System V's objects, which outlive their processes unless somebody removes them.
+//! System V's objects, which outlive their processes unless a process removes them.
 
 use std::{fs, io};
 
-/// From here on this process's objects, and its POSIX queues, are in a namespace that ends with it, so that
-/// nothing is left even if it is killed; and have room for so many messages. Where that is not permitted, the objects
-/// are removed when they are dropped, and the system's limits hold.
+/// From here on this process's objects, and its POSIX queues, are in a namespace that ends with it,
+/// so that nothing is left even if it is killed; and have room for so many messages. Where that is
+/// not permitted, the objects are removed when they are dropped, and the system's limits hold.
 pub fn keep_to_ourselves(messages: usize) {
     // SAFETY: this process has no objects yet.
     if unsafe { libc::unshare(libc::CLONE_NEWIPC) } == 0 {
@@ -45,7 +45,7 @@ impl Semaphore {
 
 impl Drop for Semaphore {
     fn drop(&mut self) {
-        // SAFETY: our own, which nobody uses after us.
+        // SAFETY: our own, which no process uses after us.
         unsafe { libc::semctl(self.0, 0, libc::IPC_RMID) };
     }
 }
@@ -107,7 +107,7 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: our own, which nobody uses after us.
+        // SAFETY: our own, which no process uses after us.
         unsafe { libc::msgctl(self.0, libc::IPC_RMID, std::ptr::null_mut()) };
     }
 }

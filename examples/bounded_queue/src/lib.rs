@@ -1,8 +1,9 @@
-//! A small bounded queue over anteroom's mutex and condition variables, written as any user would: it does not know
-//! that it can be checked.
+//! A small bounded queue over anteroom's mutex and condition variables, written as any user would:
+//! it does not know that it can be checked.
 //!
-//! `tests/loom.rs` checks it. With `NOTIFY_ALWAYS` false the queue has a bug that one sees in many hand-written queues:
-//! a producer that notifies only when the queue was empty loses the second of two consumers.
+//! `tests/loom.rs` checks it. With `NOTIFY_ALWAYS` false the queue has a bug that one sees in many
+//! hand-written queues: a producer that notifies only when the queue was empty loses the second of
+//! two consumers.
 
 use anteroom::{Condvar, Mutex};
 use std::collections::VecDeque;

@@ -1,4 +1,5 @@
-//! How many executions loom explores for three small programs over anteroom's mutex, and over loom's own.
+//! How many executions loom explores for three small programs over anteroom's mutex, and over
+//! loom's own.
 #![cfg(loom)]
 
 use loom::thread;

@@ -1,12 +1,13 @@
-//! The queue in a loom model: every order in which the threads can run. `cargo loom-example` runs it.
+//! The queue in a loom model: every order in which the threads can run. `cargo loom-example` runs
+//! it.
 #![cfg(loom)]
 
 use bounded_queue::BoundedQueue;
 use loom::thread;
 use std::sync::Arc;
 
-/// Explores all executions in which threads that could go on are stopped twice at most: nearly every bug shows there, and
-/// without a bound three threads take minutes.
+/// Explores all executions in which threads that could go on are stopped twice at most: nearly
+/// every bug shows there, and without a bound three threads take minutes.
 fn check(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(2);

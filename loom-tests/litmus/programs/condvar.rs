@@ -25,7 +25,7 @@ programs! {
     two_locks: 1 [bounded],
     two_mutexes: 1 [bounded],
     two_locks_in_turn: 2,
-    nobody_waits: any,
+    without_waiters: any,
 }
 
 /// A number, and its condition variable.
@@ -242,8 +242,8 @@ fn an_upgradable_reader_waits() -> impl std::fmt::Debug {
     two(board(), wait, write, read)
 }
 
-/// A thread that waits is refused while another one waits with another lock. The guard outlives the panic: no guard is
-/// dropped while a thread of a model unwinds.
+/// A thread that waits is refused while another one waits with another lock. The guard outlives the
+/// panic: no guard is dropped while a thread of a model unwinds.
 fn two_locks() -> impl std::fmt::Debug {
     let mutex = |(number, _, changed): &(Mutex<u32>, RwLock<u32>, Condvar)| {
         let mut number = number.lock();
@@ -288,9 +288,9 @@ fn two_locks_in_turn() -> impl std::fmt::Debug {
     two(place, wait, notify, |_| ())
 }
 
-fn nobody_waits() -> impl std::fmt::Debug {
+fn without_waiters() -> impl std::fmt::Debug {
     let (number, changed) = counter();
-    let nobody = (changed.notify_one(), changed.notify_all());
+    let alone = (changed.notify_one(), changed.notify_all());
     let mut number = number.lock();
     let in_vain = (
         changed.wait_for(&mut number, A_WHILE),
@@ -299,5 +299,5 @@ fn nobody_waits() -> impl std::fmt::Debug {
         changed.wait_while_for(&mut number, |number| *number == 1, ZERO),
     );
     let still = changed.notify_one();
-    (nobody, in_vain, still, format!("{changed:?}"))
+    (alone, in_vain, still, format!("{changed:?}"))
 }

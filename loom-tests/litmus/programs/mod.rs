@@ -1,5 +1,6 @@
-//! Small programs of all operations. Each runs over the algorithms and over their specifications (`loom-tests/litmus.rs`
-//! mounts this folder twice): an execution ends with a value, and the sets of these values are compared.
+//! Small programs of all operations. Each runs over the algorithms and over their specifications
+//! (`loom-tests/litmus.rs` mounts this folder twice): an execution ends with a value, and the sets
+//! of these values are compared.
 //!
 //! A program that could block for ever is none: a deadlock is no outcome.
 
@@ -25,14 +26,16 @@ pub(crate) struct Program {
     pub(crate) name: &'static str,
     /// How many preemptions the search over the algorithms allows; `None`: any number.
     pub(crate) preemptions: Option<usize>,
-    /// What the specification allows beyond what that search finds; `None`: any number of things, because of the bound.
+    /// What the specification allows beyond what that search finds; `None`: any number of things,
+    /// because of the bound.
     pub(crate) beyond: Option<&'static [&'static str]>,
     /// One execution, and what came of it.
     pub(crate) body: fn() -> String,
 }
 
-/// Makes a list of programs of functions in scope: with a bound on preemptions, as in [`anteroom::models`], and what the
-/// specification allows *beyond* what is found within it. Of a program that is *bounded*, more would be found beyond the bound.
+/// Makes a list of programs of functions in scope: with a bound on preemptions, as in
+/// [`anteroom::models`], and what the specification allows *beyond* what is found within it. Of a
+/// *bounded* program, more would be found beyond the bound.
 macro_rules! programs {
     ($($name:ident: $preemptions:tt $([$($beyond:tt)*])?),* $(,)?) => {
         pub(super) const PROGRAMS: &[super::Program] = &[$(super::Program {
@@ -68,7 +71,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Runs `other` on a thread of its own, beside `main`. The thread that ran `main` looks `after` both at what they have left.
+/// Runs `other` on a thread of its own, beside `main`. The thread that ran `main` looks `after`
+/// both at what they have left.
 fn two<T: 'static, A: 'static, B, C>(
     it: T,
     other: impl FnOnce(&T) -> A + 'static,

@@ -61,7 +61,9 @@ programs! {
     unlocked_upgradable_beside_write: 2,
     is_locked_beside_read: 2 [beyond "(0, (true, false), (false, false))"],
     is_locked_beside_write: 2,
-    is_locked_beside_upgrade: 2 [beyond "((0, 10), (false, true), (false, false))" "((0, 10), (true, false), (false, false))" "((0, 10), (true, true), (false, false))"],
+    is_locked_beside_upgrade: 2 [beyond
+        "((0, 10), (false, true), (false, false))" "((0, 10), (true, false), (false, false))"
+        "((0, 10), (true, true), (false, false))"],
     is_locked_beside_a_waiting_writer: 2,
     debug_beside_write: 2,
     debug_beside_read: 2,

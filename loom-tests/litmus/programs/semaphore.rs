@@ -29,7 +29,8 @@ programs! {
     close_beside_many: 2,
     forget_beside_acquire: 2,
     forget_beside_many: 2,
-    permits_beside_acquire: 2 [beyond "(true, (1, 1), (2, false))" "(true, (1, 2), (2, false))" "(true, (2, 1), (2, false))"],
+    permits_beside_acquire: 2 [beyond
+        "(true, (1, 1), (2, false))" "(true, (1, 2), (2, false))" "(true, (2, 1), (2, false))"],
     debug_beside_close: 2 [bounded],
     owned_forms_beside_acquire: 2 [bounded],
     split_beside_acquire: 2,
@@ -173,7 +174,7 @@ fn a_reservation_beside_forget() -> impl std::fmt::Debug {
     two(Semaphore::new(0), many, forget, state)
 }
 
-/// Zero permits are there, whoever has reserved.
+/// Zero permits are there, whatever is reserved.
 fn a_reservation_beside_none_wanted() -> impl std::fmt::Debug {
     let many = |semaphore: &Semaphore| semaphore.acquire_many(2).map(keep).is_ok();
     let none = |semaphore: &Semaphore| {

@@ -47,8 +47,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             if self.used() > watched {
                 // The thread that began the slot may have been killed before it woke the other
                 // waiters, or have woken only those whose `APPROACHED` bit was there. (Models found
-                // both: `who_comes_later_has_the_slot_that_the_dead_began`,
-                // `who_is_woken_tells_of_a_new_slot`.)
+                // both: `latecomer_has_the_slot_that_the_dead_began`,
+                // `woken_waiter_tells_of_a_new_slot`.)
                 self.open_all(me);
             }
             let mut sight = self.look(me);
@@ -57,7 +57,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             // it sleep again. But it approaches first: the opener cleared the bit of those that
             // still sleep, and what this one takes and gives back would wake none of them. And it
             // looks first: if a death woke it, it must wake the others. (Models found both:
-            // `one_who_wants_two_lets_another_pass_awake`,
+            // `a_wish_for_two_lets_another_pass_awake`,
             // `a_killed_writer_lets_two_sleeping_readers_in_mortal_awake`.)
             match awake(&mut spin, &attempt) {
                 Ok(result) => return Some(result),
@@ -91,7 +91,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             let word = self.slots[index].word();
             // It never sleeps on a mark of death: the thread that has taken the slot over since may
             // be killed, too, and leave the same mark. (A model found this:
-            // `after_a_death_whoever_gives_back_may_die_too`.)
+            // `after_a_death_the_recoverer_may_die_too`.)
             let value = loop {
                 // ORDERING: Relaxed; if it has changed when the thread goes to sleep, the thread
                 // does not sleep.

@@ -24,7 +24,8 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Of these models, as far as they take no longer than `quick`. Those that are not known yet are searched now.
+    /// Of these models, as far as they take no longer than `quick`. Those that are not known yet
+    /// are searched now.
     pub fn of(
         workshop: &Workshop,
         wanted: &[String],

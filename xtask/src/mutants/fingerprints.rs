@@ -1,5 +1,5 @@
-//! What a result belongs to: the crate's code, and what the model is made of. So a new model, or a change to another one,
-//! throws no result away.
+//! What a result belongs to: the crate's code, and what the model is made of. So a new model, or a
+//! change to another one, throws no result away.
 
 use anyhow::{Context, Result, anyhow};
 use proc_macro2::{TokenStream, TokenTree};

@@ -1,6 +1,6 @@
-//! Which models have been tried on which mutants, kept from run to run as long as the code is the same: a run that is
-//! broken off, or restricted, is no lost time. And where the code has changed, what killed a mutant before is likely to kill
-//! it again.
+//! Which models have been tried on which mutants, kept from run to run as long as the code is the
+//! same: a run that is broken off, or restricted, is no lost time. And where the code has changed,
+//! what killed a mutant before is likely to kill it again.
 
 use super::sites::Mutant;
 use super::workshop::{End, folder};
@@ -63,7 +63,8 @@ impl Journal {
         }
     }
 
-    /// How the model with this fingerprint ended, if that was seen, or if it had as much time in vain.
+    /// How the model with this fingerprint ended, if that was seen, or if it had as much time in
+    /// vain.
     pub fn end(&self, id: usize, fingerprint: &str, limit: Duration) -> Option<End> {
         let (end, had) = self.ends.get(&(id, fingerprint.into()))?;
         (*end != End::Unknown || *had >= limit).then_some(*end)

@@ -1,5 +1,5 @@
-//! What the crate's functions return, as far as their names tell: a call can be left out if it gives `()`, and
-//! replaced by an answer if it gives `bool`.
+//! What the crate's functions return, as far as their names tell: a call can be left out if it
+//! gives `()`, and replaced by an answer if it gives `bool`.
 
 use crate::source;
 use anyhow::{Context, Result};

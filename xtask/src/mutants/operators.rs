@@ -3,8 +3,8 @@
 //! | where | mutants |
 //! |---|---|
 //! | an `Ordering` | one step weaker, and each argument by itself |
-//! | a fence | acquire and release only; none. (In a model a heavy fence is a light one, so that change would be none.) |
-//! | a call or an assignment whose value nobody uses | left out |
+//! | a fence | acquire and release only; none. (Heavy to light is no change in a model.) |
+//! | a call or an assignment whose value is unused | left out |
 //! | a condition, or a truth that is computed | true, false |
 //! | an operand of `&&` or `\|\|` | left out |
 //! | `<`, `<=`, `>`, `>=` | one more, one less |
@@ -12,8 +12,9 @@
 //! | what is added or subtracted | nothing; where it is one, two |
 //! | how to go through a queue | another way |
 //!
-//! Left alone is what a model leaves out (spinning, turns, time), what only a model compiles, what checks (assertions,
-//! accesses to the model's cells), constants and functions that make them, and what macros write.
+//! Left alone is what a model leaves out (spinning, turns, time), what only a model compiles, what
+//! checks (assertions, accesses to the model's cells), constants and functions that make them, and
+//! what macros write.
 
 use super::names::Names;
 use super::sites::Site;

@@ -1,8 +1,9 @@
-//! Finds what can be broken in a file, and writes the file so that each site asks whether it is to be.
+//! Finds what can be broken in a file, and writes the file so that each site asks whether it is to
+//! be.
 //!
 //! Nothing is ever taken out of the text: a mutant of an expression `E` becomes
-//! `(if crate::mutant::active(17) { MUTATED } else { E })`, and several of one expression nest. What is a site, and why,
-//! is said by [`super::operators`].
+//! `(if crate::mutant::active(17) { MUTATED } else { E })`, and several of one expression nest.
+//! What is a site, and why, is said by [`super::operators`].
 
 use super::names::Names;
 use super::operators::Finder;
@@ -52,7 +53,8 @@ pub fn find(file: &str, text: &str, names: &Names, first: usize) -> Result<Schem
     Ok(finder.site.finish())
 }
 
-/// Writes a file so that each of these expressions may have another value. Of nested ones the outermost comes first.
+/// Writes a file so that each of these expressions may have another value. Of nested ones the
+/// outermost comes first.
 pub fn plant<'a>(
     file: &str,
     text: &str,
@@ -89,7 +91,7 @@ impl Site<'_> {
         self.insert(at, what, mutated, "");
     }
 
-    /// The expression there, whose value nobody uses, may be left out.
+    /// The expression there, whose value is unused, may be left out.
     pub fn left_out(&mut self, at: Range<usize>) {
         let what = format!("leave out `{}`", self.shown(at.clone()));
         self.insert(at, what, "", ";");
@@ -139,8 +141,9 @@ impl Site<'_> {
         self.after.push((at.end, format!("{end} }})")));
     }
 
-    /// The sites were found outermost first: of several that begin together, the first opens first; of several that
-    /// end together, the last closes first, and all that end close before others open.
+    /// The sites were found outermost first: of several that begin together, the first opens first;
+    /// of several that end together, the last closes first, and all that end close before others
+    /// open.
     fn finish(self) -> Schema {
         let mut insertions = Vec::new();
         insertions.extend(self.after.into_iter().rev().map(|(at, text)| (at, 0, text)));

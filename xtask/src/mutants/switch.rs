@@ -1,5 +1,5 @@
-//! Which mutant is active. This file is not compiled into the tool: it becomes the module `mutant` of the copy, where
-//! each site asks it.
+//! Which mutant is active. This file is not compiled into the tool: it becomes the module `mutant`
+//! of the copy, where each site asks it.
 
 use loom::sync::atomic::Ordering::AcqRel;
 use std::fs::File;

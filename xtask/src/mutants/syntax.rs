@@ -47,7 +47,8 @@ pub fn peeled(expr: &Expr) -> &Expr {
 }
 
 pub fn is_constant(expr: &Expr) -> bool {
-    matches!(expr, Expr::Path(path) if last(path).chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+    let is_constant = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    matches!(expr, Expr::Path(path) if is_constant(&last(path)))
 }
 
 /// `1`, or a constant that is named as one of something.

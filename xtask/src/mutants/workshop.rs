@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wait_timeout::ChildExt;
 
-/// How the paths begin of types and macros, of the switch between std and loom with the model itself, and of what models do
-/// without.
+/// How the paths begin of types and macros, of the switch between std and loom with the model
+/// itself, and of what models do without.
 const NOT_MUTATED: &[&str] = &[
     "src/deadline.rs",
     "src/fork.rs",
