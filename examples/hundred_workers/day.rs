@@ -1,5 +1,5 @@
 //! The choreography, with nothing around it: [`day`] is what the example shows and what the test
-//! `tests/hundred_workers.rs` checks.
+//! `tests/condvar/hundred_workers.rs` checks.
 //!
 //! A hundred workers decorate a room each. A worker that is done takes a ticket and falls asleep on
 //! the bench. When ten rooms are done, the boss wakes up and sends exactly the ten workers that

@@ -1,9 +1,9 @@
 //! Histories of [`Condvar`], with a mutex.
 
 use crate::checker::{Specification, THREADS};
-use crate::common::Random;
 use crate::crew::{self, Player};
 use anteroom::{Condvar, Mutex, MutexGuard};
+use common::Random;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 

@@ -1,7 +1,7 @@
 //! The threads that run the programs: kept from one history to the next, so that a history takes microseconds.
 
 use crate::checker::{History, Specification, THREADS, Taken, is_linearizable, show};
-use crate::common::Random;
+use common::Random;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};

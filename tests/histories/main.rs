@@ -16,8 +16,6 @@
 //! ```
 
 mod checker;
-#[path = "../common/mod.rs"]
-mod common;
 mod condvar;
 mod crew;
 mod mutex;

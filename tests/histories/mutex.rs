@@ -1,9 +1,9 @@
 //! Histories of [`Mutex`].
 
 use crate::checker::{Specification, THREADS};
-use crate::common::Random;
 use crate::crew::{self, Player};
 use anteroom::{Mutex, MutexGuard};
+use common::Random;
 
 /// Each holder counts up what the mutex protects, just before it leaves.
 #[derive(Clone, Copy, Debug)]

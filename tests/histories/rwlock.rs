@@ -2,9 +2,9 @@
 
 mod sequential;
 
-use crate::common::Random;
 use crate::crew::{self, Player};
 use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
+use common::Random;
 use sequential::{Sequential, Step};
 use std::ops::Deref;
 

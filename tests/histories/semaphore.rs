@@ -1,9 +1,9 @@
 //! Histories of [`Semaphore`].
 
 use crate::checker::{Specification, THREADS};
-use crate::common::Random;
 use crate::crew::{self, Player};
 use anteroom::{Semaphore, SemaphorePermit, TryAcquireError};
+use common::Random;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {

@@ -1,9 +1,9 @@
 //! The condition variable, with a number that is taken down by one by whoever waits until it is not zero.
 
-use crate::processes::shared;
 use crate::scenario::{Common, Scenario};
 use crate::storm::Storm;
 use anteroom::shared::{Condvar, LockError, LockResult, Mutex, MutexGuard};
+use common::processes::shared;
 use std::time::Duration;
 
 anteroom::shareable! {

@@ -13,9 +13,6 @@ mod mutex;
 mod names;
 mod numbers;
 mod pipe;
-#[path = "../common/processes.rs"]
-#[allow(dead_code, reason = "for all tests of processes")]
-mod processes;
 mod queue;
 mod rwlock;
 mod scenario;
@@ -35,7 +32,7 @@ fn all() -> bool {
 
 fn kill_everywhere<T>(scenarios: &[Scenario<T>]) {
     if !trace::is_permitted() {
-        return eprintln!("ptrace is not permitted here: only the storms are run");
+        return common::skip("ptrace is not permitted here: only the storms are run");
     }
     wait_once();
     let kills = scenarios.iter().map(|it| it.kill_everywhere(all()));
@@ -44,7 +41,7 @@ fn kill_everywhere<T>(scenarios: &[Scenario<T>]) {
 
 /// What is done when a process waits for the first time is inherited by the children, so that it is not stepped through.
 fn wait_once() {
-    let mutex = processes::shared(Mutex::new(()));
+    let mutex = common::processes::shared(Mutex::new(()));
     let _guard = mutex.lock();
     assert!(mutex.try_lock_for(Duration::from_micros(1)).is_err());
 }

@@ -1,9 +1,9 @@
 //! The mutex. Its data are two numbers, which should be equal whenever nobody holds it.
 
-use crate::processes::{Child, shared};
 use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
 use anteroom::shared::{LockError, Mutex, MutexGuard, TryLockError};
+use common::processes::{Child, shared};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! What has a name: whoever is killed while it makes one, or removes it, or waits there for somebody, leaves it whole, or so that it
 //! can be removed, and nothing else.
 
-use crate::processes::{Child, Name};
 use crate::scenario::{Common, Scenario, own};
 use anteroom::shared::{Fifo, OpenError, Shared};
+use common::processes::{Child, Name};
 use std::io::{Read, Write};
 use std::time::Duration;
 

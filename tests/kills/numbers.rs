@@ -1,8 +1,8 @@
 //! Numbers for messages, each of which must arrive once.
 
-use crate::processes::shared;
 use crate::storm::Toll;
 use anteroom::shared::Shared;
+use common::processes::shared;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// How many there are, 64 in a word.

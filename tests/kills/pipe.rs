@@ -1,6 +1,6 @@
 //! Pipes. What is written at once has bytes that are all the same, so that half of it is found; and in the storm a number.
 //!
-//! All processes have both ends of the pipe: what happens when the last of a side is killed, `tests/shared_pipe.rs` asks.
+//! All processes have both ends of the pipe: what happens when the last of a side is killed, `tests/pipes/pipe.rs` asks.
 
 use crate::numbers::{self, Numbers};
 use crate::scenario::{Common, Scenario, own};

@@ -1,9 +1,9 @@
 //! The reader-writer lock. Its data are two numbers, which are equal whenever nobody writes, or a death is told of.
 
-use crate::processes::{Child, shared};
 use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
 use anteroom::shared::{RwLock, RwLockError, RwLockReadGuard, RwLockWriteGuard};
+use common::processes::{Child, shared};
 use std::cell::RefCell;
 use std::mem;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! An operation in whose middle a process is killed: after each of its machine instructions, where it sleeps, and just after it
 //! was woken.
 
-use crate::processes::Child;
 use crate::trace::{Pace, State, Traced};
+use common::processes::Child;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,9 +1,9 @@
 //! The semaphore. When all have ended, all its permits are free, and no more than that.
 
-use crate::processes::{Child, shared};
 use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
 use anteroom::shared::{Semaphore, SemaphorePermit};
+use common::processes::{Child, shared};
 use std::cell::RefCell;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

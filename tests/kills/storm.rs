@@ -3,9 +3,9 @@
 //! They come in waves. Of each wave one after the other is killed, until one is left, and that one must go on alone: if a
 //! wake-up is lost, there is nobody who would make up for it by chance. When it is dead too, everything is looked at, with nobody about.
 
-use crate::processes::{Child, is_asleep, shared, until, until_asleep};
 use crate::scenario::Common;
 use anteroom::shared::Shared;
+use common::processes::{Child, is_asleep, shared, until, until_asleep};
 use hdrhistogram::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! A child that is run one machine instruction at a time, or up to one.
 
-use crate::processes::{Child, End, state, until};
+use common::processes::{Child, End, state, until};
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use std::{mem, ptr};
 

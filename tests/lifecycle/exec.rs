@@ -1,9 +1,9 @@
 //! A process executes another program while it holds a lock.
 
-use crate::processes::{Child, End, until, until_asleep};
 use crate::subjects::{Channel, Entry, Lock, Pipe, SharedMutex, Subject};
 use crate::tools::{Thread, make};
 use anteroom::shared::TryLockError;
+use common::processes::{Child, End, until, until_asleep};
 use std::ffi::CString;
 use std::io::Read;
 

@@ -1,8 +1,8 @@
 //! A process ends by `exit`, which runs handlers, while locks are held, and its handlers use locks.
 
-use crate::processes::{Child, End};
 use crate::subjects::{Channel, Entry, Lock};
 use crate::tools::{Event, Thread, make};
+use common::processes::{Child, End};
 use std::sync::Mutex;
 
 /// What the handler does. (It is a function without arguments.)

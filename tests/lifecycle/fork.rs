@@ -1,8 +1,8 @@
 //! A process forks while a lock is free, held, or waited for.
 
-use crate::processes::{Child, End, counter, until};
 use crate::subjects::{Broadcast, Channel, Condvar, Entry, Lock, ReadLocked};
 use crate::tools::{Event, Thread, fork_with_outcome, make};
+use common::processes::{Child, End, counter, until};
 use std::sync::atomic::Ordering::SeqCst;
 
 /// In how many children the lock must have been free at the fork.

@@ -1,10 +1,10 @@
 //! A thread gets the number of one that has ended; processes that have ended are not waited for.
 
-use crate::processes::{Child, counter, state, until};
 use crate::runner::ignore;
 use crate::subjects::{Channel, Entry, Lock};
 use crate::tools::{Thread, make, this_thread};
 use anteroom::shared::{RwLock, Semaphore};
+use common::processes::{Child, counter, state, until};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::SeqCst;

@@ -12,21 +12,11 @@ mod exit;
 mod fork;
 mod identity;
 mod memory;
-#[path = "../common/page.rs"]
-#[allow(dead_code, reason = "for all tests of freed memory")]
-mod page;
 mod peers;
-#[path = "../common/processes.rs"]
-#[allow(dead_code, reason = "for all tests of processes")]
-mod processes;
 mod refusals;
 mod runner;
 mod scheduling;
 mod signals;
-#[cfg(target_arch = "x86_64")]
-#[path = "../common/steps.rs"]
-#[allow(dead_code, reason = "for all tests of single steps")]
-mod steps;
 mod stops;
 mod subjects;
 mod table;

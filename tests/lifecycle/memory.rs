@@ -1,11 +1,11 @@
 //! The memory in which a lock lies: it is moved, dropped, freed by another thread, unmapped, mapped
 //! twice.
 
-use crate::page::Page;
-use crate::processes::{Child, Name};
 use crate::subjects::{Channel, Condvar, Entry, Lock, ReadLocked, Subject};
 use crate::tools::{Event, Thread, make};
 use anteroom::shared;
+use common::page::Page;
+use common::processes::{Child, Name};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;

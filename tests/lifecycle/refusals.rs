@@ -1,9 +1,9 @@
 //! A sandbox refuses `membarrier`: from the start, or when the process has used it.
 
-use crate::processes::{Child, End};
 use crate::runner::ignore;
 use crate::subjects::{Channel, Entry, Lock, ReadLocked};
 use crate::tools::{Thread, make};
+use common::processes::{Child, End};
 
 /// What a sandbox answers.
 const ANSWERS: [i32; 2] = [libc::EPERM, libc::ENOSYS];

@@ -1,9 +1,9 @@
 //! One processor; threads of SCHED_FIFO beside normal ones.
 
-use crate::processes::until;
 use crate::runner::ignore;
 use crate::subjects::{Channel, Entry, Lock};
 use crate::tools::{Event, Thread, make, sleeps, this_thread};
+use common::processes::until;
 use rustix::time::{ClockId, clock_gettime};
 use std::mem::zeroed;
 

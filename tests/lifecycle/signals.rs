@@ -1,8 +1,8 @@
 //! A signal handler runs while its thread waits, or in the middle of a call, and uses the lock.
 
-use crate::processes::until;
 use crate::subjects::{Channel, Entry, Lock};
 use crate::tools::{Thread, interrupt, make};
+use common::processes::until;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 static HANDLED: AtomicUsize = AtomicUsize::new(0);
@@ -59,7 +59,7 @@ pub(crate) fn handler_that_tries<L: Lock>() {
     assert_eq!(lock.enter(), Entry::Cleanly);
     assert!(lock.try_enter());
     let (taken, refused) = (Cell::new(0), Cell::new(0));
-    crate::steps::step_through(|| drop(lock.hold()), &|_| match lock.try_enter() {
+    common::steps::step_through(|| drop(lock.hold()), &|_| match lock.try_enter() {
         true => taken.set(taken.get() + 1),
         false => refused.set(refused.get() + 1),
     });
@@ -85,7 +85,7 @@ fn interrupt_once(call: impl Fn(), handle: impl Fn(), mut after: impl FnMut()) {
     let step = Cell::new(usize::MAX);
     while step.get() >= at {
         step.set(0);
-        crate::steps::step_through(&call, &|_| {
+        common::steps::step_through(&call, &|_| {
             step.set(step.get() + 1);
             if step.get() == at {
                 handle();
@@ -196,7 +196,7 @@ pub(crate) fn handler_that_notifies() {
         condvar.1.notify_one();
         condvar.1.notify_all();
     };
-    crate::steps::step_through(notify, &|_| notify());
+    common::steps::step_through(notify, &|_| notify());
     let waiter = Thread::asleep(|| condvar.wait());
     condvar.signal();
     waiter.join();
@@ -226,7 +226,7 @@ pub(crate) fn handler_that_tries<L: Lock>() {
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn handler_that_signals<C: Channel>() {
     let (channel, _name) = make::<C>();
-    crate::steps::step_through(|| channel.signal(), &|_| {
+    common::steps::step_through(|| channel.signal(), &|_| {
         channel.signal();
         assert!(channel.try_wait());
     });

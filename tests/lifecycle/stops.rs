@@ -1,9 +1,9 @@
 //! A holder is stopped and goes on; a waiter is woken and cannot run.
 
-use crate::processes::{Child, counter, state, until};
 use crate::subjects::{Bounded, Broadcast, Channel, Entry, Lock, SharedRead};
 use crate::tools::{Thread, interrupt, make};
 use anteroom::shared::{PipeReader, PipeWriter, RwLockError};
+use common::processes::{Child, counter, state, until};
 use std::io::Read;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -88,7 +88,7 @@ pub(crate) fn holder<L: Lock>() {
     let holder = Child::fork(|| {
         let _guard = lock.hold();
         steps.store(3, SeqCst);
-        crate::processes::sleep_for_ever();
+        common::processes::sleep_for_ever();
     });
     until("held", || steps.load(SeqCst) == 3);
     stop(&holder);
@@ -303,7 +303,7 @@ pub(crate) fn user_in_the_middle_of_a_call<C: Channel>() {
             channel.signal();
             let step = Cell::new(0);
             let child = Child::fork(|| {
-                crate::steps::step_through(|| channel.signal(), &|_| {
+                common::steps::step_through(|| channel.signal(), &|_| {
                     step.set(step.get() + 1);
                     if step.get() == at {
                         // SAFETY: it stops this process.

@@ -1,7 +1,7 @@
 //! What the tests of all events use.
 
-use crate::processes::{Child, Name, until};
 use crate::subjects::Subject;
+use common::processes::{Child, Name, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
@@ -20,7 +20,7 @@ pub(crate) fn this_thread() -> i32 {
 
 /// Whether the thread, of this process or of another one, sleeps in the kernel.
 pub(crate) fn sleeps(thread: i32) -> bool {
-    crate::processes::is_asleep(thread)
+    common::processes::is_asleep(thread)
 }
 
 /// A thread of this process.

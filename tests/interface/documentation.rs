@@ -1,0 +1,105 @@
+//! What the README and the pages of the documentation say of this repository is so.
+#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+
+use anteroom::{Condvar, Mutex, RwLock, Semaphore, shared};
+use common::processes::{Child, Name, turn};
+use std::path::Path;
+
+const README: &str = include_str!("../../README.md");
+const FRONT: &str = include_str!("../../src/lib.rs");
+const LIFECYCLE: &str = include_str!("../../src/lifecycle.md");
+const LIMITS: &str = include_str!("../../src/limits.md");
+
+/// The addresses to which a text links, other pages of the same text excepted.
+fn links(text: &str) -> Vec<&str> {
+    let after = |mark: &str, end: char| {
+        let rest = text.split(mark).skip(1);
+        rest.filter_map(|it| it.split(end).next())
+            .collect::<Vec<_>>()
+    };
+    let inline = after("](", ')');
+    let defined = after("]: ", '\n');
+    let mut links: Vec<&str> = inline.into_iter().chain(defined).collect();
+    links.retain(|link| !link.starts_with("http") && !link.starts_with('#'));
+    links
+}
+
+#[test]
+fn links_lead_to_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = [
+        (README, root.to_path_buf(), 20),
+        (LIFECYCLE, root.join("src"), 1),
+        (LIMITS, root.join("src"), 10),
+    ];
+    for (text, folder, at_least) in pages {
+        let links = links(text);
+        assert!(links.len() >= at_least, "the links are gone: {links:?}");
+        for link in links {
+            assert!(folder.join(link).exists(), "{link}");
+        }
+    }
+}
+
+/// The second column of a table's row, which begins with this primitive.
+fn bytes<'a>(page: &'a str, primitive: &str) -> &'a str {
+    let lines = page
+        .lines()
+        .map(|line| line.trim_start_matches("//!").trim());
+    let names = [format!("| `{primitive}` |"), format!("| [`{primitive}`] |")];
+    let row = lines
+        .clone()
+        .find_map(|line| names.iter().find_map(|name| line.strip_prefix(&**name)));
+    let row = row.unwrap_or_else(|| panic!("no row of {primitive}"));
+    row.split('|').next().expect("a cell").trim()
+}
+
+#[test]
+fn sizes_in_the_tables_are_those_of_the_types() {
+    let sizes = [
+        ("Mutex", size_of::<Mutex<()>>(), " + data"),
+        ("RwLock", size_of::<RwLock<()>>(), " + data"),
+        ("Condvar", size_of::<Condvar>(), ""),
+        ("Semaphore", size_of::<Semaphore>(), ""),
+        ("shared::Mutex", size_of::<shared::Mutex<()>>(), " + data"),
+        ("shared::RwLock", size_of::<shared::RwLock<()>>(), " + data"),
+        ("shared::Condvar", size_of::<shared::Condvar>(), ""),
+        ("shared::Semaphore", size_of::<shared::Semaphore>(), ""),
+    ];
+    for (primitive, size, rest) in sizes {
+        for page in [README, FRONT] {
+            let text = bytes(page, primitive).replace(',', "");
+            assert_eq!(text, format!("{size}{rest}"), "{primitive}");
+        }
+    }
+}
+
+/// How many descriptors a child of its own opens to make this.
+fn descriptors<T>(make: impl FnOnce() -> T, expected: usize) {
+    let child = Child::fork(|| {
+        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = open();
+        let made = make();
+        assert_eq!(open() - before, expected);
+        drop(made);
+    });
+    child.succeed();
+}
+
+#[test]
+fn ends_take_as_many_descriptors_as_the_limits_say() {
+    let _turn = turn();
+    assert!(LIMITS.contains("| 3 (an end of a FIFO 2) |"));
+    descriptors(|| shared::pipe(1).unwrap(), 2 * 3);
+    let name = Name::new("ends");
+    shared::Fifo::create(&name, 1).unwrap();
+    let both = || {
+        std::thread::scope(|s| {
+            let reader = s.spawn(|| shared::Fifo::open_reader(&name).unwrap());
+            let writer = shared::Fifo::open_writer(&name).unwrap();
+            (reader.join().unwrap(), writer)
+        })
+    };
+    descriptors(both, 2 * 2);
+    shared::Fifo::unlink(&name).unwrap();
+}

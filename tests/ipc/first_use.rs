@@ -1,0 +1,29 @@
+//! What the first use of shared memory in a process asks of the system: no other test is in this process, which would have asked
+//! before.
+//!
+//! Adversary 45.
+use anteroom::shared::{OpenError, Semaphore, Shared};
+use common::alone::alone;
+use common::processes::Child;
+use common::sandbox::{Calls, refuse};
+
+/// Else the first lock would panic, and so would the drop of the memory.
+#[test]
+fn refused_madvise_refuses_the_memory() {
+    alone(|| {
+        for error in [libc::EPERM, libc::EINVAL] {
+            Child::fork(|| {
+                refuse(Calls::All(libc::SYS_madvise), error);
+                let refused = Shared::anonymous(Semaphore::new(1)).err();
+                let is_right = matches!(
+                    &refused,
+                    Some(OpenError::Unsupported { call }) if call.contains("madvise")
+                );
+                assert!(is_right, "{refused:?}");
+            })
+            .succeed();
+        }
+        let semaphore = Shared::anonymous(Semaphore::new(1)).unwrap();
+        drop(semaphore.acquire().unwrap());
+    });
+}

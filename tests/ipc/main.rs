@@ -1,0 +1,17 @@
+//! The primitives that processes share, except pipes: the children of these tests would inherit the
+//! ends of a pipe, so the tests of pipes have a binary of their own.
+#![cfg(target_os = "linux")]
+
+mod condvar;
+mod first_use;
+mod fork;
+mod holders;
+mod ledger;
+mod memory;
+mod mutex;
+mod queue;
+mod queue_adversaries;
+mod random_memory;
+mod rwlock;
+mod sandbox;
+mod semaphore;
