@@ -1,5 +1,4 @@
-//! Locks, semaphores, queues and pipes in memory that processes share, which survive `kill -9` at
-//! any instruction.
+//! Locks, semaphores, queues and pipes between processes: they survive `kill -9` anywhere.
 //!
 //! [`lifecycle`](crate::lifecycle) says what each primitive does when a process forks, ends or is
 //! stopped; [`limits`](crate::limits) how many there may be of what.
@@ -22,8 +21,7 @@
 //!
 //! # What is guaranteed
 //! A thread that ends while it holds something, or within a call, counts as dead: by `SIGKILL`, by
-//! the `exec` of its process's only thread, or by its own end. At whatever instruction that
-//! happens:
+//! the `exec` of its process's only thread, or by itself. At whatever instruction it ends:
 //!
 //! | the thread was | then |
 //! |---|---|
@@ -59,9 +57,9 @@
 //!   `TooManyHeld`. The kernel releases 2,048 locks of a dead thread; the others are for robust
 //!   mutexes of the C library. Each copy of this crate in a process (a plugin has its own) counts
 //!   only its own locks: two of them stay below 2,048, and a third may exceed that.
-//! - **Which process holds a lock.** A guard belongs to one process, not to any thread that has the
-//!   number of the one that locked. In a child of a fork, and in all its descendants, an inherited
-//!   guard does nothing when it is dropped.
+//! - **Which process holds a lock.** A guard belongs to one process, whatever numbers threads have.
+//!   In a child of a fork, and in all its descendants, an inherited guard does nothing when it is
+//!   dropped.
 //!
 //! # What is not
 //! - **Hostile processes.** A process that may write to the memory can block others for ever, and
@@ -72,8 +70,8 @@
 //!   locks than the thread held, of other regions as well; and it may set `FUTEX_OWNER_DIED` in a
 //!   word of the dying process that equals the thread's number, wherever the address points.
 //! - **Locks in a lock's data.** A guard gives them by `&` only ([`Shareable::HAS_LOCKS`]). Code
-//!   with `unsafe` must not overwrite a lock that a thread holds: the kernel would not find the
-//!   locks that this thread had locked before.
+//!   with `unsafe` must not overwrite a lock that is held: the kernel would not find its holder's
+//!   earlier locks.
 //! - **Lent guards.** A thread must not lend `&mut` of a guard's data to other threads of its
 //!   process for system calls that write there (`file.read(&mut guard[..])` on a scoped thread).
 //!   When the process is killed, the kernel releases the lock as soon as its holder has ended, and
@@ -82,9 +80,9 @@
 //! - **Leaked guards.** A thread's end counts as its death also if it has leaked a guard
 //!   (`Box::leak`). Then the next holder may change what references from that guard still show.
 //!   Such a reference must not be used after that thread's end.
-//! - **A replaced list.** If other code of the process registers another robust list for a thread
-//!   (`set_robust_list(2)`), the kernel does not learn what that thread holds. glibc does so only
-//!   in the child of a fork, which is noticed.
+//! - **A replaced list.** If other code registers another robust list for a thread
+//!   (`set_robust_list(2)`), the kernel does not learn what the thread holds. glibc does so only in
+//!   a child of a fork, which is noticed.
 //! - **Stopped processes.** A stopped process (`SIGSTOP`) keeps what it holds, and maybe a wake-up
 //!   that others rely on, until it goes on or is killed.
 //! - **PID namespaces.** A lock names its holder by the thread's number, which differs between
@@ -102,8 +100,8 @@
 //!   else there, and the process dies just then, the kernel may mark a word of that (glibc's bug
 //!   14485). Here a guard borrows the memory until its release is over, so no thread can unmap it.
 //! - **`exec` by one thread of many.** The kernel gives it another number before it looks at what
-//!   it holds, which stays held for ever. (So do glibc's robust mutexes.) Release everything
-//!   before, or let the main thread do it.
+//!   it holds, which stays held for ever, as with glibc's. Release everything before, or let the
+//!   main thread do it.
 //! - **Forks.** A child holds nothing that its parent holds, though it has the parent's guards:
 //!   these do nothing when they are dropped. What they refer to must not be read or written there:
 //!   the parent changes it. A child that a signal handler has forked must not return into a call of

@@ -71,8 +71,8 @@ impl Pipe {
     }
 
     fn write_amount(&self, bytes: &[u8], amount: Amount, deadline: Deadline) -> Result<u64, Stop> {
-        let hand = self.ring.writer(self.capacity(), &self.writers);
-        hand.pass(amount, deadline, |place, passed, count| {
+        let port = self.ring.writer(self.capacity(), &self.writers);
+        port.pass(amount, deadline, |place, passed, count| {
             let piece = &bytes[passed as usize..][..count as usize];
             for (place, byte) in (place..).zip(piece) {
                 // SAFETY: loom checks it.
@@ -91,8 +91,8 @@ impl Pipe {
     fn read_before(&self, deadline: Deadline) -> Result<u8, Stop> {
         let mut read = 0;
         let amount = Amount { least: 1, most: 1 };
-        let hand = self.ring.reader(self.capacity(), &self.readers);
-        hand.pass(amount, deadline, |place, _, _| {
+        let port = self.ring.reader(self.capacity(), &self.readers);
+        port.pass(amount, deadline, |place, _, _| {
             // SAFETY: loom checks it.
             read = self.byte(place).with(|at| unsafe { *at });
         })?;

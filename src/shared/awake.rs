@@ -1,11 +1,10 @@
-//! Waits for bytes, messages or room without a system call: how long a thread spins, and when it
-//! takes what has come.
+//! Spinning for bytes, messages or room: how long a thread spins, and when it takes what came.
 //!
 //! **Spinning.** Sleeping and being woken takes longer than sending and receiving hundreds of short
 //! messages. So a waiter first spins, which pays while the other side runs on another processor. On
-//! a busy machine, two sides often do best if they sleep at once and leave each other the
-//! processor. So a thread that has spun in vain [`IN_VAIN`] times spins only every [`SELDOM`]th
-//! time until that pays.
+//! a busy machine, the sides often do best if they sleep at once and leave each other the
+//! processor. So after [`IN_VAIN`] vain spins, a thread spins only every [`SELDOM`]th time until
+//! that pays.
 //!
 //! **Streams.** If both sides are awake, the cache line with a side's position moves between
 //! processors for each message, which takes longer than all the rest. It is cheaper to let several

@@ -1,13 +1,11 @@
-//! Bells: kernel pipes by which the two sides of a ring wake each other, and notice that the other
-//! side is gone.
+//! Bells: kernel pipes that wake the other side of a ring, and tell when that side is gone.
 //!
-//! Each side has a *bell*, a kernel pipe that carries no data. A thread rings it by writing a byte,
-//! and sleeps on it by polling its reading end. The kernel counts, over forks, threads and deaths,
-//! which descriptors could still write there: when the last is closed, the bell hangs up. Each end
-//! of the ring holds
+//! Each side has a *bell*, a kernel pipe that carries no data. Writing a byte rings it; a thread
+//! sleeps on it by polling its reading end. The kernel counts, over forks, threads and deaths,
+//! which descriptors can still write there: when the last is closed, the bell hangs up. Each end
+//! holds
 //! - the reading end of its own bell, and only that, or its own bell would never hang up;
-//! - both ends of the other side's bell, since writing there after the last reader's end must not
-//!   raise `SIGPIPE`.
+//! - both ends of the other side's bell, so that ringing it never raises `SIGPIPE`.
 
 use super::ring::{Heard, Stop};
 use crate::deadline::Deadline;

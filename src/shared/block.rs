@@ -52,8 +52,7 @@ impl Block {
     }
 
     fn try_claim(&self, generation: u32, thread: u32) -> bool {
-        // ORDERING: Acquire pairs with the Release below: the thread's number belongs to this
-        // claim.
+        // ORDERING: Acquire pairs with the Release below: the thread's number is this claim's.
         let found = self.claim.load(Acquire);
         if self.may_hold(found, generation) {
             return false;
@@ -83,8 +82,7 @@ impl Block {
         match claim & (CLAIMED | LEAVING) {
             _ if !is_of(claim, generation) => false,
             0 => true,
-            // ORDERING: Relaxed; the Release store of the claim, which the caller acquired, covers
-            // it.
+            // ORDERING: Relaxed; the claim's store, which the caller acquired, releases it.
             LEAVING => !has_ended(self.thread.load(Relaxed)),
             _ => false,
         }
@@ -96,8 +94,7 @@ impl Block {
         // SAFETY: a new mapping of any address replaces none.
         let block = unsafe { mmap_anonymous(ptr::null_mut(), size_of::<Self>(), access, kind) };
         let block = block.expect("memory").cast::<Self>();
-        // SAFETY: as large as a block, aligned to a page, never unmapped; all zero bytes are a
-        // block.
+        // SAFETY: as large as a block, aligned to a page, never unmapped; zero bytes are a block.
         let made = unsafe { &*block };
         assert!(
             made.try_claim(generation, thread),
@@ -145,8 +142,7 @@ impl Block {
 
     /// Says that the calling thread, which has this block, is about to end.
     pub(super) fn leave(&self) {
-        // ORDERING: Relaxed; `has_ended`, a system call, orders what the thread holds until its
-        // end.
+        // ORDERING: Relaxed; the system call in `has_ended` orders what the thread held last.
         self.claim.fetch_or(LEAVING, Relaxed);
     }
 }
@@ -167,8 +163,7 @@ fn all() -> impl Iterator<Item = &'static Block> {
 /// Whether a thread of this process holds a lock in this memory, which no thread uses any more.
 pub(super) fn is_any_held_in(memory: &Range<usize>, generation: u32) -> bool {
     all().any(|block| {
-        // The claim is read before what is held: a later claim's locks may stand there by now,
-        // never an earlier claim's.
+        // The claim is read before what is held: these may be a later claim's by now.
         // ORDERING: Acquire; as in `try_claim`.
         let claim = block.claim.load(Acquire);
         is_of(claim, generation)

@@ -63,22 +63,20 @@ pub enum OpenError {
     },
     /// The size asked for is zero, or more than an address space holds.
     SizeOutOfRange,
-    /// Its creator is in another PID namespace, where threads have other numbers: a lock would take
-    /// one thread for another.
+    /// Its creator is in another PID namespace, so its locks would take one thread for another.
     PidNamespace {
         /// The number of this process's namespace.
         expected: u64,
         /// The number of the creator's namespace.
         found: u64,
     },
-    /// It belongs to another user, which may have put it there on purpose. Only calls that would
-    /// create it otherwise refuse it.
+    /// It belongs to another user, which may have put it there on purpose. Only from calls that
+    /// would create it otherwise.
     OtherOwner {
         /// The user's number.
         found: u32,
     },
-    /// The system lacks a necessary call, or refuses it (a sandbox, say, or a container without
-    /// `/dev/shm`).
+    /// The system lacks a necessary call, or refuses it (in a sandbox, or without `/dev/shm`).
     Unsupported {
         /// The call, and since when Linux has it.
         call: &'static str,

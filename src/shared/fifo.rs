@@ -3,12 +3,12 @@
 //! The ring is in a [region](super::region) of that name. Its two bells are FIFOs of the kernel
 //! beside it. [`files`] says how these three come and go together.
 //!
-//! **Opening** goes through a *door*, a robust mutex in the region. Behind it, an opener opens the
-//! bells, and then locks the one that it will ring: [`presence`] says which lock that is, and how
-//! it tells other openers that this side is open. By the same locks the opener sees
+//! **Opening** takes the *opening lock*, a robust mutex in the region. Under it, an opener opens
+//! the bells, and then locks the one that it will ring: [`presence`] says which lock that is, and
+//! how it tells other openers that this side is open. By the same locks the opener sees
 //! - whether the other side is open. If not, it waits until that was opened once more, which a word
-//!   in the region counts. (If that opener is gone by then, this end finds itself alone. The
-//!   kernel's own FIFOs behave the same.)
+//!   in the region counts. (If that opener is gone by then, this end finds itself alone, as with
+//!   the kernel's FIFOs.)
 //! - whether neither side is open. Then it discards the unread bytes, whose readers are gone.
 
 mod files;
@@ -42,8 +42,8 @@ pub(super) use files::sweep;
 /// A [`pipe`](super::pipe) by name, between unrelated processes.
 ///
 /// It lives, as files in `/dev/shm`, from [`create`](Self::create) to [`unlink`](Self::unlink),
-/// however many processes come and go. Processes that have it open then keep it; a FIFO that is
-/// created with the same name later is another one.
+/// however many processes come and go. Processes that have it open then keep it; a new FIFO of that
+/// name is another one.
 ///
 /// **Opening** an end waits until another thread or process has opened the other end, as opening a
 /// `mkfifo` does. Unread bytes are discarded when neither end is open any more. A reader at the end
@@ -110,10 +110,12 @@ impl Fifo {
             };
             let region = Region::create(&files.unfinished(), mode, PAYLOAD, size, fill)?;
             let (found, me) = (Found::new(region), Me::get());
-            let door = &found.named().door;
-            door.lock(me, Deadline::NEVER).ok_or(OpenError::TimedOut)?;
+            let opening_lock = &found.named().opening_lock;
+            opening_lock
+                .lock(me, Deadline::NEVER)
+                .ok_or(OpenError::TimedOut)?;
             let finished = files.finish(mode);
-            door.unlock(me);
+            opening_lock.unlock(me);
             match finished {
                 Ok(()) => return Ok(()),
                 Err(Unfinished::Swept) => {}
@@ -213,12 +215,12 @@ impl Side {
 /// Stands before a FIFO's ring.
 #[repr(C, align(128))]
 struct Named {
-    door: RawMutex,
+    opening_lock: RawMutex,
     /// How often each side was opened.
     opened: [AtomicU32; 2],
     /// The FIFO's id, which is part of its files' names.
     id: AtomicU64,
-    /// How many openers have entered the door. The number of each is its ticket.
+    /// How many openers have held the opening lock. The number of each is its ticket.
     tickets: AtomicU64,
     /// The ticket of the opener that is opening its end, or 0.
     opening: AtomicU64,
@@ -237,7 +239,7 @@ const HEAD: usize = size_of::<Named>() + size_of::<Ring>();
 impl Named {
     fn new(id: u64) -> Self {
         Named {
-            door: RawMutex::new(),
+            opening_lock: RawMutex::new(),
             opened: [AtomicU32::new(0), AtomicU32::new(0)],
             id: AtomicU64::new(id),
             tickets: AtomicU64::new(0),
@@ -252,7 +254,7 @@ struct Found {
     memory: Arc<Memory>,
 }
 
-/// An end that was opened behind the door.
+/// An end that was opened under the opening lock.
 struct Entered {
     bells: Bells,
     /// If the other side is not open, how often it has been opened.
@@ -275,8 +277,8 @@ impl Found {
     }
 
     fn named(&self) -> &Named {
-        // SAFETY: it begins the payload, which is large enough and mapped as long as this is
-        // borrowed; it is numbers.
+        // SAFETY: it begins the payload, which is large enough and mapped while borrowed; it is
+        // numbers.
         unsafe { self.memory.payload().cast().as_ref() }
     }
 
@@ -293,11 +295,14 @@ impl Found {
         deadline: Deadline,
     ) -> Result<(Bells, Arc<Memory>), OpenError> {
         let (me, named) = (Me::get(), self.named());
-        named.door.lock(me, deadline).ok_or(OpenError::TimedOut)?;
+        named
+            .opening_lock
+            .lock(me, deadline)
+            .ok_or(OpenError::TimedOut)?;
         let entered = self.enter(Files::of(name, self.id()), side);
-        named.door.unlock(me);
+        named.opening_lock.unlock(me);
         let Entered { bells, openings } = entered?;
-        // Outside the door: an opener that dies there has not been opened.
+        // Outside the opening lock: an opener that dies there has not been opened.
         kernel::add_one_and_wake(&named.opened[side as usize], usize::MAX);
         let word = &named.opened[side.other() as usize];
         // ORDERING: Acquire, for what the opener of the other side did before.
@@ -310,12 +315,12 @@ impl Found {
         Ok((bells, self.memory))
     }
 
-    /// Opens this side, behind the door.
+    /// Opens this side. The caller holds the opening lock.
     fn enter(&self, files: Files<'_>, side: Side) -> Result<Entered, OpenError> {
         let named = self.named();
         let own = open_bell(files, side, OFlags::RDONLY)?;
         let other = open_bell(files, side.other(), OFlags::RDWR)?;
-        // ORDERING: Relaxed, here and below; behind the door.
+        // ORDERING: Relaxed, here and below; the opening lock orders it.
         let dead = named.opening.load(Relaxed);
         if dead != 0 {
             named.abandoned.note(dead, [&own, &other])?;

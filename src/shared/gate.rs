@@ -1,19 +1,17 @@
-//! Gates: event counts on which threads of all processes wait, and in which a killed waiter loses
-//! no wake-up.
+//! Gates: event counts between processes, in which a killed waiter loses no wake-up.
 //!
 //! A waiter *approaches* the gate, checks its condition, and sleeps in front of the gate if the
 //! condition does not hold. A thread that makes a change *opens* the gate, which wakes one waiter
 //! (or all). If no waiter has approached since the gate was last opened, opening it costs one load.
 //!
-//! The gate's word counts its openings. Its lowest bit, `APPROACHED`, says that a waiter may sleep
-//! or be about to.
+//! The gate's word counts its openings. Its lowest bit, `APPROACHED`, says that a waiter may sleep.
 //!
 //! - (G1) Either the waiter sees the change, or the opener sees the bit. Between its exchange of
 //!   the bit and its check, the waiter runs the heavy side of an asymmetric fence (see
 //!   [`fence`](crate::fence)). Between the change and its look at the bit, the opener runs the
 //!   light side, which costs nothing.
-//! - (G2) Opening wakes one waiter. If there is enough for another, the woken waiter opens the gate
-//!   again. So two changes may share one opening.
+//! - (G2) Opening wakes one waiter. If there is enough for another, that one opens the gate again.
+//!   So changes may share an opening.
 //! - (G3) A waiter that is killed wakes another. Besides the word, waiters sleep on an [`Entry`]
 //!   whose word is always 0. It is *pending* from before a waiter approaches until it leaves: when
 //!   the waiter is killed, the kernel wakes another one there. (That may be one that was woken on
@@ -66,9 +64,9 @@ impl Gate {
         &self.entry.own[0]
     }
 
-    /// From now on, if this thread is killed, a waiter of this gate is woken (G3, G4). To be called
-    /// before the change for which the gate is opened, and before a thread approaches. It lasts
-    /// until [`settle`](Self::settle).
+    /// From now on, if this thread is killed, a waiter of this gate is woken (G3, G4). Called
+    /// before the change for which the gate is opened, and before approaching; until
+    /// [`settle`](Self::settle).
     #[inline]
     pub(crate) fn pend(&self, me: Me) {
         self.entry.pend(me);
@@ -80,8 +78,7 @@ impl Gate {
         Entry::settle(me);
     }
 
-    /// Announces that this thread may sleep, before it checks its condition for the last time. The
-    /// gate is pending.
+    /// Announces that this thread may sleep, before its last check. The gate is pending.
     pub(crate) fn approach(&self) -> Seen {
         // ORDERING: Relaxed; the heavy fence orders the bit before the check that follows (G1).
         let before = self.word().fetch_or(APPROACHED, Relaxed);
@@ -92,16 +89,15 @@ impl Gate {
         }
     }
 
-    /// Whether the gate has been opened since. If not, a waiter that was woken here was woken by a
-    /// death.
+    /// Whether the gate was opened since. If not, a waiter that was woken was woken by a death.
     pub(crate) fn is_opened_since(&self, seen: Seen) -> bool {
         // ORDERING: Relaxed; the waiter reads the change itself elsewhere.
         self.word().load(Relaxed) != seen.word
     }
 
     /// Sleeps until the gate is opened or one of `looked_at` is woken. It does not sleep if the
-    /// gate has been opened since it was `seen`, or one of those words has changed. It may end for
-    /// no reason. Returns false if the deadline passed.
+    /// gate was opened since it was `seen`, or a word has changed. It may end for no reason.
+    /// Returns false if the deadline passed.
     ///
     /// `looked_at` must contain the word in which the waiter would have seen the change (G5).
     pub(crate) fn sleep(
@@ -170,8 +166,7 @@ impl Gate {
 
     #[inline(always)]
     fn is_approached(&self) -> bool {
-        // ORDERING: Relaxed; after the light fence, it sees the bit of a waiter that missed the
-        // change (G1).
+        // ORDERING: Relaxed; after the light fence, it sees a waiter that missed the change (G1).
         self.word().load(Relaxed) & APPROACHED != 0
     }
 }

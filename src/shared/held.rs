@@ -16,18 +16,16 @@
 //! guards were forgotten: such an entry is held from before the look until after it. A look finds
 //! each of them. Let an entry's *place* be the number of older ones.
 //! - (H1) Until a newer entry is linked for the first time, the link names the entry.
-//! - (H2) From then on it stands at its place in `below`, also while it is the newest again. So its
-//!   place is at most `count`.
+//! - (H2) Later it stands at its place in `below`, also when newest again: a place up to `count`.
 //! - (H3) Its place never grows. It shrinks when an older one is removed, and then the entry stands
 //!   at its new place before anything else is stored at the old one.
 //! - (H4) A look reads the link first: if that names another entry, H2 holds by now. Then it reads
 //!   `count`, and then the places from that one down to 0. Suppose that an entry is missing where
 //!   it stood. What is there instead was stored (Release) after the entry was stored at a lower
 //!   place, and the look (Acquire) comes to that place later.
-//! - (H5) An entry that is not held stands at no place up to `count`, and the link does not name
-//!   it.
+//! - (H5) An entry that is not held stands at no place up to `count`, nor does the link name it.
 //!
-//! Hence no lock, no version, and no store to memory that the owner uses. The models are in
+//! Hence no lock, no version, and no store to the owner's memory. Models:
 //! `loom-tests/shared/held.rs`.
 
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
@@ -99,8 +97,8 @@ impl Held {
         self.first.next.store(self.end(), Relaxed);
     }
 
-    /// Puts both sentinels in front of a list whose first entry is `next`. Returns the address that
-    /// the list's head must name from now on.
+    /// Puts both sentinels in front of a list whose first entry is `next`. Returns the new first
+    /// address.
     #[cfg(not(loom))]
     pub(super) fn precede(&self, head: usize, next: usize) -> usize {
         let first = (&raw const self.first.next).expose_provenance();
@@ -151,8 +149,8 @@ impl Held {
         self.first.next.store(entry, Release);
     }
 
-    /// Unlinks an entry if it is the only one. Returns whether it was; if not,
-    /// [`remove`](Self::remove) does it.
+    /// Unlinks an entry if it is the only one. Returns whether it was (see
+    /// [`remove`](Self::remove)).
     #[inline(always)]
     pub(crate) fn pop(&self, entry: usize) -> bool {
         // ORDERING: Relaxed; only the owner writes it.
@@ -201,8 +199,7 @@ impl Held {
         }
     }
 
-    /// Removes an entry, if it is there. Unless it was the newest, it returns the store that
-    /// bypasses it.
+    /// Removes an entry, if it is there. Unless it was the newest, returns the store to bypass it.
     pub(crate) fn remove(&self, entry: usize) -> Option<Bypass> {
         // ORDERING: Relaxed, here and below, for loads: only the owner writes what they read.
         let count = self.count.load(Relaxed);

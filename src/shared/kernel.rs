@@ -1,14 +1,12 @@
-//! System calls for memory between processes: waits and wake-ups on a word, and fences that reach
-//! other processes.
+//! System calls between processes: waits and wake-ups on words, and fences that reach others.
 //!
 //! **Sleeping** is futex(2) without `PRIVATE`: the kernel finds sleeping threads by the page and
 //! not by the address, so it works across mappings. A thread that watches several words sleeps in
 //! futex_waitv (Linux 5.16).
 //!
 //! **Sandboxes** may refuse a call. If one does so from the beginning, memory is neither created
-//! nor opened ([`check`]). A sandbox that begins later must not make a wait panic, since the thread
-//! may be half way through a change that other threads wait for. Such a wait looks again every
-//! [`NAP`] instead.
+//! nor opened ([`check`]). If one begins later, a wait must not panic, since the thread may be half
+//! way through a change that others wait for. It looks again every [`NAP`] instead.
 
 use super::error::OpenError;
 use super::process::Page;
@@ -37,14 +35,13 @@ impl Watched for AtomicU64 {
     fn word(&self) -> &AtomicU32 {
         let low = usize::from(cfg!(target_endian = "big"));
         let half = self.as_ptr().cast::<u32>().wrapping_add(low);
-        // SAFETY: within an atomic number, and aligned; only the kernel accesses the half by
-        // itself.
+        // SAFETY: within an atomic number, and aligned; only the kernel accesses the half alone.
         unsafe { AtomicU32::from_ptr(half) }
     }
 }
 
 /// Sleeps while all words have these values, until woken on one of them, or for no reason. Returns
-/// false if the deadline passed.
+/// false after the deadline.
 ///
 /// The kernel looks at one word after the other, and the thread may be woken on each as soon as
 /// that one was looked at. So if threads are woken on word A after word B changed, A stands before
@@ -67,8 +64,7 @@ pub(super) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline)
     }
 }
 
-/// How long a thread sleeps between two looks if the system refuses to let it sleep on several
-/// words.
+/// How long a thread sleeps between two looks where it may not sleep on several words.
 const NAP: Duration = Duration::from_millis(1);
 
 /// Sleeps for at most [`NAP`], on the first word, unless one of the words has changed. The caller
@@ -174,15 +170,13 @@ pub(super) fn wake(word: &AtomicU32, count: usize) -> usize {
     futex::wake(word, Flags::empty(), count).expect("a mapped word")
 }
 
-/// Clears a flag and wakes all threads that sleep on the word, in one step: no other thread and no
-/// death comes between.
+/// Clears a flag and wakes all that sleep on the word, in one step: no death comes between.
 #[cold]
 pub(super) fn clear_and_wake_all(flag: &AtomicU32, word: &AtomicU32) {
     change_and_wake(flag, WakeOp::Set, 0, word, usize::MAX);
 }
 
-/// Adds one to the word and wakes at most `count` of the threads that sleep on it, in one step: no
-/// other thread and no death comes between.
+/// Adds one to the word and wakes `count` sleepers at most, in one step: no death comes between.
 #[cold]
 pub(super) fn add_one_and_wake(word: &AtomicU32, count: usize) {
     change_and_wake(word, WakeOp::Add, 1, word, count);
@@ -196,9 +190,9 @@ fn change_and_wake(changed: &AtomicU32, change: WakeOp, by: u16, word: &AtomicU3
         .expect("a mapped word");
 }
 
-/// Runs the heavy side of [`Me::light`](super::me::Me::light), which reaches all processes. Returns
-/// until when a thread that relies on it may sleep: for ever, or, where the system refuses such
-/// fences, for a millisecond.
+/// Runs the heavy side of [`Me::light`](super::me::Me::light), which reaches all processes. A
+/// thread that relies on it may sleep until the returned time: for ever, or 1 ms where the system
+/// refuses such fences.
 #[cold]
 pub(super) fn heavy_until() -> Deadline {
     match fence::heavy_for_others() {

@@ -1,8 +1,6 @@
-//! The ledger: a value that threads of all processes change, with a record of how much of it each
-//! thread holds.
+//! The ledger: a value that all processes change, and a record of how much each thread holds.
 //!
-//! When a thread is killed, what it held is given back. No change is ever half done or done twice,
-//! whenever a thread is killed.
+//! What a killed thread held is given back. No change is ever half done, or done twice.
 //!
 //! **The state** is one word of 64 bits: the *value* (the permits that are left, say; the user of
 //! the ledger defines it), and its last change: the *author* and the number of the change.
@@ -22,8 +20,7 @@
 //!   finds every change that was made.
 //! - (A2) The slot holds what the half of `holds` says that belongs to its last change made. So
 //!   holding something else without changing the value is one store.
-//! - (A3) Only the thread that has the slot armed, or has taken it over, writes `recorded` and
-//!   `holds`.
+//! - (A3) Only the thread that has armed the slot or taken it over writes `recorded` and `holds`.
 //!
 //! **A death** is found by threads that are refused what they want, and by waiters: these sleep on
 //! the words of all slots, too, and the kernel wakes one. The finder takes the slot's word over, as
@@ -43,12 +40,10 @@
 //! the three steps in line, without a loop. Where they do not apply, they change nothing, and the
 //! call goes the whole way.
 //!
-//! Some changes need no author: they exchange the value only, and leave the author, whose change
-//! has still been made.
+//! Some changes need no author: they exchange only the value. The author's change stays made.
 //!
 //! Source: the recoverable operations of H. Attiya, O. Ben-Baruch and D. Hendler ("Nesting-Safe
-//! Recoverable Linearizability", 2018), in which threads leave each other word of what they
-//! overwrite.
+//! Recoverable Linearizability", 2018), whose threads tell what they overwrite.
 
 mod claim;
 mod recovery;
@@ -63,8 +58,8 @@ use crate::primitive::{array_of, const_fn, in_program_order};
 use slot::Slot;
 use std::marker::PhantomData;
 
-/// How many threads can hold something at once. A waiter can sleep on as many words and on those of
-/// a gate: `futex_waitv` takes 128.
+/// How many threads can hold something at once. `futex_waitv` takes as many words and a gate's:
+/// 128.
 pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 120 };
 
 /// First the biased slots, of which each belongs to a thread, then the shared ones.
@@ -131,8 +126,7 @@ impl Held {
     }
 }
 
-/// The value and its last change: from the lowest bit on the value, the author, and the change's
-/// number.
+/// From the lowest bit on: the value, the author of its last change, and that change's number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State(u64);
 
@@ -174,8 +168,7 @@ impl State {
         ((self.0 >> Self::VALUE_BITS) as u8).wrapping_sub(1) as usize
     }
 
-    /// No ledger has this state: its author does not exist. Its value can be neither reduced nor
-    /// increased.
+    /// No ledger has this state: its author does not exist. Its value can be neither less nor more.
     const NONE: State = State(u64::MAX);
 
     fn is_by(self, slot: usize, number: u64) -> bool {
@@ -233,8 +226,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         self.slots[account.slot].restate(held);
     }
 
-    /// Changes the value and what the account holds, in one step. Returns the new value, or the
-    /// present one if `change` refuses it.
+    /// Changes the value and what the account holds, in one step. Returns the new value, or the one
+    /// that `change` refuses.
     #[inline]
     pub(crate) fn change(
         &self,
@@ -305,8 +298,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         let author = &self.slots[slot];
         let number = author.prepare(held);
         let changed = self.exchange(|state| {
-            // A refused change overwrites nothing. So it leaves the author's cache line alone,
-            // which the author is about to write.
+            // A refused change overwrites nothing. So it leaves alone the line that the author is
+            // about to write.
             let value = change(state.value())?;
             if state.author() != slot {
                 self.witness(state);
@@ -318,8 +311,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         Ok(changed)
     }
 
-    /// Witnesses the change that is about to be overwritten, if its author has not recorded it
-    /// (A1).
+    /// Witnesses this change, which is about to be overwritten, if it is not recorded (A1).
     #[inline]
     fn witness(&self, state: State) {
         let Some(author) = self.slots.get(state.author()) else {
@@ -332,8 +324,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         }
     }
 
-    /// Changes the value for no account. Returns the new value, or the present one if `change`
-    /// refuses it.
+    /// Changes the value for no account. Returns the new value, or the one that `change` refuses.
     #[inline]
     pub(crate) fn change_unaccounted(
         &self,
@@ -361,12 +352,11 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         exchanged.ok().map(|_| value)
     }
 
-    /// Exchanges the state for the one that `next` makes of it. Returns the new value, or the
-    /// present one if `next` refuses it.
+    /// Exchanges the state for the one that `next` makes of it. Returns the new value, or the one
+    /// that `next` refuses.
     #[inline]
     fn exchange(&self, next: impl Fn(State) -> Option<State>) -> Result<u32, u32> {
-        // ORDERING: Acquire, here and below, pairs with the Release of the exchange that made this
-        // state.
+        // ORDERING: Acquire, here and below; pairs with the Release of the last exchange.
         let mut state = State(self.state.load(Acquire));
         loop {
             let Some(new) = next(state) else {

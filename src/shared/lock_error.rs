@@ -5,8 +5,7 @@ use std::{error, fmt};
 /// Why a lock was not acquired cleanly.
 #[non_exhaustive]
 pub enum LockError<G> {
-    /// The last holder has died. The guard in here holds the lock, and the data may be half
-    /// changed.
+    /// The last holder has died. This holds the lock, and the data may be half changed.
     OwnerDied(G),
     /// A holder died, and a later one released the lock without repairing the data.
     Poisoned,

@@ -5,9 +5,8 @@
 //!
 //! **Unmapping** takes the pieces out, then changes the process's [stamp](super::process), then
 //! unmaps. A thread relies on a piece that it found for as long as the stamp equals the one that it
-//! read *before* it looked. Suppose that the address belongs to another mapping by now. That was
-//! mapped after the region was unmapped, so the thread sees the new stamp, or the table without the
-//! piece.
+//! read *before* it looked. If the address belongs to another mapping by now, that was made after
+//! the unmapping, so the thread sees the new stamp, or the table without the piece.
 
 use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::primitive::{AtomicPtr, AtomicU64, AtomicUsize};
@@ -91,8 +90,7 @@ impl Part {
         let part = unsafe { mmap_anonymous(ptr::null_mut(), size_of::<Self>(), access, kind) }?;
         let part = part.cast::<Self>();
         let mut at = self;
-        // ORDERING: Release pairs with the Acquire in `parts`; Acquire with another thread's
-        // Release here.
+        // ORDERING: Release pairs with the Acquire in `parts`; Acquire with another Release here.
         while let Err(next) = at
             .next
             .compare_exchange(ptr::null_mut(), part, AcqRel, Acquire)
@@ -104,8 +102,8 @@ impl Part {
     }
 }
 
-/// Enters this memory in the table: from now on, locks in it work. After an error, a part of it may
-/// be in the table, and [`remove`] takes that out.
+/// Enters this memory in the table: from now on, locks in it work. After an error, [`remove`] takes
+/// out what was entered.
 pub(super) fn add(memory: &Range<usize>) -> Result<(), Errno> {
     for piece in pieces(memory) {
         while !parts().any(|part| part.add(piece)) {

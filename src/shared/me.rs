@@ -6,11 +6,10 @@
 //! is the library's own: our entries stand between its robust mutexes, in the same layout
 //! ([`Entry`](super::robust::Entry)), and neither side notices.
 //!
-//! This module uses the head of the list as the kernel does. Which entries the thread has in the
-//! list is recorded in its [block](super::block).
+//! This module uses the head of the list as the kernel does. The thread's [block](super::block)
+//! records its entries.
 //!
-//! A thread caches all this ([`Known`]) and asks again when its process's [stamp](super::process)
-//! has changed.
+//! A thread caches all this ([`Known`]) until its process's [stamp](super::process) changes.
 //!
 //! If other code registers another list (`set_robust_list`), the kernel walks that one, and what
 //! this thread holds stays held after its death. glibc never does so within a process's life.
@@ -31,8 +30,7 @@ use std::ptr::{self, NonNull};
 /// The head of a thread's robust list, as the kernel reads it.
 #[repr(C)]
 pub(super) struct RobustList {
-    /// The address of the first entry's link, which holds the next one's. The last holds this
-    /// one's.
+    /// The address of the first entry's link, which holds the next one's; the last holds this.
     first: Cell<usize>,
     /// The distance from an entry's link to its word, in bytes.
     offset: isize,
@@ -65,11 +63,9 @@ struct Known {
     /// The piece in which the thread last found a page.
     piece: Cell<(usize, usize)>,
     block: Cell<Option<&'static Block>>,
-    /// The generation of the process in which the thread learnt this. (Since a fork, the block may
-    /// be another thread's.)
+    /// The generation for which this is valid. (Since a fork, the block may be another thread's.)
     generation: Cell<u32>,
-    /// The generation, if the heavy fences of other processes reach this one; else 0, which no
-    /// process has.
+    /// The generation, if other processes' heavy fences reach this one; else 0, which none has.
     at_once: Cell<u32>,
 }
 
@@ -112,8 +108,7 @@ impl Drop for Leaves {
 }
 
 impl Me {
-    /// The calling thread, for a lock that is in a region by construction, or that it already
-    /// holds.
+    /// The calling thread, for a lock that it holds, or that is in a region by construction.
     ///
     /// # Panics
     /// If this thread's robust list is laid out otherwise than glibc's on a 64-bit machine.
@@ -138,8 +133,7 @@ impl Me {
         })
     }
 
-    /// As [`of`](Self::of), if the thread knows that without asking, and other processes' heavy
-    /// fences reach it.
+    /// As [`of`](Self::of), if the thread knows that without asking, and heavy fences reach it.
     #[inline(always)]
     pub(super) fn of_at_once(generation: u32) -> Option<Self> {
         KNOWN.with(|known| {
@@ -163,8 +157,7 @@ impl Me {
     }
 
     /// As [`for_lock`](Self::for_lock), if the thread has used a lock in that page lately, and
-    /// other processes' heavy fences reach it: for it, [`light`](Self::light) is just
-    /// [`fence::light`].
+    /// heavy fences reach it: [`light`](Self::light) is [`fence::light`] then.
     #[inline(always)]
     pub(crate) fn for_lock_at_once<T>(lock: &T) -> Option<Self> {
         KNOWN.with(|known| known.inside(lock).filter(|_| known.at_once.get() != 0))
@@ -341,8 +334,7 @@ fn robust_list() -> NonNull<RobustList> {
     list
 }
 
-/// Registers a list, which is never freed, where no library has done so: in a child that was made
-/// by a bare system call.
+/// Registers a list, never freed, where no library has (in a child made by a bare system call).
 fn register() -> NonNull<RobustList> {
     let list = Box::leak(Box::new(RobustList {
         first: Cell::new(0),

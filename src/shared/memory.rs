@@ -1,5 +1,4 @@
-//! Shared memory with a name or without: a value of a type ([`Shared`]), or bytes
-//! ([`SharedMemory`]).
+//! Shared memory, named or not: a value of a type ([`Shared`]), or bytes ([`SharedMemory`]).
 
 use super::error::OpenError;
 use super::region::{self, Payload, Region};
@@ -62,8 +61,7 @@ impl<T: Shareable> Shared<T> {
     };
 
     fn filled(value: T) -> impl Fn(NonNull<u8>) {
-        // SAFETY: the payload was made for a `T`; at most one copy comes into use, and none is
-        // dropped.
+        // SAFETY: the payload was made for a `T`; at most one copy is used, and none is dropped.
         move |at| unsafe {
             at.cast::<T>()
                 .copy_from_nonoverlapping(NonNull::from(&value), 1)
@@ -83,13 +81,11 @@ impl<T: Shareable> Shared<T> {
         }
     }
 
-    /// Creates the value with this name, for processes of the same user. It cannot be opened before
-    /// it is complete.
+    /// Creates the value with this name, for processes of the same user, complete once it is there.
     ///
     /// # Errors
     /// [`AlreadyExists`](OpenError::AlreadyExists), [`Unsupported`](OpenError::Unsupported), an
-    /// error of the name, or the system's: among them `EFBIG` beyond the process's limit on files
-    /// (`RLIMIT_FSIZE`).
+    /// error of the name, or the system's (`EFBIG` beyond the limit on files, `RLIMIT_FSIZE`).
     pub fn create(name: &str, value: T) -> Result<Self, OpenError> {
         Self::create_with_mode(name, OWNER_ONLY, value)
     }
@@ -164,8 +160,7 @@ impl<T: Shareable> Shared<T> {
     }
 
     /// As [`open_or_create`](Self::open_or_create), but makes the value in place: see
-    /// [`create_with`](Self::create_with). `fill` may be called again if another process removes
-    /// the name meanwhile.
+    /// [`create_with`](Self::create_with). `fill` runs again if another process removes the name.
     ///
     /// # Errors
     /// As there.
@@ -174,11 +169,9 @@ impl<T: Shareable> Shared<T> {
         Region::open_or_create(name, OWNER_ONLY, Self::PAYLOAD, Self::SIZE, fill).map(Self::of)
     }
 
-    /// Creates a value without a name: for this process, and the children that it forks from now
-    /// on.
+    /// Creates a value without a name, for this process and the children that it forks.
     ///
-    /// A child in another PID namespace must not use what it inherits: threads have other numbers
-    /// there, which is not checked.
+    /// A child in another PID namespace must not use what it inherits: this is not checked.
     ///
     /// # Errors
     /// The system's.
@@ -228,11 +221,9 @@ impl<T: Shareable + fmt::Debug> fmt::Debug for Shared<T> {
     }
 }
 
-/// Bytes that processes share, by name or with the children of a fork. It is as [`Shared`], but its
-/// size is decided when it is created.
+/// Bytes that processes share: as [`Shared`], but of a size that is decided at their creation.
 ///
-/// Its users must agree on when each of them reads and writes the bytes: with a lock that they
-/// share, say.
+/// Its users must agree on when each accesses the bytes: with a lock that they share, say.
 pub struct SharedMemory {
     region: Region,
 }

@@ -1,5 +1,4 @@
-//! The kernel and the calling thread, in a model: `src/primitive/modeled/mortal.rs` says what they
-//! do.
+//! The kernel and the calling thread in a model, over `src/primitive/modeled/mortal.rs`.
 
 pub(super) use crate::primitive::mortal::{
     Watched, add_one_and_wake, clear_and_wake_all, is_alive, wait, wake,

@@ -12,8 +12,7 @@ use std::sync::atomic;
 struct Bell {
     rung: AtomicU32,
     is_hung_up: AtomicU32,
-    /// How many ends could ring it. Not a part of the model's state: it changes together with
-    /// `is_hung_up`.
+    /// How many ends could ring it. No part of the model's state: it changes with `is_hung_up`.
     ringers: atomic::AtomicU32,
 }
 
@@ -51,8 +50,7 @@ impl Bells {
 
     /// Closes one end of this side.
     pub(super) fn close(&self) {
-        // ORDERING: Relaxed; a model's threads run one at a time, and here is no step before the
-        // next line.
+        // ORDERING: Relaxed; this and the next line are one step of the model.
         if self.other.ringers.fetch_sub(1, atomic::Ordering::Relaxed) == 1 {
             kernel::add_one_and_wake(&self.other.is_hung_up, usize::MAX);
         }

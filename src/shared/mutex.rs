@@ -27,8 +27,7 @@ use std::time::{Duration, Instant};
 /// is [`LockError::Poisoned`]. A waiter that is killed disturbs no other thread, at whatever
 /// instruction it dies. A thread that panics while it holds the mutex just releases it.
 ///
-/// **Fairness.** None: a running thread may barge ahead of waiters. These spin for a while and then
-/// sleep.
+/// **Fairness.** None: a running thread may barge ahead of waiters. These spin, and then sleep.
 ///
 /// **Memory ordering.** Locking acquires what unlocking, or dying, released.
 ///
@@ -36,10 +35,8 @@ use std::time::{Duration, Instant};
 /// when it is dropped, and must not be used.
 ///
 /// # Panics
-/// Every use by `&`, also one that only tries or asks, panics if the mutex lies outside all regions
-/// that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in this
-/// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
-/// Nothing has changed then.
+/// Every use by `&`, also one that only tries or asks, panics where a lock must not be ([what is
+/// checked](super#what-is-checked)). Nothing has changed then.
 ///
 /// A thread that locks a mutex which it holds itself panics instead of deadlocking.
 #[repr(C)]

@@ -112,16 +112,16 @@ impl Memory {
 /// One end of a pipe in this process. Its fields are dropped in this order.
 struct End {
     bells: Bells,
-    memory: Goodbye,
+    memory: LeaveNotice,
 }
 
-/// Says goodbye after the descriptors are closed.
-struct Goodbye {
+/// What is left to do after the descriptors are closed.
+struct LeaveNotice {
     memory: Arc<Memory>,
     is_reader: bool,
 }
 
-impl Drop for Goodbye {
+impl Drop for LeaveNotice {
     fn drop(&mut self) {
         if self.is_reader {
             self.memory.ring().reader_left();
@@ -131,7 +131,7 @@ impl Drop for Goodbye {
 
 impl End {
     fn new(bells: Bells, memory: Arc<Memory>, is_reader: bool) -> Arc<Self> {
-        let memory = Goodbye { memory, is_reader };
+        let memory = LeaveNotice { memory, is_reader };
         Arc::new(End { bells, memory })
     }
 
@@ -143,19 +143,19 @@ impl End {
 
 /// How long a call waits, and its error after that.
 #[derive(Clone, Copy)]
-enum Patience {
+enum Limit {
     Forever,
     Until(Deadline),
     None,
 }
 
-impl Patience {
+impl Limit {
     #[inline]
     fn deadline(self) -> Deadline {
         match self {
-            Patience::Forever => Deadline::NEVER,
-            Patience::Until(deadline) => deadline,
-            Patience::None => Deadline::after(Duration::ZERO),
+            Limit::Forever => Deadline::NEVER,
+            Limit::Until(deadline) => deadline,
+            Limit::None => Deadline::after(Duration::ZERO),
         }
     }
 
@@ -164,7 +164,7 @@ impl Patience {
         let (kind, text) = match (stop, self) {
             (Stop::Alone, _) => (ErrorKind::BrokenPipe, "the pipe has no reader"),
             (Stop::Damaged, _) => (ErrorKind::InvalidData, "the pipe's memory is damaged"),
-            (Stop::TimedOut, Patience::None) => (ErrorKind::WouldBlock, "the call would wait"),
+            (Stop::TimedOut, Limit::None) => (ErrorKind::WouldBlock, "the call would wait"),
             (Stop::TimedOut, _) => (ErrorKind::TimedOut, "the call has waited for too long"),
             (Stop::System(number), _) => return io::Error::from_raw_os_error(number),
         };
@@ -179,8 +179,7 @@ impl Patience {
 /// writers later, and then has bytes again.) Any number of threads and processes may read; each
 /// byte goes to one of them.
 ///
-/// A call takes all bytes that are there when it begins, up to the buffer's length, and no others
-/// come between them.
+/// A call takes the bytes that are there when it begins, up to the buffer's length, in one piece.
 ///
 /// **Deaths.** A reader that is killed while it reads takes the first bytes of that call with it:
 /// all or none of up to 16 KiB, of more whole pieces of 16 KiB. The other readers go on. What a
@@ -204,7 +203,7 @@ impl PipeReader {
     /// [`InvalidData`](ErrorKind::InvalidData) if its memory is damaged; the system's (`EBADF`) if
     /// other code has closed the pipe's descriptors.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_with(buffer, Patience::None)
+        self.read_with(buffer, Limit::None)
     }
 
     /// Reads as soon as there is something, within this time.
@@ -212,11 +211,11 @@ impl PipeReader {
     /// # Errors
     /// [`TimedOut`](ErrorKind::TimedOut) after that time; else as [`try_read`](Self::try_read)'s.
     pub fn try_read_for(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
-        self.read_with(buffer, Patience::Until(Deadline::after(timeout)))
+        self.read_with(buffer, Limit::Until(Deadline::after(timeout)))
     }
 
     #[inline]
-    fn read_with(&self, buffer: &mut [u8], patience: Patience) -> io::Result<usize> {
+    fn read_with(&self, buffer: &mut [u8], limit: Limit) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
         }
@@ -225,15 +224,14 @@ impl PipeReader {
             least: 1,
             most: buffer.len() as u64,
         };
-        let hand = memory
+        let port = memory
             .ring()
             .reader(memory.capacity() as u64, &self.0.bells);
-        let passed = hand.pass(amount, patience.deadline(), |place, passed, count| {
+        let passed = port.pass(amount, limit.deadline(), |place, passed, count| {
             let [(one, first), (two, rest)] = memory.parts(place, count as usize);
             let piece = &mut buffer[passed as usize..][..count as usize];
             let (start, end) = piece.split_at_mut(first);
-            // SAFETY: in a reader's turn, no thread writes there; `parts` says that they are in the
-            // ring.
+            // SAFETY: in a reader's turn, no thread writes there; `parts` are in the ring.
             unsafe { one.copy_to_nonoverlapping(NonNull::from(start).cast(), first) };
             // SAFETY: as above; the buffer takes as many.
             unsafe { two.copy_to_nonoverlapping(NonNull::from(end).cast(), rest) };
@@ -241,7 +239,7 @@ impl PipeReader {
         match passed {
             Ok(count) => Ok(count as usize),
             Err(Stop::Alone) => Ok(0),
-            Err(stop) => Err(patience.error(stop)),
+            Err(stop) => Err(limit.error(stop)),
         }
     }
 }
@@ -249,7 +247,7 @@ impl PipeReader {
 impl Read for &PipeReader {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_with(buffer, Patience::Forever)
+        self.read_with(buffer, Limit::Forever)
     }
 }
 
@@ -267,16 +265,15 @@ impl Read for PipeReader {
 /// until all its bytes are written; it returns fewer only if the last reader leaves meanwhile. More
 /// than 4096 bytes go in parts, between which other writers' bytes may come.
 ///
-/// A write for which there is room does not wait behind one that needs more. So a large write may
-/// wait for as long as small ones take the room.
+/// A write for which there is room passes one that needs more. So a large write may wait for as
+/// long as small ones take the room.
 ///
 /// Any number of threads and processes may write. If no reader is left, writing is an error,
 /// [`BrokenPipe`](ErrorKind::BrokenPipe), and never a `SIGPIPE`. If the last reader was killed
 /// while it was not waiting for bytes, up to 4096 bytes may be written before a writer notices.
 /// [`flush`](Write::flush) always does.
 ///
-/// **Deaths.** What a writer was writing when it was killed is not written, but for the parts
-/// before. It leaves nothing half done.
+/// **Deaths.** What a writer was writing when it was killed is not written, but for earlier parts.
 ///
 /// **Signals** do not end a call.
 ///
@@ -298,7 +295,7 @@ impl PipeWriter {
     /// [`InvalidData`](ErrorKind::InvalidData) if the pipe's memory is damaged; the system's
     /// (`EBADF`) if other code has closed the pipe's descriptors.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_with(bytes, Patience::None)
+        self.write_with(bytes, Limit::None)
     }
 
     /// Writes as soon as there is room, within this time: up to 4096 bytes (or the capacity, if
@@ -307,30 +304,29 @@ impl PipeWriter {
     /// # Errors
     /// [`TimedOut`](ErrorKind::TimedOut) after that time; else as [`try_write`](Self::try_write)'s.
     pub fn try_write_for(&self, bytes: &[u8], timeout: Duration) -> io::Result<usize> {
-        self.write_with(bytes, Patience::Until(Deadline::after(timeout)))
+        self.write_with(bytes, Limit::Until(Deadline::after(timeout)))
     }
 
     #[inline]
-    fn write_with(&self, bytes: &[u8], patience: Patience) -> io::Result<usize> {
+    fn write_with(&self, bytes: &[u8], limit: Limit) -> io::Result<usize> {
         if bytes.is_empty() {
             return Ok(0);
         }
-        let written = self.write_part(bytes, patience);
+        let written = self.write_part(bytes, limit);
         match written {
-            Ok(count) if count < bytes.len() && matches!(patience, Patience::Forever) => {
+            Ok(count) if count < bytes.len() && matches!(limit, Limit::Forever) => {
                 Ok(self.write_rest(bytes, count))
             }
             Ok(count) => Ok(count),
-            Err(stop) => Err(patience.error(stop)),
+            Err(stop) => Err(limit.error(stop)),
         }
     }
 
-    /// Waits until all is written, or cannot be, which the next call finds, too. Returns how much
-    /// is written.
+    /// Waits until all is written, or cannot be, as the next call finds, too. Returns how much.
     #[cold]
     fn write_rest(&self, bytes: &[u8], mut written: usize) -> usize {
         while written < bytes.len() {
-            match self.write_part(&bytes[written..], Patience::Forever) {
+            match self.write_part(&bytes[written..], Limit::Forever) {
                 Ok(count) => written += count,
                 Err(_) => break,
             }
@@ -340,27 +336,26 @@ impl PipeWriter {
 
     /// Writes as much as there is room for, once there is enough.
     #[inline]
-    fn write_part(&self, bytes: &[u8], patience: Patience) -> Result<usize, Stop> {
+    fn write_part(&self, bytes: &[u8], limit: Limit) -> Result<usize, Stop> {
         let memory = self.0.memory();
         let whole = ATOMIC.min(memory.capacity());
         let amount = Amount {
-            least: match patience {
+            least: match limit {
                 // A call that waits for more anyway waits for as much as is worth a turn.
-                Patience::Forever => bytes.len().min(whole) as u64,
+                Limit::Forever => bytes.len().min(whole) as u64,
                 _ if bytes.len() <= whole => bytes.len() as u64,
                 _ => 1,
             },
             most: bytes.len() as u64,
         };
-        let hand = memory
+        let port = memory
             .ring()
             .writer(memory.capacity() as u64, &self.0.bells);
-        let passed = hand.pass(amount, patience.deadline(), |place, passed, count| {
+        let passed = port.pass(amount, limit.deadline(), |place, passed, count| {
             let [(one, first), (two, rest)] = memory.parts(place, count as usize);
             let piece = &bytes[passed as usize..][..count as usize];
             let (start, end) = piece.split_at(first);
-            // SAFETY: in a writer's turn, no other thread writes or reads there; `parts` says that
-            // they are in the ring.
+            // SAFETY: in a writer's turn, no other thread accesses these; `parts` are in the ring.
             unsafe { one.copy_from_nonoverlapping(NonNull::from(start).cast(), first) };
             // SAFETY: as above; there are as many.
             unsafe { two.copy_from_nonoverlapping(NonNull::from(end).cast(), rest) };
@@ -372,15 +367,15 @@ impl PipeWriter {
 impl Write for &PipeWriter {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_with(bytes, Patience::Forever)
+        self.write_with(bytes, Limit::Forever)
     }
 
     /// Asks whether there is a reader left for what was written.
     fn flush(&mut self) -> io::Result<()> {
         match self.0.bells.is_alone() {
             Ok(false) => Ok(()),
-            Ok(true) => Err(Patience::Forever.error(Stop::Alone)),
-            Err(stop) => Err(Patience::Forever.error(stop)),
+            Ok(true) => Err(Limit::Forever.error(Stop::Alone)),
+            Err(stop) => Err(Limit::Forever.error(stop)),
         }
     }
 }

@@ -43,8 +43,8 @@ impl Page {
     /// This process's page, or the system's refusal.
     pub(super) fn make() -> Result<&'static Page, Errno> {
         static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
-        // ORDERING: Acquire, here and below, pairs with the Release of the thread that put it
-        // there: the page was mapped before.
+        // ORDERING: Acquire, here and below, pairs with the Release below: the page was mapped
+        // before.
         let mut page = PAGE.load(Acquire);
         if page.is_null() {
             let new = map_page()?;
@@ -64,8 +64,7 @@ impl Page {
     /// The stamp, or 0 if no thread of this process has asked for it.
     #[inline]
     pub(super) fn stamp(&self) -> u64 {
-        // ORDERING: Acquire pairs with the Release in `restamp`: what was unmapped before is in no
-        // table any more.
+        // ORDERING: Acquire pairs with the Release in `restamp`: what was unmapped is in no table.
         self.stamp.load(Acquire)
     }
 

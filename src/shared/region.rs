@@ -197,8 +197,7 @@ impl Region {
         Ok(region)
     }
 
-    /// Maps the region with this name, if it belongs to this process's user or to root, or creates
-    /// it.
+    /// Maps the region with this name, if it is this process's user's or root's, or creates it.
     pub(super) fn open_or_create(
         name: &str,
         mode: u32,
@@ -288,8 +287,8 @@ impl Drop for Region {
     fn drop(&mut self) {
         let (memory, page) = (range(self.start, self.mapped), Page::get());
         if block::is_any_held_in(&memory, page.generation()) {
-            // A guard was forgotten: its lock is still in a thread's robust list, which the kernel
-            // walks. So the memory stays.
+            // A guard was forgotten: the memory stays, since its lock is in a list that the kernel
+            // walks.
             return;
         }
         me::settle_in(&memory);
@@ -301,12 +300,10 @@ impl Drop for Region {
     }
 }
 
-/// Allocates all the file's memory now, so that a full disk is an error here, and not a signal
-/// later.
+/// Allocates all the file's memory now, so that a full disk is an error and no signal later.
 fn allocate(file: &OwnedFd, whole: u64) -> Result<(), OpenError> {
-    /// In bytes, for one call; zeroing them takes about 0.1 ms. A kernel that lets signals
-    /// interrupt the call undoes that call's work: in small steps, frequent signals cannot stop the
-    /// whole.
+    /// In bytes, for one call; zeroing them takes about 0.1 ms. Where a signal interrupts a call,
+    /// the kernel undoes it: so frequent signals cannot stop the whole.
     const AT_ONCE: u64 = 1 << 20;
     let disk = fstatvfs(file)?;
     // A file system without a limit has no blocks. What is too large for this one is not begun.

@@ -1,5 +1,4 @@
-//! The ring: a queue of bytes between processes, which readers and writers pass in turns at its two
-//! ends.
+//! The ring: a queue of bytes between processes, with readers and writers in turns at its two ends.
 //!
 //! Each side has a *place*: how many bytes it has read or written since the beginning. It never
 //! wraps. The bytes between the two places can be read, and the rest of the capacity can be
@@ -9,8 +8,8 @@
 //! 2. copies bytes to or from the ring;
 //! 3. looks whether a thread of the other side *waits* for what it is about to do, and if so rings;
 //! 4. stores its side's new place;
-//! 5. goes on from step 2 with the next [piece](PIECE), until it has passed what it found when it
-//!    took the turn, and gives the turn back.
+//! 5. goes on from step 2 with the next [piece](PIECE), until it has passed what it found at first,
+//!    and gives the turn back.
 //!
 //! (R1) A thread that is killed before step 4 has passed nothing of the piece; after it, all of it.
 //! So no bytes are torn, and there is nothing to repair.
@@ -21,8 +20,7 @@
 //! descriptors ([`bells`](super::bells)). One thread of each side does: the holder of the side's
 //! `sleeper` mutex. The others wait for that mutex.
 //!
-//! The sleeper may be stopped. So the others do not rely on it alone: they look for themselves at
-//! times ([`behind`](awake::behind)).
+//! The sleeper may be stopped. So the others, too, look for themselves at [times](awake::behind).
 //!
 //! **Small writes beside large ones.** The sleeper may need more room than another writer that
 //! waits for its mutex. So before it sleeps beside room that is too small for it, it counts its
@@ -60,8 +58,7 @@ use crate::primitive::const_fn;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
 use crate::spin;
 
-/// Separates what different sides write by two cache lines, since processors fetch a line's
-/// neighbour along.
+/// Keeps the sides' writes two cache lines apart: processors fetch a line's neighbour along.
 #[repr(C, align(128))]
 struct Apart<T>(T);
 
@@ -86,15 +83,14 @@ struct Turn {
 
 /// A thread of this side sleeps, or is about to.
 const WAITING: u32 = 1;
-/// A thread of this side has left, and may have been the last. Only a hint, since a killed thread
-/// does not set it.
+/// A thread of this side has left, maybe the last. Only a hint: a killed thread does not set it.
 const LEFT: u32 = 2;
 
 /// How many bytes can be written at most after the last reader was killed.
 pub(super) const ASK: u64 = 4096;
 
-/// How many bytes are copied before the other side may copy them, so that both sides copy at once.
-/// A ring of 64 KiB passes 8 GB/s with it.
+/// How many bytes are copied before the other side may copy them, so that both copy at once. With
+/// it, a ring of 64 KiB passes 8 GB/s.
 pub(super) const PIECE: u64 = if cfg!(loom) { 2 } else { 16 * 1024 };
 
 #[repr(C)]
@@ -112,8 +108,7 @@ pub(super) enum Stop {
     TimedOut,
     /// The places contradict each other.
     Damaged,
-    /// A bell does not work: its descriptor was closed, or is another file's. With the kernel's
-    /// number of the error.
+    /// A bell failed: its descriptor was closed, or is another file's. With the error's number.
     #[cfg_attr(loom, allow(dead_code, reason = "a model's bells always work"))]
     System(i32),
 }
@@ -138,14 +133,13 @@ pub(super) struct Amount {
 }
 
 /// One thread's access to one side.
-pub(super) struct Hand<'a> {
+pub(super) struct Port<'a> {
     me: Me,
     own: &'a Side,
     other: &'a Side,
     bells: &'a Bells,
     capacity: u64,
-    /// How far this side may be ahead of the other, in bytes: the capacity for writers, zero for
-    /// readers.
+    /// How far this side may be ahead, in bytes: the capacity for writers, zero for readers.
     lead: u64,
 }
 
@@ -174,11 +168,10 @@ impl Ring {
         }
     }
 
-    /// The calling thread as a reader. The capacity comes from this process's own knowledge, and
-    /// not from the memory.
+    /// The calling thread as a reader. This process knows the capacity by itself.
     #[inline]
-    pub(super) fn reader<'a>(&'a self, capacity: u64, bells: &'a Bells) -> Hand<'a> {
-        Hand {
+    pub(super) fn reader<'a>(&'a self, capacity: u64, bells: &'a Bells) -> Port<'a> {
+        Port {
             me: Me::get(),
             own: &self.readers,
             other: &self.writers,
@@ -190,8 +183,8 @@ impl Ring {
 
     /// The calling thread as a writer; as [`reader`](Self::reader).
     #[inline]
-    pub(super) fn writer<'a>(&'a self, capacity: u64, bells: &'a Bells) -> Hand<'a> {
-        Hand {
+    pub(super) fn writer<'a>(&'a self, capacity: u64, bells: &'a Bells) -> Port<'a> {
+        Port {
             me: Me::get(),
             own: &self.writers,
             other: &self.readers,
@@ -203,8 +196,7 @@ impl Ring {
 
     /// Says that a reader has closed its descriptors, and may have been the last.
     pub(super) fn reader_left(&self) {
-        // ORDERING: Release pairs with the Acquire in `answer`: a writer that takes the hint sees
-        // that the descriptors are closed.
+        // ORDERING: Release pairs with the Acquire in `answer`: the descriptors are closed before.
         self.readers.calls.0.fetch_or(LEFT, Release);
     }
 
@@ -232,7 +224,7 @@ impl Ring {
     }
 }
 
-impl Hand<'_> {
+impl Port<'_> {
     /// Passes bytes, piece by piece. `copy` gets the place of a piece, how many bytes of this call
     /// come before it, and how many it has. Waits until there are enough, or the deadline passes.
     #[inline]
@@ -270,16 +262,14 @@ impl Hand<'_> {
         amount: Amount,
         copy: &mut impl FnMut(u64, u64, u64),
     ) -> Result<Option<u64>, Stop> {
-        // Orders the mutex's exchange before the look at `calls`; pairs with the fence in `sleep`
-        // (R2).
+        // Orders the mutex's exchange before the look at `calls`; pairs with `sleep`'s fence (R2).
         fence::after_exchange();
         let (own, seen) = (&self.own.place.0, &self.own.turn.0.seen);
         // ORDERING: Relaxed, both; only this side writes them, in turn.
         let (place, other) = (own.load(Relaxed), seen.load(Relaxed));
         let mut ready = self.between(place, other);
         if ready < amount.most || ready > self.capacity {
-            // ORDERING: Acquire pairs with the Release in `pass_piece`: the other side has finished
-            // its copies.
+            // ORDERING: Acquire pairs with the Release in `pass_piece`: the other side has copied.
             let other = self.other.place.0.load(Acquire);
             // ORDERING: Relaxed; only this side writes it, in turn.
             seen.store(other, Relaxed);
@@ -332,8 +322,8 @@ impl Hand<'_> {
     ) -> Result<(), Stop> {
         copy(place, passed, count);
         let end = place.wrapping_add(count);
-        // ORDERING: Relaxed; after the fence. A sleeper that has called since saw the turn held,
-        // and waits for its end (R2).
+        // ORDERING: Relaxed; after the fence. A sleeper that has called since waits for the turn's
+        // end (R2).
         let is_called = self.other.calls.0.load(Relaxed) != 0;
         let asks = self.is_writer() && (place ^ end) >= ASK;
         if is_called || asks {
@@ -359,8 +349,7 @@ impl Hand<'_> {
     #[cold]
     fn answer(&self) -> Result<(), Stop> {
         let calls = &self.other.calls.0;
-        // ORDERING: Relaxed; the fence before has ordered this look. What comes of it is the
-        // turn's.
+        // ORDERING: Relaxed; the fence before has ordered this look.
         let call = calls.load(Relaxed);
         if call & WAITING != 0 {
             self.bells.ring()?;
@@ -368,8 +357,7 @@ impl Hand<'_> {
         if call != 0 {
             // A thread that is killed before this has rung, and the next one rings again.
             // ORDERING: Acquire pairs with the Release in `reader_left`, also if that came after
-            // the load above. A sleeper whose mark is taken finds the turn held, or given back
-            // after it.
+            // the load above. A sleeper without its mark finds the turn held, or given back.
             calls.fetch_and(!(WAITING | LEFT), Acquire);
         }
         if self.is_writer() && self.bells.is_alone()? {
@@ -417,8 +405,8 @@ impl Hand<'_> {
     ) -> Result<u64, Stop> {
         let Side { sleeper, news, .. } = self.own;
         loop {
-            // ORDERING: Acquire pairs with the sleeper's addition: after it, the attempt sees the
-            // room that the sleeper saw.
+            // ORDERING: Acquire pairs with the sleeper's addition: the attempt sees the room that
+            // it saw.
             let seen = news.load(Acquire);
             if let Some(count) = self.attempt_awake(amount, deadline, copy)? {
                 return Ok(count);
@@ -482,8 +470,8 @@ impl Hand<'_> {
             if ready >= least {
                 return Ok(Heard::Bell);
             }
-            // ORDERING: Relaxed; a thread that took it back before has given the turn back or died,
-            // and this one has waited for that.
+            // ORDERING: Relaxed; this one has waited for the turn's end of a thread that took it
+            // back before.
             if calls.load(Relaxed) & WAITING != 0 {
                 if ready > 0 {
                     kernel::add_one_and_wake(&self.own.news, usize::MAX);

@@ -13,8 +13,7 @@
 //! thread's end: the process records its entries in private memory ([`held`](super::held)). The
 //! links of a released entry mean nothing.
 //!
-//! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc's
-//! lists.
+//! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc.
 
 use crate::primitive::const_fn;
 use crate::primitive::mortal::{AtomicU32, AtomicU64};
@@ -30,8 +29,7 @@ use crate::primitive::mortal;
 use crate::primitive::robust_word::OWNER;
 
 /// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for the primitive
-/// that it is part of, an unused link back, and a link on. A list's addresses point to that last
-/// link.
+/// that it is part of, an unused link back, and a link on, which is the entry's address in lists.
 #[repr(C)]
 pub(super) struct Entry {
     pub(super) word: AtomicU32,
@@ -67,8 +65,7 @@ impl Entry {
 /// On real threads, the list is glibc's.
 #[cfg(not(loom))]
 impl Entry {
-    /// Makes the entry pending: from now on the kernel looks at it when the thread ends, though it
-    /// is not in the list.
+    /// Makes the entry pending: the kernel looks at it at the thread's end, linked or not.
     #[inline]
     pub(super) fn pend(&self, me: Me) {
         let list = me.list();
@@ -87,14 +84,13 @@ impl Entry {
         in_program_order();
     }
 
-    /// Puts the entry into the list, as this thread's newest. It is pending and held; or no other
-    /// thread will link it.
+    /// Links the entry as this thread's newest. It is pending and held; or no other will link it.
     #[inline]
     pub(super) fn link(&self, me: Me) {
         let held = me.held();
         let newest = held.newest();
-        // Mostly that address stands there still, from the last time. The store would cost as much
-        // as all the rest of this.
+        // Mostly that address stands there still. The store would cost as much as all the rest of
+        // this.
         // ORDERING: Relaxed, both: only the kernel looks at the links, after this thread's end.
         if self.next.load(Relaxed) != newest as u64 {
             // ORDERING: as above.
@@ -105,8 +101,7 @@ impl Entry {
         in_program_order();
     }
 
-    /// Takes the entry out of the list. It is pending; or no thread holds it and no other thread
-    /// will link it.
+    /// Unlinks the entry. It is pending; or no thread holds it and no other will link it.
     #[inline(always)]
     pub(super) fn unlink(&self, me: Me) {
         match me.held().pop(self.address()) {
@@ -123,13 +118,11 @@ impl Entry {
         let newer = link.wrapping_add_signed(OFFSET);
         let newer = std::ptr::with_exposed_provenance::<AtomicU32>(newer);
         let link = std::ptr::with_exposed_provenance::<AtomicU64>(link);
-        // SAFETY: the word of an entry that this thread holds. Its memory stays mapped while it
-        // does.
+        // SAFETY: the word of an entry that this thread holds, so its memory stays mapped.
         let newer = unsafe { &*newer };
         // SAFETY: the link of that entry.
         let link = unsafe { &*link };
-        // If the word was overwritten, another thread may hold it by now: then the link is of its
-        // list.
+        // If the word was overwritten, another thread may hold it: the link is of its list then.
         // ORDERING: Relaxed, both; as in `link`. Only this thread writes its number.
         if newer.load(Relaxed) & OWNER == me.id() {
             // ORDERING: as above.
@@ -145,8 +138,7 @@ impl Entry {
     }
 }
 
-/// An address in a list without its lowest bit, by which the C library marks priority-inheriting
-/// mutexes.
+/// An address in a list without its lowest bit, the C library's mark of priority inheritance.
 #[cfg(not(loom))]
 #[inline]
 pub(super) fn untagged(address: usize) -> usize {

@@ -1,5 +1,4 @@
-//! The reader-writer lock between processes: its public type. The guards are in [`guards`], the
-//! algorithm is in [`raw`].
+//! The reader-writer lock between processes: its public type, over the algorithm in [`raw`].
 
 mod guards;
 pub(crate) mod raw;
@@ -43,10 +42,8 @@ use std::{error, fmt};
 /// when it is dropped, and must not be used.
 ///
 /// # Panics
-/// Every use by `&`, also one that only tries or asks, panics if the lock lies outside all regions
-/// that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in this
-/// process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
-/// Nothing has changed then.
+/// Every use by `&`, also one that only tries or asks, panics where a lock must not be ([what is
+/// checked](super#what-is-checked)). Nothing has changed then.
 ///
 /// Reading panics when there are 2²⁹ − 1 read guards; the lock is as it was.
 ///
@@ -157,8 +154,7 @@ impl<T> RwLock<T> {
 }
 
 /// Reading. All forms can return `WriterDied(())`, `Poisoned`, `TooManyThreads` and `TooManyHeld`.
-/// They panic outside a mapped region, and at more than 2²⁹ − 1 read guards, which takes forgotten
-/// ones.
+/// They panic outside a mapped region, and at more than 2²⁹ − 1 read guards.
 impl<T> RwLock<T> {
     /// Acquires the lock for reading, blocking until no writer holds it or waits for it.
     ///

@@ -33,17 +33,14 @@ use std::{error, fmt};
 /// sleep. Of the threads that want more than one permit, one at a time waits for them; the others
 /// wait for their turn. It needs a moment at which there are as many as it wants.
 ///
-/// **Memory ordering.** Giving permits back, or dying, happens-before the acquisition that uses
-/// them.
+/// **Memory ordering.** Giving back, or dying, happens-before the next use of the permits.
 ///
-/// **Forks.** A child holds nothing that its parent holds. A permit that it inherits does nothing
-/// when it is dropped.
+/// **Forks.** A child holds nothing that its parent holds. Inherited permits do nothing when
+/// dropped.
 ///
 /// # Panics
-/// Every use by `&`, also one that only tries or asks, panics if the semaphore lies outside all
-/// regions that [`Shared`](super::Shared) or [`SharedMemory`](super::SharedMemory) has mapped in
-/// this process: on the stack or the heap, say, or within the closure of `create_with` and its kin.
-/// Nothing has changed then.
+/// Every use by `&`, also one that only tries or asks, panics where a lock must not be ([what is
+/// checked](super#what-is-checked)). Nothing has changed then.
 ///
 /// # Examples
 /// ```
@@ -61,8 +58,7 @@ pub struct Semaphore {
     raw: RawSemaphore,
 }
 
-// SAFETY: only its holders use the links of its entries, and write them anew. The rest are numbers,
-// of which any are a state.
+// SAFETY: only holders use the links of its entries, and write them anew. Any numbers are a state.
 unsafe impl Shareable for Semaphore {
     const FINGERPRINT: u64 = fingerprint("Semaphore 1");
     const HAS_LOCKS: bool = true;
@@ -114,8 +110,7 @@ impl Semaphore {
     /// How many permits a semaphore can have free.
     pub const MAX_PERMITS: usize = MAX_PERMITS as usize;
 
-    /// How many threads, of all processes, can hold permits or wait for some at once, with
-    /// give-back.
+    /// How many threads of all processes can hold or wait for permits at once, with give-back.
     pub const MAX_THREADS: usize = SLOTS;
 
     /// A semaphore with this many permits, which come back from dead threads.
@@ -166,7 +161,6 @@ impl Semaphore {
     }
 
     /// Refuses all waiters, and all acquisitions from now on. Permits can still be given back.
-    /// Closing again does nothing.
     pub fn close(&self) {
         self.raw.close();
     }
@@ -176,8 +170,8 @@ impl Semaphore {
         self.raw.is_closed()
     }
 
-    /// How many permits are free now, after those of dead threads were recovered. The answer may be
-    /// outdated when the caller has it.
+    /// How many permits are free now, with those of dead threads. The answer may be outdated at
+    /// once.
     pub fn available_permits(&self) -> usize {
         self.raw.free() as usize
     }
@@ -186,9 +180,8 @@ impl Semaphore {
 /// Acquiring.
 ///
 /// `acquire` forms wait without a limit. `try_` forms do not wait; `_for` and `_until` forms wait
-/// until their deadline. There, zero or a past `Instant` is a try, and a timeout too long for an
-/// `Instant` is for ever. `_many` forms take all their permits at once, or none; zero permits are
-/// always there.
+/// until their deadline. Zero or a past `Instant` is a try; a timeout too long for an `Instant` is
+/// for ever. `_many` forms take all their permits at once, or none; zero permits are always there.
 ///
 /// All panic if they are asked for more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), if the thread
 /// would hold more than [`u32::MAX`] recorded permits, or if the semaphore lies outside a mapped

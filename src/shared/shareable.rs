@@ -10,11 +10,9 @@ use crate::primitive::mortal::{AtomicU32, AtomicU64};
 /// # Safety
 /// The type must fulfil all of this:
 /// - Every pattern of bits is a value of it, since another process may have written any.
-/// - It holds no address, and nothing else that means something in one process only (a descriptor,
-///   a thread).
+/// - It holds no address, nor anything else that only one process knows (a descriptor, a thread).
 /// - Several threads may use it at once through `&`, and it need not be dropped.
-/// - Its layout is the same in every program that was compiled for this machine (`#[repr(C)]`, or a
-///   number's).
+/// - Its layout is the same in every program for this machine (`#[repr(C)]`, or a number's).
 /// - [`FINGERPRINT`](Self::FINGERPRINT) differs for every other layout.
 /// - [`HAS_LOCKS`](Self::HAS_LOCKS) is true if one of this module's locks is in it, however deep.
 pub unsafe trait Shareable: Sync + Sized + 'static {

@@ -6,9 +6,8 @@
 //! - (IC1) A notifier that changes the condition with the mutex held, and then notifies, finds
 //!   `WAITS` set by every waiter that missed the change: the mutex orders that, without a fence.
 //! - (IC2) Only a notifier that wakes all, or finds no thread to wake, clears `WAITS`. The kernel
-//!   clears it and wakes all waiters in one step, and a waiter that does not sleep yet finds the
-//!   count changed. (If each notification cleared it, the second of two would miss the second of
-//!   two waiters.)
+//!   clears it and wakes all in one step, and a waiter that is awake yet finds the count changed.
+//!   (If each notification cleared it, the second of two would miss the second of two waiters.)
 //!
 //! **Deaths.** Waiters are woken on the word of an [`Entry`], which is always 0.
 //! - (IC3) The entry is *pending* while a waiter sleeps: if that one is killed, woken or not, the
@@ -49,8 +48,7 @@ impl RawCondvar {
         }
     }
 
-    /// The number of notifications. A waiter that is stopped for exactly 2³² of them would miss
-    /// them.
+    /// How many notifications there were. A waiter that is stopped for exactly 2³² misses them.
     fn count(&self) -> &AtomicU32 {
         &self.entry.own[0]
     }
@@ -73,14 +71,13 @@ impl RawCondvar {
 
     /// Announces that this thread waits, while it holds the mutex. Returns the count.
     pub(crate) fn approach(&self) -> u32 {
-        // ORDERING: Relaxed, here and below; the mutex orders it before the notifier's look (IC1),
-        // and the condition as well.
+        // ORDERING: Relaxed, here and below; the mutex orders it, and the condition, before the
+        // notifier's look (IC1).
         self.waits().fetch_or(WAITS, Relaxed);
         self.count().load(Relaxed)
     }
 
-    /// Sleeps without the mutex until a notification. Returns false if the deadline has passed. The
-    /// entry stays pending.
+    /// Sleeps until a notification, or returns false after the deadline. The entry stays pending.
     pub(crate) fn sleep(&self, me: Me, seen: u32, deadline: Deadline) -> bool {
         let mut spin = Spin::unyielding();
         while spin.again() {

@@ -30,11 +30,9 @@ use std::time::{Duration, Instant};
 /// the mutex held or after releasing it; notifications order nothing.
 ///
 /// # Panics
-/// Every use by `&`, also one that only tries or asks, panics if the condition variable lies
-/// outside all regions that [`Shared`](super::super::Shared) or
-/// [`SharedMemory`](super::super::SharedMemory) has mapped in this process: on the stack or the
-/// heap, say, or within the closure of `create_with` and its kin. Nothing has changed then. Waiting
-/// panics, and releases the mutex, with a guard that was inherited over a fork.
+/// Every use by `&`, also one that only tries or asks, panics where a lock must not be ([what is
+/// checked](super::super#what-is-checked)). Nothing has changed then. Waiting panics, and releases
+/// the mutex, with a guard that was inherited over a fork.
 ///
 /// # Examples
 /// ```
@@ -82,8 +80,7 @@ impl Condvar {
         }
     }
 
-    /// Releases the mutex, sleeps until notified (or for no time at all), and acquires the mutex
-    /// again.
+    /// Releases the mutex, sleeps until notified (or not at all), and acquires the mutex again.
     ///
     /// # Errors
     /// As [`Mutex::lock`](super::super::Mutex::lock)'s.
@@ -111,8 +108,7 @@ impl Condvar {
     }
 
     /// Waits as long as `condition` returns true. It is called with the mutex held, before sleeping
-    /// and after. Does not compile for data that [has locks](Shareable::HAS_LOCKS), which is not
-    /// given by `&mut`.
+    /// and after. Does not compile for data that [has locks](Shareable::HAS_LOCKS).
     ///
     /// # Errors
     /// As [`Mutex::lock`](super::super::Mutex::lock)'s: then the condition is not called.
@@ -124,8 +120,8 @@ impl Condvar {
         self.wait_while_before(guard, condition, Deadline::NEVER).0
     }
 
-    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out if `condition`
-    /// still returned true then.
+    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out if the
+    /// condition held then.
     pub fn wait_while_for<'a, T: Shareable>(
         &self,
         guard: MutexGuard<'a, T>,

@@ -5,9 +5,10 @@
 //! - `NAME.ID.r` and `NAME.ID.w`: the bells of the readers and of the writers;
 //! - `NAME.ID`: the region while the FIFO is *unfinished*.
 //!
-//! **Creating.** The creator makes the region as `NAME.ID`, locks its door, makes the bells, and
-//! renames the region to `NAME`. That is one step, which fails if the name is taken. Before it the
-//! FIFO does not exist; after it the FIFO is complete, and all its files belong to its creator.
+//! **Creating.** The creator makes the region as `NAME.ID`, takes its opening lock, makes the
+//! bells, and renames the region to `NAME`. That is one step, which fails if the name is taken.
+//! Before it the FIFO does not exist; after it the FIFO is complete, and all its files belong to
+//! its creator.
 //!
 //! **Removing.** The remover removes `NAME`. That is one step, for which the kernel checks the
 //! permission: a refused remover has changed nothing. Then it sweeps.
@@ -16,9 +17,9 @@
 //! file. An id goes one way: it is unfinished, then it has the name, then it is gone. So a sweeper
 //! looks for the unfinished region first and for the name second. If it finds the id in neither
 //! place, the id is gone for good: its bells can be removed, whatever other processes do meanwhile.
-//! Of an unfinished FIFO, the sweeper tries the door. If that is free, the creator is dead, or has
-//! not locked it yet. In the latter case, the creator's rename finds its region gone, and the
-//! creator begins again with another id.
+//! Of an unfinished FIFO, the sweeper tries the opening lock. If that is free, the creator is dead,
+//! or has not locked it yet. In the latter case, the creator's rename finds its region gone, and
+//! the creator begins again with another id.
 //!
 //! Nothing here depends on a file that another process may replace under its name, except the two
 //! steps above, each of which is one system call.
@@ -43,7 +44,7 @@ pub(super) struct Files<'a> {
 
 /// Why a creator's FIFO did not get its name.
 pub(super) enum Unfinished {
-    /// A sweeper came before the creator had locked the door.
+    /// A sweeper came before the creator had taken the opening lock.
     Swept,
     Refused(OpenError),
 }
@@ -84,8 +85,8 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// Makes the bells of an unfinished FIFO, and gives it its name. If that fails, it removes all
-    /// its files. The caller holds the door.
+    /// Makes the bells of an unfinished FIFO, and gives it its name. If that fails, it removes
+    /// them. The caller holds the opening lock.
     pub(super) fn finish(self, mode: u32) -> Result<(), Unfinished> {
         let finished = self.make_bells(mode).and_then(|()| self.rename());
         if finished.is_err() {
@@ -153,13 +154,13 @@ impl<'a> Files<'a> {
         let Some(found) = found.filter(|found| found.id() == self.id) else {
             return;
         };
-        let (me, door) = (Me::get(), &found.named().door);
-        if door.try_lock(me).is_some() {
+        let (me, opening_lock) = (Me::get(), &found.named().opening_lock);
+        if opening_lock.try_lock(me).is_some() {
             // The creator may have finished it just before.
             if matches!(region::owner(&self.unfinished()), Ok(Some(_))) {
                 self.remove_unfinished();
             }
-            door.unlock(me);
+            opening_lock.unlock(me);
         }
     }
 }
@@ -170,8 +171,8 @@ impl From<Errno> for Unfinished {
     }
 }
 
-/// Removes what is left of FIFOs that had this name, or were to get it. What this process may not
-/// look at or remove stays.
+/// Removes what is left of FIFOs that had this name, or were to get it. What it may not remove
+/// stays.
 pub(in super::super) fn sweep(name: &str) {
     for id in ids(name) {
         Files::of(name, id).sweep();

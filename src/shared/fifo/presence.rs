@@ -1,5 +1,4 @@
-//! Presence: which sides of a FIFO are open, by locks that live as long as the openers'
-//! descriptors.
+//! Presence: which sides of a FIFO are open, told by locks that live as long as descriptors.
 //!
 //! An open end has locked one byte of the bell that it rings. The byte's number is the end's
 //! *ticket*, which no other end of the FIFO has. The lock belongs to the open file description
@@ -7,13 +6,12 @@
 //! kernel releases it when the last of them closes the descriptor or is dead. Looking for such
 //! locks takes none, so no opener is in another one's way meanwhile.
 //!
-//! **Deaths.** The kernel releases a dead opener's robust door first. It closes the descriptors
+//! **Deaths.** The kernel releases a dead opener's opening lock first. It closes the descriptors
 //! after it has freed the memory, which takes 100 ms for a gigabyte, and a child that another
-//! thread has forked keeps them. So the next opener behind the door could see the lock of an end
-//! that was never open. Therefore an opener writes its ticket into the region before it takes the
-//! lock, and clears it as its last step behind the door: with that, its end is open. An opener that
-//! finds another one's ticket there notes it as *abandoned*, and from then on that ticket's lock
-//! does not count.
+//! thread has forked keeps them. So the next opener could see the lock of an end that was never
+//! open. Therefore an opener writes its ticket into the region before it takes its byte's lock, and
+//! clears it as its last step under the opening lock: with that, its end is open. An opener that
+//! finds another one's ticket there notes it as *abandoned*: its lock no longer counts.
 
 use super::super::error::OpenError;
 use crate::primitive::Ordering::Relaxed;
@@ -22,10 +20,10 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use std::io;
 
 /// How many abandoned tickets are remembered. A ticket is forgotten when its lock is gone, so only
-/// openers count that were killed behind the door within the time that a death takes.
+/// openers count that were killed under the opening lock within the time that a death takes.
 const MOST: usize = 8;
 
-/// The tickets of openers that died behind the door, or 0. For the door's holder.
+/// The tickets of openers that died under the opening lock, or 0. For its holder.
 pub(super) struct Abandoned([AtomicU64; MOST]);
 
 impl Abandoned {
@@ -37,7 +35,7 @@ impl Abandoned {
     pub(super) fn note(&self, ticket: u64, bells: [&OwnedFd; 2]) -> Result<(), OpenError> {
         let mut place = &self.0[ticket as usize % MOST];
         for it in &self.0 {
-            // ORDERING: Relaxed, here and below; the door orders it.
+            // ORDERING: Relaxed, here and below; the opening lock orders it.
             let other = it.load(Relaxed);
             if other == 0 || !is_any_locked(bells, other, Some(other.wrapping_add(1)))? {
                 place = it;
@@ -97,8 +95,7 @@ fn is_any_locked<const N: usize>(
     Ok(false)
 }
 
-/// Asks for an exclusive lock. Returns the type of another description's lock, or that there is
-/// none.
+/// Asks for an exclusive lock. Returns the type of another description's lock, or none.
 fn ask(bell: &OwnedFd, command: i32, start: u64, end: Option<u64>) -> Result<i32, OpenError> {
     // SAFETY: numbers, of which all may be zero.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };

@@ -1,8 +1,8 @@
 //! Claims: how a thread finds its slot.
 //!
-//! There are [`SLOTS`] biased slots and as many shared ones ([`slot`](super::slot)); they are begun
-//! in this order. A thread remembers its slots in the ledgers that it used last. Else it searches
-//! the slots that have been begun:
+//! There are [`SLOTS`] biased slots and as many shared ones ([`slot`](super::slot)), begun in this
+//! order. A thread remembers its slots in the ledgers that it used last. Else it searches the begun
+//! slots:
 //! 1. for one that is its own, or by which it holds something;
 //! 2. for a shared one that is not armed;
 //! 3. for a biased one that has no owner, or a dead one, as the kernel says;
@@ -81,8 +81,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 
     /// The calling thread's account, until [`leave`](Self::leave). There is none if [`SLOTS`] other
-    /// threads hold something or are about to. Nothing is pending in the thread's list, before and
-    /// after.
+    /// threads hold something or are about to. Before and after, nothing is pending.
     #[inline]
     pub(crate) fn account(&self, me: Me) -> Option<Account> {
         let slot = self.armed_slot(me)?;
@@ -136,8 +135,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 
     /// What the thread remembers of this ledger, if it still holds. (Another ledger may have been
-    /// mapped at the address of the one that it remembers. Arming another thread's slot there would
-    /// ruin it, even if it were disarmed at once.)
+    /// mapped at the address of the one that it remembers. Even to arm and disarm another thread's
+    /// slot there would ruin it.)
     #[inline(always)]
     fn memory_of(&self, me: Me) -> Option<Memory> {
         let memory = self.memory(Cell::get);
@@ -179,8 +178,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 self.memory(|it| it.set(memory));
                 return Some(slot);
             }
-            // After it has lost one slot to another thread, it searches again: another slot may be
-            // free.
+            // If it has lost one slot to another thread, another slot may be free.
             if claim.has_lost.get() {
                 continue;
             }
@@ -217,9 +215,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         if slot.is_retired() || !whose(reservation.thread()) {
             return Claim::Taken;
         }
-        // Only now, since its owner is known to be dead or to be this thread: else the owner might
-        // still arm it. Descendants of the owner's process that remember the slot do not arm it:
-        // see `Memory`.
+        // Only now, with the owner known to be dead or this thread: others might still arm it.
+        // Descendants of the owner's process that remember the slot do not arm it: see `Memory`.
         if slot.is_armed() {
             return Claim::Taken;
         }
@@ -247,8 +244,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         (0..SLOTS).filter(|slot| self.is_retired(*slot)).count()
     }
 
-    /// Retires one slot. Returns whether another search is worth while: not if no biased slot is
-    /// idle.
+    /// Retires one slot. Returns whether to search again: not if no biased slot is idle.
     fn retire_one(&self) -> bool {
         let heavy = || kernel::heavy_until().instant().is_none();
         let mut biased = self.slots[..SLOTS].iter();

@@ -7,8 +7,7 @@ use crate::primitive::Ordering::Acquire;
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     /// How many slots have been begun. The number in memory cannot be trusted.
     pub(super) fn used(&self) -> usize {
-        // ORDERING: Acquire pairs with the Release in `begin_slot`: for each shared slot seen, a
-        // retirement is seen.
+        // ORDERING: Acquire pairs with the Release in `begin_slot`: retired slots are seen retired.
         (self.used.load(Acquire) as usize).min(ALL_SLOTS)
     }
 
@@ -37,8 +36,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             self.change_as(index, held.now(0), change)
                 .expect("it refuses nothing");
         }
-        // The dead thread may have changed the value and opened no gate; or been woken and passed
-        // nothing on.
+        // The dead thread may have opened no gate after its change, or passed no wake-up on.
         self.open_all(me);
         slot.free(me);
     }

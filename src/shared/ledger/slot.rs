@@ -8,8 +8,8 @@
 //! nothing for a while. Only the owner arms its slot, so plain stores do: it links the slot and
 //! then arms it, disarms it and then unlinks it. The *reservation* names the owner.
 //!
-//! **Shared slots** have no owner. Each use begins with a compare-exchange of the word, with the
-//! entry pending, as acquiring a mutex does.
+//! **Shared slots** have no owner. Each use begins with a compare-exchange, with the entry pending,
+//! as for a mutex.
 //!
 //! **Retirement.** When all biased slots have owners, another thread retires one whose owner holds
 //! nothing, and begins a shared slot in its place. That must not depend on the owner, which may be
@@ -23,8 +23,7 @@
 //! (T1) At least one of the two sees the other.
 //!
 //! (T2) A retired slot is never used again. Its owner may be stopped just before it arms the slot,
-//! and arm it at any later time; it then holds nothing by it. So no memory of a retired slot
-//! matters.
+//! and arm it at any later time, but holds nothing by it.
 //!
 //! **Deaths.** If an owner is killed between its two steps, the kernel marks the word, as of any
 //! armed slot. If a retirer is killed, the slot stays contested: another retirer goes on with that,
@@ -44,8 +43,7 @@ use crate::primitive::{const_fn, in_program_order};
 
 #[repr(C, align(64))]
 pub(super) struct Slot {
-    /// Its first two own words are what is held after a change of an even number, and of an odd
-    /// one.
+    /// Its first two own words are what is held after a change of even number, and of odd.
     entry: Entry,
     /// Of a biased slot only.
     reservation: AtomicU64,
@@ -131,9 +129,8 @@ impl Slot {
         self.entry.word.load(Relaxed) & OWNER == me.id()
     }
 
-    /// Whether the slot is in this thread's list, if its word says that this thread holds it. It
-    /// may be there by another address, since a process can map the memory twice; or the word is
-    /// nonsense.
+    /// Whether the slot is in this thread's list, if its word says that this thread holds it. If it
+    /// is not, the process has mapped the memory twice, or the word is nonsense.
     #[inline]
     pub(super) fn is_free_or_in_list_of(&self, me: Me) -> bool {
         !self.is_held_by(me) || self.is_in_list_of(me)
@@ -151,8 +148,7 @@ impl Slot {
         self.is_held_by(me)
     }
 
-    /// Whether its owner holds something or is about to, or died so, or another thread has taken it
-    /// over.
+    /// Whether a thread holds something by it or is about to, or died so, or has taken it over.
     #[inline(always)]
     pub(super) fn is_armed(&self) -> bool {
         // ORDERING: Acquire pairs with the Release of the thread that disarmed or freed it.
@@ -164,8 +160,7 @@ impl Slot {
     #[inline(always)]
     pub(super) fn arm(&self, me: Me, reservation: Reservation, light: impl Fn()) -> bool {
         self.entry.link(me);
-        // ORDERING: Relaxed; the fence orders it before the look, and pairs with the one in
-        // `retire` (T1).
+        // ORDERING: Relaxed; the fence, `retire`'s partner, orders it before the look (T1).
         self.entry.word.store(me.id() | WAITERS, Relaxed);
         light();
         self.reservation() == reservation || self.back_off(me)
@@ -187,8 +182,7 @@ impl Slot {
         self.entry.unlink(me);
     }
 
-    /// Arms a shared slot, unless another thread has. Nothing is pending in the thread's list,
-    /// before and after.
+    /// Arms a shared slot, unless another thread has. Before and after, nothing is pending.
     pub(super) fn arm_shared(&self, me: Me) -> bool {
         self.entry.pend(me);
         let armed = me.id() | WAITERS;
@@ -205,8 +199,7 @@ impl Slot {
         taken
     }
 
-    /// As [`disarm`](Self::disarm), for a shared slot: another thread may link it as soon as the
-    /// word is 0.
+    /// As [`disarm`](Self::disarm), for a shared slot, which others may link once the word is 0.
     #[cold]
     pub(super) fn disarm_shared(&self, me: Me) {
         self.entry.pend(me);
@@ -249,7 +242,7 @@ impl Slot {
     }
 
     /// Takes the slot over from a thread that was killed while it was armed. Returns false if there
-    /// is no such thread (any more).
+    /// is none.
     pub(super) fn take_over(&self, me: Me) -> bool {
         // ORDERING: Relaxed; the exchange decides.
         let word = self.entry.word.load(Relaxed);
@@ -270,16 +263,15 @@ impl Slot {
         taken.is_ok()
     }
 
-    /// Frees the slot, which this thread has taken over. What its owner held is given back, and all
-    /// waiters that this concerns have been woken.
+    /// Frees the slot, which this thread has taken over, after giving back what it held and waking
+    /// waiters.
     ///
     /// The reservation stays the dead thread's, as that of a thread that ends.
     pub(super) fn free(&self, me: Me) {
         // The next owner links it as soon as the word is 0.
         self.entry.pend(me);
         self.entry.unlink(me);
-        // ORDERING: Release pairs with the Acquire of its next owner, in `is_armed` or
-        // `arm_shared`, and of `take_over`.
+        // ORDERING: Release pairs with the Acquires in `is_armed`, `arm_shared` and `take_over`.
         self.entry.word.store(0, Release);
         Entry::settle(me);
     }
@@ -299,8 +291,7 @@ impl Slot {
         thread: u32,
     ) -> Option<Reservation> {
         let next = found.next(mode, thread);
-        // ORDERING: Relaxed, as above; in `retire`, the fence orders it before the look at the
-        // word.
+        // ORDERING: Relaxed, as above; in `retire`, the fence orders it before the look.
         let exchanged = self
             .reservation
             .compare_exchange(found.0, next.0, Relaxed, Relaxed);
@@ -363,8 +354,7 @@ impl Slot {
     /// Says on behalf of the owner that this change has been made.
     #[cold]
     pub(super) fn witness(&self, number: u64) {
-        // ORDERING: Relaxed; the exchange of the state that follows releases it to threads that
-        // read the state first.
+        // ORDERING: Relaxed; the state's exchange, which follows and is read first, releases it.
         self.witnessed.fetch_max(number, Relaxed);
     }
 

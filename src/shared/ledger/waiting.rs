@@ -76,8 +76,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
 
     /// Looks at all words that a waiter watches, and fills in all but the value's.
     fn look(&self, me: Me) -> Sight<'_> {
-        // ORDERING: Acquire pairs with the Release in `begin_slot`: for each shared slot seen, a
-        // retirement is seen.
+        // ORDERING: Acquire pairs with the Release in `begin_slot`: retired slots are seen retired.
         let begun = self.used.load(Acquire);
         let used = (begun as usize).min(ALL_SLOTS);
         let mut words: [(&dyn Watched, u32); WORDS] = [self.gates[0].pending_word(); WORDS];
@@ -93,8 +92,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             // be killed, too, and leave the same mark. (A model found this:
             // `after_a_death_the_recoverer_may_die_too`.)
             let value = loop {
-                // ORDERING: Relaxed; if it has changed when the thread goes to sleep, the thread
-                // does not sleep.
+                // ORDERING: Relaxed; if it changes before the thread sleeps, it does not sleep.
                 let value = word.load(Relaxed);
                 if value & OWNER_DIED == 0 {
                     break value;

@@ -9,8 +9,7 @@ use crate::shared::region::{Payload, Region};
 use crate::shared::shareable::fingerprint;
 use std::ptr::NonNull;
 
-/// Stands before the slots. A process checks the first two numbers when it opens the queue, and
-/// never reads them again.
+/// Stands before the slots. A process reads the first two numbers only when it opens the queue.
 #[repr(C)]
 pub(super) struct Front {
     capacity: AtomicU64,

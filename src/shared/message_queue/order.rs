@@ -1,8 +1,7 @@
 //! The order of the messages that the receivers have drawn: a linked list through the slots.
 //!
-//! Receivers that select a message among others need it. The holder of the receivers' lock changes
-//! it. If that holder dies meanwhile, or the list is impossible, it is made anew
-//! ([`rebuild`](Order::rebuild)).
+//! Receivers that select a message need it. The holder of the receivers' lock changes it. If that
+//! one dies meanwhile, or the list is impossible, it is [made anew](Order::rebuild).
 
 use super::slots::{Guarded, NOWHERE, Nonsense, Slots};
 use crate::primitive::Ordering::Relaxed;
@@ -84,8 +83,8 @@ impl Order {
         Ok(())
     }
 
-    /// Makes the order anew, given how many messages were sent and the indices of the free places:
-    /// all other places have messages.
+    /// Makes the order anew: messages are in all places but the free ones, which have these
+    /// indices.
     #[cold]
     pub(super) fn rebuild(
         &self,

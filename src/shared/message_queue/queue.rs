@@ -58,8 +58,7 @@ pub struct MessageQueue {
     region: Region,
 }
 
-// SAFETY: it refers to shared memory, which belongs to no thread; a lock guards what is not atomic
-// there.
+// SAFETY: shared memory belongs to no thread; a lock guards what is not atomic in it.
 unsafe impl Send for MessageQueue {}
 // SAFETY: as above.
 unsafe impl Sync for MessageQueue {}
@@ -129,8 +128,7 @@ impl MessageQueue {
         Ok(Self::of(region, &layout))
     }
 
-    /// Creates a queue without a name: for this process, and the children that it forks from now
-    /// on.
+    /// Creates a queue without a name, for this process and the children that it forks.
     ///
     /// # Errors
     /// [`SizeOutOfRange`](OpenError::SizeOutOfRange), or the system's.
@@ -240,8 +238,7 @@ impl MessageQueue {
         Ok(())
     }
 
-    /// Receives a message that the selector picks into the beginning of the buffer, blocking until
-    /// there is one.
+    /// Receives a message that the selector picks into the buffer, blocking until there is one.
     ///
     /// # Errors
     /// [`KindNotPositive`](ReceiveError::KindNotPositive),

@@ -1,5 +1,4 @@
-//! The queue's algorithm: two sides, senders and receivers, that hand each other places. It is
-//! untyped, and does not know where its slots are.
+//! The queue's algorithm: two sides, senders and receivers, that hand each other places.
 //!
 //! A *place* is room for one message. Senders take free places in the order in which they became
 //! free, put messages there, and hand them over to the receivers. Receivers take messages out and
@@ -10,8 +9,7 @@
 //! ([`slots`](super::slots)), and then counts: that store is the message's sending, or its receipt.
 //! All else that a side changes follows from the counts and from what was written before them, or
 //! does not count yet. So a killed thread leaves no half of a message, and none twice:
-//! - *a sender* leaves a place half filled which is still the next free one; the next sender fills
-//!   it;
+//! - *a sender* leaves a half filled place, which is still the next free one;
 //! - *a receiver* leaves the order of the messages half changed. The lock's next holder makes it
 //!   anew: the messages are in all places that were not handed back, and each has its index.
 //!
@@ -82,16 +80,14 @@ impl Queue<'_> {
         end.transpose()
     }
 
-    /// Receives a message that the selector picks, if there is one. If the buffer is too small for
-    /// it, it stays.
+    /// Receives the selector's message, if there is one. If the buffer is too small, it stays.
     #[inline]
     pub(crate) fn try_receive(self, selector: Selector, buffer: &mut [u8]) -> Outcome<Message> {
         let received = self.take_locked(Me::get(), selector, buffer, Deadline::NEVER);
         now(received)
     }
 
-    /// Receives a message that the selector picks, once there is one. If the buffer is too small
-    /// for it, it stays.
+    /// Receives the selector's message, once there is one. If the buffer is too small, it stays.
     #[inline]
     pub(crate) fn receive(
         self,

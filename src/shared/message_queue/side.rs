@@ -26,8 +26,7 @@ use crate::shared::gate::Gate;
 use crate::shared::me::Me;
 use crate::shared::mutex::raw::RawMutex;
 
-/// Separates what different sides write by two cache lines, since processors fetch a line's
-/// neighbour along.
+/// Keeps the sides' writes two cache lines apart: processors fetch a line's neighbour along.
 #[repr(C, align(128))]
 struct Apart<T>(T);
 
@@ -100,8 +99,7 @@ impl Side {
     #[inline]
     pub(super) fn ready(&self, other: &Side, beyond: u64, most: u64) -> Result<u64, Nonsense> {
         let seen = &self.own.0.seen;
-        // ORDERING: Relaxed, here and below; the lock orders it, and with it what its last writer
-        // acquired.
+        // ORDERING: Relaxed, here and below; the lock orders it, with what its writer acquired.
         let ready = seen.load(Relaxed).wrapping_sub(beyond);
         if (1..=most).contains(&ready) {
             return Ok(ready);

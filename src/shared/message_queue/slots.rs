@@ -1,5 +1,4 @@
-//! Slots: where the messages of a queue stand. Nothing that is read here is trusted: places and
-//! lengths are checked.
+//! Slots: where the messages of a queue stand. All places and lengths that are read are checked.
 //!
 //! Beside the messages stand two rings of places, with an entry of each in every slot. One says at
 //! which place the n-th message was sent, the other which place was the n-th to become free. So
@@ -164,8 +163,7 @@ impl Slots {
         self.set_ring(&slot.free, own, place);
     }
 
-    /// As long as all messages are received in order, the entry is right already, and its cache
-    /// line stays unchanged.
+    /// While all messages are received in order, the entry is right already, and stays unchanged.
     #[inline]
     fn set_ring(&self, entry: &AtomicU32, own: u32, place: u32) {
         if self.ring(entry, own) != Ok(place) {
@@ -283,8 +281,7 @@ mod memory {
 
         #[inline]
         pub(super) fn write(&self, index: u32, bytes: &[u8]) {
-            // SAFETY: the caller has checked that there is room; no other thread accesses the
-            // bytes.
+            // SAFETY: the caller has checked the room; no other thread accesses the bytes.
             unsafe {
                 NonNull::from(bytes)
                     .cast()

@@ -1,5 +1,4 @@
-//! The robust mutex: one word that names its holder, so that the kernel can release it when the
-//! holder dies.
+//! The robust mutex: a word that names its holder, so that the kernel can release it.
 //!
 //! | word | state |
 //! |---|---|
@@ -10,8 +9,8 @@
 //! The holder always sets the kernel's flag `WAITERS`, so that the kernel wakes a waiter when the
 //! holder dies. Whether there are waiters is said by another word, `waits`.
 //!
-//! - **lock** exchanges 0 for the thread's number. If that fails, the thread sets `waits`, and
-//!   sleeps as long as both words are unchanged.
+//! - **lock** exchanges 0 for the thread's number. Else it sets `waits`, and sleeps while both
+//!   words are unchanged.
 //! - **unlock** stores 0. Then, if `waits` is set, it wakes one waiter.
 //! - (IM1) Either the releaser sees `waits`, or the waiter sees the release: an asymmetric fence
 //!   ([`fence`](crate::fence)) stands between the store and the releaser's look (light side), and
@@ -20,9 +19,8 @@
 //! - (IM2) `waits` stays set when a waiter is woken. Other mutexes clear it, and the woken waiter
 //!   sets it again for the others that still sleep. If that waiter were killed first, and another
 //!   thread had barged in, the others would sleep for ever.
-//! - (IM3) An unlocker that found no thread to wake clears `waits`. A waiter may have gone to sleep
-//!   since. So the kernel clears it and wakes all waiters in one step (`FUTEX_WAKE_OP`); they set
-//!   it again.
+//! - (IM3) An unlocker that found no thread to wake clears `waits`. A waiter may sleep since. So
+//!   the kernel clears it and wakes all in one step (`FUTEX_WAKE_OP`); they set it again.
 //!
 //! **Deaths.** The mutex is *pending* (see [`robust`](super::super::robust)) from before the first
 //! exchange until it is linked, also while the waiter sleeps. If a waiter is killed after it was
@@ -81,8 +79,7 @@ impl RawMutex {
     }
 
     /// As [`lock`](Self::lock), but also gives up as soon as another thread holds the mutex and the
-    /// `news` word differs from the given value. A thread that changes that word wakes all its
-    /// waiters.
+    /// word of `news` differs from its value. Changing that word wakes all its waiters.
     pub(crate) fn lock_unless(
         &self,
         me: Me,
@@ -122,16 +119,14 @@ impl RawMutex {
             // ORDERING: Relaxed; the caller looks again.
             let is_news = news.is_some_and(|(word, seen)| word.load(Relaxed) != seen);
             if !in_time || is_news {
-                // If it was woken, no wake-up is lost: the present holder will wake another waiter
-                // (IM2).
+                // If it was woken, no wake-up is lost: the holder will wake another waiter (IM2).
                 Entry::settle(me);
                 return None;
             }
             if spin.again() {
                 continue;
             }
-            // ORDERING: Relaxed; the heavy fence orders it before the kernel's look at the word
-            // (IM1).
+            // ORDERING: Relaxed; the heavy fence orders it before the last look (IM1).
             self.waits().swap(1, Relaxed);
             let limit = kernel::heavy_until();
             let (own, until) = ([(word, value), (self.waits(), 1)], deadline.min(limit));
@@ -168,8 +163,7 @@ impl RawMutex {
     #[inline]
     fn take(&self, me: Me, value: u32) -> Result<Locked, u32> {
         let taken = me.id() | WAITERS;
-        // ORDERING: Acquire pairs with the Release of the last holder, or of the kernel on its
-        // behalf.
+        // ORDERING: Acquire pairs with the Release of the last holder, or the kernel's for it.
         let result = self
             .entry
             .word
@@ -207,8 +201,7 @@ impl RawMutex {
 
     /// Whether a thread holds it. If not, what its last holder wrote is seen.
     pub(crate) fn is_held(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of the last holder, or of the kernel on its
-        // behalf.
+        // ORDERING: Acquire pairs with the Release of the last holder, or the kernel's for it.
         self.entry.word.load(Acquire) & OWNER != 0
     }
 

@@ -5,14 +5,12 @@
 //! - `DIED`: a writer was killed while it wrote. Readers do not enter; the next writer is told.
 //! - `POISONED`: the dead writer's data was not repaired. No thread ever enters again.
 //!
-//! A thread's slot records how many times it reads, whether `CLOSED` is its own, and whether it
-//! writes (`WRITING`).
+//! A thread's slot records how often it reads, whether `CLOSED` is its own, and whether it writes.
 //! - (IRW1) A writer is inside once it has seen the last reader leave, and records `WRITING` then,
 //!   with the value unchanged. If it is killed before, `CLOSED` is taken back; if after, `DIED`
 //!   takes the place of `CLOSED`.
 //! - (IRW2) The writer that has closed the lock waits at the *exit* gate, which the last reader to
-//!   leave opens. All other waiters wait at the *entrance* gate, which a leaving writer opens for
-//!   all.
+//!   leave opens. All others wait at the *entrance* gate, which a leaving writer opens for all.
 
 use super::super::ledger::{Account, Held, Holder, Kind, Ledger};
 use super::super::me::Me;
@@ -115,8 +113,7 @@ impl RawRwLock {
         }
     }
 
-    /// Succeeds if the thread does not read yet, no writer is in the way, and this thread made the
-    /// last change.
+    /// Succeeds if this thread does not read and made the last change, and no writer is in the way.
     #[inline(always)]
     fn read_at_once(&self) -> Option<Holder> {
         let me = Me::for_lock_at_once(self).filter(|me| me.has_room())?;
@@ -158,8 +155,8 @@ impl RawRwLock {
         }
     }
 
-    /// Releases a read lock. Does nothing in a child of the holder's process, as
-    /// [`unlock_write`](Self::unlock_write).
+    /// Releases a read lock. As [`unlock_write`](Self::unlock_write), does nothing in a child
+    /// process.
     #[inline(never)]
     pub(crate) fn unlock_read(&self, holder: Holder) {
         let leave = |value| {

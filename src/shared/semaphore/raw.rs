@@ -8,8 +8,7 @@
 //!
 //! (IS2) **A waiter for many permits** may be woken and find too few, while another waiter that
 //! wants only one sleeps on. So it, too, opens the gate for the next before it sleeps again. Two of
-//! these would wake each other for ever, so there is only one at the gate: they have a mutex among
-//! themselves, `turn`.
+//! these would wake each other for ever, so only one is at the gate: the holder of `turn`.
 //!
 //! (IS3) **Without give-back** no thread has a slot. Then the gate is pending instead, from before
 //! a change until the gate is opened, and as long as a thread waits.
@@ -118,8 +117,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Succeeds if the thread holds none yet, there are enough, and no other thread changes the
-    /// state now.
+    /// Succeeds if the thread holds none, there are enough, and no other thread changes them now.
     #[inline(always)]
     fn take_at_once(&self, permits: u32) -> Option<Holder> {
         let me = Me::for_lock_at_once(self)?;
@@ -254,8 +252,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Gives back permits of the holder, maybe not all. Does nothing in a child of the holder's
-    /// process.
+    /// Gives back some of the holder's permits. Does nothing in a child of the holder's process.
     #[inline(never)]
     pub(crate) fn give_back(&self, holder: Holder, permits: u32) {
         match holder.is_unaccounted() {
