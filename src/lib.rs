@@ -40,7 +40,7 @@
 //! | primitive | bytes | when a process dies |
 //! |---|---|---|
 //! | [`shared::Mutex`] | 40 + data | the next holder is told, and repairs the data or poisons it |
-//! | [`shared::RwLock`] | 15,488 + data | its read locks end; the next writer is told of a dead one |
+//! | [`shared::RwLock`] | 15,488 + data | read locks end; the next writer is told of a dead one |
 //! | [`shared::Condvar`] | 40 | a notification that a killed waiter got goes to another one |
 //! | [`shared::Semaphore`] | 15,488 | its permits come back |
 //! | [`shared::MessageQueue`] | | each message was sent whole or not at all |
