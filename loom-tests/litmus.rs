@@ -116,10 +116,10 @@ fn outcomes(
         let outcomes = outcomes.clone();
         move || {
             // This makes loom's statics now, where that orders nothing between the threads.
-            assert!(anteroom::nobody_waits());
+            assert!(anteroom::no_thread_waits());
             let outcome = body();
             assert!(
-                anteroom::nobody_waits(),
+                anteroom::no_thread_waits(),
                 "a thread is counted, or parked, but gone"
             );
             outcomes.lock().unwrap().insert(outcome);

@@ -28,7 +28,7 @@ impl<T> Common<T> {
     pub(crate) fn new(it: T) -> Self {
         // The first look also makes loom's statics now, where that orders nothing between the
         // model's threads.
-        assert!(anteroom::nobody_waits());
+        assert!(anteroom::no_thread_waits());
         Common(std::sync::Arc::new(it))
     }
 
@@ -44,7 +44,7 @@ impl<T> Common<T> {
     /// What was shared, for it to be looked at when all other threads have ended.
     pub(crate) fn into_inner(self) -> T {
         assert!(
-            anteroom::nobody_waits(),
+            anteroom::no_thread_waits(),
             "a thread is counted, or parked, but gone"
         );
         std::sync::Arc::into_inner(self.0).expect("all threads have ended")

@@ -81,6 +81,8 @@ mod fence;
 #[cfg(any(not(loom), anteroom_models))]
 mod fork;
 #[cfg(not(loom))]
+mod handoff;
+#[cfg(not(loom))]
 mod lease;
 #[cfg(not(loom))]
 pub mod lifecycle;
@@ -109,8 +111,6 @@ pub mod specified;
 mod spin;
 #[cfg(not(loom))]
 mod system;
-#[cfg(not(loom))]
-mod turns;
 #[path = "types/mod.rs"]
 mod types;
 #[cfg(any(not(loom), anteroom_models))]
@@ -150,7 +150,7 @@ mod raw {
 use spec as raw;
 
 #[cfg(anteroom_models)]
-use primitive::modeled::{lease, spin, turns};
+use primitive::modeled::{handoff, lease, spin};
 
 pub use types::*;
 
@@ -168,4 +168,4 @@ pub use primitive::modeled::mortal::{MORTALS, has_died, set_fates};
 pub use primitive::modeled::{Bias, Choices, Model, set_choices, stop_when_woken};
 #[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use waiters::nobody_waits;
+pub use waiters::no_thread_waits;

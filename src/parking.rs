@@ -115,9 +115,9 @@ pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
     /// Whether another waiter is on its way, so that one thread of the queue must watch: look
     /// whenever it has slept for [`lease::LONGEST`]. Runs under the queue's lock.
     pub(crate) expects: E,
-    /// Ends the turn of a thread that has not come, and wakes the next, perhaps the caller. The
-    /// argument says whether it may end a turn: not if it has slept only for `first`, while another
-    /// thread watches. Runs without the queue's lock.
+    /// Ends what a thread that has not come was woken for, and wakes the next, perhaps the caller.
+    /// The argument allows that: not after a sleep for `first` only, while another thread watches.
+    /// Runs without the queue's lock.
     pub(crate) look: L,
 }
 

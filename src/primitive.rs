@@ -40,7 +40,7 @@ pub(crate) use modeled::weak::AtomicUsize;
 #[cfg(all(anteroom_models, not(shuttle)))]
 pub(crate) use modeled::Access;
 #[cfg(anteroom_models)]
-pub(crate) use modeled::Patience;
+pub(crate) use modeled::Starvation;
 
 #[cfg(all(
     target_os = "linux",
@@ -228,21 +228,21 @@ impl Access {
 
 /// How long one call has waited, compared with the starvation threshold.
 #[cfg(not(loom))]
-pub(crate) struct Patience(Option<std::time::Instant>);
+pub(crate) struct Starvation(Option<std::time::Instant>);
 
 #[cfg(not(loom))]
-impl Patience {
+impl Starvation {
     /// The starvation threshold: about ten times what a woken thread needs to run on the machine of
     /// the `contention` benchmark, which chose it.
     const ALL: std::time::Duration = std::time::Duration::from_micros(500);
 
     /// A clock that starts at the first question, so that a thread that never parks never reads it.
     pub(crate) fn new() -> Self {
-        Patience(None)
+        Starvation(None)
     }
 
     /// Whether this call has waited for the starvation threshold.
-    pub(crate) fn exhausted(&mut self) -> bool {
+    pub(crate) fn is_reached(&mut self) -> bool {
         self.0.get_or_insert_with(std::time::Instant::now).elapsed() >= Self::ALL
     }
 

@@ -4,27 +4,27 @@
 //! unlocker must know lives in a table that is never freed, in the slot of the lock's address.
 //!
 //! ```text
-//! 63      29   28        3   2       1       0
-//! +----------+------------+------+-------+-------+
-//! |   tag    |   parked   | SEEN | EAGER | AWAKE |
-//! +----------+------------+------+-------+-------+
+//! 63      29   28        3     2         1          0
+//! +----------+------------+--------+---------+------------+
+//! |   tag    |   parked   | FENCED | STARVED | DESIGNATED |
+//! +----------+------------+--------+---------+------------+
 //! ```
 //!
 //! - **`parked`** is at least the number of threads in the queues of the addresses that share the
 //!   slot. It may be more, since a thread counts itself before it parks, and addresses collide:
 //!   that costs an unlocker a needless look at a queue. A thread that takes another one out of a
 //!   queue, under that queue's lock, takes it off the count too.
-//! - **`SEEN`** says that there is a *fenced waiter*, so that no unlocker can miss the count: one
+//! - **`FENCED`** says that there is a *fenced waiter*, so that no unlocker can miss the count: one
 //!   of the counted threads has run the heavy fence since it was counted ([`park`]). It falls when
 //!   `parked` becomes zero. So of many waiters only the first runs the fence.
-//! - **`AWAKE`** says that the lock with this tag has a *designated waker*: a woken thread that has
-//!   neither acquired the lock nor parked again. Meanwhile unlockers wake no other thread for this
-//!   lock: a second one could only get in the first one's way, and a wake-up costs many critical
-//!   sections. Slot and tag together are the whole address, so a collision never misleads.
-//! - **`EAGER`** says that there is a *starved waiter*: a woken thread did not get the lock, and
+//! - **`DESIGNATED`** says that the lock with this tag has a *designated waker*: a woken thread
+//!   that has neither acquired it nor parked again. Meanwhile unlockers wake no other thread for
+//!   this lock: a second one could only get in the first one's way, and a wake-up costs many
+//!   critical sections. Slot and tag together are the whole address, so a collision never misleads.
+//! - **`STARVED`** says that there is a *starved waiter*: a woken thread did not get the lock, and
 //!   has waited for the starvation threshold. It falls with a handoff, or when no thread is parked.
 //!
-//! An unlocker that sees `AWAKE` leaves the duty to wake the next waiter to the designated waker.
+//! An unlocker that sees `DESIGNATED` leaves it to the designated waker to wake the next waiter.
 //! Either that thread acquires the lock; then its own unlock sees the parked threads. Or it parks
 //! again; then it looks at the lock after clearing the flag, as every waiter looks after counting
 //! itself.
@@ -38,7 +38,7 @@
 //! > While one is, and others are parked behind it, one of those *watches*: it sleeps for
 //! > [`lease::LONGEST`] at most.
 //!
-//! When its nap ends, a watcher *looks*: it clears `AWAKE`, and if the lock is free, wakes the
+//! When its nap ends, a watcher *looks*: it clears `DESIGNATED`, and if the lock is free, wakes the
 //! first thread in the queue, as an unlocker does. It does so from its own place in the queue, and
 //! naps again while a thread is on its way. If the lock is held, its holder will wake a waiter,
 //! because the flag is clear. The parking lot keeps W, under the queue's lock:
@@ -70,18 +70,18 @@ use std::time::Duration;
 /// waiters at one time. In a model every address collides with every other.
 const INDEX_BITS: u32 = if cfg!(loom) { 0 } else { 13 };
 
-/// The bits of an address that slot and tag hold. A larger address is never marked `AWAKE`.
+/// The bits of an address that slot and tag hold. A larger address is never marked `DESIGNATED`.
 const ADDRESS_BITS: u32 = if HAS_TAGS { 48 } else { INDEX_BITS };
 const TAG_BITS: u32 = ADDRESS_BITS - INDEX_BITS;
 const HAS_TAGS: bool = State::BITS == 64;
 
-const AWAKE: State = 1;
-const EAGER: State = 2;
-const SEEN: State = 4;
+const DESIGNATED: State = 1;
+const STARVED: State = 2;
+const FENCED: State = 4;
 const ONE_PARKED: State = 8;
 /// All bits but the tag.
-const SOMEBODY: State = State::MAX >> TAG_BITS;
-const PARKED: State = SOMEBODY & !(ONE_PARKED - 1);
+const CONTENT: State = State::MAX >> TAG_BITS;
+const PARKED: State = CONTENT & !(ONE_PARKED - 1);
 
 table! { fn slots() -> [AtomicState; 1 << INDEX_BITS], each AtomicState::new(0) }
 
@@ -111,23 +111,23 @@ fn slot(address: usize) -> &'static AtomicState {
 pub(crate) fn any(address: usize) -> bool {
     // ORDERING: Relaxed; the fence pair between the caller's release and this load decides what it
     // sees (M3).
-    slot(address).load(Relaxed) & SOMEBODY != 0
+    slot(address).load(Relaxed) & CONTENT != 0
 }
 
 /// Whether this state says that the lock at this address has a designated waker.
-fn says_awake(state: State, address: usize, tag: State) -> bool {
-    fits(address) && state & AWAKE != 0 && state & !SOMEBODY == tag
+fn says_waker(state: State, address: usize, tag: State) -> bool {
+    fits(address) && state & DESIGNATED != 0 && state & !CONTENT == tag
 }
 
 /// Whether the lock at this address has a designated waker.
-pub(crate) fn is_awake(address: usize) -> bool {
+pub(crate) fn has_waker(address: usize) -> bool {
     let (slot, tag) = find(address);
     // ORDERING: Relaxed; see `any`.
-    says_awake(slot.load(Relaxed), address, tag)
+    says_waker(slot.load(Relaxed), address, tag)
 }
 
-/// As [`is_awake`], under the queue's lock.
-pub(crate) fn is_awake_locked(address: usize) -> bool {
+/// As [`has_waker`], under the queue's lock.
+pub(crate) fn has_waker_locked(address: usize) -> bool {
     let (slot, tag) = find(address);
     let state = if cfg!(loom) {
         // A stale value would only make the search longer.
@@ -137,7 +137,7 @@ pub(crate) fn is_awake_locked(address: usize) -> bool {
         // ORDERING: Relaxed; it is set under the queue's lock, and may be seen to fall late.
         slot.load(Relaxed)
     };
-    says_awake(state, address, tag)
+    says_waker(state, address, tag)
 }
 
 /// Counts `threads` more as parked.
@@ -147,9 +147,9 @@ pub(crate) fn add(address: usize, threads: usize) {
 }
 
 /// Records a fenced waiter: the caller, which is counted and has called `heavy` since.
-fn seen(address: usize) {
+fn fenced(address: usize) {
     // ORDERING: Release; pairs with the Acquire in `count`.
-    slot(address).fetch_or(SEEN, Release);
+    slot(address).fetch_or(FENCED, Release);
 }
 
 /// The state with one parked thread less. (In a child that a signal handler forked in the middle of
@@ -160,7 +160,7 @@ fn less_one(state: State) -> State {
         _ => state - ONE_PARKED,
     };
     match state & PARKED {
-        0 => state & !(SEEN | EAGER),
+        0 => state & !(FENCED | STARVED),
         _ => state,
     }
 }
@@ -178,51 +178,51 @@ fn change(address: usize, next: impl Fn(State) -> Option<State>) -> bool {
 }
 
 /// Counts one parked thread less, because it is being woken. Returns whether it is the designated
-/// waker from now on: then it must call [`got_it`] or park again.
+/// waker from now on: then it must call [`acquired`] or park again.
 pub(crate) fn wake(address: usize) -> bool {
     let (_, tag) = find(address);
-    let marked = Cell::new(false);
+    let designated = Cell::new(false);
     change(address, |state| {
         let state = less_one(state);
-        marked.set(state & AWAKE == 0 && fits(address));
-        Some(match marked.get() {
-            true => state & SOMEBODY | tag | AWAKE,
+        designated.set(state & DESIGNATED == 0 && fits(address));
+        Some(match designated.get() {
+            true => state & CONTENT | tag | DESIGNATED,
             false => state,
         })
     });
-    marked.get()
+    designated.get()
 }
 
 /// Records a starved waiter: the caller, which is about to park and was woken in vain before.
-pub(crate) fn hurry(address: usize) {
+pub(crate) fn record_starved(address: usize) {
     // ORDERING: Relaxed; seen late, it is a delay.
-    slot(address).fetch_or(EAGER, Relaxed);
+    slot(address).fetch_or(STARVED, Relaxed);
 }
 
 /// Whether a lock with this slot has a starved waiter.
-pub(crate) fn is_eager(address: usize) -> bool {
+pub(crate) fn has_starved(address: usize) -> bool {
     // ORDERING: Relaxed; see `any`.
-    slot(address).load(Relaxed) & EAGER != 0
+    slot(address).load(Relaxed) & STARVED != 0
 }
 
 /// Counts one parked thread less, because the lock is handed to it.
-pub(crate) fn hand_over(address: usize) {
-    change(address, |state| Some(less_one(state) & !EAGER));
+pub(crate) fn hand_off(address: usize) {
+    change(address, |state| Some(less_one(state) & !STARVED));
 }
 
 /// The designated waker has acquired the lock.
-pub(crate) fn got_it(address: usize) {
+pub(crate) fn acquired(address: usize) {
     // ORDERING: Relaxed; it precedes the caller's own unlock, which looks at the same slot.
-    slot(address).fetch_and(!AWAKE, Relaxed);
+    slot(address).fetch_and(!DESIGNATED, Relaxed);
 }
 
 /// Ends the designation for the lock at this address. Returns whether there was one: then a woken
 /// thread has not come for a whole nap, so the waiters count as starved.
-fn end_mark(address: usize) -> bool {
+fn end_designation(address: usize) -> bool {
     let (_, tag) = find(address);
     let ended = |state| {
-        let eager = if state & PARKED == 0 { 0 } else { EAGER };
-        says_awake(state, address, tag).then_some(state & !AWAKE | eager)
+        let starved = if state & PARKED == 0 { 0 } else { STARVED };
+        says_waker(state, address, tag).then_some(state & !DESIGNATED | starved)
     };
     change(address, ended)
 }
@@ -230,24 +230,24 @@ fn end_mark(address: usize) -> bool {
 /// How long a counted waiter sleeps before it runs the heavy fence: about a hundred such fences.
 const SHORT: Duration = Duration::from_millis(1);
 
-/// Counts the caller, and ends its designation if it `was_awake`. Returns whether every unlocker
+/// Counts the caller, and ends its designation if it `was_waker`. Returns whether every unlocker
 /// that releases after this sees the count.
-fn count(address: usize, was_awake: bool) -> bool {
-    if was_awake {
-        change(address, |state| Some((state & !AWAKE) + ONE_PARKED));
+fn count(address: usize, was_waker: bool) -> bool {
+    if was_waker {
+        change(address, |state| Some((state & !DESIGNATED) + ONE_PARKED));
         return false;
     }
     // (One step: loom does not see that an exchange after a load of one's own is in the way of
     // another thread's earlier load.)
-    // ORDERING: Acquire; pairs with the Release in `seen`. So the `heavy` before that precedes what
-    // the caller does next. (The thread that ran it may wait for another lock.)
-    slot(address).fetch_add(ONE_PARKED, Acquire) & SEEN != 0
+    // ORDERING: Acquire; pairs with the Release in `fenced`. So the `heavy` before that precedes
+    // what the caller does next. (The thread that ran it may wait for another lock.)
+    slot(address).fetch_add(ONE_PARKED, Acquire) & FENCED != 0
 }
 
 /// Parks the calling thread as [`parking::park_looking`] does, counted as a waiter of `key`. The
 /// thread that unparks it takes it off the count, under the queue's lock.
 ///
-/// `was_awake` says that it was the designated waker. `is_kept` says whether the lock may be kept
+/// `was_waker` says that it was the designated waker. `is_kept` says whether the lock may be kept
 /// for another waiter. `wake` wakes the next waiter if the lock is free.
 ///
 /// **The fence.** A heavy fence interrupts every core that runs this process. So a waiter first
@@ -256,7 +256,7 @@ fn count(address: usize, was_awake: bool) -> bool {
 /// is woken, all in its place in the queue. So the fence costs a small part of the wait. Where the
 /// system refuses it, one waiter watches. Where it is cheap, it comes first.
 ///
-/// A waiter that finds others counted, and `SEEN`, may sleep until it is woken at once. The slot
+/// A waiter that finds others counted, and `FENCED`, may sleep until it is woken at once. The slot
 /// has not been empty since the fence of one of them. So an unlocker either comes before that
 /// fence, which then shows the unlocker's release to this thread too; or it looks at the queue. The
 /// exception is a thread that was the designated waker, or has ended a designation. Unlockers left
@@ -267,28 +267,28 @@ fn count(address: usize, was_awake: bool) -> bool {
 pub(crate) unsafe fn park(
     key: usize,
     token: ParkToken,
-    was_awake: bool,
+    was_waker: bool,
     deadline: Deadline,
     validate: impl FnOnce() -> bool,
     is_kept: impl Fn() -> bool,
     wake: impl Fn(),
 ) -> ParkResult {
-    let is_seen = count(key, was_awake) || fence::IS_CHEAP && fence::heavy();
-    let is_sure = Cell::new(is_seen);
-    let is_first = Cell::new(!is_seen);
-    let first = (!is_seen).then_some(SHORT);
+    let is_fenced = count(key, was_waker) || fence::IS_CHEAP && fence::heavy();
+    let is_sure = Cell::new(is_fenced);
+    let is_first = Cell::new(!is_fenced);
+    let first = (!is_fenced).then_some(SHORT);
     let has_fenced = Cell::new(false);
     let expects = || {
         // It is in the queue, so it has been counted since before the fence.
         if has_fenced.take() {
-            seen(key);
+            fenced(key);
         }
         let is_refused = !is_sure.get() && !is_first.get();
-        is_refused || lease::may_stall() && (is_awake_locked(key) || is_kept())
+        is_refused || lease::may_stall() && (has_waker_locked(key) || is_kept())
     };
     let look = |may_end| {
         is_first.set(false);
-        let ended = may_end && end_mark(key);
+        let ended = may_end && end_designation(key);
         if ended || !is_sure.get() {
             has_fenced.set(fence::heavy());
             is_sure.set(has_fenced.get());
@@ -314,7 +314,7 @@ pub(crate) unsafe fn park(
 
 /// Looks for a thread that a condition variable has requeued to `key`.
 pub(crate) fn look_moved(key: usize, wake: impl Fn()) {
-    if end_mark(key) {
+    if end_designation(key) {
         // It may not look again, so it must see the lock now.
         fence::heavy_or_wait();
     }
@@ -336,9 +336,9 @@ pub(crate) fn begin_child() {
 
 /// For models: whether no thread is counted or parked, and none is a designated waker.
 #[cfg(loom)]
-pub fn nobody_waits() -> bool {
+pub fn no_thread_waits() -> bool {
     // ORDERING: Relaxed; the model's threads have ended, or not begun.
-    crate::primitive::modeled::lot::is_empty() && slots()[0].load(Relaxed) & SOMEBODY == 0
+    crate::primitive::modeled::lot::is_empty() && slots()[0].load(Relaxed) & CONTENT == 0
 }
 
 #[cfg(all(test, not(loom)))]
@@ -353,7 +353,7 @@ mod tests {
         let addresses: HashSet<usize> = bits.chain(0x7F00_0000_0000..0x7F00_0001_0000).collect();
         let place = |address: &usize| {
             let (slot, tag) = find(*address);
-            assert_eq!(tag & SOMEBODY, 0, "the tag leaves room");
+            assert_eq!(tag & CONTENT, 0, "the tag leaves room");
             (slot as *const AtomicState, tag)
         };
         let places: HashSet<_> = addresses.iter().map(place).collect();

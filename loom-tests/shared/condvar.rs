@@ -1,6 +1,6 @@
 //! Models of the condition variable between processes: waiters and notifiers are killed.
 
-use super::{mortal_process, nobody_is_dead, process, share, sleepers};
+use super::{all_are_alive, mortal_process, process, share, sleepers};
 use crate::deadline::Deadline;
 use crate::models;
 use crate::primitive::Ordering::Relaxed;
@@ -223,7 +223,7 @@ fn two_notifications_beside_a_killed_sleeper_wake_two() {
     let board = share(Board::new());
     let doomed = mortal_process(&board, Board::sleep_and_pass_on);
     let waiters = [process(&board, Board::take), process(&board, Board::take)];
-    while sleepers() < 3 && nobody_is_dead() {
+    while sleepers() < 3 && all_are_alive() {
         loom::thread::yield_now();
     }
     for _ in 0..2 {

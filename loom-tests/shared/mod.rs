@@ -25,7 +25,7 @@ pub const MODELS: &[&[crate::Model]] = &[
 ];
 
 use crate::primitive::modeled::mortal::{
-    holds_nothing, live_again, mortal, nobody_is_dead, nothing_is_pending, sleepers,
+    all_are_alive, holds_nothing, live_again, mortal, nothing_is_pending, sleepers,
 };
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ use std::sync::Arc;
 fn share<T: 'static>(it: T) -> Arc<T> {
     // These looks also make the modelled kernel now, where that orders nothing between the model's
     // threads.
-    assert!(sleepers() == 0 && nobody_is_dead());
+    assert!(sleepers() == 0 && all_are_alive());
     Arc::new(it)
 }
 

@@ -2,7 +2,7 @@
 //! back, once.
 
 use super::{
-    Known, Ready, known, known_mortal, live, mortal, mortal_process, nobody_is_dead,
+    Known, Ready, all_are_alive, known, known_mortal, live, mortal, mortal_process,
     nothing_is_pending, process, second_mortal, second_mortal_process, share, sleepers,
     until_asleep,
 };
@@ -487,7 +487,7 @@ fn free_beside(
     sleeper: loom::thread::JoinHandle<()>,
     doomed: loom::thread::JoinHandle<bool>,
 ) {
-    while sleepers() < 2 && nobody_is_dead() {
+    while sleepers() < 2 && all_are_alive() {
         loom::thread::yield_now();
     }
     store.semaphore.give_back(holder, 1);

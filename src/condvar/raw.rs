@@ -21,12 +21,12 @@
 //! ## `notify_all`
 //! A mutex admits one thread at a time. So `notify_all` wakes one waiter and requeues the others to
 //! the mutex, where they are counted as its waiters. The woken thread will acquire the mutex, and
-//! see the others when it unlocks; so does each of them in its turn. The woken thread may be
-//! stopped before it does (see the watchers of [`waiters`]). If the mutex is held, mostly by the
-//! notifier, its holder finds the others when it unlocks. Else the notifier tells one of them to
-//! watch. (A holder that is just unlocking may miss them, if its store is still on the way to
-//! memory. Then they depend on the woken thread.) Waiters for a reader-writer lock are all woken:
-//! readers enter together, and writers with a condition variable are rare.
+//! see the others when it unlocks; so does each of them later. The woken thread may be stopped
+//! before it does (see the watchers of [`waiters`]). If the mutex is held, mostly by the notifier,
+//! its holder finds the others when it unlocks. Else the notifier tells one of them to watch. (A
+//! holder that is just unlocking may miss them, if its store is still on the way to memory. Then
+//! they depend on the woken thread.) Waiters for a reader-writer lock are all woken: readers enter
+//! together, and writers with a condition variable are rare.
 
 use super::awake;
 use super::waitable::Waitable;

@@ -32,8 +32,8 @@
 //! ## Fairness
 //! A running thread may acquire the mutex ahead of parked waiters (barging). Parked waiters are
 //! woken in their order, one at a time. A woken thread that did not get the mutex, and has waited
-//! for the starvation threshold ([`Patience`]), is recorded as starved. Then, once in each handoff
-//! interval ([`crate::turns`]), an unlocker reserves the mutex for the first thread in the queue,
+//! for the starvation threshold ([`Starvation`]), counts as starved. Then, once in each handoff
+//! interval ([`crate::handoff`]), an unlocker reserves the mutex for the first thread in the queue,
 //! under the queue's lock. If another thread barges in before that, its unlock does the same. If
 //! the interval is over while the designated waker has not come, that thread may have no processor
 //! to run on: then the unlocker yields its own. `unlock_fair` reserves the mutex at once, so that
@@ -44,12 +44,12 @@
 
 use crate::deadline::Deadline;
 use crate::fence;
+use crate::handoff;
 use crate::lease;
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{Access, AtomicU8, Patience, const_fn};
+use crate::primitive::{Access, AtomicU8, Starvation, const_fn};
 use crate::spin::{self, Spin};
-use crate::turns;
 use crate::waiters;
 use std::cell::Cell;
 use std::ptr;
@@ -63,7 +63,7 @@ const LEASES: u32 = 0x80;
 /// Unpark token: try to acquire the mutex.
 const TRY: UnparkToken = NO_TOKEN;
 /// As `TRY`, for the designated waker.
-const TRY_AWAKE: UnparkToken = UnparkToken(2);
+const TRY_WAKER: UnparkToken = UnparkToken(2);
 /// Unpark token: the mutex is reserved for this thread.
 const RESERVED_FOR_YOU: UnparkToken = UnparkToken(1);
 
@@ -189,10 +189,10 @@ impl RawMutex {
     /// Wakes a waiter, after the mutex with this key, which may be gone, was released.
     #[cold]
     fn unlocked(key: usize) {
-        if !waiters::is_awake(key) {
+        if !waiters::has_waker(key) {
             Self::wake_one(key);
-        } else if turns::due_by_sample(key) && !Self::wake_one(key) {
-            turns::taken(key);
+        } else if handoff::due_by_sample(key) && !Self::wake_one(key) {
+            handoff::record(key);
             spin::give_way();
         }
     }
@@ -201,11 +201,11 @@ impl RawMutex {
     /// for it if there is a starved waiter and the handoff interval is over. Returns whether it
     /// woke one.
     fn wake_one(key: usize) -> bool {
-        let turn = waiters::is_eager(key) && turns::due(key);
+        let is_handoff = waiters::has_starved(key) && handoff::due(key);
         let token = Cell::new(TRY);
-        let mark = Cell::new(false);
+        let designates = Cell::new(false);
         let choose = |waiter| {
-            if !turn && waiters::is_awake(key) {
+            if !is_handoff && waiters::has_waker(key) {
                 return FilterOp::Stop;
             }
             // Requeued waiters do little: the more of them are on their way, the better.
@@ -215,8 +215,8 @@ impl RawMutex {
             if waiter != waiting() {
                 return FilterOp::Skip;
             }
-            if !turn {
-                mark.set(true);
+            if !is_handoff {
+                designates.set(true);
                 return FilterOp::Unpark;
             }
             let mutex = ptr::with_exposed_provenance::<Self>(key);
@@ -227,15 +227,15 @@ impl RawMutex {
                 // waiter may overtake it.
                 return FilterOp::Stop;
             }
-            turns::taken(key);
+            handoff::record(key);
             token.set(RESERVED_FOR_YOU);
             FilterOp::Unpark
         };
         let callback = || {
             if token.get() == RESERVED_FOR_YOU {
-                waiters::hand_over(key);
-            } else if mark.get() && !cfg!(anteroom_without = "designated") {
-                token.set(if waiters::wake(key) { TRY_AWAKE } else { TRY });
+                waiters::hand_off(key);
+            } else if designates.get() && !cfg!(anteroom_without = "designated") {
+                token.set(if waiters::wake(key) { TRY_WAKER } else { TRY });
             } else {
                 waiters::remove(key);
             }
@@ -306,16 +306,16 @@ impl RawMutex {
         }
         let key = self.key();
         let mut spin = Spin::hot();
-        let mut patience = Patience::new();
-        let mut is_awake = false;
+        let mut starvation = Starvation::new();
+        let mut is_waker = false;
         // Whether this thread was woken, and did not acquire the mutex.
         let mut in_vain = false;
         loop {
             // It looks first: the exchange would take the cache line from the holder for nothing.
             // ORDERING: Relaxed; `try_take` orders what follows.
             if (spin.is_rested() || is_free(self.state.load(Relaxed))) && self.try_take() {
-                if is_awake {
-                    waiters::got_it(key);
+                if is_waker {
+                    waiters::acquired(key);
                 }
                 spin.got_it();
                 return true;
@@ -323,27 +323,27 @@ impl RawMutex {
             if spin.again() {
                 continue;
             }
-            if patience.exhausted() && in_vain {
-                waiters::hurry(key);
+            if starvation.is_reached() && in_vain {
+                waiters::record_starved(key);
             }
-            let was_awake = is_awake;
-            let result = self.park(was_awake, deadline);
-            is_awake = result == ParkResult::Unparked(TRY_AWAKE);
+            let was_waker = is_waker;
+            let result = self.park(was_waker, deadline);
+            is_waker = result == ParkResult::Unparked(TRY_WAKER);
             match result {
                 ParkResult::Unparked(RESERVED_FOR_YOU) if self.receive() => return true,
-                ParkResult::TimedOut if deadline.passed() => return self.last_try(was_awake),
+                ParkResult::TimedOut if deadline.passed() => return self.last_try(was_waker),
                 ParkResult::Unparked(_) => in_vain = true,
                 ParkResult::TimedOut | ParkResult::Invalid => {}
             }
-            if is_awake {
+            if is_waker {
                 spin = Spin::woken();
             }
         }
     }
 
     /// Tries once more when the time is up.
-    fn last_try(&self, was_awake: bool) -> bool {
-        if was_awake {
+    fn last_try(&self, was_waker: bool) -> bool {
+        if was_waker {
             // ORDERING: the fence orders the end of the designation before the exchange in
             // `try_take`. It pairs with the unlocker's light side: an unlocker that left the other
             // waiters to this thread released the mutex before that (M4).
@@ -367,7 +367,7 @@ impl RawMutex {
         }
     }
 
-    fn park(&self, was_awake: bool, deadline: Deadline) -> ParkResult {
+    fn park(&self, was_waker: bool, deadline: Deadline) -> ParkResult {
         let (key, token) = (self.key(), waiting());
         // ORDERING: Relaxed; the queue's lock orders it against handoffs, `heavy` against unlocks
         // (M3).
@@ -377,7 +377,7 @@ impl RawMutex {
         let wake = || self.wake_if_free();
         // SAFETY: the key is our address, and we borrow the mutex. A condition variable may requeue
         // its waiters to here, but no thread is moved away.
-        unsafe { waiters::park(key, token, was_awake, deadline, validate, is_kept, wake) }
+        unsafe { waiters::park(key, token, was_waker, deadline, validate, is_kept, wake) }
     }
 
     /// What a parked waiter does when it looks: it wakes the next one, as an unlocker would.
@@ -391,7 +391,7 @@ impl RawMutex {
     /// Whether a requeued waiter may depend on another one. Called under the queue's lock.
     pub(crate) fn expects_moved(&self) -> bool {
         // ORDERING: Relaxed; under the queue's lock. A caller that holds the mutex knows that.
-        self.state.load(Relaxed) != LOCKED || waiters::is_awake_locked(self.key())
+        self.state.load(Relaxed) != LOCKED || waiters::has_waker_locked(self.key())
     }
 
     /// What a requeued waiter does when it looks.

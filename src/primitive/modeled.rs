@@ -221,16 +221,16 @@ pub(crate) fn bias() -> Bias {
     CHOICES.get().bias
 }
 
-pub(crate) struct Patience {
+pub(crate) struct Starvation {
     asked: bool,
 }
 
-impl Patience {
+impl Starvation {
     pub(crate) fn new() -> Self {
-        Patience { asked: false }
+        Starvation { asked: false }
     }
 
-    pub(crate) fn exhausted(&mut self) -> bool {
+    pub(crate) fn is_reached(&mut self) -> bool {
         impatient()
     }
 
@@ -293,8 +293,8 @@ pub(crate) mod spin {
     pub(crate) fn give_way() {}
 }
 
-/// `src/turns.rs` in a model: where waiters starve, every release may be a direct handoff.
-pub(crate) mod turns {
+/// `src/handoff.rs` in a model: where waiters starve, every release may be a direct handoff.
+pub(crate) mod handoff {
     pub(crate) fn due(_: usize) -> bool {
         super::impatient()
     }
@@ -303,7 +303,7 @@ pub(crate) mod turns {
         due(address)
     }
 
-    pub(crate) fn taken(_: usize) {}
+    pub(crate) fn record(_: usize) {}
 }
 
 /// `src/lease.rs` in a model: a choice ([`Choices::stalled`], [`Choices::lasting`]).

@@ -13,7 +13,7 @@
 //! | flag | meaning |
 //! |---|---|
 //! | `PARKED` | a thread is in the queue |
-//! | `AWAKE` | there is a designated waker: a woken thread that has not entered or passed that on |
+//! | `DESIGNATED` | a designated waker was woken, and has neither entered nor passed that on |
 //! | `WRITER_NEXT` | new readers, writers and upgradable readers keep out: a writer enters next |
 //! | `OTHER_NEXT` | new writers and upgradable readers keep out |
 //!
@@ -42,8 +42,8 @@
 //!   its way to wake one. For three kinds of thread wake the next ([`wake`](RawRwLock::wake)): one
 //!   that releases something while `PARKED` is set; one that was woken and entered as a reader or
 //!   upgradable reader; one that gives up after it was woken.
-//! - **RW4.** While a thread is on its way (`AWAKE`), or the lock is free and kept, and others are
-//!   in the queue, one of them watches (W of [`crate::waiters`]).
+//! - **RW4.** While a thread is on its way (`DESIGNATED`), or the lock is free and kept, with
+//!   others in the queue, one of them watches (W of [`crate::waiters`]).
 //! - **RW5.** A starved writer in the queue that waits for readers has set `WRITER_NEXT`. Or a
 //!   thread is inside, or woken, that will wake the next, and then sets it again.
 //! - **RW6.** A thread that has released touches the lock no more. The exception: under the queue's
@@ -60,16 +60,17 @@
 //!
 //! ## Fairness
 //! A running thread may enter ahead of parked waiters (barging). A thread that has waited for the
-//! starvation threshold ([`Patience`](crate::primitive::Patience)) is *starved*. A starved writer
-//! sets `WRITER_NEXT`, so that it waits only for the readers that are inside by then. A writer that
-//! waits for a slot does so at once. When a starved thread is woken, the lock is kept for it. The
-//! queue is first in, first out, among the threads that may enter: a reader that enters wakes the
-//! next. Where the woken thread is late, one release in each handoff interval ([`crate::turns`])
-//! wakes the next in the queue.
+//! starvation threshold ([`Starvation`]) is *starved*. A starved writer sets `WRITER_NEXT`, so that
+//! it waits only for the readers that are inside by then. A writer that waits for a slot does so at
+//! once. When a starved thread is woken, the lock is kept for it. The queue is first in, first out,
+//! among the threads that may enter: a reader that enters wakes the next. Where the woken thread is
+//! late, one release in each handoff interval ([`crate::handoff`]) wakes the next in the queue.
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
 //! fences of this crate's; the queue is parking_lot's (A. d'Antras, 2016), with one thread woken at
 //! a time.
+//!
+//! [`Starvation`]: crate::primitive::Starvation
 
 mod convert;
 mod queue;
@@ -80,13 +81,13 @@ mod tests;
 
 use super::bias;
 use super::word::{
-    AWAKE, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT, admits_upgradable,
-    admits_writer, is_named, readers, with_lease,
+    DESIGNATED, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT,
+    admits_upgradable, admits_writer, is_named, readers, with_lease,
 };
 use crate::deadline::Deadline;
+use crate::handoff;
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicUsize, const_fn};
-use crate::turns;
 use queue::{Given, Kind};
 
 /// The untyped reader-writer lock. It appears in the types of guards; use
@@ -149,7 +150,7 @@ impl RawRwLock {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         while admits_writer(state, given.is_next) {
-            let next = (state | WRITER) & !(NEXT | given.mark);
+            let next = (state | WRITER) & !(NEXT | given.designation);
             // ORDERING: Acquire; pairs with the Release of the last writer, and of all readers that
             // have left since, or of the revokers that have seen them leave (RW1, RW7).
             match self
@@ -318,7 +319,7 @@ impl RawRwLock {
             {
                 Ok(_) => {
                     // SAFETY: the caller owned something of the lock until just now (RW6).
-                    unsafe { Self::released(key, state & !(remove & AWAKE), fair) };
+                    unsafe { Self::released(key, state & !(remove & DESIGNATED), fair) };
                     return;
                 }
                 Err(now) => state = now,
@@ -344,13 +345,13 @@ impl RawRwLock {
     #[cold]
     unsafe fn released_while_parked(key: usize, state: usize, fair: bool) {
         // The designated waker may have no processor to run on.
-        let turn = state & AWAKE != 0 && turns::due_by_sample(key);
-        if state & AWAKE == 0 || fair || turn {
+        let is_handoff = state & DESIGNATED != 0 && handoff::due_by_sample(key);
+        if state & DESIGNATED == 0 || fair || is_handoff {
             // SAFETY: the caller's promise is the same.
-            unsafe { Self::wake(key, fair || turn) };
+            unsafe { Self::wake(key, fair || is_handoff) };
         }
-        if turn {
-            turns::taken(key);
+        if is_handoff {
+            handoff::record(key);
             crate::spin::give_way();
         }
     }
@@ -367,7 +368,7 @@ impl RawRwLock {
     pub(crate) fn assert_at_rest(&mut self) {
         assert!(!self.is_locked(), "at rest");
         let state = crate::primitive::at_rest!(self.state);
-        assert_eq!(state & (PARKED | AWAKE), 0, "at rest");
+        assert_eq!(state & (PARKED | DESIGNATED), 0, "at rest");
         assert!(!super::word::is_being_revoked(state), "at rest");
     }
 }

@@ -1,11 +1,11 @@
 //! The reader-writer lock's word: its bits, and which threads they admit.
 //!
 //! ```text
-//! 31     10 9     6     5        4       3       2        1           0
-//! +---------+-------+-------+--------+-------+--------+------------+--------+
-//! | readers | lease | OTHER | WRITER | AWAKE | PARKED | UPGRADABLE | WRITER |
-//! |         |       | _NEXT | _NEXT  |       |        |            |        |
-//! +---------+-------+-------+--------+-------+--------+------------+--------+
+//! 31     10 9     6     5        4          3         2          1          0
+//! +---------+-------+-------+--------+------------+--------+------------+--------+
+//! | readers | lease | OTHER | WRITER | DESIGNATED | PARKED | UPGRADABLE | WRITER |
+//! |         |       | _NEXT | _NEXT  |            |        |            |        |
+//! +---------+-------+-------+--------+------------+--------+------------+--------+
 //! 63     48 47  40 39      35      34          33       32
 //! +--------+------+----------+------------+---------+--------+
 //! | period | copy | revokers | ASYMMETRIC | REVOKED | BIASED |
@@ -19,7 +19,7 @@ use crate::lease;
 pub(super) const WRITER: usize = 1;
 pub(super) const UPGRADABLE: usize = 2;
 pub(super) const PARKED: usize = 4;
-pub(super) const AWAKE: usize = 8;
+pub(super) const DESIGNATED: usize = 8;
 pub(super) const WRITER_NEXT: usize = 16;
 pub(super) const OTHER_NEXT: usize = 32;
 const LEASE: Field = Field::new(6, 4);
@@ -256,7 +256,7 @@ mod tests {
             WRITER,
             UPGRADABLE,
             PARKED,
-            AWAKE,
+            DESIGNATED,
             WRITER_NEXT,
             OTHER_NEXT,
             BIASED,

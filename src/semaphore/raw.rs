@@ -3,7 +3,7 @@
 //! ```text
 //! usize::BITS-1      9   8     5      4         3        2        1        0
 //! +--------------------+-------+----------+--------+--------+--------+--------+
-//! |      permits       | lease | RESERVED | SEATED | CALLED | PARKED | CLOSED |
+//! |      permits       | lease | RESERVED | ASLEEP |  FRONT | PARKED | CLOSED |
 //! +--------------------+-------+----------+--------+--------+--------+--------+
 //! ```
 //!
@@ -12,9 +12,9 @@
 //! is given nothing. It tries by itself, beside running threads that may take permits ahead of it
 //! (barging). While there are too few permits for it, it sleeps in a second queue, the *front
 //! queue*, and each thread that brings enough permits wakes it. When it has waited for the
-//! starvation threshold ([`Patience`](crate::primitive::Patience)) since it was called, it makes a
-//! *reservation*: from then on no other thread takes permits until it has as many as it wants. When
-//! it has taken them and permits are left, it calls the next waiter.
+//! starvation threshold ([`Starvation`]) since it was called, it makes a *reservation*: from then
+//! on no other thread takes permits until it has as many as it wants. When it has taken them and
+//! permits are left, it calls the next waiter.
 //!
 //! The front waiter may be stopped at any time, so its turn is on a lease ([`lease`]). The lease
 //! begins anew when it makes a reservation, and when it is woken from the front queue. When the
@@ -31,7 +31,7 @@
 //! In the child of a fork no thread sleeps in the front queue, whatever the word says. There a
 //! thread that is refused permits looks into the front queue itself, and ends the turn if empty.
 //!
-//! | `CALLED` | `SEATED` | `RESERVED` | the front waiter |
+//! | `FRONT` | `ASLEEP` | `RESERVED` | the front waiter |
 //! |---|---|---|---|
 //! | 0 | 0 | 0 | there is none: the first in the queue, if there is one, sleeps there |
 //! | 1 | 0 | 0 | is awake, or being woken, and tries |
@@ -41,14 +41,14 @@
 //!
 //! ## Invariants
 //! - **S1.** `PARKED` is set exactly while a thread is in the queue, and changes only under its
-//!   lock. `SEATED` is the same for the front queue.
-//! - **S2.** `CALLED` is set only under the queue's lock, together with taking the first thread out
+//!   lock. `ASLEEP` is the same for the front queue.
+//! - **S2.** `FRONT` is set only under the queue's lock, together with taking the first thread out
 //!   of the queue, and only while it is not set, or its lease is over. That thread clears it when
-//!   its turn ends. Only called threads sleep in the front queue. A watcher may clear `CALLED` and
+//!   its turn ends. Only called threads sleep in the front queue. A watcher may clear `FRONT` and
 //!   `RESERVED` before.
 //! - **S3.** At rest, there are too few permits for each thread in the front queue; and without a
 //!   front waiter, for each in the queue. So it was when they parked, or else permits were
-//!   reserved. A thread that brings permits or clears `CALLED` sees in the word that it changed
+//!   reserved. A thread that brings permits or clears `FRONT` sees in the word that it changed
 //!   whether a waiter is to be woken. Then it wakes that one, or the one in its place by then.
 //! - **S4.** `CLOSED` is set once. From then on no thread joins a queue, and none is in one for
 //!   longer than it takes to wake all.
@@ -66,6 +66,8 @@
 //! starvation threshold, however many threads wait. (A reservation may leave permits idle for as
 //! long as it takes to wake a thread.) And a waiter waits at most that long for each one that came
 //! before it, and for permits to be given back.
+//!
+//! [`Starvation`]: crate::primitive::Starvation
 
 mod wait;
 mod wake;
@@ -80,8 +82,8 @@ use std::cell::Cell;
 
 const CLOSED: usize = 1;
 const PARKED: usize = 2;
-const CALLED: usize = 4;
-const SEATED: usize = 8;
+const FRONT: usize = 4;
+const ASLEEP: usize = 8;
 const RESERVED: usize = 16;
 /// When the turn or the reservation began, or was renewed.
 const ONE_LEASE: usize = 32;
@@ -94,14 +96,14 @@ pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 /// Whether a thread sleeps for which permits may be enough now.
 #[inline]
 fn is_awaited(state: usize) -> bool {
-    state & (SEATED | PARKED) != 0 && is_awaited_by(state)
+    state & (ASLEEP | PARKED) != 0 && is_awaited_by(state)
 }
 
 /// As [`is_awaited`], if there is a thread that sleeps.
 #[cold]
 fn is_awaited_by(state: usize) -> bool {
     let has_stalled = || lease::is_over_by_sample(lease_of(state), LEASES);
-    state & SEATED != 0 || state & CALLED == 0 || has_stalled()
+    state & ASLEEP != 0 || state & FRONT == 0 || has_stalled()
 }
 
 fn lease_of(state: usize) -> u32 {
@@ -111,7 +113,7 @@ fn lease_of(state: usize) -> u32 {
 /// Whether the permits are reserved for a front waiter.
 fn is_reserved(state: usize) -> bool {
     let is_over = || lease::is_over(lease_of(state), LEASES);
-    state & RESERVED != 0 && (state & SEATED != 0 || !is_over())
+    state & RESERVED != 0 && (state & ASLEEP != 0 || !is_over())
 }
 
 /// The state with a lease that begins now.
@@ -121,13 +123,13 @@ fn with_lease(state: usize) -> usize {
 
 /// Whether a front waiter is on its way, so that a thread of the queue must watch (S6).
 fn is_expected(state: usize) -> bool {
-    state & SEATED == 0 && state & (CALLED | RESERVED) != 0
+    state & ASLEEP == 0 && state & (FRONT | RESERVED) != 0
 }
 
 /// The state after the turn of an awake thread. Unchanged if another sleeps in the front queue.
 fn without_turn(state: usize) -> usize {
-    match state & SEATED {
-        0 => state & !(CALLED | RESERVED),
+    match state & ASLEEP {
+        0 => state & !(FRONT | RESERVED),
         _ => state,
     }
 }
@@ -174,7 +176,7 @@ impl RawSemaphore {
                 return Ok(());
             }
             if state / ONE < wanted || is_reserved(state) {
-                if state & SEATED != 0 && self.has_ended_inherited_turn() {
+                if state & ASLEEP != 0 && self.has_ended_inherited_turn() {
                     // ORDERING: Relaxed; see above.
                     state = self.state.load(Relaxed);
                     continue;
@@ -265,15 +267,15 @@ impl RawSemaphore {
 
     pub(crate) fn close(&self) {
         // ORDERING: Relaxed, here and below; a refusal orders nothing.
-        let fast = |state| (state & (PARKED | SEATED) == 0).then_some(state | CLOSED);
+        let fast = |state| (state & (PARKED | ASLEEP) == 0).then_some(state | CLOSED);
         if self.state.fetch_update(Relaxed, Relaxed, fast).is_ok() {
             return;
         }
         let key = self.key();
-        let seated = Cell::new(false);
+        let asleep = Cell::new(false);
         let callback = |_| {
             let next = |state| {
-                seated.set(state & SEATED != 0);
+                asleep.set(state & ASLEEP != 0);
                 Some((state | CLOSED) & !PARKED)
             };
             // ORDERING: Relaxed; see above. Under the queue's lock.
@@ -281,9 +283,9 @@ impl RawSemaphore {
         };
         // SAFETY: we borrow the semaphore. No waiter learns of the closing before the callback.
         unsafe { parking::unpark_all(key, NO_TOKEN, callback) };
-        if seated.get() {
+        if asleep.get() {
             // SAFETY: we borrow the semaphore.
-            unsafe { Self::rouse(key) };
+            unsafe { Self::wake_front(key) };
         }
     }
 

@@ -36,10 +36,10 @@ pub(crate) fn check(program: fn()) {
                 weak_fails: one_in(2),
                 ..Choices::default()
             });
-            assert!(anteroom::nobody_waits());
+            assert!(anteroom::no_thread_waits());
             program();
             assert!(
-                anteroom::nobody_waits(),
+                anteroom::no_thread_waits(),
                 "somebody is counted, or parked, but gone"
             );
         });

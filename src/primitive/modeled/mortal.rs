@@ -239,7 +239,7 @@ pub(crate) fn sleepers() -> usize {
 }
 
 /// Whether no thread has been killed and buried.
-pub(crate) fn nobody_is_dead() -> bool {
+pub(crate) fn all_are_alive() -> bool {
     DEAD.lock().unwrap().is_empty()
 }
 

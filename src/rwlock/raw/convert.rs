@@ -15,7 +15,7 @@ impl RawRwLock {
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         while has_no_readers(state) {
-            let next = state & !(UPGRADABLE | NEXT | given.mark) | WRITER;
+            let next = state & !(UPGRADABLE | NEXT | given.designation) | WRITER;
             // ORDERING: Acquire; as in `try_claim_write`.
             match self
                 .state

@@ -5,9 +5,9 @@ use crate::deadline::Deadline;
 use crate::fork;
 use crate::parking::{self, FilterOp, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
-use crate::primitive::Patience;
+use crate::primitive::Starvation;
 use crate::rwlock::word::{
-    AWAKE, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT, admits_reader,
+    DESIGNATED, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT, admits_reader,
     admits_upgradable, is_late, is_named, with_lease,
 };
 use crate::spin::Spin;
@@ -70,12 +70,12 @@ impl Kind {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Waiter {
     kind: Kind,
-    impatient: bool,
+    starved: bool,
 }
 
 impl Waiter {
     fn token(self) -> ParkToken {
-        let n = 2 * self.kind as usize + usize::from(self.impatient);
+        let n = 2 * self.kind as usize + usize::from(self.starved);
         parking::late(parking::LATE_RWLOCK + n)
     }
 
@@ -83,12 +83,12 @@ impl Waiter {
         let n = parking::which_late(token)?.checked_sub(parking::LATE_RWLOCK)?;
         Some(Waiter {
             kind: *KINDS.get(n / 2)?,
-            impatient: n & 1 != 0,
+            starved: n & 1 != 0,
         })
     }
 
-    fn is_impatient_writer(self) -> bool {
-        self.impatient && self.kind.next() == WRITER_NEXT
+    fn is_starved_writer(self) -> bool {
+        self.starved && self.kind.next() == WRITER_NEXT
     }
 
     /// Whether it may enter a lock with this word, if what is kept is kept for it.
@@ -105,7 +105,7 @@ impl Waiter {
 
 /// The groups of waiters, in the order in which they are woken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum Group {
     /// Starved writers, if the lock is kept for them: they wait for readers to leave.
     Writers,
     /// All readers, so that they wait for one writer at most.
@@ -113,15 +113,15 @@ enum Turn {
     Others,
 }
 
-impl Turn {
+impl Group {
     fn is_of(self, waiter: Waiter, state: usize) -> bool {
         let is_reader = matches!(waiter.kind, Kind::Reader | Kind::RecursiveReader);
         match self {
-            Turn::Writers => {
-                waiter.is_impatient_writer() && state & (WRITER_NEXT | OTHER_NEXT) == WRITER_NEXT
+            Group::Writers => {
+                waiter.is_starved_writer() && state & (WRITER_NEXT | OTHER_NEXT) == WRITER_NEXT
             }
-            Turn::Readers => is_reader,
-            Turn::Others => !is_reader,
+            Group::Readers => is_reader,
+            Group::Others => !is_reader,
         }
     }
 }
@@ -129,26 +129,26 @@ impl Turn {
 /// What a thread was given when it was woken.
 #[derive(Clone, Copy)]
 pub(super) struct Given {
-    /// `AWAKE`, if it is the designated waker.
-    pub(super) mark: usize,
+    /// `DESIGNATED`, if it is the designated waker.
+    pub(super) designation: usize,
     /// Whether the lock is kept for it.
     pub(super) is_next: bool,
 }
 
 impl Given {
     pub(super) const NOTHING: Given = Given {
-        mark: 0,
+        designation: 0,
         is_next: false,
     };
 
     fn token(self) -> UnparkToken {
-        let marked = usize::from(self.mark != 0);
-        UnparkToken(marked + 2 * usize::from(self.is_next))
+        let designated = usize::from(self.designation != 0);
+        UnparkToken(designated + 2 * usize::from(self.is_next))
     }
 
     fn of(UnparkToken(flags): UnparkToken) -> Self {
         Given {
-            mark: if flags & 1 != 0 { AWAKE } else { 0 },
+            designation: if flags & 1 != 0 { DESIGNATED } else { 0 },
             is_next: flags & 2 != 0,
         }
     }
@@ -185,7 +185,7 @@ fn is_expected(state: usize) -> bool {
         OTHER_NEXT => true,
         _ => state & READERS == 0,
     };
-    state & AWAKE != 0 || is_kept && state & (WRITER | UPGRADABLE) == 0
+    state & DESIGNATED != 0 || is_kept && state & (WRITER | UPGRADABLE) == 0
 }
 
 impl RawRwLock {
@@ -203,9 +203,9 @@ impl RawRwLock {
             return attempt(&mut given) == Some(true);
         }
         let mut spin = Spin::hot().with_yields(YIELDS);
-        let mut patience = Patience::new();
-        let keeps = |impatient| impatient && kind.next() == WRITER_NEXT;
-        let mut impatient = false;
+        let mut starvation = Starvation::new();
+        let keeps = |starved| starved && kind.next() == WRITER_NEXT;
+        let mut starved = false;
         // Whether the lock was kept for this thread at some time, and may still be.
         let mut was_next = false;
         let inside = loop {
@@ -221,20 +221,20 @@ impl RawRwLock {
                 continue;
             }
             self.pass_on(&mut given);
-            impatient = patience.exhausted();
-            let result = self.park(kind, impatient, given, deadline);
+            starved = starvation.is_reached();
+            let result = self.park(kind, starved, given, deadline);
             was_next |= given.is_next;
             given.is_next &= result == ParkResult::Invalid;
             match result {
                 ParkResult::Unparked(token) => {
                     given = Given::of(token);
-                    if given.mark != 0 {
+                    if given.designation != 0 {
                         spin = Spin::woken();
                     }
                 }
                 ParkResult::TimedOut if deadline.passed() => {
                     // What it has kept, it has kept for itself.
-                    given.is_next = keeps(impatient);
+                    given.is_next = keeps(starved);
                     break attempt(&mut given) == Some(true);
                 }
                 ParkResult::TimedOut | ParkResult::Invalid => {}
@@ -242,23 +242,23 @@ impl RawRwLock {
         };
         if !inside {
             self.pass_on(&mut given);
-            self.keep_no_more(was_next || given.is_next || keeps(impatient));
+            self.keep_no_more(was_next || given.is_next || keeps(starved));
         }
         inside
     }
 
     /// Sleeps in the queue, unless there is no reason to.
-    fn park(&self, kind: Kind, impatient: bool, given: Given, deadline: Deadline) -> ParkResult {
-        let limit = match impatient {
+    fn park(&self, kind: Kind, starved: bool, given: Given, deadline: Deadline) -> ParkResult {
+        let limit = match starved {
             true => deadline,
-            false => Patience::limit(deadline),
+            false => Starvation::limit(deadline),
         };
         let validate = || {
             let wait = |state| {
                 if kind.may_come_in(state, given) {
                     return None;
                 }
-                let next = match impatient && kind.next() == WRITER_NEXT {
+                let next = match starved && kind.next() == WRITER_NEXT {
                     true => keep_for(kind, state),
                     false => state,
                 };
@@ -272,14 +272,14 @@ impl RawRwLock {
         let timed_out = |_, last| {
             if last {
                 let empty = |state| {
-                    let kept = if state & AWAKE == 0 { NEXT } else { 0 };
+                    let kept = if state & DESIGNATED == 0 { NEXT } else { 0 };
                     Some(state & !(PARKED | kept))
                 };
                 // ORDERING: Relaxed, both; these flags change only under the queue's lock.
                 let _ = self.state.fetch_update(Relaxed, Relaxed, empty);
             }
         };
-        let (key, token) = (self.key(), Waiter { kind, impatient }.token());
+        let (key, token) = (self.key(), Waiter { kind, starved }.token());
         let look = Some(Look {
             key,
             first: None,
@@ -297,7 +297,7 @@ impl RawRwLock {
         // ORDERING: Relaxed; what it misses, the next look sees.
         let state = self.state.load(Relaxed);
         if is_expected(state) && is_late(state) {
-            self.release(AWAKE, 0, false);
+            self.release(DESIGNATED, 0, false);
         }
     }
 
@@ -305,9 +305,9 @@ impl RawRwLock {
     /// `before` until then: others may enter too (RW3).
     #[inline]
     pub(super) fn entered(&self, before: usize, mut given: Given) {
-        if given.mark != 0 {
+        if given.designation != 0 {
             self.pass_on(&mut given);
-        } else if before & PARKED != 0 && before & NEXT != 0 && before & AWAKE == 0 {
+        } else if before & PARKED != 0 && before & NEXT != 0 && before & DESIGNATED == 0 {
             // SAFETY: we borrow the lock.
             unsafe { Self::wake(self.key(), false) };
         }
@@ -315,8 +315,8 @@ impl RawRwLock {
 
     /// Leaves it to another thread to wake the next, if the caller is the designated waker.
     pub(super) fn pass_on(&self, given: &mut Given) {
-        if std::mem::take(&mut given.mark) != 0 {
-            self.release(AWAKE, 0, false);
+        if std::mem::take(&mut given.designation) != 0 {
+            self.release(DESIGNATED, 0, false);
         }
     }
 
@@ -324,7 +324,7 @@ impl RawRwLock {
     fn keep_no_more(&self, by_itself: bool) {
         // ORDERING: Relaxed; a thread that keeps the lock later does so for others, or on a lease.
         let state = self.state.load(Relaxed);
-        if state & NEXT != 0 && (by_itself || state & (AWAKE | PARKED) == 0) {
+        if state & NEXT != 0 && (by_itself || state & (DESIGNATED | PARKED) == 0) {
             self.release(NEXT, 0, false);
         }
     }
@@ -367,9 +367,9 @@ impl RawRwLock {
     /// `key` is that of a reader-writer lock. It may be gone.
     #[cold]
     pub(super) unsafe fn wake(key: usize, fair: bool) {
-        for turn in [Turn::Writers, Turn::Readers, Turn::Others] {
+        for group in [Group::Writers, Group::Readers, Group::Others] {
             // SAFETY: the caller's promise is the same.
-            if unsafe { Self::wake_one(key, fair, turn) } {
+            if unsafe { Self::wake_one(key, fair, group) } {
                 return;
             }
         }
@@ -379,7 +379,7 @@ impl RawRwLock {
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
-    unsafe fn wake_one(key: usize, fair: bool, turn: Turn) -> bool {
+    unsafe fn wake_one(key: usize, fair: bool, group: Group) -> bool {
         let lock = ptr::with_exposed_provenance::<Self>(key);
         let picked = Cell::new(None);
         let is_left_to_another = Cell::new(false);
@@ -395,18 +395,18 @@ impl RawRwLock {
             let lock = unsafe { &*lock };
             // ORDERING: Relaxed; a thread that changes the word later comes here, if need be (RW3).
             let state = lock.state.load(Relaxed);
-            if state & AWAKE != 0 && !fair {
+            if state & DESIGNATED != 0 && !fair {
                 is_left_to_another.set(true);
                 return FilterOp::Stop;
             }
-            if !turn.is_of(waiter, state) {
+            if !group.is_of(waiter, state) {
                 return FilterOp::Skip;
             }
             if waiter.is_due(state) {
                 picked.set(Some(waiter));
                 return FilterOp::Unpark;
             }
-            if waiter.is_impatient_writer() && waiter.kind.waits_for_readers(state) {
+            if waiter.is_starved_writer() && waiter.kind.waits_for_readers(state) {
                 writer_waits.set(Some(waiter.kind));
             }
             FilterOp::Skip
@@ -422,23 +422,23 @@ impl RawRwLock {
             };
             let Some(waiter) = picked.get() else {
                 if let Some(kind) = writer_waits.get()
-                    && turn == Turn::Others
+                    && group == Group::Others
                 {
                     change(&|state| keep_for(kind, state));
                 }
                 return NO_TOKEN;
             };
-            let is_next = fair || waiter.impatient;
+            let is_next = fair || waiter.starved;
             let before = change(&|state| {
                 // What was kept until now was kept for no thread.
-                let state = state & !NEXT & if more { !0 } else { !PARKED } | AWAKE;
+                let state = state & !NEXT & if more { !0 } else { !PARKED } | DESIGNATED;
                 match is_next {
                     true => keep_for(waiter.kind, state),
                     false => state,
                 }
             });
             let given = Given {
-                mark: !before & AWAKE,
+                designation: !before & DESIGNATED,
                 is_next,
             };
             given.token()
@@ -447,7 +447,7 @@ impl RawRwLock {
         unsafe { parking::unpark_some(key, choose, callback) };
         picked.get().is_some()
             || is_left_to_another.get()
-            || turn == Turn::Writers && writer_waits.get().is_some()
+            || group == Group::Writers && writer_waits.get().is_some()
     }
 }
 
@@ -459,17 +459,25 @@ mod tests {
     fn tokens_tell_what_they_were_made_of() {
         let all = KINDS
             .into_iter()
-            .flat_map(|kind| [false, true].map(|impatient| Waiter { kind, impatient }));
+            .flat_map(|kind| [false, true].map(|starved| Waiter { kind, starved }));
         for waiter in all {
             assert!(Waiter::of(waiter.token()) == Some(waiter));
         }
         for other in [parking::late(0), revocation_token(), ParkToken(7)] {
             assert!(Waiter::of(other).is_none());
         }
-        for (mark, is_next) in [(0, false), (AWAKE, false), (0, true), (AWAKE, true)] {
-            let given = Given { mark, is_next };
+        for (designation, is_next) in [
+            (0, false),
+            (DESIGNATED, false),
+            (0, true),
+            (DESIGNATED, true),
+        ] {
+            let given = Given {
+                designation,
+                is_next,
+            };
             let given = Given::of(given.token());
-            assert!(given.mark == mark && given.is_next == is_next);
+            assert!(given.designation == designation && given.is_next == is_next);
         }
     }
 }

@@ -161,7 +161,7 @@ fn lock_that_is_kept_is_free_after_its_lease() {
     ];
     for next in kept {
         for (which, attempt) in attempts.iter().enumerate() {
-            let lock = with(with_lease(next | AWAKE));
+            let lock = with(with_lease(next | DESIGNATED));
             let keeps_out = which > 0 || next & WRITER_NEXT != 0;
             let refused = std::iter::repeat_with(|| attempt(&lock)).take_while(|taken| !taken);
             assert_eq!(refused.count() > 0, keeps_out, "{next} {which}");
@@ -171,7 +171,7 @@ fn lock_that_is_kept_is_free_after_its_lease() {
             |lock: &RawRwLock| lock.write(Deadline::NEVER),
             |lock: &RawRwLock| lock.upgradable_read(Deadline::NEVER),
         ] {
-            let lock = with(with_lease(next | AWAKE));
+            let lock = with(with_lease(next | DESIGNATED));
             assert!(wait(&lock));
         }
     }
@@ -293,7 +293,7 @@ fn writer_looks_for_its_reader_once_more_when_its_time_is_up() {
 /// that moment, so that there is none for which the lock could be kept.
 #[test]
 fn fair_unlock_beside_readers_keeps_no_reader_out() {
-    let lock = with(UPGRADABLE | ONE_READER | PARKED | AWAKE);
+    let lock = with(UPGRADABLE | ONE_READER | PARKED | DESIGNATED);
     // SAFETY: as the word says.
     unsafe { lock.unlock_upgradable_fair() };
     assert!(lock.try_read(false), "it is kept for a writer");

@@ -7,15 +7,15 @@
 //! leaves a hot semaphore alone for a moment first, as a hot mutex ([`spin`](crate::spin)): 8
 //! threads with one permit and empty critical sections made 1.25 times as many acquisitions.
 
-use super::wake::{CALL, chair, waiting, wants};
+use super::wake::{CALL, front, waiting, wants};
 use super::{
-    CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, has_stalled, is_expected,
+    ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, is_expected,
     is_reserved, with_lease, without_turn,
 };
 use crate::deadline::Deadline;
 use crate::parking::{self, Look, ParkResult};
 use crate::primitive::Ordering::{Acquire, Relaxed};
-use crate::primitive::Patience;
+use crate::primitive::Starvation;
 use crate::semaphore::TryAcquireError;
 use crate::spin::Spin;
 
@@ -64,7 +64,7 @@ impl RawSemaphore {
 
     /// What the front waiter does.
     fn take_in_turn(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
-        let mut patience = Patience::new();
+        let mut starvation = Starvation::new();
         let mut spin = Spin::unyielding();
         loop {
             match self.try_take_in_turn(permits) {
@@ -77,7 +77,7 @@ impl RawSemaphore {
             if spin.again() {
                 continue;
             }
-            let limit = match patience.left() {
+            let limit = match starvation.left() {
                 Some(left) => Deadline::after(left),
                 None if self.reserve() => {
                     spin = Spin::unyielding();
@@ -85,7 +85,7 @@ impl RawSemaphore {
                 }
                 None => Deadline::NEVER,
             };
-            match self.sit(permits, deadline.min(limit)) {
+            match self.park_in_front(permits, deadline.min(limit)) {
                 ParkResult::TimedOut if deadline.passed() => {
                     let taken = self.try_take_in_turn(permits);
                     if taken == Err(TryAcquireError::NoPermits) {
@@ -144,10 +144,10 @@ impl RawSemaphore {
 
     /// What a thread in the queue does when it looks: a late front waiter's turn is over.
     fn look(&self) {
-        let next = |state| has_stalled(state).then_some(state & !(CALLED | RESERVED));
+        let next = |state| has_stalled(state).then_some(state & !(FRONT | RESERVED));
         // ORDERING: Relaxed, both; see `end_turn`.
         let state = match self.state.fetch_update(Relaxed, Relaxed, next) {
-            Ok(stalled) => stalled & !(CALLED | RESERVED),
+            Ok(stalled) => stalled & !(FRONT | RESERVED),
             Err(state) => state,
         };
         self.call_next(state);
@@ -156,7 +156,7 @@ impl RawSemaphore {
     /// Calls the next waiter, after a change to `state` that may have made room for one. (For a
     /// thread in the front queue there are too few permits, as before: S3.)
     fn call_next(&self, state: usize) {
-        if state & (PARKED | CALLED) == PARKED && state / ONE > 0 {
+        if state & (PARKED | FRONT) == PARKED && state / ONE > 0 {
             // SAFETY: the semaphore is not gone: we borrow it.
             unsafe { Self::call(self.key()) };
         }
@@ -195,11 +195,11 @@ impl RawSemaphore {
     }
 
     /// Sleeps in the front queue, unless there is no more reason to. Only for a called thread (S2).
-    fn sit(&self, permits: u32, deadline: Deadline) -> ParkResult {
+    fn park_in_front(&self, permits: u32, deadline: Deadline) -> ParkResult {
         let validate = || {
             let wait = |state| {
                 let too_few = state / ONE < permits as usize;
-                (state & CLOSED == 0 && too_few).then_some(state | SEATED)
+                (state & CLOSED == 0 && too_few).then_some(state | ASLEEP)
             };
             // ORDERING: Relaxed, both; see `park`.
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
@@ -207,10 +207,10 @@ impl RawSemaphore {
         let timed_out = |_, last| {
             if last {
                 // ORDERING: Relaxed; under the front queue's lock.
-                self.state.fetch_and(!SEATED, Relaxed);
+                self.state.fetch_and(!ASLEEP, Relaxed);
             }
         };
-        let key = chair(self.key());
+        let key = front(self.key());
         // SAFETY: the key is an address inside us, and we are borrowed.
         unsafe { parking::park(key, wants(permits), deadline, validate, || {}, timed_out) }
     }

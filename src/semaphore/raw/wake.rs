@@ -1,7 +1,7 @@
 //! Waking the semaphore's waiters, perhaps by a thread that is done with the semaphore. The
 //! invariants are those of [`raw`](super).
 
-use super::{CALLED, CLOSED, ONE, PARKED, RESERVED, RawSemaphore, SEATED, has_stalled, with_lease};
+use super::{ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, with_lease};
 use crate::fork;
 use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
@@ -19,34 +19,34 @@ pub(super) fn waiting() -> ParkToken {
 }
 
 /// The first token of threads in the front queue.
-const SEATS: usize = 8;
+const FRONT_TOKENS: usize = 8;
 /// Numbers of permits below this one have a token each.
 const EXACT: u32 = 64;
 
 /// The park token of a thread in the front queue: how many permits it wants, or a little less: six
 /// binary digits, and zeros.
 pub(super) fn wants(permits: u32) -> ParkToken {
-    let seat = match permits.checked_ilog2() {
+    let index = match permits.checked_ilog2() {
         Some(log) if permits >= EXACT => {
             EXACT + (log - EXACT.ilog2()) * (EXACT / 2) + (permits >> (log - 5)) % (EXACT / 2)
         }
         _ => permits,
     };
-    parking::late(SEATS + seat as usize)
+    parking::late(FRONT_TOKENS + index as usize)
 }
 
 /// How many permits a thread with this token wants at least, if it is in a front queue.
 fn wanted(token: ParkToken) -> Option<usize> {
-    let seat = parking::which_late(token)?.checked_sub(SEATS)?;
-    let Some(large) = seat.checked_sub(EXACT as usize) else {
-        return Some(seat);
+    let index = parking::which_late(token)?.checked_sub(FRONT_TOKENS)?;
+    let Some(large) = index.checked_sub(EXACT as usize) else {
+        return Some(index);
     };
     let half = EXACT as usize / 2;
     Some((half + large % half) << (large / half + 1))
 }
 
 /// The key of the front queue: inside the semaphore, so that no other lock has it meanwhile.
-pub(super) fn chair(key: usize) -> usize {
+pub(super) fn front(key: usize) -> usize {
     key + 2
 }
 
@@ -58,8 +58,8 @@ impl RawSemaphore {
     #[cold]
     pub(super) unsafe fn wake(key: usize, state: usize) {
         // SAFETY: the caller's promise is the same.
-        let roused = state & SEATED != 0 && unsafe { Self::rouse(key) };
-        if !roused && state & PARKED != 0 && (state & CALLED == 0 || has_stalled(state)) {
+        let woken = state & ASLEEP != 0 && unsafe { Self::wake_front(key) };
+        if !woken && state & PARKED != 0 && (state & FRONT == 0 || has_stalled(state)) {
             // SAFETY: the caller's promise is the same.
             unsafe { Self::call(key) };
         }
@@ -85,7 +85,7 @@ impl RawSemaphore {
             let semaphore = unsafe { &*semaphore };
             // ORDERING: Relaxed; a thread that changes the word later comes here, if need be (S3).
             let state = semaphore.state.load(Relaxed);
-            if state & CALLED != 0 && !has_stalled(state) || state / ONE == 0 {
+            if state & FRONT != 0 && !has_stalled(state) || state / ONE == 0 {
                 return FilterOp::Stop;
             }
             called.set(true);
@@ -101,7 +101,7 @@ impl RawSemaphore {
                     } else {
                         state
                     };
-                    Some((with_lease(state) | CALLED) & !if more { 0 } else { PARKED })
+                    Some((with_lease(state) | FRONT) & !if more { 0 } else { PARKED })
                 };
                 // ORDERING: Relaxed, both; nothing is given, and the queue's lock orders the flags.
                 let _ = semaphore.state.fetch_update(Relaxed, Relaxed, next);
@@ -117,31 +117,31 @@ impl RawSemaphore {
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
-    pub(super) unsafe fn rouse(key: usize) -> bool {
+    pub(super) unsafe fn wake_front(key: usize) -> bool {
         let mut any = false;
         loop {
             // SAFETY: the caller's promise is the same.
-            let roused = unsafe { Self::rouse_batch(key) };
-            any |= roused > 0;
-            if roused < BATCH {
+            let woken = unsafe { Self::wake_front_batch(key) };
+            any |= woken > 0;
+            if woken < BATCH {
                 return any;
             }
         }
     }
 
-    /// As [`rouse`](Self::rouse), for as many as can be woken at once. Returns their number.
+    /// As [`wake_front`](Self::wake_front), for as many as one batch holds. Returns their number.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
-    unsafe fn rouse_batch(key: usize) -> usize {
+    unsafe fn wake_front_batch(key: usize) -> usize {
         let semaphore = ptr::with_exposed_provenance::<Self>(key);
-        let roused = Cell::new(0);
+        let woken = Cell::new(0);
         let unwatched = Cell::new(false);
         let choose = |waiter| {
             let Some(wanted) = wanted(waiter) else {
                 return FilterOp::Skip;
             };
-            if roused.get() == BATCH {
+            if woken.get() == BATCH {
                 return FilterOp::Stop;
             }
             // SAFETY: this waiter sleeps in this front queue, and borrows its semaphore (S5).
@@ -151,14 +151,14 @@ impl RawSemaphore {
             if state & CLOSED == 0 && state / ONE < wanted {
                 return FilterOp::Skip;
             }
-            roused.set(roused.get() + 1);
+            woken.set(woken.get() + 1);
             FilterOp::Unpark
         };
         let callback = |_, more: bool| {
-            if roused.get() > 0 {
+            if woken.get() > 0 {
                 // SAFETY: see above; the waiter has not been told yet that it is woken.
                 let semaphore = unsafe { &*semaphore };
-                let next = |state| Some(with_lease(state) & !if more { 0 } else { SEATED });
+                let next = |state| Some(with_lease(state) & !if more { 0 } else { ASLEEP });
                 // ORDERING: Relaxed, both; under the front queue's lock.
                 let before = semaphore.state.fetch_update(Relaxed, Relaxed, next);
                 let parked = before.is_ok_and(|state| state & PARKED != 0);
@@ -167,11 +167,11 @@ impl RawSemaphore {
             NO_TOKEN
         };
         // SAFETY: the semaphore may be gone, but `choose` picks only tokens of semaphores.
-        unsafe { parking::unpark_some(chair(key), choose, callback) };
+        unsafe { parking::unpark_some(front(key), choose, callback) };
         if unwatched.get() {
             parking::call_watcher(key);
         }
-        roused.get()
+        woken.get()
     }
 
     /// In the child of a fork: whether the word says that a thread sleeps in the front queue that
@@ -189,12 +189,12 @@ impl RawSemaphore {
         let callback = |_, _| {
             if is_empty.get() {
                 // ORDERING: Relaxed; under the front queue's lock.
-                self.state.fetch_and(!(SEATED | CALLED | RESERVED), Relaxed);
+                self.state.fetch_and(!(ASLEEP | FRONT | RESERVED), Relaxed);
             }
             NO_TOKEN
         };
         // SAFETY: we borrow the semaphore.
-        unsafe { parking::unpark_some(chair(self.key()), choose, callback) };
+        unsafe { parking::unpark_some(front(self.key()), choose, callback) };
         is_empty.get()
     }
 }
@@ -208,7 +208,7 @@ mod tests {
         let near_powers = (0..32).flat_map(|log| [-1, 0, 1].map(|near| (1_i64 << log) + near));
         let all = (0..5000).chain(near_powers).chain([i64::from(u32::MAX)]);
         for permits in all.filter_map(|permits| u32::try_from(permits).ok()) {
-            let told = wanted(wants(permits)).expect("it is a seat");
+            let told = wanted(wants(permits)).expect("it is a index");
             let wanted = permits as usize;
             assert!(
                 told <= wanted && wanted - told <= wanted / 32,

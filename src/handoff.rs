@@ -2,8 +2,8 @@
 //!
 //! A handoff leaves the lock idle until its new holder runs, so handoffs must be rare. They also
 //! bound the wait of the first thread in the queue, so they must be certain. So while a starved
-//! waiter exists, there is one handoff in each *handoff interval* ([`TURN`]): at most one, at the
-//! first release after the interval.
+//! waiter exists, there is one handoff in each *handoff interval* ([`INTERVAL`]): one at most, at
+//! the first release after it.
 //!
 //! Source: the fairness clocks of parking_lot's queues (A. d'Antras, 2016), which are random there.
 
@@ -13,7 +13,7 @@ use std::cell::Cell;
 
 /// The handoff interval in microseconds: about ten times what a sleeping thread needs to run, on
 /// the machine of the `contention` benchmark, which chose it.
-const TURN: u32 = 500;
+const INTERVAL: u32 = 500;
 
 /// One release in this many reads the clock in [`due_by_sample`], because reading it takes longer
 /// than a short critical section.
@@ -24,18 +24,18 @@ const INDEX_BITS: u32 = 10;
 // When the last handoff of the locks whose addresses share an index was, in microseconds. Locks
 // that share one share its handoffs. The clock wraps around after 71 minutes, which may delay a
 // handoff by one interval. A fork changes nothing: the clock goes on in the child.
-table! { fn last_turns() -> [AtomicU32; 1 << INDEX_BITS], each AtomicU32::new(0) }
+table! { fn last_handoffs() -> [AtomicU32; 1 << INDEX_BITS], each AtomicU32::new(0) }
 
-fn last_turn(address: usize) -> &'static AtomicU32 {
+fn last_handoff(address: usize) -> &'static AtomicU32 {
     let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    &last_turns()[(hash >> (u64::BITS - INDEX_BITS)) as usize]
+    &last_handoffs()[(hash >> (u64::BITS - INDEX_BITS)) as usize]
 }
 
 /// Whether the handoff interval of the lock at this address is over.
 pub(crate) fn due(address: usize) -> bool {
     // ORDERING: Relaxed, here and below; a time, which orders nothing.
-    let passed = microseconds().wrapping_sub(last_turn(address).load(Relaxed));
-    passed >= TURN || cfg!(anteroom_without = "interval")
+    let passed = microseconds().wrapping_sub(last_handoff(address).load(Relaxed));
+    passed >= INTERVAL || cfg!(anteroom_without = "interval")
 }
 
 /// As [`due`], for a caller that asks at every release: false for all but one call in [`SAMPLE`].
@@ -47,7 +47,7 @@ pub(crate) fn due_by_sample(address: usize) -> bool {
 }
 
 /// Records a handoff that happens now.
-pub(crate) fn taken(address: usize) {
+pub(crate) fn record(address: usize) {
     // ORDERING: Relaxed; see `due`.
-    last_turn(address).store(microseconds(), Relaxed);
+    last_handoff(address).store(microseconds(), Relaxed);
 }
