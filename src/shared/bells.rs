@@ -54,7 +54,6 @@ impl Bells {
         }
     }
 
-    /// Wakes the waiter of the other side.
     #[cold]
     pub(super) fn ring(&self) -> Result<(), Stop> {
         match retry_on_intr(|| write(&self.other, &[0])) {
@@ -98,7 +97,6 @@ impl Bells {
         })
     }
 
-    /// What the own bell says within this time.
     fn poll(&self, limit: Option<Timespec>) -> Result<PollFlags, Stop> {
         let mut own = [PollFd::new(&self.own, PollFlags::IN)];
         match poll(&mut own, limit.as_ref()) {

@@ -23,11 +23,9 @@ use std::ptr::{self, NonNull};
 /// All zero bytes are a block of no generation.
 #[repr(C)]
 pub(super) struct Block {
-    /// The head of the thread's robust list.
     list: AtomicPtr<RobustList>,
     /// The generation of the thread's process, as its guards know it.
     generation: AtomicU32,
-    /// The number of the thread that has claimed it.
     thread: AtomicU32,
     pub(super) held: Held,
     claim: AtomicU64,
@@ -35,7 +33,6 @@ pub(super) struct Block {
     next: AtomicPtr<Block>,
 }
 
-/// The block that was made last.
 static NEWEST: AtomicPtr<Block> = AtomicPtr::new(ptr::null_mut());
 
 const CLAIMED: u64 = 1;
@@ -133,7 +130,6 @@ impl Block {
         self.generation.load(Relaxed)
     }
 
-    /// The number of the calling thread, which has this block.
     #[inline]
     pub(super) fn thread(&self) -> u32 {
         // ORDERING: Relaxed; the thread itself has written it.

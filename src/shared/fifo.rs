@@ -203,7 +203,6 @@ impl Side {
         }
     }
 
-    /// The ending of the bell's name.
     fn ending(self) -> &'static str {
         match self {
             Side::Readers => ".r",
@@ -216,7 +215,6 @@ impl Side {
 #[repr(C, align(128))]
 struct Named {
     opening_lock: RawMutex,
-    /// How often each side was opened.
     opened: [AtomicU32; 2],
     /// The FIFO's id, which is part of its files' names.
     id: AtomicU64,

@@ -138,7 +138,6 @@ impl Gate {
         self.open_for(1, me);
     }
 
-    /// Wakes all waiters.
     #[inline]
     pub(crate) fn open_for_all(&self, me: Me) {
         self.open_for(usize::MAX, me);

@@ -81,7 +81,6 @@ impl Held {
         (&raw const self.last.next).expose_provenance()
     }
 
-    /// Makes it empty, for a new owner.
     pub(crate) fn reset(&self) {
         // ORDERING: Relaxed, all; from now on, only the owner and the kernel look at what it holds.
         self.count.store(0, Relaxed);

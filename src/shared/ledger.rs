@@ -16,7 +16,7 @@
 //! exchange the state, with the slot as its author; record the number.
 //! - (A1) A change has been made if it is recorded, or the state names it, or it is witnessed.
 //!   After the exchange, the state names it. A thread that is about to overwrite a state whose
-//!   author has not recorded the change *witnesses* it first. So a reader that looks in this order
+//!   author has not recorded the change *witnesses* it first. So a thread that looks in this order
 //!   finds every change that was made.
 //! - (A2) The slot holds what the half of `holds` says that belongs to its last change made. So
 //!   holding something else without changing the value is one store.
@@ -214,7 +214,6 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         self.gates[0].pend(me);
     }
 
-    /// How much the account holds.
     #[inline]
     pub(crate) fn held(&self, account: Account) -> Held {
         self.slots[account.slot].held()
@@ -374,7 +373,6 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
 }
 
 impl Account {
-    /// The calling thread.
     #[inline]
     pub(crate) fn me(self) -> Me {
         self.me

@@ -123,7 +123,6 @@ pub(super) fn remove(memory: &Range<usize>) {
     }
 }
 
-/// The piece that contains the address.
 pub(super) fn find(address: usize) -> Option<Range<usize>> {
     let pieces = parts().flat_map(Part::used);
     pieces

@@ -69,7 +69,6 @@ struct Known {
     at_once: Cell<u32>,
 }
 
-/// How many pages a thread remembers.
 const PAGES: usize = 64;
 
 /// The number of the page in which the address is. Never 0: nothing is mapped there.
@@ -175,7 +174,6 @@ impl Me {
         self.block.generation()
     }
 
-    /// Whether the thread may hold one more lock.
     #[inline]
     pub(super) fn has_room(self) -> bool {
         self.held().has_room()
@@ -197,7 +195,6 @@ impl Me {
         unsafe { &*self.block.list() }
     }
 
-    /// The entries that the thread has in the list.
     #[inline]
     pub(super) fn held(self) -> &'static Held {
         &self.block.held
@@ -205,7 +202,6 @@ impl Me {
 }
 
 impl Known {
-    /// Whether the thread's knowledge is valid.
     #[inline(always)]
     fn is_current(&self) -> bool {
         self.page.get().stamp() == self.stamp.get()

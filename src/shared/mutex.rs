@@ -132,7 +132,6 @@ impl<T> Mutex<T> {
         Ok(self.guard(me, locked)?)
     }
 
-    /// The calling thread, which is allowed to lock this.
     #[inline]
     fn me(&self) -> Me {
         Me::for_lock(self, "shared::Mutex")

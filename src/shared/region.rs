@@ -265,7 +265,6 @@ impl Region {
         unsafe { self.start.cast().write(payload.header(self.size)) };
     }
 
-    /// The payload's address.
     pub(super) fn payload(&self) -> NonNull<u8> {
         // SAFETY: within the mapping.
         unsafe { self.start.add(self.payload) }
@@ -277,7 +276,6 @@ impl Region {
     }
 }
 
-/// The addresses of a mapping.
 fn range(start: NonNull<u8>, mapped: usize) -> Range<usize> {
     let start = start.addr().get();
     start..start + mapped

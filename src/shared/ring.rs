@@ -104,7 +104,6 @@ pub(super) struct Ring {
 pub(super) enum Stop {
     /// No thread has the other side open.
     Alone,
-    /// The deadline passed.
     TimedOut,
     /// The places contradict each other.
     Damaged,
@@ -120,7 +119,6 @@ pub(super) enum Heard {
     Bell,
     /// No end is left that could ring it.
     HungUp,
-    /// The deadline passed.
     Deadline,
 }
 
@@ -162,7 +160,6 @@ impl Side {
 
 impl Ring {
     const_fn! {
-        /// An empty ring.
         pub(super) const fn new() -> Self {
             Ring { readers: Side::new(), writers: Side::new() }
         }
@@ -200,14 +197,12 @@ impl Ring {
         self.readers.calls.0.fetch_or(LEFT, Release);
     }
 
-    /// How many bytes have been written. For models.
     #[cfg(loom)]
     pub(super) fn written(&self) -> u64 {
         // ORDERING: Relaxed; the caller has waited for the writers.
         self.writers.place.0.load(Relaxed)
     }
 
-    /// How many bytes have been read. For models.
     #[cfg(loom)]
     pub(super) fn read(&self) -> u64 {
         // ORDERING: as above.

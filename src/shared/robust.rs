@@ -76,7 +76,6 @@ impl Entry {
         in_program_order();
     }
 
-    /// No entry is pending any more.
     #[inline]
     pub(super) fn settle(me: Me) {
         in_program_order();

@@ -1,13 +1,14 @@
 //! The condition variable between processes: a count of notifications, on which waiters sleep.
 //!
-//! - **wait**, with the mutex held: set `WAITS`, remember the count, release the mutex, sleep as
-//!   long as count and `ALL` are unchanged, acquire the mutex.
+//! - **wait**, with the mutex held: set `WAITS`, remember the count, release the mutex, sleep while
+//!   the count and the flags are unchanged, acquire the mutex.
 //! - **notify**: do nothing if no thread waits. Else count, and wake one waiter, or all.
 //! - (IC1) A notifier that changes the condition with the mutex held, and then notifies, finds
 //!   `WAITS` set by every waiter that missed the change: the mutex orders that, without a fence.
 //! - (IC2) Only a notifier that wakes all, or finds no thread to wake, clears `WAITS`. The kernel
-//!   clears it and wakes all in one step, and a waiter that is awake yet finds the count changed.
-//!   (If each notification cleared it, the second of two would miss the second of two waiters.)
+//!   clears it and wakes all in one step, and a waiter that does not sleep yet finds the flags
+//!   changed. (If each notification cleared it, the second of two would miss the second of two
+//!   waiters.)
 //!
 //! **Deaths.** Waiters are woken on the word of an [`Entry`], which is always 0.
 //! - (IC3) The entry is *pending* while a waiter sleeps: if that one is killed, woken or not, the
@@ -53,7 +54,6 @@ impl RawCondvar {
         &self.entry.own[0]
     }
 
-    /// The flags `WAITS` and `ALL`.
     #[inline]
     fn waits(&self) -> &AtomicU32 {
         &self.entry.own[1]
@@ -108,13 +108,11 @@ impl RawCondvar {
         self.waits().load(Relaxed) & ALL != 0 || self.count().load(Relaxed) != 0
     }
 
-    /// Wakes one waiter, if there is one.
     #[inline]
     pub(crate) fn notify_one(&self, me: Me) {
         self.notify(me, Self::wake_one);
     }
 
-    /// Wakes all waiters.
     #[inline]
     pub(crate) fn notify_all(&self, me: Me) {
         self.notify(me, Self::wake_all);

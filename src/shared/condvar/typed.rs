@@ -141,7 +141,6 @@ impl Condvar {
         self.wait_while_before(guard, condition, Deadline::at(deadline))
     }
 
-    /// The calling thread, which is allowed to use this.
     #[inline]
     fn me(&self) -> Me {
         Me::for_lock(self, "shared::Condvar")

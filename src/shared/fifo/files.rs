@@ -35,7 +35,6 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::BTreeSet;
 use std::fs::DirEntry;
 
-/// The files of one FIFO.
 #[derive(Clone, Copy)]
 pub(super) struct Files<'a> {
     name: &'a str,
@@ -72,7 +71,6 @@ impl<'a> Files<'a> {
         format!("{}.{:016x}", self.name, self.id)
     }
 
-    /// The path of this side's bell.
     pub(super) fn bell(self, side: Side) -> Result<String, OpenError> {
         let bell = self.unfinished() + side.ending();
         let ending = bell.len() - self.name.len();
@@ -185,7 +183,6 @@ pub(super) fn is_own(name: &str) -> bool {
     is_own && !ids(name).is_empty()
 }
 
-/// The ids that have files.
 fn ids(name: &str) -> BTreeSet<u64> {
     let entries = std::fs::read_dir(region::FOLDER).into_iter().flatten();
     entries

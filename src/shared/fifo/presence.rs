@@ -69,7 +69,6 @@ impl Presence<'_> {
         is_any_locked([self.bell], start, None)
     }
 
-    /// Takes the lock of this ticket.
     pub(super) fn enter(&self, ticket: u64) -> Result<(), OpenError> {
         ask(
             self.bell,

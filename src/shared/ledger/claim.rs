@@ -30,14 +30,12 @@ use crate::primitive::thread_locals;
 use std::cell::Cell;
 use std::ops::Range;
 
-/// How many ledgers a thread remembers.
 const REMEMBERED: usize = 16;
 
 /// Its size is a power of two, so that a thread finds its own by a shift.
 #[derive(Clone, Copy)]
 #[repr(align(32))]
 struct Memory {
-    /// The ledger's address.
     ledger: usize,
     slot: u32,
     /// Of a biased slot that this thread owns, uncontested; else `NONE`.

@@ -336,7 +336,6 @@ impl Slot {
         number
     }
 
-    /// Records that this change has been made.
     #[inline]
     pub(super) fn record(&self, number: u64) {
         // ORDERING: Relaxed; a thread that does not see it witnesses the change needlessly.

@@ -67,7 +67,6 @@ impl Order {
         Ok(())
     }
 
-    /// Takes the message at this place out of the order.
     #[inline]
     pub(super) fn remove(&self, slots: &Slots, place: u32) -> Result<(), Nonsense> {
         let slot = slots.at(place)?;

@@ -108,7 +108,6 @@ impl Queue<'_> {
         end.transpose()
     }
 
-    /// The number of messages.
     pub(crate) fn len(self) -> u32 {
         let Head {
             senders, receivers, ..

@@ -52,7 +52,6 @@ struct Waiting {
     turn: RawMutex,
 }
 
-/// What a waiter wants.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
     /// Whatever comes, as other waiters do.

@@ -97,7 +97,6 @@ impl Slots {
         self.count
     }
 
-    /// The limit of a message's bytes.
     #[cfg(not(loom))]
     pub(super) fn room(&self) -> usize {
         self.room

@@ -23,9 +23,9 @@
 //!   the kernel clears it and wakes all in one step (`FUTEX_WAKE_OP`); they set it again.
 //!
 //! **Deaths.** The mutex is *pending* (see [`robust`](super::super::robust)) from before the first
-//! exchange until it is linked, also while the waiter sleeps. If a waiter is killed after it was
-//! woken, the kernel wakes another. Once it is linked, another entry may be pending. It is pending
-//! again from before it is unlinked until no waiter needs to be woken any more.
+//! exchange at least until it is linked, also while the waiter sleeps. If a waiter is killed after
+//! it was woken, the kernel wakes another. Once it is linked, another entry may be pending. It is
+//! pending again from before it is unlinked until no waiter needs to be woken any more.
 //!
 //! Memory ordering is as of any mutex; the next holder also sees what a dead one wrote.
 
@@ -39,7 +39,6 @@ use crate::primitive::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use crate::primitive::{Access, const_fn};
 use crate::spin::Spin;
 
-/// The mutex without data.
 #[repr(C)]
 pub(crate) struct RawMutex {
     entry: Entry,
@@ -143,7 +142,6 @@ impl RawMutex {
         }
     }
 
-    /// Acquires the mutex if no thread holds it.
     #[inline]
     pub(crate) fn try_lock(&self, me: Me) -> Option<Locked> {
         self.entry.pend(me);

@@ -88,7 +88,6 @@ impl RawSemaphore {
         }
     }
 
-    /// The calling thread, which is allowed to use this.
     #[inline]
     fn me(&self) -> Me {
         Me::for_lock(self, "shared::Semaphore")
