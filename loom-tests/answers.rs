@@ -117,8 +117,8 @@ fn holder_is_told_so() {
     rest(lock, 0);
 }
 
-/// The batch is asleep in the queue; called; and then asleep on the chair, with no patience left:
-/// the one permit there is is kept for it.
+/// The batch is asleep in the queue; called; and then asleep in the front queue, and starved: the
+/// only permit is reserved for it.
 fn no_thread_takes_what_is_reserved() {
     let semaphore = Common::new(Semaphore::new(0));
     let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).unwrap().forget());

@@ -56,7 +56,7 @@ fn choose(how: &[&str]) {
     let mut choices = anteroom::Choices::default();
     for word in how {
         match *word {
-            // Every waiter asks for a hand-over.
+            // Every waiter is starved at once.
             "impatient" => choices.impatient = true,
             // Being woken orders nothing.
             "bare" => choices.bare_wakes = true,

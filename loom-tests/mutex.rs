@@ -356,7 +356,7 @@ fn woken_thread_that_is_stopped_keeps_no_two_others_out() {
     does_not_need_the_first(|guard| drop(guard), 2);
 }
 
-/// The second unlock of the first mutex finds the mark of the thread that the first has woken. So
+/// The second unlock of the first mutex finds the designated waker that the first has woken. So
 /// many threads wait for the second mutex all the while.
 fn is_not_left_to_a_stopped_thread(others: usize) {
     let gate = Arc::new(loom::sync::Mutex::new(()));
@@ -394,7 +394,7 @@ fn waiter_is_not_left_to_a_stopped_thread() {
     is_not_left_to_a_stopped_thread(0);
 }
 
-/// It finds the slot seen already, thanks to the one that waits for the second mutex.
+/// It finds the slot fenced already, by the waiter for the second mutex.
 fn waiter_that_relies_on_another_is_not_left_to_a_stopped_thread() {
     is_not_left_to_a_stopped_thread(1);
 }

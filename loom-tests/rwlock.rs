@@ -659,7 +659,7 @@ fn upgradable_readers_sleep_beside_another() {
 }
 
 /// The lock is kept for `next`, which is stopped. A writer was woken before, and sleeps again: then
-/// no thread is marked as awake.
+/// there is no designated waker.
 fn watches_what_is_next(next: fn(&Lock)) {
     let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
     let lock = new();

@@ -46,7 +46,7 @@ models! {
     closing_refuses_the_next_in_turn: 2 awake impatient,
     closing_and_a_timeout_agree: 3,
     forgetting_keeps_closed_and_waiters: 3,
-    forgetting_keeps_the_next_on_the_chair: any,
+    forgetting_keeps_the_front_waiter_asleep: any,
     adding_keeps_closed: 3,
     adding_keeps_closed: 3 weak,
     forgetting_beside_a_batch_counts_right: 3,
@@ -68,11 +68,11 @@ models! {
     two_called_threads_that_are_stopped_keep_no_other_out: 0 stalled looking,
     a_stopped_thread_beside_another_in_turn_keeps_it_not_out: 1 stalled impatient,
     waiter_is_not_left_to_a_stopped_thread: 1 lasting,
-    waiter_is_not_left_to_a_thread_stopped_on_the_chair: 1 lasting impatient,
+    waiter_is_not_left_to_a_stopped_front_waiter: 1 lasting impatient,
     permit_reserved_by_a_stopped_thread_is_taken: 1 stalled impatient,
-    waiter_is_called_beside_a_late_one_on_the_chair: 0 stalled,
-    three_on_the_chair_are_woken_by_one_release: 0 stalled,
-    thread_that_stays_on_the_chair_is_woken_later: 0 stalled,
+    waiter_is_called_beside_a_late_front_waiter: 0 stalled,
+    three_in_the_front_queue_are_woken_by_one_release: 0 stalled,
+    thread_that_stays_in_the_front_queue_is_woken_later: 0 stalled,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -213,7 +213,7 @@ fn a_batch_and_a_small_wish_are_served() {
     rest(semaphore, 2);
 }
 
-/// Of two on the chair, the last release would wake only one, and then no thread would know of the
+/// Of two in the front queue, the last release would wake only one, and no thread would know of the
 /// other.
 fn one_is_called_at_a_time() {
     let take_three = |semaphore: &Semaphore| drop(semaphore.acquire_many(3).unwrap());
@@ -281,8 +281,8 @@ fn a_timeout_leaves_no_trace() {
     rest(semaphore, 1 - taken);
 }
 
-/// It is called, woken from the chair for permits that are gone when it looks, reserves, and has no
-/// more time.
+/// It is called, woken from the front queue for permits that are gone when it looks, reserves, and
+/// has no more time.
 fn a_timeout_of_one_that_has_reserved_leaves_no_trace() {
     let semaphore = Common::new(Semaphore::new(0));
     let timed = semaphore.spawn(|semaphore| {
@@ -344,8 +344,8 @@ fn forgetting_keeps_closed_and_waiters() {
     rest(semaphore, 0);
 }
 
-/// As above, of one that sits there for want of a second permit.
-fn forgetting_keeps_the_next_on_the_chair() {
+/// As above, of a front waiter that lacks a second permit.
+fn forgetting_keeps_the_front_waiter_asleep() {
     let semaphore = Common::new(Semaphore::new(0));
     let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).unwrap().forget());
     semaphore.add_permits(1);
@@ -448,7 +448,7 @@ fn a_called_thread_that_is_stopped_keeps_no_other_out() {
     does_not_need_the_first(1);
 }
 
-/// It is stopped when it is called, or, if it runs before that, while it sits on the chair.
+/// It is stopped when it is called, or, if it runs before that, while it sleeps in the front queue.
 fn a_stopped_batch_keeps_no_other_out() {
     does_not_need_the_first(2);
 }
@@ -480,8 +480,8 @@ fn two_called_threads_that_are_stopped_keep_no_other_out() {
     rest(semaphore, 1);
 }
 
-/// Both may come to the chair, since the turn of the first may be over when it sits down. The one
-/// that is woken first is stopped.
+/// Both may come to the front queue, since the first one's turn may be over when it parks there.
+/// The one that is woken first is stopped.
 fn a_stopped_thread_beside_another_in_turn_keeps_it_not_out() {
     let gate = Arc::new(loom::sync::Mutex::new(()));
     let semaphore = Common::new(Semaphore::new(0));
@@ -540,9 +540,9 @@ fn waiter_is_not_left_to_a_stopped_thread() {
     semaphore.into_inner().assert_at_rest();
 }
 
-/// The first has reserved the only permit and sits on the chair, so that another one waits. Then it
-/// is woken, and stopped.
-fn waiter_is_not_left_to_a_thread_stopped_on_the_chair() {
+/// The first has reserved the only permit and sleeps in the front queue, so that another one waits.
+/// Then it is woken, and stopped.
+fn waiter_is_not_left_to_a_stopped_front_waiter() {
     let gate = Arc::new(loom::sync::Mutex::new(()));
     let semaphore = Common::new(Semaphore::new(0));
     let stopped = stoppable(&semaphore, &gate, 2);
@@ -577,8 +577,8 @@ fn permit_reserved_by_a_stopped_thread_is_taken() {
     rest(semaphore, 0);
 }
 
-/// Starts threads that take so many permits for good, and calls one after the other to the chair:
-/// no turn lasts until the thread has come.
+/// Starts threads that take so many permits for good, and calls one after the other to the front
+/// queue: no turn lasts until the thread has come.
 fn call_all(semaphore: &Common<Semaphore>, wanted: &[u32]) -> Vec<loom::thread::JoinHandle<bool>> {
     let start = |&wanted: &u32| {
         let thread = semaphore
@@ -593,7 +593,7 @@ fn call_all(semaphore: &Common<Semaphore>, wanted: &[u32]) -> Vec<loom::thread::
 }
 
 /// More than one batch holds.
-fn three_on_the_chair_are_woken_by_one_release() {
+fn three_in_the_front_queue_are_woken_by_one_release() {
     let semaphore = Common::new(Semaphore::new(0));
     let threads = call_all(&semaphore, &[4; 3]);
     semaphore.add_permits(9);
@@ -601,7 +601,7 @@ fn three_on_the_chair_are_woken_by_one_release() {
     rest(semaphore, 0);
 }
 
-fn thread_that_stays_on_the_chair_is_woken_later() {
+fn thread_that_stays_in_the_front_queue_is_woken_later() {
     let semaphore = Common::new(Semaphore::new(0));
     let threads = call_all(&semaphore, &[5, 3]);
     semaphore.add_permits(1);
@@ -611,9 +611,9 @@ fn thread_that_stays_on_the_chair_is_woken_later() {
     rest(semaphore, 0);
 }
 
-/// The turn of the first is over when it comes to the chair. What is too little for it is enough
-/// for another one in the queue.
-fn waiter_is_called_beside_a_late_one_on_the_chair() {
+/// The turn of the first is over when it comes to the front queue. What is too little for it is
+/// enough for another one in the queue.
+fn waiter_is_called_beside_a_late_front_waiter() {
     fn take(semaphore: &Semaphore) {
         semaphore.acquire().unwrap().forget();
     }

@@ -506,8 +506,8 @@ fn latecomer_passes_its_wake_up_on() {
     free_beside(&store, holder, sleeper, doomed);
 }
 
-/// One waiter is woken and does not run yet, and the other one's mark is gone, when the thread that
-/// woke it begins a slot. That thread is killed after the first waiter has left.
+/// One waiter is woken and does not run yet, and the other one's `APPROACHED` bit is gone, when the
+/// thread that woke it begins a slot. That thread is killed after the first waiter has left.
 fn woken_waiter_tells_of_a_new_slot() {
     let store = share(Store::new(0));
     let keep = |store: &Store| {
