@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_counts_no_thread_as_spinning_that_it_does_not_have() {
+    fn child_counts_no_inherited_thread_as_spinning() {
         let spin = Spin::woken();
         assert!(spin::spinning() > 0);
         assert!(is_true_in_a_child(|| spin::spinning() == 0));
@@ -107,7 +107,7 @@ mod tests {
 
     /// A signal handler may fork in the middle of a spin.
     #[test]
-    fn a_spin_that_began_in_the_parent_is_not_counted_in_the_child() {
+    fn spin_begun_in_the_parent_is_not_counted_in_the_child() {
         let spin = Spin::woken();
         assert!(is_true_in_a_child(|| {
             drop(spin);

@@ -10,18 +10,18 @@
 //! lock is alive. Others happen after it: a mutex's, the last reader's of a writer, a semaphore's.
 //! By then the lock may be gone, and its memory may hold another lock whose waiters park under the
 //! same key. So a waiter that may get a stale wake parks with a token that no lock of another kind
-//! uses: [`late`] makes such tokens. A stale wake picks only these. If it finds one, then that
+//! uses: [`private`] makes such tokens. A stale wake picks only these. If it finds one, then that
 //! waiter borrows a lock there, so the lock is alive.
 //!
 //! **Tokens that a stale wake picks**, under the key at which its own lock was:
 //!
 //! | stale wake of | picks | which no other waiter there has, since |
 //! |---|---|---|
-//! | a mutex | `late(0)` | it is a private address, used for this only |
+//! | a mutex | `private(0)` | it is a private address, used for this only |
 //! | | the key itself | only waiters for condition variables with that mutex park so |
-//! | a reader that withdraws | `late(2)` | as `late(0)` |
-//! | a reader-writer lock | `late(n)` from [`LATE_RWLOCK`] on | as `late(0)` |
-//! | a semaphore | `late(4)`, and `late(n)` from 8 on for its front waiter | as `late(0)` |
+//! | a reader that withdraws | `private(2)` | as `private(0)` |
+//! | a reader-writer lock | `private(n)` from [`PRIVATE_RWLOCK`] on | as `private(0)` |
+//! | a semaphore | `private(4)`; of front waiters `private(n)` from 8 on | as `private(0)` |
 //!
 //! All other tokens are small numbers, and wakes that pick them come while their lock is alive.
 //!
@@ -52,28 +52,28 @@ use used::{RequeueOp, UnparkResult};
 /// An unpark token that says nothing.
 pub(crate) const NO_TOKEN: UnparkToken = UnparkToken(0);
 
-/// A park token that no other lock in this process uses; `n` is below [`LATE`]. It is an address
-/// inside a variable of this module, so it is no lock's address either.
-pub(crate) fn late(n: usize) -> ParkToken {
+/// A park token that no other lock in this process uses; `n` is below [`PRIVATE_TOKENS`]. It is an
+/// address inside a variable of this module, so no lock's.
+pub(crate) fn private(n: usize) -> ParkToken {
     ParkToken((&raw const PRIVATE.0[n]).addr())
 }
 
-/// The `n` of a token that [`late`] made.
-pub(crate) fn which_late(ParkToken(token): ParkToken) -> Option<usize> {
+/// The `n` of a token that [`private`] made.
+pub(crate) fn which_private(ParkToken(token): ParkToken) -> Option<usize> {
     let n = token.wrapping_sub((&raw const PRIVATE).addr());
-    (n < LATE).then_some(n)
+    (n < PRIVATE_TOKENS).then_some(n)
 }
 
-/// The number of late tokens. Of the first eight, the mutex has 0, the reader-writer lock 2, and
-/// the semaphore 4. From 8 on they are the semaphore's, up to [`LATE_RWLOCK`].
-pub(crate) const LATE: usize = LATE_RWLOCK + 10;
+/// The number of private tokens. Of the first eight, the mutex has 0, the reader-writer lock 2, and
+/// the semaphore 4. From 8 on they are the semaphore's, up to [`PRIVATE_RWLOCK`].
+pub(crate) const PRIVATE_TOKENS: usize = PRIVATE_RWLOCK + 10;
 
-/// The first late token of the reader-writer lock's queue.
-pub(crate) const LATE_RWLOCK: usize = 8 + 1024;
+/// The first private token of the reader-writer lock's queue.
+pub(crate) const PRIVATE_RWLOCK: usize = 8 + 1024;
 
 #[repr(align(8))]
-struct Private([u8; LATE]);
-static PRIVATE: Private = Private([0; LATE]);
+struct Private([u8; PRIVATE_TOKENS]);
+static PRIVATE: Private = Private([0; PRIVATE_TOKENS]);
 
 /// Parks the calling thread in the queue of `key`, unless `validate` (under its lock) refuses.
 ///

@@ -252,15 +252,15 @@ fn count(address: usize, was_waker: bool) -> bool {
 ///
 /// **The fence.** A heavy fence interrupts every core that runs this process. So a waiter first
 /// sleeps for [`SHORT`] at most, without one. Nearly always the unlocker sees it all the same; if
-/// not, it has lost no more than that. Only then it calls `heavy`, looks again, and sleeps until it
-/// is woken, all in its place in the queue. So the fence costs a small part of the wait. Where the
-/// system refuses it, one waiter watches. Where it is cheap, it comes first.
+/// not, the waiter has lost no more than that. Only then it calls `heavy`, looks again, and sleeps
+/// until it is woken, all in its place in the queue. So the fence costs a small part of the wait.
+/// Where the system refuses it, one waiter watches. Where it is cheap, it comes first.
 ///
-/// A waiter that finds others counted, and `FENCED`, may sleep until it is woken at once. The slot
-/// has not been empty since the fence of one of them. So an unlocker either comes before that
-/// fence, which then shows the unlocker's release to this thread too; or it looks at the queue. The
-/// exception is a thread that was the designated waker, or has ended a designation. Unlockers left
-/// because of it, so it must see what they released.
+/// A waiter that finds others counted, and `FENCED`, needs no fence of its own before it sleeps
+/// until it is woken. The slot has not been empty since the fence of one of them. So an unlocker
+/// either comes before that fence, which then shows the unlocker's release to this thread too; or
+/// it looks at the queue. The exception is a thread that was the designated waker, or has ended a
+/// designation. Unlockers left because of it, so it must see what they released.
 ///
 /// # Safety
 /// As for [`parking::park`]. No thread moves it to another queue.
@@ -312,8 +312,8 @@ pub(crate) unsafe fn park(
     result
 }
 
-/// Looks for a thread that a condition variable has requeued to `key`.
-pub(crate) fn look_moved(key: usize, wake: impl Fn()) {
+/// The look of a thread that a condition variable has requeued to `key`.
+pub(crate) fn look_requeued(key: usize, wake: impl Fn()) {
     if end_designation(key) {
         // It may not look again, so it must see the lock now.
         fence::heavy_or_wait();

@@ -202,8 +202,8 @@ impl RawCondvar {
         let look = Look {
             key: lock,
             first: None,
-            expects: || lock_again.expects_moved(),
-            look: |_| lock_again.look_moved(),
+            expects: || lock_again.expects_requeued(),
+            look: |_| lock_again.look_requeued(),
         };
         // SAFETY: the key is inside our word, and we are borrowed.
         let result = unsafe {
@@ -260,9 +260,9 @@ pub trait Requeue {
     /// A waiter's time was up after it had been requeued to `key`, whose queue is locked.
     fn requeued_timed_out(&self, key: usize);
     /// Whether a requeued waiter may depend on another one.
-    fn expects_moved(&self) -> bool;
+    fn expects_requeued(&self) -> bool;
     /// What a requeued waiter does when it looks.
-    fn look_moved(&self);
+    fn look_requeued(&self);
 }
 
 impl Requeue for RawMutex {
@@ -273,7 +273,7 @@ impl Requeue for RawMutex {
     }
 
     fn park_token(&self) -> usize {
-        self.moved().0
+        self.requeued_token().0
     }
 
     fn took(&self, token: usize) -> bool {
@@ -290,12 +290,12 @@ impl Requeue for RawMutex {
         }
     }
 
-    fn expects_moved(&self) -> bool {
-        RawMutex::expects_moved(self)
+    fn expects_requeued(&self) -> bool {
+        RawMutex::expects_requeued(self)
     }
 
-    fn look_moved(&self) {
-        RawMutex::look_moved(self);
+    fn look_requeued(&self) {
+        RawMutex::look_requeued(self);
     }
 }
 
@@ -320,9 +320,9 @@ impl Requeue for RawRwLock {
 
     fn requeued_timed_out(&self, _key: usize) {}
 
-    fn expects_moved(&self) -> bool {
+    fn expects_requeued(&self) -> bool {
         false
     }
 
-    fn look_moved(&self) {}
+    fn look_requeued(&self) {}
 }

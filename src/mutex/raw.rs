@@ -16,9 +16,9 @@
 //! - **M2.** After the store of `UNLOCKED` an unlocker touches the mutex no more. The exception:
 //!   under the queue's lock, it finds a thread that waits for this mutex. That thread borrows the
 //!   mutex, so it is alive, and the unlocker may reserve it.
-//! - **M3.** A thread that sleeps until it is woken has been counted since before its `heavy`
-//!   fence, and has seen `LOCKED` after it. So each later unlocker sees the count.
-//!   [`waiters::park`] says how.
+//! - **M3.** A thread that sleeps until it is woken has seen `LOCKED` after a `heavy` fence, and
+//!   its slot has had a count since before that. So each later unlocker sees the count
+//!   ([`waiters::park`]).
 //! - **M4.** While this mutex has a designated waker, unlockers wake no other thread. The
 //!   designation ends when that thread has acquired the mutex (then its own unlock looks for
 //!   waiters), or after it has counted itself and before it looks at the byte for the last time. If
@@ -69,7 +69,7 @@ const RESERVED_FOR_YOU: UnparkToken = UnparkToken(1);
 
 /// The park token of a waiter.
 fn waiting() -> ParkToken {
-    parking::late(0)
+    parking::private(0)
 }
 
 /// A byte that reserves the mutex from now on.
@@ -107,8 +107,8 @@ impl RawMutex {
     }
 
     /// The park token of a waiter for a condition variable: the mutex's address. In the queue of
-    /// that address, to which it may be requeued, only such waiters have it, as a `late` token.
-    pub(crate) fn moved(&self) -> ParkToken {
+    /// that address, to which it may be requeued, only such waiters have it, as a `private` token.
+    pub(crate) fn requeued_token(&self) -> ParkToken {
         ParkToken(self.key())
     }
 
@@ -241,7 +241,7 @@ impl RawMutex {
             }
             token.get()
         };
-        // SAFETY: the mutex may be gone, but `choose` picks only `late` tokens.
+        // SAFETY: the mutex may be gone, but `choose` picks only `private` tokens.
         unsafe { parking::unpark_first(key, choose, callback) }
     }
 
@@ -389,14 +389,14 @@ impl RawMutex {
     }
 
     /// Whether a requeued waiter may depend on another one. Called under the queue's lock.
-    pub(crate) fn expects_moved(&self) -> bool {
+    pub(crate) fn expects_requeued(&self) -> bool {
         // ORDERING: Relaxed; under the queue's lock. A caller that holds the mutex knows that.
         self.state.load(Relaxed) != LOCKED || waiters::has_waker_locked(self.key())
     }
 
     /// What a requeued waiter does when it looks.
-    pub(crate) fn look_moved(&self) {
-        waiters::look_moved(self.key(), || self.wake_if_free());
+    pub(crate) fn look_requeued(&self) {
+        waiters::look_requeued(self.key(), || self.wake_if_free());
     }
 
     /// Counts `threads` that were requeued to the mutex with this key, under its queue's lock,
@@ -410,7 +410,7 @@ impl RawMutex {
         waiters::add(key, threads);
         let mutex = ptr::with_exposed_provenance::<Self>(key);
         // SAFETY: the caller's promise.
-        unsafe { &*mutex }.expects_moved()
+        unsafe { &*mutex }.expects_requeued()
     }
 
     /// What a requeued thread does first when it is woken with `token`. Returns whether it has

@@ -39,8 +39,8 @@
 //! - **RW2.** The *queue* (key: the word's address) holds all waiters, but for those that wait for
 //!   slots. `PARKED` is set whenever a thread is in it, and changes only under its lock.
 //! - **RW3.** Where a thread of the queue may enter, there is a designated waker, or a thread on
-//!   its way to wake one. For three kinds of thread wake the next ([`wake`](RawRwLock::wake)): one
-//!   that releases something while `PARKED` is set; one that was woken and entered as a reader or
+//!   its way to wake one. Three kinds of thread wake the next ([`wake`](RawRwLock::wake)): one that
+//!   releases something while `PARKED` is set; one that was woken and entered as a reader or
 //!   upgradable reader; one that gives up after it was woken.
 //! - **RW4.** While a thread is on its way (`DESIGNATED`), or the lock is free and kept, with
 //!   others in the queue, one of them watches (W of [`crate::waiters`]).

@@ -71,8 +71,8 @@ pub type ArcMutexGuard<T> = Guard<Arc<Mutex<T>>, Exclusive, T>;
 
 // SAFETY: sending a mutex sends its data, and nothing of it stays behind.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
-// SAFETY: a thread that shares a mutex can take the data out (`mem::take` through a guard), so `T:
-// Send`. Two threads never have access at once, so `T: Sync` is not needed.
+// SAFETY: any thread can take the data out (`mem::take` through a guard), so `T: Send`. Two threads
+// never have access at once, so `T: Sync` is not needed.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {

@@ -28,9 +28,9 @@ use std::time::{Duration, Instant};
 /// # Biased readers
 /// While a lock is hardly ever written, its readers do not touch it. Each notes its read in a row
 /// of its own thread's, so that reading scales with the processors. A write ends this: it looks
-/// through the rows, and if the bias was an old one, interrupts every processor that runs this
-/// process (about ten microseconds). The bias begins again when reads without it have cost about
-/// ten times as much. There are rows for 1024 threads; other threads read without bias.
+/// through the rows. If a thread has read so 16,384 times, it also interrupts every processor that
+/// runs this process (about ten microseconds). The bias begins again when reads without it have
+/// cost about ten times as much. There are rows for 1024 threads; other threads read without bias.
 ///
 /// A thread that reads and calls [`read`](Self::read) again deadlocks if a waiting writer keeps new
 /// readers out. [`read_recursive`](Self::read_recursive) passes that writer. A guard that is
@@ -100,8 +100,7 @@ pub type ArcRwLockUpgradableReadGuard<T> = Guard<Arc<RwLock<T>>, Upgradable, T>;
 
 // SAFETY: sending a lock sends its data, and nothing of it stays behind.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: readers share `&T` between threads, so `T: Sync`. A writer may take the data out, so `T:
-// Send`.
+// SAFETY: readers share `&T` between threads (`Sync`); a writer may take the data out (`Send`).
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
 impl<T> RwLock<T> {

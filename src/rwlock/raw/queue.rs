@@ -35,7 +35,7 @@ const KINDS: [Kind; 5] = [
 
 impl Kind {
     /// Whether a thread that was given this has no reason to sleep in the queue.
-    fn may_come_in(self, state: usize, given: Given) -> bool {
+    fn may_enter(self, state: usize, given: Given) -> bool {
         let is_next = given.is_next;
         // (A name is to be taken away, for which no thread waits in this queue.)
         let is_empty = state & READERS == 0 || is_named(state);
@@ -76,11 +76,11 @@ struct Waiter {
 impl Waiter {
     fn token(self) -> ParkToken {
         let n = 2 * self.kind as usize + usize::from(self.starved);
-        parking::late(parking::LATE_RWLOCK + n)
+        parking::private(parking::PRIVATE_RWLOCK + n)
     }
 
     fn of(token: ParkToken) -> Option<Self> {
-        let n = parking::which_late(token)?.checked_sub(parking::LATE_RWLOCK)?;
+        let n = parking::which_private(token)?.checked_sub(parking::PRIVATE_RWLOCK)?;
         Some(Waiter {
             kind: *KINDS.get(n / 2)?,
             starved: n & 1 != 0,
@@ -164,7 +164,7 @@ pub(super) fn revocation_key(key: usize) -> usize {
 
 /// The park token of a writer that waits for a slot. Stale wakes of readers may pick it.
 pub(super) fn revocation_token() -> ParkToken {
-    parking::late(2)
+    parking::private(2)
 }
 
 /// The state in which the lock is kept for such a thread. Not for a writer beside an upgradable
@@ -255,7 +255,7 @@ impl RawRwLock {
         };
         let validate = || {
             let wait = |state| {
-                if kind.may_come_in(state, given) {
+                if kind.may_enter(state, given) {
                     return None;
                 }
                 let next = match starved && kind.next() == WRITER_NEXT {
@@ -463,7 +463,7 @@ mod tests {
         for waiter in all {
             assert!(Waiter::of(waiter.token()) == Some(waiter));
         }
-        for other in [parking::late(0), revocation_token(), ParkToken(7)] {
+        for other in [parking::private(0), revocation_token(), ParkToken(7)] {
             assert!(Waiter::of(other).is_none());
         }
         for (designation, is_next) in [

@@ -205,7 +205,7 @@ impl RawRwLock {
                 }
                 NO_TOKEN
             };
-            // SAFETY: the lock may be gone, but `choose` picks only a `late` token.
+            // SAFETY: the lock may be gone, but `choose` picks only a `private` token.
             unsafe { parking::unpark_some(queue, choose, callback) };
             if !left_out.get() {
                 return;

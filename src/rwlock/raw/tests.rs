@@ -126,7 +126,7 @@ fn lock_biased_by_another_copy_is_read_and_never_written() {
 
 /// The thread has left a guard's entry of the same period behind, where another lock was.
 #[test]
-fn reader_of_a_lock_biased_by_another_copy_leaves_its_own_slots_alone() {
+fn reader_of_a_foreign_bias_leaves_its_own_slots_alone() {
     let (Some(own), Some(other)) = (name_of(true), name_of(false)) else {
         return;
     };
@@ -255,7 +255,7 @@ fn reader_whose_thread_ends_is_counted() {
 
 /// The waiters of another lock may share a slot of the table with those that wait for a slot here.
 #[test]
-fn reader_that_gives_way_keeps_the_lock_for_no_writer_but_one_that_waits() {
+fn fair_reader_keeps_the_lock_for_a_waiting_writer_only() {
     let Some(name) = name_of(true) else { return };
     let lock = with(BIASED | name);
     assert!(lock.try_read(false));

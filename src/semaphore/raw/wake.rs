@@ -15,7 +15,7 @@ pub(super) const CALL: UnparkToken = UnparkToken(8);
 
 /// The park token of a thread in the queue.
 pub(super) fn waiting() -> ParkToken {
-    parking::late(4)
+    parking::private(4)
 }
 
 /// The first token of threads in the front queue.
@@ -32,12 +32,12 @@ pub(super) fn wants(permits: u32) -> ParkToken {
         }
         _ => permits,
     };
-    parking::late(FRONT_TOKENS + index as usize)
+    parking::private(FRONT_TOKENS + index as usize)
 }
 
 /// How many permits a thread with this token wants at least, if it is in a front queue.
 fn wanted(token: ParkToken) -> Option<usize> {
-    let index = parking::which_late(token)?.checked_sub(FRONT_TOKENS)?;
+    let index = parking::which_private(token)?.checked_sub(FRONT_TOKENS)?;
     let Some(large) = index.checked_sub(EXACT as usize) else {
         return Some(index);
     };
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seat_tells_how_many_permits_are_wanted_or_a_little_less() {
+    fn front_token_tells_wanted_permits_or_a_little_less() {
         let near_powers = (0..32).flat_map(|log| [-1, 0, 1].map(|near| (1_i64 << log) + near));
         let all = (0..5000).chain(near_powers).chain([i64::from(u32::MAX)]);
         for permits in all.filter_map(|permits| u32::try_from(permits).ok()) {
