@@ -1,9 +1,11 @@
-//! A lock may be freed by whoever takes it last, as soon as that thread has it: the one that unlocked touches it no
-//! more, and neither its wake-ups nor its looks at a queue mind what the memory has become.
+//! A lock may be freed by the thread that acquires it last, as soon as it has it: the thread that
+//! unlocked touches it no more, and neither its wake-ups nor its looks at a queue mind what the
+//! memory has become.
 //!
-//! Adversary 15 (glibc 12674 and 13690, musl c68de0be). Each lock here lies on a page of its own, which is taken
-//! away when the lock is freed, so that a late touch is a fault. The threads below do what programs do; that a
-//! touch comes late there takes luck, so `stepped_unlocks` looks between every two instructions instead.
+//! Adversary 15 (glibc 12674 and 13690, musl c68de0be). Each lock here lies on a page of its own,
+//! which is taken away when the lock is freed, so that a late touch is a fault. The threads below
+//! do what programs do; that a touch comes late there takes luck, so `stepped_unlocks` looks
+//! between every two instructions instead.
 #![cfg(target_os = "linux")]
 
 use anteroom::{
@@ -21,8 +23,8 @@ type User<L> = fn(&L, &dyn Fn());
 /// Takes the lock alone; keeps it for ever, and returns true, if the answer is yes.
 type Last<L> = fn(&L, &dyn Fn() -> bool) -> bool;
 
-/// In every round, lets each of `users` into a new lock once, and frees it when all have been inside, as soon as one
-/// of `last` has got it then.
+/// In every round, lets each of `users` into a new lock once, and frees it when all have been
+/// inside, as soon as one of `last` has got it then.
 fn check_freed<L: Sync>(rounds: usize, make: fn() -> L, users: &[User<L>], last: &[Last<L>]) {
     let pages: Vec<Page> = (0..16).map(|_| Page::new()).collect();
     let lock_of = |round: usize| pages[round % pages.len()].start().cast::<L>();
@@ -39,7 +41,8 @@ fn check_freed<L: Sync>(rounds: usize, make: fn() -> L, users: &[User<L>], last:
                 for this in 1..=rounds {
                     until(|| round.load(SeqCst) == this);
                     random.pause(300);
-                    // SAFETY: the lock lives until we have been inside and it is taken by someone else.
+                    // SAFETY: the lock lives until we have been inside and it is acquired by
+                    // another thread.
                     let lock = unsafe { &*lock_of(this) };
                     user(lock, &|| {
                         entered.fetch_add(1, SeqCst);
@@ -57,7 +60,7 @@ fn check_freed<L: Sync>(rounds: usize, make: fn() -> L, users: &[User<L>], last:
             round.store(this, SeqCst);
             let all_were_inside = || entered.load(SeqCst) == users.len() * this;
             let last = last[this % last.len()];
-            // SAFETY: nobody but us frees it.
+            // SAFETY: no other thread frees it.
             let lock = unsafe { &*lock_of(this) };
             while !last(lock, &all_were_inside) {
                 random.pause(300);

@@ -20,7 +20,8 @@ const UPGRADES: Turn = |_, lock| {
     *RwLockUpgradableReadGuard::upgrade(lock.upgradable_read()) += 1;
 };
 
-/// Adversary 8 (std 145816): a lock that sleeps by `thread::park` eats the token that the program has put there.
+/// Adversary 8 (std 145816): a lock that sleeps by `thread::park` eats the token that the program
+/// has put there.
 #[test]
 fn waiting_leaves_the_park_token_of_the_thread_alone() {
     must_end(|| {
@@ -56,7 +57,8 @@ fn try_everything(lock: &RwLock<u32>) {
     }
 }
 
-/// Adversary 16 (glibc 23844, 23861): a try overwrote the flag that says that somebody waits, or the readers' count.
+/// Adversary 16 (glibc 23844, 23861): a try overwrote the flag that says that a thread waits, or
+/// the readers' count.
 #[test]
 fn tries_do_not_make_an_unlock_forget_those_who_sleep() {
     must_end(|| {
@@ -105,7 +107,8 @@ fn tries_do_not_make_an_unlock_forget_those_who_sleep() {
 /// Adversary 21 (Go 13086).
 #[test]
 fn hogs_do_not_keep_a_polite_thread_out() {
-    /// Three threads do nothing but `hog`, until one that now and then wants to be `polite` has been that.
+    /// Three threads do nothing but `hog`, until one that now and then wants to be `polite` has
+    /// been that.
     fn check(hog: impl Fn() + Sync, polite: impl Fn()) {
         let done = AtomicBool::new(false);
         thread::scope(|s| {
@@ -186,7 +189,7 @@ fn one_reader_too_many_is_refused_and_nothing_has_changed() {
     refuse_all();
     refuse_all();
 
-    // Nor is one let in who has slept behind a writer that gives up.
+    // Nor is a reader admitted that was parked behind a writer that gives up.
     thread::scope(|s| {
         let writer = asleep(s, || {
             lock.try_write_for(Duration::from_millis(100)).is_none()
@@ -198,7 +201,7 @@ fn one_reader_too_many_is_refused_and_nothing_has_changed() {
     refuse_all();
 
     // Nor does an upgradable reader become one more; it has left.
-    let upgradable = lock.try_upgradable_read().expect("nobody writes");
+    let upgradable = lock.try_upgradable_read().expect("no thread writes");
     refuses(|| RwLockUpgradableReadGuard::downgrade(upgradable));
     assert!(lock.try_upgradable_read().is_some());
     refuse_all();
@@ -210,7 +213,7 @@ fn one_reader_too_many_is_refused_and_nothing_has_changed() {
     }
     let mut last = lock.try_read().expect("there is room for one");
     refuse_all();
-    // Whoever gave the place up for a while gets in again, though another has taken it.
+    // A reader that gave its place up for a while gets in again, though another has taken it.
     RwLockReadGuard::unlocked(&mut last, || mem::forget(lock.try_read().expect("room")));
     assert_eq!(*last, 5);
     refuse_all();

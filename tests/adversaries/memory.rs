@@ -1,7 +1,8 @@
-//! Bugs that real locks had with memory: a thread that releases, posts or notifies, and touches the primitive
-//! again when the one that it let go has already freed it. Asked of [`Semaphore`] and [`Condvar`] (with the mutex
-//! or reader-writer lock that it waits with), on memory that is taken away as soon as it may be freed: whoever
-//! touches it then is killed by the system, and with it this test. The numbers are those of `tests/ADVERSARIES.md`.
+//! Bugs that real locks had with memory: a thread that releases, posts or notifies, and touches the
+//! primitive again when the one that it let go has already freed it. Asked of [`Semaphore`] and
+//! [`Condvar`] (with the mutex or reader-writer lock that it waits with), on memory that is taken
+//! away as soon as it may be freed: a thread that touches it then is killed by the system, and with
+//! it this test. The numbers are those of `tests/ADVERSARIES.md`.
 #![cfg(unix)]
 
 use anteroom::{Condvar, Mutex, RwLock, Semaphore};
@@ -13,25 +14,27 @@ use std::time::Duration;
 
 const ROUNDS: usize = 200;
 
-/// Puts a value on the page, which is closed, and opens it. The value is never dropped: what is put there owns
-/// nothing.
+/// Puts a value on the page, which is closed, and opens it. The value is never dropped: what is put
+/// there owns nothing.
 fn put<T: Sync>(page: &Page, value: T) -> &T {
     page.open();
     let start = page.start().cast::<T>();
-    // SAFETY: a page is large and aligned enough for what these tests put there, and nobody else uses it yet.
+    // SAFETY: a page is large and aligned enough for what these tests put there, and no other
+    // thread uses it yet.
     unsafe { start.write(value) };
     get(page)
 }
 
 /// What was put on the page.
 fn get<T: Sync>(page: &Page) -> &T {
-    // SAFETY: each test uses it only while its primitive promises that it may; that this is so is what it asks.
+    // SAFETY: each test uses it only while its primitive promises that it may; that this is so is
+    // what it asks.
     unsafe { &*page.start().cast::<T>() }
 }
 
-/// In each round `make` makes a value, one thread does `take` with it, and `givers` others each do `give`. When
-/// `take` has returned, the page is closed at once; and it is opened for the next round only when all givers have
-/// returned too.
+/// In each round `make` makes a value, one thread does `take` with it, and `givers` others each do
+/// `give`. When `take` has returned, the page is closed at once; and it is opened for the next
+/// round only when all givers have returned too.
 fn close_when_taken<T: Sync>(
     givers: usize,
     make: impl Fn() -> T,
@@ -128,8 +131,8 @@ fn semaphore_may_be_freed_by_who_acquired_what_a_dropped_permit_gave_back() {
     });
 }
 
-/// What one thread waits for and another does, once. Real code frees it as soon as the wait is over (rayon's
-/// `LockLatch`).
+/// What one thread waits for and another does, once. Real code frees it as soon as the wait is over
+/// (rayon's `LockLatch`).
 struct Latch {
     done: Mutex<bool>,
     changed: Condvar,
@@ -172,7 +175,8 @@ fn latch_may_be_freed_by_its_waiter_when_notify_all_has_woken_it() {
     });
 }
 
-/// The notifier does not hold the lock, and the waiter asks nothing: it was woken, so it is free to go.
+/// The notifier does not hold the lock, and the waiter asks nothing: it was woken, so it is free to
+/// go.
 macro_rules! freed_when_woken {
     ($($name:ident: $Lock:ident, $take:ident, $alone:ident, $notify:ident;)*) => {$(
         #[test]
@@ -243,8 +247,8 @@ freed_by_the_last! {
     condvar_may_be_freed_by_the_last_writer_that_was_woken: RwLock, write;
 }
 
-// 20: absl, and tokio 2340: a waiter that was moved to the mutex's queue leaves it, and its thread ends, before the
-// mutex wakes it.
+// 20: absl, and tokio 2340: a waiter that was moved to the mutex's queue leaves it, and its thread
+// ends, before the mutex wakes it.
 #[test]
 fn waiter_moved_to_the_mutex_may_run_out_of_time_there_and_end() {
     must_end(|| {

@@ -1,5 +1,6 @@
-//! Bugs that real semaphores had, asked of [`Semaphore`]: permits and wakes that are lost, flags that are
-//! overwritten. The comment above each test says which old bug taught it; the numbers are those of `tests/ADVERSARIES.md`.
+//! Bugs that real semaphores had, asked of [`Semaphore`]: permits and wakes that are lost, flags
+//! that are overwritten. The comment above each test says which old bug taught it; the numbers are
+//! those of `tests/ADVERSARIES.md`.
 
 use anteroom::TryAcquireError::NoPermits;
 use anteroom::{RwLock, Semaphore};
@@ -10,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-// 13: event-listener 139, a notifier that sees nobody listening leaves, while somebody is on the way to sleep.
+// 13: event-listener 139, a notifier that sees no listener leaves, while a thread is on the
+// way to sleep.
 #[test]
 fn no_permit_is_left_lying_while_somebody_sleeps_for_it() {
     must_end(|| {
@@ -32,7 +34,8 @@ fn no_permit_is_left_lying_while_somebody_sleeps_for_it() {
     });
 }
 
-// 14: libc++ 46357, a release that notifies only when the count was zero: the second of two wakes nobody.
+// 14: libc++ 46357, a release that notifies only when the count was zero: the second of two wakes
+// none.
 #[test]
 fn two_releases_wake_two_waiters() {
     must_end(|| {
@@ -49,8 +52,8 @@ fn two_releases_wake_two_waiters() {
     });
 }
 
-// 17: musl 159d1f6c and 882aedf6, waiters that come and go bring the count of waiters back to what a post saw
-// before, and it wakes nobody.
+// 17: musl 159d1f6c and 882aedf6, waiters that come and go bring the count of waiters back to what
+// a post saw before, and it wakes none.
 #[test]
 fn every_post_wakes_the_waiter_that_stays_while_others_come_and_go() {
     must_end(|| {
@@ -83,7 +86,8 @@ fn every_post_wakes_the_waiter_that_stays_while_others_come_and_go() {
     });
 }
 
-// 10: embassy 6964 and shuttle 167, a waiter that gives up keeps its permits, or does not pass the wake on.
+// 10: embassy 6964 and shuttle 167, a waiter that gives up keeps its permits, or does not pass the
+// wake on.
 #[test]
 fn waiters_that_give_up_keep_no_permit_and_pass_the_wake_on() {
     must_end(|| {
@@ -97,7 +101,8 @@ fn waiters_that_give_up_keep_no_permit_and_pass_the_wake_on() {
                     for _ in 0..1_000 {
                         let wanted = 1 + dice.below(PERMITS as u64) as u32;
                         let patience = Duration::from_micros(dice.below(150));
-                        // The first is never in a hurry: were a wake not passed on, it would sleep for ever.
+                        // The first is never in a hurry: were a wake not passed on, it would sleep
+                        // for ever.
                         let permit = match number {
                             0 => semaphore.acquire_many(wanted).ok(),
                             _ => semaphore.try_acquire_many_for(wanted, patience).ok(),
@@ -221,7 +226,7 @@ fn permits_are_taken_or_forgotten_and_never_both() {
             for _ in 0..2 {
                 s.spawn(|| {
                     for _ in 0..BATCHES {
-                        // While they wait, the first permit lies there for anybody to forget.
+                        // While they wait, the first permit is there to be forgotten.
                         semaphore.acquire_many(2).unwrap().forget();
                     }
                     taking.fetch_sub(1, SeqCst);

@@ -1,5 +1,6 @@
-//! A storm of signals, each of which ends the sleep that it finds. Nobody may notice: a lock without a limit is not
-//! given up, one with a limit not before its time, and what is asleep again is woken when it should be.
+//! A storm of signals, each of which ends the sleep that it finds. No thread may notice: a lock
+//! without a limit is not given up, one with a limit not before its time, and what is asleep again
+//! is woken when it should be.
 //!
 //! Adversary 22 (POSIX conformance, pthread_mutex_lock 3-1).
 #![cfg(target_os = "linux")]
@@ -33,8 +34,8 @@ fn install_handler() {
     });
 }
 
-/// Runs each of `tasks` on a thread of its own, and showers them with signals until `enough`, and at least until
-/// three thousand were handled; then calls `release` and waits until all have ended.
+/// Runs each of `tasks` on a thread of its own, and showers them with signals until `enough`, and
+/// at least until three thousand were handled; then calls `release` and waits until all have ended.
 fn under_signals(tasks: &[&(dyn Fn() + Sync)], enough: impl Fn() -> bool, release: impl FnOnce()) {
     install_handler();
     let threads: Vec<_> = tasks.iter().map(|_| AtomicUsize::new(0)).collect();
@@ -85,13 +86,13 @@ fn signals_do_not_make_a_thread_give_up_waiting_without_a_limit() {
             ],
             || true,
             || {
-                assert_eq!(got_in.load(SeqCst), 0, "somebody came in beside the owner");
+                assert_eq!(got_in.load(SeqCst), 0, "a thread came in beside the holder");
                 drop(guards);
             },
         );
         assert_eq!(got_in.load(SeqCst), 4);
 
-        // And those who wait for a reader to leave.
+        // And those that wait for a reader to leave.
         for wait in [&(|| enter(&lock.write())) as &(dyn Fn() + Sync), &|| {
             enter(&RwLockUpgradableReadGuard::upgrade(lock.upgradable_read()))
         }] {

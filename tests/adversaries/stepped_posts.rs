@@ -1,8 +1,9 @@
-//! Giving permits back and notifying, one machine instruction at a time: as soon as whoever it lets go could have
-//! freed the primitive, its memory is taken away, between two instructions of the thread that posts. That thread
-//! may not touch it any more.
+//! Giving permits back and notifying, one machine instruction at a time: as soon as the thread that
+//! it lets go could have freed the primitive, its memory is taken away, between two instructions of
+//! the thread that posts. That thread may not touch it any more.
 //!
-//! Adversary 15 (glibc 12674, where `sem_post` looks at the semaphore after it has posted), without luck.
+//! Adversary 15 (glibc 12674, where `sem_post` looks at the semaphore after it has posted), without
+//! luck.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use anteroom::{Condvar, Mutex, RwLock, Semaphore, SemaphorePermit};
@@ -11,7 +12,7 @@ use common::must_end;
 use common::untouched::check_untouched;
 use std::{mem, thread};
 
-/// Nobody sleeps: somebody who finds the permit takes it and goes.
+/// No thread is parked: one that finds the permit takes it and goes.
 fn check_found<P>(
     permits: usize,
     before: impl Fn(&'static Semaphore) -> P,
@@ -21,8 +22,8 @@ fn check_found<P>(
     check_untouched(Semaphore::new(permits), before, post, &[], take)
 }
 
-/// Those who sleep are served, and go. On a busy machine they may not have left before the end, so this is repeated
-/// until they have.
+/// The parked waiters are served, and go. On a busy machine they may not have left before the end,
+/// so this is repeated until they have.
 fn check_served<P>(
     permits: usize,
     before: impl Fn(&'static Semaphore) -> P,
@@ -36,7 +37,7 @@ fn check_served<P>(
     assert!(freed, "never freed before the end");
 }
 
-/// Those who sleep are notified, and go.
+/// The parked waiters are notified, and go.
 fn check_notified<T: Default + Sync + 'static>(
     notify: impl Fn(&'static (T, Condvar)),
     sleeps: &[fn(&(T, Condvar))],

@@ -1,8 +1,10 @@
-//! Unlocking, one machine instruction at a time: as soon as a lock is free it is taken and its memory is taken away,
-//! between two instructions of the thread that unlocks. That thread may not touch it any more.
+//! Unlocking, one machine instruction at a time: as soon as a lock is free it is taken and its
+//! memory is taken away, between two instructions of the thread that unlocks. That thread may not
+//! touch it any more.
 //!
-//! Adversary 15 (glibc 12674 and 13690, musl c68de0be), without luck: the processor's trap flag stops the thread
-//! after every instruction, and the handler does what any other thread could do at that point.
+//! Adversary 15 (glibc 12674 and 13690, musl c68de0be), without luck: the processor's trap flag
+//! stops the thread after every instruction, and the handler does what any other thread could do at
+//! that point.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use anteroom::{
@@ -36,7 +38,8 @@ impl Lock for RwLock<u32> {
     }
 }
 
-/// Checks that the lock is free before `unlock` is over, when nobody waits for it, and that it is not touched then.
+/// Checks that the lock is free before `unlock` is over, when no thread waits for it, and that it
+/// is not touched then.
 fn check_alone<L: Lock, G>(lock: impl Fn(&'static L) -> G, unlock: impl Fn(G)) {
     assert!(
         check_untouched(L::default(), lock, unlock, &[], L::take),
@@ -44,8 +47,8 @@ fn check_alone<L: Lock, G>(lock: impl Fn(&'static L) -> G, unlock: impl Fn(G)) {
     );
 }
 
-/// The same while threads sleep, which must leave first. On a busy machine they may not have left before the end, so
-/// this is repeated until they have.
+/// The same while threads sleep, which must leave first. On a busy machine they may not have left
+/// before the end, so this is repeated until they have.
 fn check_with_sleepers<L: Lock, G>(
     lock: impl Fn(&'static L) -> G,
     unlock: impl Fn(G),
@@ -163,13 +166,14 @@ fn waking_a_crowd_touches_a_rwlock_no_more_once_it_has_left() {
     });
 }
 
-/// A mutex is unlocked, and freed by those who waited for it, before the thread that unlocked it comes to waking
-/// them. Meanwhile its memory has become a condition variable, whose waiters wake up only when they are notified.
+/// A mutex is unlocked, and freed by its waiters, before the thread that unlocked it
+/// comes to waking them. Meanwhile its memory has become a condition variable, whose waiters wake
+/// up only when they are notified.
 #[test]
 fn unlocking_a_mutex_that_has_become_a_condvar_meanwhile_wakes_nobody_there() {
     alone(|| {
-        /// The memory changes hands so many instructions after the release. Returns false if it could not, since the
-        /// thread that unlocks holds the queue by then.
+        /// The memory changes hands so many instructions after the release. Returns false if it
+        /// could not, since the thread that unlocks holds the queue by then.
         fn check(late: usize) -> bool {
             let memory = Box::leak(Box::new([0_usize]));
             let (mutex, condvar) = (
@@ -209,7 +213,8 @@ fn unlocking_a_mutex_that_has_become_a_condvar_meanwhile_wakes_nobody_there() {
                 });
                 let changing = s.spawn(|| {
                     until(|| go.load(SeqCst));
-                    // This one's unlock wakes the sleeper, and then nobody needs the mutex any more.
+                    // This one's unlock wakes the waiter, and then no thread needs the mutex any
+                    // more.
                     drop(mutex.lock());
                     until(|| left.load(SeqCst));
                     let condvar = condvar.load(SeqCst);
@@ -218,7 +223,8 @@ fn unlocking_a_mutex_that_has_become_a_condvar_meanwhile_wakes_nobody_there() {
                     // SAFETY: just made, in memory that is never freed.
                     let condvar: &'static Condvar = unsafe { &*condvar };
                     asleep_for_good(s, || condvar.wait(&mut other_mutex.lock()));
-                    // It may sleep at the queue's door, which the thread that unlocks may hold. It has let go of this when it is inside.
+                    // It may sleep at the queue's door, which the thread that unlocks may hold. It
+                    // has let go of this when it is inside.
                     drop(other_mutex.lock());
                     changed.store(true, SeqCst);
                     condvar

@@ -1,6 +1,6 @@
-//! A waiter that was woken is stopped before it runs: here by a signal handler, as a garbage collector
-//! or a debugger stops threads. It holds nothing, so all others get the lock, though it stays stopped
-//! until they have had it.
+//! A waiter that was woken is stopped before it runs: here by a signal handler, as a garbage
+//! collector or a debugger stops threads. It holds nothing, so all others get the lock, though it
+//! stays stopped until they have had it.
 //!
 //! Adversary 40.
 #![cfg(target_os = "linux")]
@@ -272,8 +272,8 @@ fn writers_do_not_need_any_number_of_stopped_ones_when_a_reader_leaves() {
         check_that_many_may_be_stopped(
             is_stopped,
             || drop(LOCK.write()),
-            // SAFETY: the guard was forgotten. (On another thread: it is counted, for no thread has read
-            // this lock often.)
+            // SAFETY: the guard was forgotten. (On another thread: it is counted, for no thread has
+            // read this lock often.)
             || unsafe { LOCK.force_unlock_read() },
         );
     }
@@ -295,8 +295,7 @@ fn a_writer_that_sleeps_first_does_not_need_a_reader_and_the_last_one_that_are_s
 
 /// The one in its turn sleeps in another queue than the others.
 #[test]
-fn a_semaphore_waiter_that_sleeps_first_does_not_need_one_in_its_turn_and_the_last_that_are_stopped()
- {
+fn first_semaphore_waiter_needs_no_stopped_ones_around_it() {
     on_stage(|stage| {
         let semaphore: &Semaphore = leaked(Semaphore::new(3));
         let [one, other] = [(); 2].map(|()| semaphore.acquire().unwrap());
@@ -484,9 +483,9 @@ fn a_semaphore_waiter_that_comes_later_does_not_need_a_stopped_one() {
     });
 }
 
-/// A semaphore with one permit, and two threads on its chair that want so many. (The first was stopped
-/// when it was called, so that its turn was ended, and the second was called; then it went on.) `then`
-/// gets the second, and how many have been served.
+/// A semaphore with one permit, and two threads on its chair that want so many. (The first was
+/// stopped when it was called, so that its turn was ended, and the second was called; then it went
+/// on.) `then` gets the second, and how many have been served.
 fn with_two_in_turn(wanted: [u32; 2], then: fn(&'static Semaphore, Waiter, &'static AtomicUsize)) {
     on_stage(move |stage| {
         let semaphore = leaked(Semaphore::new(0));
@@ -544,8 +543,8 @@ fn permits_too_few_for_one_thread_in_turn_go_to_another_and_it_stays_in_turn() {
     });
 }
 
-/// Each round frees a lock at a time, in the middle of a wait for at most half a millisecond. Returns
-/// how many waits failed though it was free at their end.
+/// Each round frees a lock at a time, in the middle of a wait for at most half a millisecond.
+/// Returns how many waits failed though it was free at their end.
 fn failed_at_the_end<G>(
     lock: impl Fn() -> G,
     lock_until: impl Fn(Instant) -> bool + Sync,

@@ -1,5 +1,5 @@
-//! Many threads that do everything that a lock offers, at random, and count who is inside. The numbers are those of
-//! `tests/ADVERSARIES.md`.
+//! Many threads that do everything that a lock offers, at random, and count the threads inside. The
+//! numbers are those of `tests/ADVERSARIES.md`.
 
 use anteroom::{
     ArcMutexGuard, ArcRwLockWriteGuard, Mutex, MutexGuard, RwLock, RwLockReadGuard,
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 type Pair = (u64, u64);
 
-/// Who is inside a lock. The counts are relaxed: if the lock does not order those who leave before those who
-/// come, then on a weak machine they show it, as the data does.
+/// The threads inside a lock. The counts are relaxed: if the lock does not order those that leave
+/// before those that come, then on a weak machine they show it, as the data does.
 #[derive(Default)]
 struct Inside {
     readers: AtomicUsize,
@@ -51,7 +51,8 @@ impl Inside {
     }
 }
 
-/// Stays inside: nearly always not long, at times so long that those who wait fall asleep, or give up.
+/// Stays inside: nearly always not long, at times so long that the waiters park, or give
+/// up.
 fn stay(number: u64) {
     match number % 64 {
         0 => thread::sleep(Duration::from_micros(200)),
@@ -86,9 +87,9 @@ fn short(random: &mut Random) -> Duration {
     Duration::from_nanos(random.below(most))
 }
 
-/// Adversaries 1 and 2 (parking_lot 465, 466, 249cb2a, 101): timed-out writers wedged the lock or left others
-/// asleep. And 4 (parking_lot 257, 294, 323; std 121626): a missing Acquire where readers drain or an upgrade
-/// succeeds.
+/// Adversaries 1 and 2 (parking_lot 465, 466, 249cb2a, 101): timed-out writers wedged the lock or
+/// left others asleep. And 4 (parking_lot 257, 294, 323; std 121626): a missing Acquire where
+/// readers drain or an upgrade succeeds.
 #[test]
 fn a_storm_on_a_rwlock_keeps_everybody_apart_and_ends() {
     fn write_and_leave(
@@ -253,7 +254,8 @@ fn a_storm_on_a_mutex_keeps_everybody_apart_and_ends() {
 /// A thread's wish for one of two locks.
 type Turn = fn(&Mutex<u32>, &RwLock<u32>);
 
-/// Adversary 19 (JDK-8386085, absl aac2279f): those who give up early and come again kept all others from it.
+/// Adversary 19 (JDK-8386085, absl aac2279f): waiters that give up early and come again kept all
+/// others from it.
 #[test]
 fn many_short_timeouts_do_not_keep_the_patient_out() {
     must_end(|| {

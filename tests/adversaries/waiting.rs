@@ -1,6 +1,7 @@
-//! Bugs that real condition variables had, asked of [`Condvar`]: wakes that are lost, stolen or doubled. The comment
-//! above each test says which old bug taught it; the numbers are those of `tests/ADVERSARIES.md`.
-//! (Permits that are lost, memory that is freed early, and wakes that are nobody's have files of their own.)
+//! Bugs that real condition variables had, asked of [`Condvar`]: wakes that are lost, stolen or
+//! doubled. The comment above each test says which old bug taught it; the numbers are those of
+//! `tests/ADVERSARIES.md`. (Permits that are lost, memory that is freed early, and stray wakes
+//! have files of their own.)
 
 use anteroom::{Condvar, Mutex, RwLock, Semaphore};
 use common::{Random, asleep, must_end, until};
@@ -9,8 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waiters come, time out and are notified all at once, some with a time limit and some without. Every
-/// notification that was reported as given has reached a waiter, which knows of it; and nobody is left behind.
+/// Waiters come, time out and are notified all at once, some with a time limit and some without.
+/// Every notification that was reported as given has reached a waiter, which knows of it; and
+/// no waiter is left behind.
 macro_rules! every_notification_arrives {
     ($($name:ident: $Lock:ident, $take:ident;)*) => {$(
         #[test]
@@ -63,9 +65,9 @@ macro_rules! every_notification_arrives {
     )*};
 }
 
-// 3: parking_lot 129, the "last waiter" computed wrongly when a time was up; 10: tokio 1902 and 904, a cancelled
-// waiter keeps the wake; 12: tokio 7996, an old waiter takes a newer notification; 19: absl aac2279f, timeout
-// against signal.
+// 3: parking_lot 129, the "last waiter" computed wrongly when a time was up; 10: tokio 1902 and
+// 904, a cancelled waiter keeps the wake; 12: tokio 7996, an old waiter takes a newer notification;
+// 19: absl aac2279f, timeout against signal.
 every_notification_arrives! {
     notifications_given_to_waiters_with_a_mutex_all_arrive: Mutex, lock;
     notifications_given_to_waiters_that_read_all_arrive: RwLock, read;
@@ -129,7 +131,8 @@ fn who_waits_after_a_notification_does_not_get_it() {
     });
 }
 
-// 13: event-listener 139, a notifier that sees nobody listening leaves, while somebody is on the way to sleep.
+// 13: event-listener 139, a notifier that sees no listener leaves, while a thread is on the
+// way to sleep.
 #[test]
 fn no_item_is_left_lying_when_its_notifier_saw_nobody_waiting() {
     must_end(|| {
@@ -155,7 +158,7 @@ fn no_item_is_left_lying_when_its_notifier_saw_nobody_waiting() {
                 brought.notify_one();
             }
             until(|| items.lock().1 == ITEMS);
-            // One more, that everybody sees and nobody takes.
+            // One more, that every thread sees and none takes.
             items.lock().0 += 1;
             brought.notify_all();
         });
@@ -199,8 +202,8 @@ fn strange_durations_wait_for_as_long_as_they_say() {
     });
 }
 
-// 24: a panic in a condition releases the lock once: were it twice, the second would let somebody in beside
-// whoever has it by then; were it never, everybody would stop.
+// 24: a panic in a condition releases the lock once: were it twice, the second would let a thread
+// in beside its next holder; were it never, all would stop.
 #[test]
 fn panics_in_conditions_under_load_never_let_two_in() {
     must_end(|| {

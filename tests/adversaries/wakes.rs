@@ -1,6 +1,7 @@
-//! Whatever else may wake a thread does not wake one that waits on a [`Condvar`] or a [`Semaphore`]: signals, the
-//! thread's own unpark token, notifications for its neighbours. And what belongs to others is still theirs
-//! afterwards. The numbers are those of `tests/ADVERSARIES.md`.
+//! Whatever else may wake a thread does not wake one that waits on a [`Condvar`] or a
+//! [`Semaphore`]: signals, the thread's own unpark token, notifications for its neighbours. And
+//! what belongs to others is still theirs afterwards. The numbers are those of
+//! `tests/ADVERSARIES.md`.
 #![cfg(unix)]
 
 use anteroom::TryAcquireError::TimedOut;
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 /// This file's own signal: others of this binary have others.
 const SIGNAL: libc::c_int = libc::SIGUSR2;
 
-/// How many signals have arrived. There is one count for the process, so the tests that shoot take turns.
+/// How many signals have arrived. There is one count for the process, so the tests that shoot take
+/// turns.
 static ARRIVED: AtomicUsize = AtomicUsize::new(0);
 static TURNS: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
@@ -26,7 +28,8 @@ fn catch_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let handler: extern "C" fn(i32) = count;
-        // SAFETY: all zeros is a `sigaction`. Without SA_RESTART in its flags, what is interrupted fails.
+        // SAFETY: all zeros is a `sigaction`. Without SA_RESTART in its flags, what is interrupted
+        // fails.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = handler as usize;
         // SAFETY: the handler does nothing that a handler may not.
@@ -35,8 +38,8 @@ fn catch_signals() {
     });
 }
 
-/// Lets a thread sleep in `wait` and shoots signals at it until it returns, or until `enough` have arrived; then
-/// `end` has to end it. Returns how many have arrived, and what `wait` returned.
+/// Lets a thread sleep in `wait` and shoots signals at it until it returns, or until `enough` have
+/// arrived; then `end` has to end it. Returns how many have arrived, and what `wait` returned.
 fn under_fire<R: Send>(
     enough: usize,
     wait: impl FnOnce() -> R + Send,
@@ -66,7 +69,8 @@ fn under_fire<R: Send>(
     })
 }
 
-/// As [`under_fire`], of a wait of this length that ends by itself; longer, until a signal has arrived.
+/// As [`under_fire`], of a wait of this length that ends by itself; longer, until a signal has
+/// arrived.
 fn under_fire_for<R: Send>(wait: impl Fn(Duration) -> R + Sync) -> (Duration, R) {
     let mut time = Duration::from_millis(50);
     loop {
@@ -174,21 +178,23 @@ fn signals_do_not_shorten_a_timed_acquire() {
     });
 }
 
-/// 8: std 145816, a primitive that sleeps by `thread::park` takes the token that `thread::unpark` left for the
-/// program's own use. Were it taken, the last line of the waiter would sleep for ever.
+/// 8: std 145816, a primitive that sleeps by `thread::park` takes the token that `thread::unpark`
+/// left for the program's own use. Were it taken, the last line of the waiter would sleep for ever.
 macro_rules! unpark_tokens_are_the_programs_own {
     ($($name:ident: $wait:expr, $wake:expr;)*) => {$(
         #[test]
         fn $name() {
             must_end(|| {
-                let (lock, changed, semaphore) = (Mutex::new(()), Condvar::new(), Semaphore::new(0));
+                let (lock, changed) = (Mutex::new(()), Condvar::new());
+                let semaphore = Semaphore::new(0);
                 let wait: fn(&Mutex<()>, &Condvar, &Semaphore) = $wait;
                 let wake: fn(&Condvar, &Semaphore) = $wake;
                 let awake = AtomicUsize::new(0);
                 thread::scope(|s| {
                     let waiter = asleep(s, || {
                         for _ in 0..2 {
-                            // One that is there before it sleeps, and below some that come when it does.
+                            // One that is there before it sleeps, and below some that come when it
+                            // does.
                             thread::current().unpark();
                             wait(&lock, &changed, &semaphore);
                             awake.fetch_add(1, SeqCst);

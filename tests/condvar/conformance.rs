@@ -50,13 +50,13 @@ fn waiters_that_wait_again_for_a_while_and_then_wake_the_next_all_wake() {
                 asleep(s, || {
                     let mut guard = lock.lock();
                     changed.wait(&mut guard);
-                    // Nobody is awake to notify it.
+                    // No thread is awake to notify it.
                     assert!(changed.wait_for(&mut guard, A_MOMENT).timed_out());
                     changed.notify_one();
                 });
             }
             assert!(changed.notify_one());
         });
-        assert!(!changed.notify_one(), "the last woke nobody");
+        assert!(!changed.notify_one(), "the last woke none");
     });
 }

@@ -13,8 +13,8 @@ const A_MOMENT: Duration = Duration::from_millis(2);
 /// Longer than any test takes.
 const FAR: Duration = Duration::from_secs(3600);
 
-/// Writes the same tests for every kind of guard: of which lock it is, how it is taken, and how another thread
-/// takes that lock for itself alone.
+/// Writes the same tests for every kind of guard: of which lock it is, how it is taken, and how
+/// another thread takes that lock for itself alone.
 macro_rules! with_guards_of {
     ($($kind:ident: $Lock:ident, $take:ident, $alone:ident, $try_alone:ident;)*) => {$(
         mod $kind {
@@ -51,7 +51,7 @@ macro_rules! with_guards_of {
                 assert!(lock.$try_alone().is_none());
                 drop(guard);
                 assert!(lock.$try_alone().is_some());
-                assert_eq!(changed.notify_all(), 0, "nobody waits any more");
+                assert_eq!(changed.notify_all(), 0, "no thread waits any more");
             }
 
             #[test]
@@ -64,7 +64,8 @@ macro_rules! with_guards_of {
                             let mut guard = lock.$take();
                             changed.wait_while(&mut guard, |n| n.load(SeqCst) < 1);
                             guard.store(2, SeqCst);
-                            let rest = changed.wait_while_for(&mut guard, |n| n.load(SeqCst) < 3, FAR);
+                            let rest = changed
+                                .wait_while_for(&mut guard, |n| n.load(SeqCst) < 3, FAR);
                             assert!(!rest.timed_out());
                             guard.store(4, SeqCst);
                             let rest = changed.wait_while_until(
@@ -73,7 +74,8 @@ macro_rules! with_guards_of {
                                 Instant::now() + FAR,
                             );
                             assert!(!rest.timed_out());
-                            let rest = changed.wait_while_for(&mut guard, |n| n.load(SeqCst) < 9, A_MOMENT);
+                            let rest = changed
+                                .wait_while_for(&mut guard, |n| n.load(SeqCst) < 9, A_MOMENT);
                             assert!(rest.timed_out());
                             lock.$try_alone().is_none()
                         });

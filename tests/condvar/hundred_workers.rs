@@ -1,6 +1,6 @@
-//! The mission's example, checked: a hundred workers decorate a room each, and the boss sends exactly the ten who
-//! were done first for a beer. Until then they were asleep, nobody polled, and nobody is left asleep. What runs
-//! here is what `cargo run --example hundred_workers` shows.
+//! The mission's example, checked: a hundred workers decorate a room each, and the boss sends
+//! exactly the ten that were done first for a beer. Until then they were asleep, none polled, and
+//! none is left asleep. What runs here is what `cargo run --example hundred_workers` shows.
 
 #[path = "../../examples/hundred_workers/day.rs"]
 mod day;
@@ -29,13 +29,14 @@ fn watched_day(
 
 /// What must hold of every day.
 fn check(beers: usize, workers: &[Worker], seen: &[Event]) {
-    // Everybody is back, each with a ticket of its own.
+    // All are back, each with a ticket of its own.
     let mut tickets: Vec<_> = workers.iter().map(|worker| worker.ticket).collect();
     tickets.sort();
     assert!(tickets.into_iter().eq(1..=workers.len()), "{workers:?}");
     for worker in workers {
         assert_eq!(worker.drank, worker.ticket <= beers, "{worker:?}");
-        // Once before falling asleep and once on being woken: nobody polls, nobody is woken for nothing.
+        // Once before falling asleep and once on being woken: no worker polls, none is woken for
+        // nothing.
         assert_eq!(worker.looks, 2, "{worker:?}");
     }
 
@@ -125,11 +126,12 @@ fn whoever_finishes_first_drinks_whatever_the_number() {
     });
 }
 
-/// The site stands still with nine rooms done; whoever polls would be seen to run now.
+/// The site stands still with nine rooms done; a worker that polls would be seen to run now.
 #[test]
 #[cfg(target_os = "linux")]
 fn nine_who_are_done_do_nothing_but_sleep_until_the_tenth_is() {
-    /// What the kernel says of each thread: whether it sleeps, and how often it has stopped running so far.
+    /// What the kernel says of each thread: whether it sleeps, and how often it has stopped running
+    /// so far.
     fn states(threads: &[i32]) -> Vec<String> {
         let state = |thread| {
             let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/status"));
@@ -169,7 +171,8 @@ fn nine_who_are_done_do_nothing_but_sleep_until_the_tenth_is() {
             }
             until(|| !threads.lock().contains(&0));
             let threads = *threads.lock();
-            // They are all on their way to sleep, and have got there when they all sleep and nothing changes.
+            // They are all on their way to sleep, and have got there when they all sleep and
+            // nothing changes.
             let mut asleep = states(&threads);
             until(|| {
                 thread::sleep(Duration::from_millis(20));
@@ -177,7 +180,7 @@ fn nine_who_are_done_do_nothing_but_sleep_until_the_tenth_is() {
                 asleep == before && asleep.iter().all(|state| state.contains("S (sleeping)"))
             });
             thread::sleep(Duration::from_millis(100));
-            assert_eq!(states(&threads), asleep, "somebody ran to look");
+            assert_eq!(states(&threads), asleep, "a worker ran to look");
             assert_eq!(drank.load(SeqCst), 0);
 
             may_finish[BEERS - 1].add_permits(1);

@@ -25,7 +25,8 @@ fn wait_while_lets_its_condition_change_the_data_of_an_exclusive_guard() {
         *n -= 1;
         *n > 0
     };
-    // It is asked before the first sleep and after each; nobody notifies, so the time is up after one sleep.
+    // It is asked before the first sleep and after each; no thread notifies, so the time is up
+    // after one sleep.
     let rest = Condvar::new().wait_while_for(&mut guard, count_down, A_MOMENT);
     assert!(rest.timed_out());
     assert_eq!(*guard, 1);
@@ -66,7 +67,7 @@ fn timed_wait_while_that_gets_what_it_wants_at_the_last_moment_has_not_timed_out
             let changed = Condvar::new();
             let mut guard = lock.lock();
             let mut asked = 0;
-            // The data changes while the waiter sleeps, but nobody notifies it.
+            // The data changes while the waiter sleeps, but no thread notifies it.
             thread::scope(|s| {
                 s.spawn(|| *lock.lock() = true);
                 let condition = |ready: &mut bool| {
@@ -132,8 +133,8 @@ fn timeout_too_long_for_an_instant_is_no_limit() {
     });
 }
 
-/// A waiter that is notified while another thread holds the lock gets it only after its time is up; that it was
-/// notified stays true.
+/// A waiter that is notified while another thread holds the lock gets it only after its time is up;
+/// that it was notified stays true.
 macro_rules! is_notified_though_late {
     ($($name:ident: $Lock:ident, $take:ident, $alone:ident, $waiters:expr, $notify:expr;)*) => {$(
         #[test]
@@ -295,7 +296,7 @@ fn readers_woken_by_notify_all_read_together() {
                 asleep(s, || {
                     let mut guard = lock.read();
                     changed.wait(&mut guard);
-                    // Passed only by five who read at once.
+                    // Passed only by five that read at once.
                     inside.wait();
                 });
             }

@@ -1,5 +1,5 @@
-//! [`Condvar`] used with two locks, and panics around a wait: a clear answer, every lock released exactly once,
-//! and everything else as it was.
+//! [`Condvar`] used with two locks, and panics around a wait: a clear answer, every lock released
+//! exactly once, and everything else as it was.
 
 use anteroom::{Condvar, Mutex, MutexGuard, RwLock, WaitTimeoutResult};
 use common::{Meeting, Random, asleep, must_end};
@@ -34,7 +34,10 @@ fn assert_says_two_locks(text: &str) {
 
 /// One thread waits with the first lock, then another tries to with the second.
 macro_rules! second_lock_is_refused {
-    ($($name:ident: $First:ident, $take_first:ident, $Second:ident, $take_second:ident, $try_second:ident;)*) => {$(
+    ($(
+        $name:ident:
+        $First:ident, $take_first:ident, $Second:ident, $take_second:ident, $try_second:ident;
+    )*) => {$(
         #[test]
         fn $name() {
             must_end(|| {
@@ -54,7 +57,7 @@ macro_rules! second_lock_is_refused {
                     assert_eq!(changed.notify_all(), 1, "the panic forgot the waiter");
                     waiter.join().unwrap();
 
-                    // Nobody waits with the first lock any more, so the second may.
+                    // No thread waits with the first lock any more, so the second may.
                     assert!(changed.wait_for(&mut guard, Duration::from_millis(1)).timed_out());
                     drop(guard);
                     let waiter = asleep(s, || changed.wait(&mut second.$take_second()));
@@ -127,7 +130,7 @@ fn of_two_first_waiters_that_come_at_once_with_two_kinds_of_lock_one_is_refused(
         let together = Meeting::of(2);
         let refused = AtomicUsize::new(0);
         let (start, last) = (Instant::now(), AtomicUsize::new(usize::MAX));
-        // Both come at once; who is refused wakes the other.
+        // Both come at once; the refused thread wakes the other.
         let play = |player: u64, wait: &mut dyn FnMut() -> WaitTimeoutResult| {
             let mut random = Random(player);
             for round in 1.. {
@@ -177,7 +180,7 @@ fn a_condition_that_panics_before_the_first_sleep_leaves_the_lock_to_its_guard()
     assert_eq!(changed.notify_all(), 0);
 }
 
-/// Were the lock released twice, the second time would release it for whoever has it by then.
+/// Were the lock released twice, the second time would release it for its next holder.
 macro_rules! panic_after_waking_releases_once {
     ($($name:ident: $Lock:ident, $take:ident, $alone:ident, $try_alone:ident;)*) => {$(
         #[test]
@@ -238,7 +241,7 @@ fn a_condition_that_panics_when_the_time_is_up_releases_the_lock_once() {
 
 #[test]
 fn a_wait_that_begins_while_a_panic_unwinds_ends_as_any_other() {
-    /// Waits in its destructor until somebody has answered.
+    /// Waits in its destructor until a thread has answered.
     struct WaitsWhenDropped<'a>(&'a Mutex<bool>, &'a Condvar);
     impl Drop for WaitsWhenDropped<'_> {
         fn drop(&mut self) {

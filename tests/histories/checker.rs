@@ -1,8 +1,9 @@
-//! Whether a history is linearizable: the search of J. Wing and C. Gong (1993), which remembers where it has been
-//! (G. Lowe, 2017).
+//! Whether a history is linearizable: the search of J. Wing and C. Gong (1993), which remembers
+//! where it has been (G. Lowe, 2017).
 //!
-//! A call may take effect in several steps, in their order, somewhere between its beginning and its end: a wait
-//! releases the lock, is notified, and takes the lock again. Checkers that are to be had know calls with one step only.
+//! A call may take effect in several steps, in their order, somewhere between its beginning and its
+//! end: a wait releases the lock, is notified, and takes the lock again. Checkers that are to be
+//! had know calls with one step only.
 
 use std::collections::HashSet;
 use std::fmt::{Debug, Write};

@@ -14,7 +14,7 @@ pub(crate) enum Step {
         found: u8,
     },
     Unlock,
-    /// Becomes the last of those who wait. It still has the mutex.
+    /// Becomes the last of the waiters. It still has the mutex.
     Queue,
     /// Was notified.
     Notified,
@@ -49,7 +49,7 @@ impl Sequential {
         }
     }
 
-    /// Notifies the first `threads` of those who wait.
+    /// Notifies the first `threads` of the waiters.
     fn notify(&mut self, threads: usize) {
         for thread in self.queue.drain(..threads) {
             self.notified[thread] = true;
@@ -115,7 +115,7 @@ impl Subject {
         }
     }
 
-    /// The first thread never waits without a limit: it is there for those who do, in the end.
+    /// The first thread never waits without a limit: it is there for those that do, in the end.
     fn wait(&self, guard: &mut MutexGuard<'_, u8>, player: &mut Player<'_, Step>) {
         **guard += 1;
         let time = (player.thread == 0 || player.random.below(2) == 0).then(|| player.short());

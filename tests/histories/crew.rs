@@ -1,4 +1,5 @@
-//! The threads that run the programs: kept from one history to the next, so that a history takes microseconds.
+//! The threads that run the programs: kept from one history to the next, so that a history takes
+//! microseconds.
 
 use crate::checker::{History, Specification, THREADS, Taken, is_linearizable, show};
 use common::Random;
@@ -10,10 +11,11 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 
-/// Histories of each primitive, if nobody says how many.
+/// Histories of each primitive, if the environment does not say how many.
 const SAMPLE: u64 = 20_000;
 
-/// How long a history may take before it is said to hang: far more than it needs on a loaded machine.
+/// How long a history may take before it is said to hang: far more than it needs on a loaded
+/// machine.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Calls of a history, of all threads together.
@@ -84,7 +86,8 @@ impl<'a, S: Copy> Player<'a, S> {
             .extend(steps.map(|&step| Taken { begin, end, step }));
     }
 
-    /// Stays where it is: mostly not long, but now and then until others sleep, and rarely until they lose their patience.
+    /// Stays where it is: mostly not long, but now and then until others sleep, and rarely until
+    /// they lose their patience.
     pub(crate) fn stay(&mut self) {
         match self.random.below(2_000) {
             0 => thread::sleep(Duration::from_micros(700)),
@@ -109,8 +112,8 @@ fn threads(seed: u64) -> usize {
     2 + (seed % 3) as usize
 }
 
-/// Where the threads of a crew meet. They wait awake, for they begin together only if nobody has to be woken; but
-/// they may be more than there are processors.
+/// Where the threads of a crew meet. They wait awake, for they begin together only if none has to
+/// be woken; but they may be more than there are processors.
 struct Gate {
     people: usize,
     arrived: AtomicUsize,
@@ -132,8 +135,8 @@ impl Gate {
     }
 }
 
-/// Runs the program of each of these seeds, which all ask for so many threads, and counts them. Returns how the first
-/// history goes that is not linearizable.
+/// Runs the program of each of these seeds, which all ask for so many threads, and counts them.
+/// Returns how the first history goes that is not linearizable.
 fn play_all<S: Subject>(
     people: usize,
     seeds: impl Iterator<Item = u64>,
@@ -148,7 +151,7 @@ fn play_all<S: Subject>(
     );
     let (stage, clock) = (RwLock::new(None::<(u64, S)>), AtomicU32::new(0));
     let taken: [Mutex<Vec<Taken<Step<S>>>>; THREADS] = Default::default();
-    // Everybody's part, from one meeting to the next.
+    // Each thread's part, from one meeting to the next.
     let play = |thread| {
         let stage = stage.read().unwrap();
         let (seed, subject) = stage.as_ref().expect("the first thread has set the stage");

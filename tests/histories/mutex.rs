@@ -25,8 +25,8 @@ pub(crate) struct Sequential {
     holder: Option<usize>,
     value: u8,
     waiting: [bool; THREADS],
-    /// It was released while a thread waited, so it may be kept for that one until it is taken: by that
-    /// one, or, some milliseconds later, by any other.
+    /// It was released while a thread waited, so it may be kept for that one until it is taken: by
+    /// that one, or, some milliseconds later, by any other.
     may_be_kept: bool,
 }
 

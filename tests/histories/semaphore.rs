@@ -90,8 +90,9 @@ impl Specification for Sequential {
 pub(crate) struct Subject {
     semaphore: Semaphore,
     permits: usize,
-    /// Permits get lost, so that the first thread, which never waits without a limit, has to close the semaphore in the
-    /// end for the sake of those who do. If not, all permits come back, and they need no such help.
+    /// Permits get lost, so that the first thread, which never waits without a limit, has to close
+    /// the semaphore in the end for the sake of those that do. If not, all permits come back, and
+    /// they need no such help.
     lossy: bool,
 }
 

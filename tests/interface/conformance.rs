@@ -14,7 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
 
-/// Runs `f` with a closure that panics, without a message on the terminal, and lets that panic go no further.
+/// Runs `f` with a closure that panics, without a message on the terminal, and lets that panic go
+/// no further.
 #[track_caller]
 fn survive<R>(f: impl FnOnce(fn()) -> R) {
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -38,7 +39,8 @@ fn a_mutex_in_a_mutex_is_locked_for_itself() {
     });
 }
 
-/// A guard that was mapped before, in all four ways: the closure that panics takes the lock with it, once.
+/// A guard that was mapped before, in all four ways: the closure that panics takes the lock with
+/// it, once.
 #[test]
 fn a_panic_in_mapping_a_mapped_guard_releases_the_lock_once() {
     must_end(|| {
@@ -101,7 +103,8 @@ fn the_data_of_a_reader_writer_lock_is_dropped_once() {
     assert_eq!(Arc::strong_count(&data), 1);
 }
 
-/// Many at once: nobody writes between a look and the write that it leads to, nor between a write and the look at it.
+/// Many at once: no thread writes between a look and the write that it leads to, nor between a
+/// write and the look at it.
 #[test]
 fn an_upgrade_finds_what_was_read_and_a_downgrade_what_was_written() {
     const THREADS: i32 = 6;
@@ -125,7 +128,7 @@ fn an_upgrade_finds_what_was_read_and_a_downgrade_what_was_written() {
                             let read = *reader;
                             thread::yield_now();
                             let writer = RwLockUpgradableReadGuard::upgrade(reader);
-                            assert_eq!(*writer, read, "somebody came before the upgrade");
+                            assert_eq!(*writer, read, "a writer came before the upgrade");
                             writer
                         } else {
                             lock.write()
@@ -133,7 +136,7 @@ fn an_upgrade_finds_what_was_read_and_a_downgrade_what_was_written() {
                         let written = write(&mut writer) + 1;
                         let reader = RwLockWriteGuard::downgrade(writer);
                         thread::yield_now();
-                        assert_eq!(*reader, written, "somebody came after the downgrade");
+                        assert_eq!(*reader, written, "a writer came after the downgrade");
                         drop(reader);
                         assert!(*lock.read() >= written, "half of a write was read");
                     }
@@ -147,7 +150,8 @@ fn an_upgrade_finds_what_was_read_and_a_downgrade_what_was_written() {
 /// Also when a closure panics.
 #[test]
 fn an_arc_guard_holds_one_arc_whatever_is_done_with_it() {
-    /// Does each of these with the guard, which holds an `Arc` before and after, and none when it is gone.
+    /// Does each of these with the guard, which holds an `Arc` before and after, and none when it
+    /// is gone.
     macro_rules! check {
         ($lock:expr, $guard:ident = $new:expr; $($step:expr;)*) => {{
             let mut $guard = $new;
@@ -214,7 +218,8 @@ thread_local! {
     static AT_THE_END: AtTheEnd = const { AtTheEnd(RefCell::new(None)) };
 }
 
-/// parking_lot 203: the locks' own thread-local variables may be gone by then. (Those made first are destroyed last.)
+/// parking_lot 203: the locks' own thread-local variables may be gone by then. (Those made first
+/// are destroyed last.)
 #[test]
 fn a_thread_that_ends_can_still_wait_for_every_lock() {
     #[derive(Default)]
@@ -233,13 +238,13 @@ fn a_thread_that_ends_can_still_wait_for_every_lock() {
             self.changed[1].wait(&mut self.lock.read());
             self.changed[2].wait(&mut self.lock.write());
             *self.lock.write() += 1;
-            // So many that its readers are biased again, of whom each thread keeps a row.
+            // So many that its readers are biased again, of which each keeps a row.
             (0..100).for_each(|_| drop(self.lock.read()));
             semaphore.acquire().unwrap().forget();
         }
 
         fn wake_everywhere(&self, semaphore: &Semaphore) {
-            // With the mutex held, so that who is woken has to wait again, for the mutex.
+            // With the mutex held, so that a woken waiter has to wait again, for the mutex.
             until(|| {
                 let _held = self.mutex.lock();
                 self.changed[0].notify_one()

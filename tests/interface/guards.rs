@@ -1,5 +1,5 @@
-//! What every kind of guard can do: narrow itself to a part, unlock for a while, leak, print, and end well when
-//! something panics.
+//! What every kind of guard can do: narrow itself to a part, unlock for a while, leak, print, and
+//! end well when something panics.
 
 use anteroom::{
     ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
@@ -68,7 +68,7 @@ fn a_mapped_write_guard_is_the_writer_and_writes_its_part() {
         let lock = RwLock::new(((1, 2), "three"));
         let pair = RwLockWriteGuard::map(lock.write(), |data| &mut data.0);
         let mut second = MappedRwLockWriteGuard::map(pair, |pair| &mut pair.1);
-        assert_eq!(open(&lock), OpenTo::Nobody);
+        assert_eq!(open(&lock), OpenTo::None);
         *second += 20;
         drop(second);
         assert_eq!(open(&lock), OpenTo::All);
@@ -112,7 +112,7 @@ fn try_map_of_a_reader_or_writer_gives_the_part_or_the_guard_back() {
         let second = RwLockWriteGuard::try_map(all, |data| data.get_mut(1)).unwrap();
         let mut second = MappedRwLockWriteGuard::try_map(second, |_| None::<&mut ()>).unwrap_err();
         *second = 20;
-        assert_eq!(open(&lock), OpenTo::Nobody);
+        assert_eq!(open(&lock), OpenTo::None);
         drop(second);
         assert_eq!(open(&lock), OpenTo::All);
         assert_eq!(lock.into_inner(), [1, 20]);
@@ -181,14 +181,14 @@ fn unlocked_frees_the_mutex_meanwhile_and_returns_what_the_closure_does() {
     });
 }
 
-/// Checks that a guard of `lock` gives it up in `unlocked` and `unlocked_fair`, has it again after, and lets it go
-/// when it is dropped.
+/// Checks that a guard of `lock` gives it up in `unlocked` and `unlocked_fair`, has it again after,
+/// and lets it go when it is dropped.
 macro_rules! check_unlocked {
     ($lock:expr, $guard:expr, $Guard:ident, held: $held:expr) => {{
         let mut guard = $guard;
         let before = *guard;
         let others = || {
-            *$lock.try_write().expect("nobody is inside") += 1;
+            *$lock.try_write().expect("no thread is inside") += 1;
             "done"
         };
         assert_eq!($Guard::unlocked(&mut guard, others), "done");
@@ -211,12 +211,12 @@ fn unlocked_gives_the_mode_back_that_it_takes_away_also_after_a_panic() {
     must_end(|| {
         let lock = Arc::new(RwLock::new(0));
         check_unlocked!(lock, lock.read(), RwLockReadGuard, held: OpenTo::AllButWriters);
-        check_unlocked!(lock, lock.write(), RwLockWriteGuard, held: OpenTo::Nobody);
+        check_unlocked!(lock, lock.write(), RwLockWriteGuard, held: OpenTo::None);
         check_unlocked!(
             lock, lock.upgradable_read(), RwLockUpgradableReadGuard, held: OpenTo::Readers
         );
         check_unlocked!(lock, lock.read_arc(), ArcRwLockReadGuard, held: OpenTo::AllButWriters);
-        check_unlocked!(lock, lock.write_arc(), ArcRwLockWriteGuard, held: OpenTo::Nobody);
+        check_unlocked!(lock, lock.write_arc(), ArcRwLockWriteGuard, held: OpenTo::None);
         check_unlocked!(
             lock, lock.upgradable_read_arc(), ArcRwLockUpgradableReadGuard, held: OpenTo::Readers
         );
@@ -322,7 +322,8 @@ fn a_destructor_that_runs_in_a_panic_can_use_locks() {
     });
 }
 
-/// Adversary 24: a mutex that is released twice lets somebody in beside the one who came after the first release.
+/// Adversary 24: a mutex that is released twice lets a thread in beside the one that came after the
+/// first release.
 #[test]
 fn panics_beside_other_threads_never_let_two_in() {
     must_end(|| {
@@ -382,7 +383,7 @@ fn a_leaked_guard_gives_its_data_and_never_unlocks() {
         let lock = RwLock::new([1, 2]);
         let data: &mut [i32; 2] = RwLockWriteGuard::leak(lock.write());
         data[0] = 10;
-        assert_eq!(open(&lock), OpenTo::Nobody);
+        assert_eq!(open(&lock), OpenTo::None);
         assert_eq!(lock.into_inner(), [10, 2]);
     });
 }

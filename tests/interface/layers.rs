@@ -1,4 +1,5 @@
-//! The layers of the crate, read from its own sources: who may name loom, atomics and the parking lot.
+//! The layers of the crate, read from its own sources: which files may name loom, atomics and the
+//! parking lot.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,8 +35,8 @@ fn sources() -> Vec<Source> {
     paths.iter().map(source).collect()
 }
 
-/// The text without `//` comments and without what stands in quotation marks. It knows no other comments, no raw
-/// strings, none over several lines, and no quotation mark as a character.
+/// The text without `//` comments and without what stands in quotation marks. It knows no other
+/// comments, no raw strings, none over several lines, and no quotation mark as a character.
 fn code_of(text: &str) -> String {
     let mut code = String::new();
     for line in text.lines() {
@@ -66,7 +67,8 @@ fn words(code: &str) -> impl Iterator<Item = (&str, &str)> {
         })
 }
 
-/// Whether the code uses the crate: as the start of a path, or to give it another name. (`cfg(loom)` is no use.)
+/// Whether the code uses the crate: as the start of a path, or to give it another name.
+/// (`cfg(loom)` is no use.)
 fn uses_crate(code: &str, name: &str) -> bool {
     words(code).any(|(word, after)| {
         let after = after.trim_start();
@@ -82,7 +84,8 @@ fn has_word(code: &str, wanted: &str) -> bool {
     words(code).any(|(word, _)| word == wanted)
 }
 
-/// Checks that only files for which `allowed` says so do what `found` looks for, and that one of them does.
+/// Checks that only files for which `allowed` says so do what `found` looks for, and that one of
+/// them does.
 fn check_only(found: impl Fn(&str) -> bool, allowed: impl Fn(&str) -> bool) {
     let mut paths: Vec<_> = sources()
         .into_iter()

@@ -1,5 +1,5 @@
-//! What the compiler knows of the public types: which of them may cross threads, how large they are, and that
-//! they can be made in a constant. Most of this file is checked by compiling it.
+//! What the compiler knows of the public types: which of them may cross threads, how large they
+//! are, and that they can be made in a constant. Most of this file is checked by compiling it.
 
 use anteroom::{
     AcquireError, ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard,
@@ -56,7 +56,8 @@ assert_not_impl_any!(RwLock<u8>: Clone);
 assert_not_impl_any!(Condvar: Clone);
 assert_not_impl_any!(Semaphore: Clone);
 
-/// A guard stays on its thread, whatever it guards, and is shared exactly when what it guards may be.
+/// A guard stays on its thread, whatever it guards, and is shared exactly when what it guards may
+/// be.
 macro_rules! assert_guards {
     ($($Guard:ident <$($lifetime:lifetime)?>;)*) => {$(
         assert_not_impl_any!($Guard<$($lifetime,)? u8>: Send, Clone);

@@ -131,7 +131,8 @@ fn killed_sleepers_are_no_hindrance() {
     }
 }
 
-/// Adversary 28. A stopped process cannot run when it is woken, so it is killed between the two, if it is the one.
+/// Adversary 28. A stopped process cannot run when it is woken, so it is killed between the two, if
+/// it is the one.
 #[test]
 fn a_sleeper_killed_as_it_is_woken_passes_its_notification_on() {
     let board = board();

@@ -1,5 +1,5 @@
-//! What the first use of shared memory in a process asks of the system: no other test is in this process, which would have asked
-//! before.
+//! What the first use of shared memory in a process asks of the system: no other test is in this
+//! process, which would have asked before.
 //!
 //! Adversary 45.
 use anteroom::shared::{OpenError, Semaphore, Shared};

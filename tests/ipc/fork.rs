@@ -1,7 +1,7 @@
 //! Forking while other threads use their first locks: the child has nothing half done.
 //!
-//! What a process finds out once, it finds out at its first lock. So each round has a process of its own, forked by a test that
-//! never takes a lock itself.
+//! What a process finds out once, it finds out at its first lock. So each round has a process of
+//! its own, forked by a test that never takes a lock itself.
 use anteroom::shared::Mutex;
 use common::alone::alone;
 use common::processes::{Child, shared};

@@ -1,9 +1,10 @@
-//! Which thread holds what between processes: where locks may be, how many a thread holds, what a fork,
-//! another thread's unmapping and a hostile writer do to that.
+//! Which thread holds what between processes: where locks may be, how many a thread holds, what a
+//! fork, another thread's unmapping and a hostile writer do to that.
 use anteroom::shared::{
     AcquireError, Condvar, LockError, MAX_HELD, Mutex, RwLock, RwLockError, Semaphore, Shared,
     TryLockError,
 };
+use common::alone::alone;
 use common::processes::{Child, End, Name, shared, sleep_for_ever, until};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::forget;
@@ -99,8 +100,8 @@ fn locks_that_are_being_made_in_place_are_outside() {
     }
 }
 
-/// A process overwrites a lock that another one holds, and a third one locks it. The one that held it
-/// first does not write into the third one's list.
+/// A process overwrites a lock that another one holds, and a third one locks it. The one that held
+/// it first does not write into the third one's list.
 #[test]
 fn overwritten_lock_stays_in_the_list_of_its_next_holder() {
     let locks = shared([const { Mutex::new(0_u64) }; 3]);
@@ -169,29 +170,28 @@ fn condvar_outside_of_regions_leaves_the_mutex_unlocked() {
 /// Another thread unmaps the region; something else is mapped where it was.
 #[test]
 fn memory_that_another_thread_unmapped_is_outside() {
-    let region = shared(Mutex::new(0_u64));
-    drop(region.lock().unwrap());
-    let start = std::ptr::from_ref(&*region) as usize & !4095;
-    std::thread::scope(|s| s.spawn(move || drop(region)).join().unwrap());
-    // SAFETY: nothing is mapped there: `MAP_FIXED_NOREPLACE` makes sure.
-    let there = unsafe {
-        libc::mmap(
-            start as *mut _,
-            4096,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE,
-            -1,
-            0,
-        )
-    };
-    if there as usize != start {
-        // Another test's thread has mapped something there.
-        assert!(is_mapped(start));
-        return;
-    }
-    // SAFETY: mapped, zero, and for this test alone.
-    let mutex = unsafe { &*there.cast::<Mutex<u64>>() };
-    assert!(is_refused(|| mutex.lock().is_ok()));
+    alone(|| {
+        let region = shared(Mutex::new(0_u64));
+        drop(region.lock().unwrap());
+        let start = std::ptr::from_ref(&*region) as usize & !4095;
+        std::thread::scope(|s| s.spawn(move || drop(region)).join().unwrap());
+        // SAFETY: nothing is mapped there: `MAP_FIXED_NOREPLACE` makes sure.
+        let there = unsafe {
+            libc::mmap(
+                start as *mut _,
+                4096,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE,
+                -1,
+                0,
+            )
+        };
+        // No other test runs in this process, so that nothing else has been mapped there.
+        assert_eq!(there as usize, start);
+        // SAFETY: mapped, zero, and for this test alone.
+        let mutex = unsafe { &*there.cast::<Mutex<u64>>() };
+        assert!(is_refused(|| mutex.lock().is_ok()));
+    });
 }
 
 #[test]
@@ -487,7 +487,8 @@ fn pending() -> usize {
     unsafe { (*list)[2] }
 }
 
-/// A child writes what it likes to the links of a lock, while its parent locks and unlocks in all orders.
+/// A child writes what it likes to the links of a lock, while its parent locks and unlocks in all
+/// orders.
 #[test]
 fn links_that_another_process_overwrites_are_not_followed() {
     const LOCKS: usize = 8;
@@ -573,7 +574,8 @@ mod beside_the_library {
         }
     }
 
-    /// Locks and unlocks two of each in every order of eight steps, and dies: what it held is told of.
+    /// Locks and unlocks two of each in every order of eight steps, and dies: what it held is told
+    /// of.
     #[test]
     fn all_are_let_go_of_by_the_kernel() {
         let memory = [0, 1].map(|_| shared([0_u64; 8]));

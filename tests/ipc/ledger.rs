@@ -1,5 +1,7 @@
-//! How a thread is known to a semaphore, or a reader-writer lock, between processes: by a slot, which it finds again.
+//! How a thread is known to a semaphore, or a reader-writer lock, between processes: by a slot,
+//! which it finds again.
 use anteroom::shared::{AcquireError, Mutex, RwLock, RwLockError, Semaphore, Shared, TryLockError};
+use common::alone::alone;
 use common::processes::{Child, End, Name, counter, shared, until, until_asleep};
 use std::sync::Barrier;
 use std::sync::atomic::Ordering::SeqCst;
@@ -14,7 +16,8 @@ fn park() -> ! {
     }
 }
 
-/// If it stood twice in the list that the kernel follows at its end, what it held before would never be reached.
+/// If it stood twice in the list that the kernel follows at its end, what it held before would
+/// never be reached.
 #[test]
 fn who_holds_twice_is_listed_once() {
     let (mutex, semaphore, step) = (shared(Mutex::new(0)), shared(Semaphore::new(3)), counter());
@@ -32,31 +35,33 @@ fn who_holds_twice_is_listed_once() {
     assert!(matches!(died, Err(TryLockError::OwnerDied(_))), "{died:?}");
 }
 
-/// A thread remembers its slots by the addresses of semaphores. The slot that it had in the one before is somebody else's here.
+/// A thread remembers its slots by the addresses of semaphores. The slot that it had in the one
+/// before is another process's here.
 #[test]
 fn another_semaphore_at_the_same_address_is_another_one() {
-    let (name, step) = (Name::new("address"), counter());
-    let named = Shared::create(&name, Semaphore::new(2)).unwrap();
-    let child = Child::fork(|| {
-        let _permit = named.acquire().unwrap();
-        step.fetch_add(1, SeqCst);
-        park();
-    });
-    until("held", || step.load(SeqCst) == 1);
+    alone(|| {
+        let (name, step) = (Name::new("address"), counter());
+        let named = Shared::create(&name, Semaphore::new(2)).unwrap();
+        let child = Child::fork(|| {
+            let _permit = named.acquire().unwrap();
+            step.fetch_add(1, SeqCst);
+            park();
+        });
+        until("held", || step.load(SeqCst) == 1);
 
-    let before = shared(Semaphore::new(2));
-    drop(before.acquire().unwrap());
-    let address = std::ptr::from_ref(&*before);
-    drop(before);
-    let after = Shared::<Semaphore>::open(&name).unwrap();
-    if std::ptr::from_ref(&*after) != address {
-        return common::skip("the kernel has mapped it elsewhere");
-    }
-    let permit = after.acquire().unwrap();
-    child.kill();
-    assert_eq!(after.available_permits(), 1);
-    drop(permit);
-    assert_eq!(after.available_permits(), 2);
+        let before = shared(Semaphore::new(2));
+        drop(before.acquire().unwrap());
+        let address = std::ptr::from_ref(&*before);
+        drop(before);
+        let after = Shared::<Semaphore>::open(&name).unwrap();
+        // No other test runs in this process, so that the kernel takes the same place again.
+        assert_eq!(std::ptr::from_ref(&*after), address);
+        let permit = after.acquire().unwrap();
+        child.kill();
+        assert_eq!(after.available_permits(), 1);
+        drop(permit);
+        assert_eq!(after.available_permits(), 2);
+    });
 }
 
 #[test]
@@ -132,7 +137,8 @@ fn a_thousand_threads_find_a_slot_one_after_the_other() {
     assert_eq!(*lock.read().unwrap(), 1_000);
 }
 
-/// Forks a child that gets this number, if the system allows that, and no other process is faster each time.
+/// Forks a child that gets this number, if the system allows that, and no other process is faster
+/// each time.
 fn fork_as(number: libc::pid_t, life: impl Fn()) -> Option<Child> {
     (0..100).find_map(|_| {
         let before = (number - 1).to_string();
@@ -212,7 +218,8 @@ fn descendant_with_the_number_of_the_dead_hears_of_its_death() {
     }
 }
 
-/// What is held by a shared slot comes back to a waiter that began to wait before the slot was begun.
+/// What is held by a shared slot comes back to a waiter that began to wait before the slot was
+/// begun.
 #[test]
 fn a_waiter_is_woken_by_a_death_in_a_shared_slot() {
     let (semaphore, step) = (shared(Semaphore::new(1)), counter());

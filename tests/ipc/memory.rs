@@ -1,4 +1,5 @@
-//! Memory by name: created, opened, removed; and everything that can be wrong with a name, or with what has it.
+//! Memory by name: created, opened, removed; and everything that can be wrong with a name, or with
+//! what has it.
 //!
 //! Adversaries 31, 32 and 33.
 use anteroom::shared::{MessageQueue, Mutex, OpenError, Shared, SharedMemory, TryLockError};
@@ -41,7 +42,7 @@ fn bytes_are_shared_too() {
     let last = |it: &SharedMemory| {
         // SAFETY: within the memory.
         let last = unsafe { it.as_ptr().add(999) };
-        // SAFETY: a byte, which nobody writes but as an atomic one.
+        // SAFETY: a byte, which is written as an atomic one only.
         unsafe { std::sync::atomic::AtomicU8::from_ptr(last.as_ptr()) }.fetch_add(1, SeqCst)
     };
     assert_eq!((last(&opened), last(&created), last(&opened)), (0, 1, 2));
@@ -53,7 +54,7 @@ fn it_outlives_its_processes_until_it_is_removed() {
     Child::fork(|| drop(Shared::create(&name, AtomicU64::new(5)).unwrap())).succeed();
     let opened: Shared<AtomicU64> = Shared::open(&name).unwrap();
     Shared::<AtomicU64>::unlink(&name).unwrap();
-    // Who has it keeps it.
+    // A process that has it keeps it.
     assert_eq!(opened.load(SeqCst), 5);
     assert!(matches!(
         Shared::<AtomicU64>::open(&name),
@@ -79,7 +80,7 @@ fn the_first_creates_and_the_others_open() {
     assert_eq!(Shared::<AtomicU64>::open(&name).unwrap().load(SeqCst), 108);
 }
 
-/// Whoever can open it finds it complete.
+/// A process that can open it finds it complete.
 #[test]
 fn nobody_sees_it_half_made() {
     for _ in 0..200 {
@@ -308,16 +309,16 @@ fn permissions_are_as_asked_for() {
     let _ours = Shared::create_with_mode(&ours, 0o640, AtomicU64::new(0)).unwrap();
     let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&mine), 0o600);
-    // Less the umask, which nobody here sets to more than this.
+    // Less the umask, which no test sets to more than this.
     assert_eq!(mode(&ours) & !0o037, 0o640 & !0o037);
 }
 
-/// As somebody else than root.
+/// As another user than root.
 #[test]
 fn without_permission_it_is_refused() {
     // SAFETY: asks for this process's user.
     if unsafe { libc::geteuid() } != 0 {
-        return common::skip("not root: cannot become somebody else");
+        return common::skip("not root: cannot become another user");
     }
     let name = Name::new("refused");
     let _it = Shared::create(&name, AtomicU64::new(0)).unwrap();
@@ -336,7 +337,8 @@ fn without_permission_it_is_refused() {
     .succeed();
 }
 
-/// Any bytes are some state of a mutex: using it may fail, but does nothing that it should not. `ANTEROOM_FUZZ=1000000` tries as many.
+/// Any bytes are some state of a mutex: using it may fail, but does nothing that it should not.
+/// `ANTEROOM_FUZZ=1000000` tries as many.
 #[test]
 fn random_bytes_are_survived() {
     let rounds = std::env::var("ANTEROOM_FUZZ").map_or(2_000, |it| it.parse().unwrap());
@@ -348,7 +350,7 @@ fn random_bytes_are_survived() {
         let mut bytes = [0; size_of::<[Counter; 4]>()];
         random.fill(&mut bytes);
         if random.bool() {
-            // Held by nobody: else hardly any would be.
+            // Held by no thread: else hardly any would be.
             bytes
                 .chunks_mut(size_of::<Counter>())
                 .for_each(|it| it[..4].fill(0));
@@ -477,7 +479,7 @@ fn what_another_user_planted_is_not_opened_or_created() {
     .succeed();
 }
 
-/// Root is trusted; and who has the permission opens what others made for it.
+/// Root is trusted; and a user that has the permission opens what others made for it.
 #[test]
 fn what_root_made_is_opened_by_its_users() {
     if !is_root() {

@@ -1,4 +1,5 @@
-//! The message queue between processes: what its calls promise, and forked children that send, receive and are killed.
+//! The message queue between processes: what its calls promise, and forked children that send,
+//! receive and are killed.
 use anteroom::shared::{
     Message, MessageQueue, OpenError, ReceiveError, Selector, SendError, SharedMemory,
 };

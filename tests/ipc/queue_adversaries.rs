@@ -1,5 +1,5 @@
-//! The message queue between processes, with what is not in its calls: kills by the hundred, memory full of random bytes,
-//! counters that come round.
+//! The message queue between processes, with what is not in its calls: kills by the hundred, memory
+//! full of random bytes, counters that come round.
 use anteroom::shared::{Message, MessageQueue, ReceiveError, Selector};
 use common::processes::{Child, Name, counter, until, until_asleep};
 use std::os::unix::fs::FileExt;
@@ -25,7 +25,8 @@ mod at {
     pub(super) const FRONT: u64 = 128;
     /// Senders, and receivers: first their lock's word.
     pub(super) const SIDES: [u64; 2] = [256, 640];
-    /// In a side: what it last saw of the other's count, its own count, and, by twos, how often its gate was opened.
+    /// In a side: what it last saw of the other's count, its own count, and, by twos, how often its
+    /// gate was opened.
     pub(super) const SEEN: u64 = 40;
     pub(super) const DONE: u64 = 128;
     pub(super) const OPENINGS: u64 = 256 + 4;
@@ -33,7 +34,8 @@ mod at {
     pub(super) const DRAWN: u64 = 1024 + 8;
 }
 
-/// Adversary 34: where a counter is narrower than 64 bits, or only half of it is watched, it is set to where it comes round.
+/// Adversary 34: where a counter is narrower than 64 bits, or only half of it is watched, it is set
+/// to where it comes round.
 #[test]
 fn its_counters_come_round() {
     const OPENINGS: u32 = u32::MAX - 5;
@@ -71,8 +73,9 @@ fn its_counters_come_round() {
     }
 }
 
-/// Adversary 25: senders and receivers are killed all the time. What is received is whole, comes in order, and is not received
-/// again; what was acknowledged as sent is received, by somebody who lives to note it or by one who does not.
+/// Adversary 25: senders and receivers are killed all the time. What is received is whole, comes in
+/// order, and is not received again; what was acknowledged as sent is received, by a process that
+/// lives to note it or by one that does not.
 #[test]
 fn a_storm_of_kills_tears_loses_and_doubles_nothing() {
     const ROUNDS: i64 = 300;
@@ -99,7 +102,8 @@ fn a_storm_of_kills_tears_loses_and_doubles_nothing() {
                 assert_eq!(buffer.to_vec(), [number.to_le_bytes(); 8].concat());
                 let last = received.load(SeqCst);
                 if number == last {
-                    // Its sender did not live to note that it was sent, and the next one has sent it again.
+                    // Its sender did not live to note that it was sent, and the next one has sent
+                    // it again.
                     assert!(message.kind as u64 > sender_of_last.load(SeqCst), "doubled");
                 } else {
                     let missing = number.checked_sub(last + 1).expect("in order");
@@ -164,7 +168,7 @@ fn random_bytes_in_its_memory_do_no_harm() {
         let mut set = |place: u64, value: &[u8]| {
             bytes[place as usize..][..value.len()].copy_from_slice(value);
         };
-        // If a lock's word says that somebody holds it, nobody comes farther.
+        // If a lock's word says that a thread holds it, none comes farther.
         if !is_locked {
             at::SIDES.iter().for_each(|side| set(*side, &[0; 4]));
         }

@@ -1,7 +1,8 @@
-//! A condition variable, a semaphore and a reader-writer lock in memory that is full of random bytes: nothing crashes, hangs, or
-//! reaches beyond it.
+//! A condition variable, a semaphore and a reader-writer lock in memory that is full of random
+//! bytes: nothing crashes, hangs, or reaches beyond it.
 //!
-//! Adversary 33. `ANTEROOM_FUZZ=1000000` tries as many. (Queues, pipes and mutexes have theirs beside their other tests.)
+//! Adversary 33. `ANTEROOM_FUZZ=1000000` tries as many. (Queues, pipes and mutexes have theirs
+//! beside their other tests.)
 use anteroom::shared::{Condvar, Mutex, RwLock, Semaphore, Shareable};
 use common::processes::{Child, counter, shared};
 use fastrand::Rng;
@@ -9,7 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-/// Numbers that look like those that are there, for the most part: small ones, flags, and this thread's own.
+/// Numbers that look like those that are there, for the most part: small ones, flags, and this
+/// thread's own.
 fn number(random: &mut Rng, me: u32) -> u32 {
     match random.u32(0..8) {
         0 => random.u32(..),
@@ -21,7 +23,8 @@ fn number(random: &mut Rng, me: u32) -> u32 {
     }
 }
 
-/// Fills memory for it, again and again, and does something with it each time. That must give something now and then.
+/// Fills memory for it, again and again, and does something with it each time. That must give
+/// something now and then.
 fn fill<T: Shareable>(new: fn() -> T, something: fn(&T, &mut Rng) -> bool) {
     const ROUNDS: u64 = 500;
     let rounds = std::env::var("ANTEROOM_FUZZ").map_or(2_000, |it| it.parse().unwrap());
@@ -57,7 +60,8 @@ fn fill_one<T: Shareable>(it: &T, random: &mut Rng) {
     };
     let numbers = Vec::from_iter((0..some).map(|_| number(random, me.cast_unsigned())));
     let memory = std::ptr::from_ref(it).cast_mut().cast::<u32>();
-    // SAFETY: it is shareable, so it may be whatever others write there, and as many numbers are within it.
+    // SAFETY: it is shareable, so it may be whatever others write there, and as many numbers are
+    // within it.
     unsafe { memory.copy_from_nonoverlapping(numbers.as_ptr(), some) };
 }
 

@@ -163,7 +163,7 @@ fn sleepers_come_in_after_a_writers_death() {
     drop(board.lock.read().unwrap());
 }
 
-/// It has closed the lock before those who come after it.
+/// It has closed the lock before those that come after it.
 #[test]
 fn a_writer_killed_while_it_waits_takes_nothing_with_it() {
     let board = board();
@@ -298,7 +298,7 @@ fn in_a_storm_of_kills_nobody_sees_half_a_change() {
     let mut random = fastrand::Rng::with_seed(1);
     for _ in 0..KILLS {
         let before = board.step.load(SeqCst);
-        until("anybody came in", || board.step.load(SeqCst) > before);
+        until("a process came in", || board.step.load(SeqCst) > before);
         for _ in 0..random.u32(..5_000) {
             std::hint::spin_loop();
         }

@@ -1,4 +1,5 @@
-//! Where the system refuses what shared memory asks of it: an error that names the call, or it goes on without.
+//! Where the system refuses what shared memory asks of it: an error that names the call, or it goes
+//! on without.
 //!
 //! Adversary 45.
 use anteroom::shared::{

@@ -300,7 +300,7 @@ fn in_a_storm_of_kills_no_permit_is_lost_or_made_up() {
     let mut random = fastrand::Rng::with_seed(1);
     for _ in 0..KILLS {
         let before = board.step.load(SeqCst);
-        until("anybody got any", || board.step.load(SeqCst) > before);
+        until("a process got any", || board.step.load(SeqCst) > before);
         for _ in 0..random.u32(..5_000) {
             std::hint::spin_loop();
         }
@@ -329,7 +329,8 @@ fn a_thread_uses_it_by_two_mappings_at_once() {
     assert_eq!(other.available_permits(), 3);
 }
 
-/// Added permits let a thread hold more than can be free, but not more than it can be asked to give back.
+/// Added permits let a thread hold more than can be free, but not more than it can be asked to give
+/// back.
 #[test]
 fn a_thread_that_would_hold_too_many_is_refused_before() {
     const MOST: usize = Semaphore::MAX_PERMITS;
@@ -382,7 +383,7 @@ fn a_thread_that_was_refused_keeps_its_shared_slot() {
         drop(first);
         let free = semaphore.available_permits();
         drop(second);
-        // Else a failure would wait for those who wait here.
+        // Else a failure would wait for those that wait here.
         end.wait();
         assert!(refused.is_err(), "it would hold 2^32");
         assert!(other_has_them.unwrap());

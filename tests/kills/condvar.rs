@@ -1,4 +1,5 @@
-//! The condition variable, with a number that is taken down by one by whoever waits until it is not zero.
+//! The condition variable, with a number that is taken down by one by a waiter that waits until it
+//! is not zero.
 
 use crate::scenario::{Common, Scenario};
 use crate::storm::Storm;
@@ -20,7 +21,7 @@ fn new() -> Common<Board> {
     }))
 }
 
-/// One number is changed in one step: it is right, whoever died.
+/// One number is changed in one step: it is right, whichever process died.
 fn repaired<'a>(result: LockResult<'a, u64>) -> MutexGuard<'a, u64> {
     match result {
         Ok(guard) => guard,
@@ -78,7 +79,7 @@ fn warm_up(board: &Board) {
 }
 
 const NOTIFY: Scenario<Board> = Scenario {
-    name: "condvar: put and notify, nobody waits",
+    name: "condvar: put and notify, none waits",
     new,
     before: warm_up,
     operation: Board::put,
@@ -118,7 +119,8 @@ const SCENARIOS: &[Scenario<Board>] = &[
         let_go: Board::put,
         ..NOTIFY
     },
-    // A waiter that is killed after it was woken has been notified, so one notification is not enough for two.
+    // A waiter that is killed after it was woken has been notified, so one notification is not
+    // enough for two.
     Scenario {
         name: "condvar: wait, beside one",
         operation: Board::take,
@@ -148,8 +150,9 @@ fn killed_after_every_instruction() {
     crate::kill_everywhere(SCENARIOS);
 }
 
-/// Whoever is killed between a change and its notification leaves others asleep, though what they wait for is there: nobody
-/// has told them. So whether they should sleep is not asked here, but they must wake up when they are told.
+/// A process killed between a change and its notification leaves others asleep, though what they
+/// wait for is there: they have not been told. So whether they should sleep is not asked here, but
+/// they must wake up when they are told.
 #[test]
 fn a_storm_of_kills() {
     crate::rage(&Storm {
@@ -157,7 +160,7 @@ fn a_storm_of_kills() {
         new,
         roles: &[Board::put, Board::take],
         help: |board, role| {
-            assert_eq!(role, 1, "who puts does not sleep");
+            assert_eq!(role, 1, "a process that puts does not sleep");
             board.put();
         },
         check: |board, toll| {

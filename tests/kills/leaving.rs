@@ -1,4 +1,5 @@
-//! Pipes whose ends are left. What goes through is counted up, byte by byte, and comes from the beginning, without a gap.
+//! Pipes whose ends are left. What goes through is counted up, byte by byte, and comes from the
+//! beginning, without a gap.
 
 use crate::scenario::{Common, Scenario, own};
 use anteroom::shared::{PipeReader, PipeWriter, pipe};
@@ -44,7 +45,7 @@ fn leave(ends: &Ends) {
     stop_reading(ends);
 }
 
-/// Until everybody has stopped writing.
+/// Until all have stopped writing.
 fn read_all(ends: &Ends) {
     stop_writing(ends);
     let mut bytes = Vec::new();
@@ -53,7 +54,7 @@ fn read_all(ends: &Ends) {
     assert!(MANY.starts_with(&bytes), "{bytes:?}");
 }
 
-/// Until everybody has stopped reading.
+/// Until all have stopped reading.
 fn write_all(ends: &Ends) {
     stop_reading(ends);
     let mut writer = ends.writer.take().expect("it writes");

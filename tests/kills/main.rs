@@ -1,8 +1,10 @@
-//! Processes that are killed in the middle of every operation: before each of its machine instructions, one by one, and at
-//! random times by the thousand. Nobody hangs, nobody owns twice, and nothing is lost.
+//! Processes that are killed in the middle of every operation: before each of its machine
+//! instructions, one by one, and at random times by the thousand. None hangs, none holds twice,
+//! and nothing is lost.
 //!
-//! `cargo test` draws some instructions, and kills some hundreds; `ANTEROOM_KILLS=all cargo test --release --test kills --
-//! --nocapture` goes through all of them, and kills three hundred thousand.
+//! `cargo test` draws some instructions, and kills some hundreds; `ANTEROOM_KILLS=all cargo test
+//! --release --test kills -- --nocapture` goes through all of them, and kills three hundred
+//! thousand.
 //!
 //! Adversaries 25 to 30.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -39,7 +41,8 @@ fn kill_everywhere<T>(scenarios: &[Scenario<T>]) {
     println!("killed {} times in all", kills.sum::<usize>());
 }
 
-/// What is done when a process waits for the first time is inherited by the children, so that it is not stepped through.
+/// What is done when a process waits for the first time is inherited by the children, so that it is
+/// not stepped through.
 fn wait_once() {
     let mutex = common::processes::shared(Mutex::new(()));
     let _guard = mutex.lock();

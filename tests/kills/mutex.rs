@@ -1,4 +1,4 @@
-//! The mutex. Its data are two numbers, which should be equal whenever nobody holds it.
+//! The mutex. Its data are two numbers, which should be equal whenever no process holds it.
 
 use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
@@ -39,7 +39,7 @@ fn new() -> Common<Board> {
 fn lock(board: &Board) -> MutexGuard<'_, Pair> {
     match board.mutex.lock() {
         Ok(pair) => {
-            assert_eq!(pair.one, pair.other, "half changed, and nobody says so");
+            assert_eq!(pair.one, pair.other, "half changed, and no error says so");
             pair
         }
         Err(LockError::OwnerDied(mut pair)) => {
@@ -177,7 +177,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..LOCK
     },
     Scenario {
-        name: "mutex: lock, held by another, beside two who sleep",
+        name: "mutex: lock, held by another, beside two that sleep",
         others: &[change, change],
         hold,
         let_go,
@@ -198,7 +198,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..LOCK
     },
     Scenario {
-        name: "mutex: timed lock, held by another, beside one who sleeps",
+        name: "mutex: timed lock, held by another, beside one that sleeps",
         operation: change_in_time,
         others: &[change],
         hold,
@@ -210,7 +210,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         hold: |board| Child::fork(|| hold(board)).succeed(),
         check: |board| {
             drop(lock(board));
-            // It was told of, and perhaps the death of whom it was told to.
+            // It was told of, and perhaps the death of the process that was told.
             assert!((1..=2).contains(&board.deaths.load(SeqCst)));
         },
         ..LOCK
@@ -222,7 +222,7 @@ fn killed_after_every_instruction() {
     crate::kill_everywhere(SCENARIOS);
 }
 
-/// Everybody changes the pair, again and again.
+/// All change the pair, again and again.
 #[test]
 fn a_storm_of_kills() {
     crate::rage(&Storm {

@@ -1,5 +1,5 @@
-//! What has a name: whoever is killed while it makes one, or removes it, or waits there for somebody, leaves it whole, or so that it
-//! can be removed, and nothing else.
+//! What has a name: a process that is killed while it makes one, or removes it, or waits there for
+//! another, leaves it whole, or so that it can be removed, and nothing else.
 
 use crate::scenario::{Common, Scenario, own};
 use anteroom::shared::{Fifo, OpenError, Shared};

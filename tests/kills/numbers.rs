@@ -11,7 +11,8 @@ const WORDS: usize = 64;
 /// As many bytes as a message has that carries one.
 pub(crate) const BYTES: usize = 24;
 
-/// Which numbers are of messages that have been sent, or almost, and not been received, or not quite.
+/// Which numbers are of messages that have been sent, or almost, and not been received, or not
+/// quite.
 pub(crate) struct Numbers(Shared<[AtomicU64; WORDS]>);
 
 impl Numbers {

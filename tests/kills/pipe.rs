@@ -1,6 +1,8 @@
-//! Pipes. What is written at once has bytes that are all the same, so that half of it is found; and in the storm a number.
+//! Pipes. What is written at once has bytes that are all the same, so that half of it is found; and
+//! in the storm a number.
 //!
-//! All processes have both ends of the pipe: what happens when the last of a side is killed, `tests/pipes/pipe.rs` asks.
+//! All processes have both ends of the pipe: what happens when the last of a side is killed,
+//! `tests/pipes/pipe.rs` asks.
 
 use crate::numbers::{self, Numbers};
 use crate::scenario::{Common, Scenario, own};
@@ -31,7 +33,7 @@ fn for_one() -> Common<Ends> {
     own(ends(BYTES))
 }
 
-/// Whoever sleeps here though the dead has written something sleeps for ever.
+/// A process that sleeps here though the dead has written something sleeps for ever.
 fn write_5_if_empty(ends: &Ends) {
     let _ = ends.writer.try_write(&[5; BYTES]);
 }
@@ -119,7 +121,7 @@ const SCENARIOS: &[Scenario<Ends>] = &[
         ..WRITE
     },
     Scenario {
-        name: "pipe: write, full, beside one who sleeps",
+        name: "pipe: write, full, beside one that sleeps",
         others: &[write_5],
         hold: fill,
         let_go: read_two,
@@ -138,7 +140,7 @@ const SCENARIOS: &[Scenario<Ends>] = &[
         ..WRITE
     },
     Scenario {
-        name: "pipe: read, empty, beside one who sleeps",
+        name: "pipe: read, empty, beside one that sleeps",
         operation: read,
         others: &[read],
         let_go: |ends| {
@@ -149,7 +151,7 @@ const SCENARIOS: &[Scenario<Ends>] = &[
         ..WRITE
     },
     Scenario {
-        name: "pipe: read, empty, beside three who sleep",
+        name: "pipe: read, empty, beside three that sleep",
         operation: read,
         others: &[read, read, read],
         let_go: |ends| {

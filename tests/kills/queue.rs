@@ -1,4 +1,5 @@
-//! The message queue. A message's bytes are all as its type says, so that half of one is found; and in the storm each has a number.
+//! The message queue. A message's bytes are all as its type says, so that half of one is found; and
+//! in the storm each has a number.
 
 use crate::numbers::{self, Numbers};
 use crate::scenario::{Common, Scenario, own};
@@ -87,11 +88,11 @@ const SCENARIOS: &[Scenario<MessageQueue>] = &[
         name: "queue: send, one sleeps for it",
         new: for_one,
         others: &[receive_any],
-        // Whoever sleeps here though the dead has sent something sleeps for ever.
+        // A process that sleeps here though the dead has sent something sleeps for ever.
         let_go: |queue| {
             let _ = queue.try_send(5, &[5; BYTES]);
         },
-        // The one who slept has one of them.
+        // The one that slept has one of them.
         check: |queue| assert!(rest(queue).len() <= 1),
         ..SEND
     },
@@ -108,7 +109,7 @@ const SCENARIOS: &[Scenario<MessageQueue>] = &[
         ..SEND
     },
     Scenario {
-        name: "queue: send, full, beside one who sleeps",
+        name: "queue: send, full, beside one that sleeps",
         before: |queue| assert!(queue.try_send(9, b"").is_err()),
         others: &[send_5],
         hold: fill,
@@ -141,7 +142,7 @@ const SCENARIOS: &[Scenario<MessageQueue>] = &[
         ..SEND
     },
     Scenario {
-        name: "queue: receive, empty, beside one who sleeps",
+        name: "queue: receive, empty, beside one that sleeps",
         operation: receive_any,
         others: &[receive_any],
         let_go: |queue| {

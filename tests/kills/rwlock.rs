@@ -1,4 +1,5 @@
-//! The reader-writer lock. Its data are two numbers, which are equal whenever nobody writes, or a death is told of.
+//! The reader-writer lock. Its data are two numbers, which are equal whenever no process writes, or
+//! a death is told of.
 
 use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
@@ -30,7 +31,7 @@ fn write(board: &Board) {
 fn lock(board: &Board) -> RwLockWriteGuard<'_, Pair> {
     match board.write() {
         Ok(pair) => {
-            assert_eq!(pair.one, pair.other, "half changed, and nobody says so");
+            assert_eq!(pair.one, pair.other, "half changed, and no error says so");
             pair
         }
         Err(RwLockError::WriterDied(mut died)) => {
@@ -43,7 +44,7 @@ fn lock(board: &Board) -> RwLockWriteGuard<'_, Pair> {
 
 fn read(board: &Board) {
     match board.read() {
-        Ok(pair) => assert_eq!(pair.one, pair.other, "half changed, and nobody says so"),
+        Ok(pair) => assert_eq!(pair.one, pair.other, "half changed, and no error says so"),
         Err(RwLockError::WriterDied(())) => {}
         Err(error) => panic!("{error}"),
     }
@@ -86,7 +87,7 @@ fn let_go(_: &Board) {
 
 fn nothing(_: &Board) {}
 
-/// Nobody holds it, and one death at most is told of, once.
+/// No process holds it, and one death at most is told of, once.
 fn check(board: &Board) {
     match board.try_write() {
         Ok(_) => {}
@@ -120,12 +121,12 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..READ
     },
     Scenario {
-        name: "rwlock: read, beside one who writes",
+        name: "rwlock: read, beside one that writes",
         others: &[write],
         ..READ
     },
     Scenario {
-        name: "rwlock: read, held by a writer, beside two who sleep",
+        name: "rwlock: read, held by a writer, beside two that sleep",
         before: nothing,
         others: &[read, write],
         hold: hold_write,
@@ -133,7 +134,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..READ
     },
     Scenario {
-        name: "rwlock: write, held by a reader, beside two who sleep",
+        name: "rwlock: write, held by a reader, beside two that sleep",
         before: nothing,
         operation: write,
         others: &[read, write],
@@ -142,7 +143,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..READ
     },
     Scenario {
-        name: "rwlock: timed write, held by a writer, beside one who sleeps",
+        name: "rwlock: timed write, held by a writer, beside one that sleeps",
         before: nothing,
         operation: write_in_time,
         others: &[read],
@@ -165,7 +166,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..READ
     },
     Scenario {
-        name: "rwlock: a reader that has read before goes, nobody sleeps",
+        name: "rwlock: a reader that has read before goes, none sleeps",
         before: |board| {
             read(board);
             hold_read(board);

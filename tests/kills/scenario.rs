@@ -1,5 +1,5 @@
-//! An operation in whose middle a process is killed: after each of its machine instructions, where it sleeps, and just after it
-//! was woken.
+//! An operation in whose middle a process is killed: after each of its machine instructions, where
+//! it sleeps, and just after it was woken.
 
 use crate::trace::{Pace, State, Traced};
 use common::processes::Child;
@@ -32,8 +32,8 @@ pub(crate) struct Scenario<T: 'static> {
     pub(crate) before: fn(&T),
     /// The operation.
     pub(crate) operation: fn(&T),
-    /// What others do at the same time, each a process. They are asleep when the operation begins, if they ever sleep, and must
-    /// end, whatever happens to the doomed one.
+    /// What others do at the same time, each a process. They are asleep when the operation begins,
+    /// if they ever sleep, and must end, whatever happens to the doomed one.
     pub(crate) others: &'static [fn(&T)],
     /// What the test itself does first, and undoes when the doomed process sleeps, or is dead.
     pub(crate) hold: fn(&T),
@@ -96,7 +96,7 @@ impl<T> Scenario<T> {
             }
         }
         others.into_iter().for_each(Child::succeed);
-        // By somebody of whom one sees that it hangs.
+        // By a process that is seen to hang.
         Child::fork(|| (self.check)(&it)).succeed();
         walk
     }
@@ -187,7 +187,8 @@ impl<T> Scenario<T> {
             }
         }
         println!(
-            "{}: {} instructions, {count} places to be killed at, killed {kills} times, {missed} not reached again",
+            "{}: {} instructions, {count} places to be killed at, killed {kills} times, \
+             {missed} not reached again",
             self.name,
             most.values().sum::<usize>()
         );
@@ -195,7 +196,8 @@ impl<T> Scenario<T> {
     }
 }
 
-/// Every execution of every instruction; in a long operation the first, the second and the last of each.
+/// Every execution of every instruction; in a long operation the first, the second and the last of
+/// each.
 fn places(most: &BTreeMap<u64, usize>) -> Vec<Place> {
     const LONG: usize = 1000;
     let is_long = most.values().sum::<usize>() > LONG;

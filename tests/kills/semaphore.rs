@@ -94,7 +94,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..ACQUIRE
     },
     Scenario {
-        name: "semaphore: acquire, all permits held, beside two who sleep",
+        name: "semaphore: acquire, all permits held, beside two that sleep",
         before: nothing,
         others: &[one, one],
         hold,
@@ -102,7 +102,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..ACQUIRE
     },
     Scenario {
-        name: "semaphore: acquire two, all permits held, beside two who sleep",
+        name: "semaphore: acquire two, all permits held, beside two that sleep",
         before: nothing,
         operation: two,
         others: &[two, one],
@@ -111,7 +111,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..ACQUIRE
     },
     Scenario {
-        name: "semaphore: timed acquire, all permits held, beside one who sleeps",
+        name: "semaphore: timed acquire, all permits held, beside one that sleeps",
         before: nothing,
         operation: one_in_time,
         others: &[one],
@@ -120,7 +120,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..ACQUIRE
     },
     Scenario {
-        name: "semaphore: give back, nobody sleeps",
+        name: "semaphore: give back, none sleeps",
         before: hold,
         operation: let_go,
         ..ACQUIRE
@@ -133,7 +133,7 @@ const SCENARIOS: &[Scenario<Board>] = &[
         ..ACQUIRE
     },
     Scenario {
-        name: "semaphore: give back what was taken at once, nobody sleeps",
+        name: "semaphore: give back what was taken at once, none sleeps",
         before: hold_again,
         operation: let_go,
         ..ACQUIRE

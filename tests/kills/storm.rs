@@ -1,7 +1,8 @@
 //! Processes that do the same again and again, while one after the other is killed at random times.
 //!
-//! They come in waves. Of each wave one after the other is killed, until one is left, and that one must go on alone: if a
-//! wake-up is lost, there is nobody who would make up for it by chance. When it is dead too, everything is looked at, with nobody about.
+//! They come in waves. Of each wave one after the other is killed, until one is left, and that one
+//! must go on alone: if a wake-up is lost, there is none that would make up for it by chance. When
+//! it is dead too, everything is looked at, with none about.
 
 use crate::scenario::Common;
 use anteroom::shared::Shared;
@@ -15,7 +16,8 @@ pub(crate) struct Storm<T: 'static> {
     pub(crate) new: fn() -> Common<T>,
     /// What a process does in each round. If there are several roles, they go round.
     pub(crate) roles: &'static [fn(&T)],
-    /// The last one, which has this role, sleeps: makes sure that it should, and that it need not any more.
+    /// The last one, which has this role, sleeps: makes sure that it should, and that it need not
+    /// any more.
     pub(crate) help: fn(&T, usize),
     /// What must be true after each wave.
     pub(crate) check: fn(&T, &Toll),
@@ -131,12 +133,12 @@ fn random_pause() {
     }
 }
 
-/// For a storm in which nobody may ever sleep for long.
+/// For a storm in which no process may ever sleep for long.
 pub(crate) fn no_help<T>(_: &T, _: usize) {
     panic!("the last one sleeps");
 }
 
-/// Measures the time from a kill until somebody who slept has what the dead held.
+/// Measures the time from a kill until a parked waiter has what the dead held.
 pub(crate) fn measure_recovery<T>(name: &str, new: fn() -> Common<T>, hold: fn(&T), take: fn(&T)) {
     let (it, taken_at) = (new(), shared(AtomicU64::new(0)));
     let mut times = Histogram::<u64>::new(3).expect("a histogram");
@@ -160,7 +162,8 @@ pub(crate) fn measure_recovery<T>(name: &str, new: fn() -> Common<T>, hold: fn(&
     }
     let (median, longest) = (times.value_at_quantile(0.5), times.max());
     println!(
-        "{name}: a sleeping waiter had it {median} µs after the kill (median; longest {longest} µs)"
+        "{name}: a sleeping waiter had it {median} µs after the kill (median; longest \
+         {longest} µs)"
     );
 }
 

@@ -4,7 +4,8 @@ use common::processes::{Child, End, state, until};
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use std::{mem, ptr};
 
-/// The signal with which the child stops before the operation and after it. Others may send it `SIGSTOP`.
+/// The signal with which the child stops before the operation and after it. Others may send it
+/// `SIGSTOP`.
 const MARK: libc::c_int = libc::SIGUSR1;
 
 /// A traced child, which stops before its operation and after it.
@@ -75,7 +76,7 @@ impl Traced {
         }
     }
 
-    /// How it stands when it has stopped, unless somebody else wanted it to be quiet for a while.
+    /// How it stands when it has stopped, unless another one wanted it to be quiet for a while.
     fn stopped(&self) -> Option<State> {
         match self.until_stopped() {
             libc::SIGTRAP => Some(State::Running),
@@ -116,8 +117,8 @@ impl Traced {
         self.0.kill();
     }
 
-    /// Kills it, which is asleep, just after it was woken: meanwhile it gets this thread's processor only when this thread does
-    /// not want it.
+    /// Kills it, which is asleep, just after it was woken: meanwhile it gets this thread's
+    /// processor only when this thread does not want it.
     pub(crate) fn kill_woken_by(self, wake: impl FnOnce()) {
         let pid = Pid::from_raw(self.0.pid());
         let (own, its) = [None, pid].map(|it| sched_getaffinity(it).unwrap()).into();
@@ -173,7 +174,7 @@ impl Traced {
     /// Waits until it stops, and returns the signal with which it does.
     fn until_stopped(&self) -> i32 {
         let mut status = 0;
-        // SAFETY: our own child, which nobody else waits for.
+        // SAFETY: our own child, which no other thread waits for.
         let pid = unsafe { libc::waitpid(self.0.pid(), &raw mut status, 0) };
         assert_eq!(pid, self.0.pid());
         assert!(libc::WIFSTOPPED(status), "it ended by itself: {status:x}");

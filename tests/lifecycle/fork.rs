@@ -67,8 +67,8 @@ pub(crate) fn while_free_between<L: Lock>() {
     }
 }
 
-/// Nobody waits, but a waiter has just been woken. (It has its mutex again: at a fork before that,
-/// the child's copy of the mutex may be held by a thread that the child does not have.)
+/// No thread waits, but a waiter has just been woken. (It has its mutex again: at a fork before
+/// that, the child's copy of the mutex may be held by a thread that the child does not have.)
 pub(crate) fn condvar_while_free<C: Channel>() {
     let (condvar, _name) = make::<C>();
     for _ in 0..CHILDREN {
@@ -156,7 +156,7 @@ pub(crate) fn condvar_while_mutex_held() {
     waiter.join();
 }
 
-/// A signal that nobody has taken is there once, for the parent and the child together.
+/// A signal that no thread has taken is there once, for the parent and the child together.
 pub(crate) fn channel_while_holding<C: Channel>() {
     let (channel, _name) = make::<C>();
     channel.signal();

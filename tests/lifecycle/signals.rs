@@ -74,9 +74,9 @@ pub(crate) fn handler_that_tries<L: Lock>() {
     waiter.join();
 }
 
-/// Interrupts the call once, after one instruction of each few, and again until all were: a
-/// handler that came again and again could keep the call from ever making a change of its own. After
-/// each call it does `after`.
+/// Interrupts the call once, after one instruction of each few, and again until all were: a handler
+/// that came again and again could keep the call from ever making a change of its own. After each
+/// call it does `after`.
 #[cfg(target_arch = "x86_64")]
 fn interrupt_once(call: impl Fn(), handle: impl Fn(), mut after: impl FnMut()) {
     use std::cell::Cell;
@@ -118,9 +118,9 @@ pub(crate) fn handler_that_tries_between<L: Lock>() {
     waiter.join();
 }
 
-/// A handler uses the channel in the middle of the same use. Where the interrupted call holds a lock
-/// that it needs, it panics, or a try fails; else it does what it is to do. No signal is lost, and
-/// none comes twice.
+/// A handler uses the channel in the middle of the same use. Where the interrupted call holds a
+/// lock that it needs, it panics, or a try fails; else it does what it is to do. No signal is lost,
+/// and none comes twice.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn handler_that_signals_between<C: Channel>() {
     use std::cell::Cell;

@@ -54,7 +54,7 @@ pub(crate) trait Channel: Subject {
 
 /// A condition variable.
 pub(crate) trait Broadcast: Channel {
-    /// Gives one signal, and wakes all who wait.
+    /// Gives one signal, and wakes all waiters.
     fn signal_all(&self);
 }
 

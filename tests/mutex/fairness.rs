@@ -1,4 +1,5 @@
-//! `Mutex` on real threads: unlocking fairly, letting others go first, and how often a sleeper is passed over.
+//! `Mutex` on real threads: unlocking fairly, letting others go first, and how often a sleeper is
+//! passed over.
 
 use anteroom::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
 use common::{KEPT, asleep_for_good, must_end, times_passed_over, until};
@@ -31,8 +32,8 @@ fn unlock_fair_frees_it_when_nobody_waits() {
     });
 }
 
-/// Checks that `hold_and_release`, which locks, starts the sleeper that it is given, and unlocks, gives the mutex
-/// to that sleeper in the moment in which it unlocks.
+/// Checks that `hold_and_release`, which locks, starts the sleeper that it is given, and unlocks,
+/// gives the mutex to that sleeper in the moment in which it unlocks.
 fn check_hand_over(hold_and_release: impl Fn(&Arc<Mutex<u32>>, &dyn Fn())) {
     let mutex = &Arc::new(Mutex::new(0));
     let mut in_time = 0;
@@ -189,9 +190,11 @@ fn bump_lets_a_thread_that_sleeps_go_first() {
     });
 }
 
-/// Adversary 21 (Go 13086): a thread that locks again as soon as it has unlocked keeps others out for ever.
+/// Adversary 21 (Go 13086): a thread that locks again as soon as it has unlocked keeps others out
+/// for ever.
 ///
-/// One that has slept through a release, and has waited long, is given the mutex by the next release.
+/// One that has slept through a release, and has waited long, is given the mutex by the next
+/// release.
 #[test]
 fn a_sleeper_is_passed_over_a_few_times_at_most() {
     must_end(|| {

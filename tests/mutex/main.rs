@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than any test runs: who waits so long without getting in has been forgotten.
+/// Longer than any test runs: a waiter that has not got in by then has been forgotten.
 const LONG: Duration = Duration::from_secs(600);
 
 fn an_hour_ago() -> Instant {
@@ -133,8 +133,8 @@ fn a_timed_lock_gets_in_when_it_is_unlocked_in_time() {
     });
 }
 
-/// Adversary 23 (raw_sync 39): the nanoseconds of a timeout, or of the point in time that it makes, pass 10⁹; or
-/// there is no such point in time.
+/// Adversary 23 (raw_sync 39): the nanoseconds of a timeout, or of the point in time that it makes,
+/// pass 10⁹; or there is no such point in time.
 #[test]
 fn a_huge_timeout_waits_until_it_is_unlocked() {
     const HUGE: [Duration; 6] = [

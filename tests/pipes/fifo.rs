@@ -1,4 +1,5 @@
-//! The pipe by name: between processes that have nothing in common but the name, and what can be wrong with that.
+//! The pipe by name: between processes that have nothing in common but the name, and what can be
+//! wrong with that.
 use anteroom::shared::{Fifo, OpenError, PipeReader, PipeWriter, Shared, SharedMemory};
 use common::processes::{Child, Name, sleep_for_ever, turn, until_asleep};
 use std::fs;
@@ -177,7 +178,7 @@ fn a_killed_end_is_noticed() {
     Fifo::unlink(&name).unwrap();
 }
 
-/// They were for somebody else.
+/// They were for another reader.
 #[test]
 fn bytes_that_nobody_has_read_are_forgotten_with_the_last_end() {
     let _turn = turn();
@@ -295,7 +296,8 @@ fn it_is_for_whom_the_mode_says() {
     Fifo::unlink(&name).unwrap();
 }
 
-/// Whoever is killed while creating, opening or removing it leaves something that the next call clears away.
+/// A process killed while creating, opening or removing it leaves something that the next call
+/// clears away.
 #[test]
 fn killed_in_the_middle_it_leaves_nothing() {
     let _turn = turn();
@@ -321,7 +323,8 @@ fn killed_in_the_middle_it_leaves_nothing() {
     }
 }
 
-/// The same with many at once, of which some live: they can always create it, open it, and remove it.
+/// The same with many at once, of which some live: they can always create it, open it, and remove
+/// it.
 #[test]
 fn many_create_and_remove_it_at_once() {
     let _turn = turn();
@@ -351,7 +354,8 @@ fn many_create_and_remove_it_at_once() {
     assert_is_removed(&name);
 }
 
-/// Adversary 33: whatever stands in the memory, reads and writes end, and touch nothing else. `ANTEROOM_FUZZ=1000000` tries as many.
+/// Adversary 33: whatever stands in the memory, reads and writes end, and touch nothing else.
+/// `ANTEROOM_FUZZ=1000000` tries as many.
 #[test]
 fn random_memory_is_harmless() {
     let _turn = turn();

@@ -46,7 +46,7 @@ fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
-/// Of another user's FIFO that everybody may use.
+/// Of another user's FIFO that every user may use.
 #[test]
 fn refused_unlink_changes_nothing() {
     let _turn = turn();
@@ -86,7 +86,7 @@ fn refused_unlink_changes_nothing() {
     assert_no_files(&name);
 }
 
-/// Nothing of a FIFO belongs to a user who only opened it.
+/// Nothing of a FIFO belongs to a user that only opened it.
 #[test]
 fn owner_removes_what_others_opened_first() {
     let _turn = turn();
@@ -246,7 +246,7 @@ fn creators_in_a_storm_keep_what_they_made() {
                 Ok(_) | Err(OpenError::TimedOut) => {}
                 Err(error) => panic!("open: {error}"),
             }
-            Fifo::unlink(&name).expect("nobody else removes it");
+            Fifo::unlink(&name).expect("no other process removes it");
             won.fetch_add(1, SeqCst);
         }
     };

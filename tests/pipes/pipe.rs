@@ -6,7 +6,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-/// Writes and reads so many bytes in pieces of every length up to `longest`, through a ring of this capacity.
+/// Writes and reads so many bytes in pieces of every length up to `longest`, through a ring of this
+/// capacity.
 fn check_bytes(capacity: usize, longest: usize, total: usize) {
     let bytes: Vec<u8> = (0..total).map(|place| (place % 251) as u8).collect();
     let mut ends = Ends::new(capacity);
@@ -108,7 +109,8 @@ fn who_waits_for_long_gets_what_comes_in_time() {
     assert_eq!(reader.try_read_for(&mut buffer, Duration::MAX).unwrap(), 0);
 }
 
-/// Four writers write blocks of the largest size that is not torn, into rings that they do not fit into evenly.
+/// Four writers write blocks of the largest size that is not torn, into rings that they do not fit
+/// into evenly.
 #[test]
 fn what_belongs_together_stays_together() {
     let _turn = turn();

@@ -49,7 +49,7 @@ fn the_end_is_when_the_last_writer_leaves() {
     assert_is_at_its_end(&reader);
 }
 
-/// It is asleep, and nobody rings.
+/// It is asleep, and no process rings.
 #[test]
 fn a_sleeping_reader_learns_that_the_last_writer_was_killed() {
     let _turn = turn();
@@ -127,7 +127,7 @@ fn a_writer_with_room_learns_that_the_last_reader_was_killed() {
     let flush = writer.flush().unwrap_err();
     assert_eq!(flush.kind(), ErrorKind::BrokenPipe);
     let written = (0..5000).take_while(|_| writer.write(b"x").is_ok()).count();
-    assert!(written <= 4096, "{written} bytes for nobody");
+    assert!(written <= 4096, "{written} bytes for no reader");
     assert_is_broken(&writer);
 }
 
@@ -144,7 +144,7 @@ fn a_broken_pipe_is_no_signal() {
     })
     .succeed();
 
-    // It has rung for somebody who was killed in its sleep.
+    // It has rung for a process that was killed in its sleep.
     let mut ends = Ends::new(100);
     let sleeper = ends.fork_reader(|mut reader| drop(reader.read(&mut [0; 9])));
     until_asleep(sleeper.pid());
@@ -173,8 +173,9 @@ fn another_program_keeps_no_end() {
 /// A record of one writer: its number, again and again.
 const RECORD: usize = 64;
 
-/// Writers are killed at random times while another one, which is never killed, writes now and then. What comes out is whole
-/// records, all of the survivor's among them, and of each writer so many as it knows to have written, or one more.
+/// Writers are killed at random times while another one, which is never killed, writes now and
+/// then. What comes out is whole records, all of the survivor's among them, and of each writer so
+/// many as it knows to have written, or one more.
 #[test]
 fn writers_killed_while_they_write_leave_whole_records() {
     let _turn = turn();
@@ -199,7 +200,8 @@ fn writers_killed_while_they_write_leave_whole_records() {
             });
             std::thread::sleep(Duration::from_micros(random.u64(0..2000)));
             doomed.kill();
-            // Nobody but this one writes now, so a record that the reader does not know of stays where it is.
+            // No other process writes now, so a record that the reader does not know of stays
+            // where it is.
             let least = written.load(SeqCst) + round;
             until("read", || read.load(SeqCst) >= least);
             assert!(read.load(SeqCst) <= least + round + 1, "never written");
@@ -213,7 +215,7 @@ fn writers_killed_while_they_write_leave_whole_records() {
     }
 }
 
-/// Readers are killed at random times. Those who live get the rest, and the writer is never stuck.
+/// Readers are killed at random times. Those that live get the rest, and the writer is never stuck.
 #[test]
 fn readers_killed_while_they_read_leave_the_rest() {
     let _turn = turn();

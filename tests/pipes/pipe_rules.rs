@@ -190,7 +190,8 @@ fn long_reads_beside_each_other_do_not_mix() {
         Child::fork(|| {
             let mut buffer = vec![0; 500 * RECORD];
             loop {
-                // One of the children may have the last writer's descriptor, so the end is a record.
+                // One of the children may have the last writer's descriptor, so the end is a
+                // record.
                 let count = (&reader).read(&mut buffer).unwrap();
                 assert_eq!(count % RECORD, 0);
                 for record in buffer[..count].chunks(RECORD) {

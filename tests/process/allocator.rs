@@ -1,4 +1,5 @@
-//! The allocator of this binary: it counts for each thread, and in the process of one test it locks.
+//! The allocator of this binary: it counts for each thread, and in the process of one test it
+//! locks.
 
 use crate::{in_allocator, no_allocation};
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,8 +1,8 @@
 //! Forking while other threads hold, want, and wait for locks: what works in the child, as with the
 //! locks of std.
 //!
-//! Each child has a minute. In it, a lock that the forking thread held, or that nobody held, must
-//! serve threads of the child's own, which spin for it, sleep, and are woken.
+//! Each child has a minute. In it, a lock that the forking thread held, or that no thread held,
+//! must serve threads of the child's own, which spin for it, sleep, and are woken.
 #![cfg(target_os = "linux")]
 
 use anteroom::{Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard, Semaphore, SemaphorePermit};
@@ -123,7 +123,7 @@ fn use_with_others(lock: &impl Lock) {
     assert_eq!(turns.load(Relaxed), 3 * TURNS);
 }
 
-/// Nobody holds the lock at the fork, but a thread that slept has just been woken for it.
+/// No thread holds the lock at the fork, but a thread that slept has just been woken for it.
 fn fork_when_a_waiter_was_just_woken(lock: &impl Lock) {
     const HELD: i32 = 3;
     const WANTED: usize = 10;
@@ -244,7 +244,8 @@ for_each_lock! {
     condvar: WithCondvar { is_taken: Mutex::new(false), is_free: Condvar::new() };
 }
 
-/// No thread holds a permit at the fork, and one waits for more than there are, and has reserved them.
+/// No thread holds a permit at the fork, and one waits for more than there are, and has reserved
+/// them.
 #[test]
 fn permits_that_were_reserved_at_the_fork_are_free_in_the_child() {
     let semaphore = &Semaphore::new(1);

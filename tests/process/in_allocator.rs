@@ -20,7 +20,8 @@ static SEMAPHORE: Semaphore = Semaphore::new(1);
 static NOTIFIED: Condvar = Condvar::new();
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether this is the process of [`TEST`]: asked at its first allocation, before there are threads.
+/// Whether this is the process of [`TEST`]: asked at its first allocation, before there are
+/// threads.
 fn locks() -> bool {
     const UNKNOWN: u8 = 2;
     static LOCKS: AtomicU8 = AtomicU8::new(UNKNOWN);

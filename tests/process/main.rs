@@ -1,4 +1,5 @@
-//! What a process has once: its first use of a lock, its system calls, its allocator, and its forks.
+//! What a process has once: its first use of a lock, its system calls, its allocator, and its
+//! forks.
 
 mod allocator;
 mod fork;

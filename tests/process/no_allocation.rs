@@ -15,8 +15,8 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts an allocation of this thread. It does not allocate: the cell has no initializer to run and no
-/// destructor.
+/// Counts an allocation of this thread. It does not allocate: the cell has no initializer to run
+/// and no destructor.
 pub(crate) fn count() {
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
 }
@@ -127,7 +127,8 @@ fn a_contended_rwlock_does_not_allocate() {
     });
 }
 
-/// Checks that `wake` allocates nothing, nor does `wait` in any of twenty threads, which sleep in it.
+/// Checks that `wake` allocates nothing, nor does `wait` in any of twenty threads, which sleep in
+/// it.
 fn check_twenty(wait: impl Fn() + Sync, wake: impl FnOnce()) {
     thread::scope(|s| {
         let start_waiter = |_| {
@@ -160,7 +161,7 @@ fn twenty_waiters_of_a_condvar_are_notified_without_allocating() {
         let (mutex, lock, all) = (Mutex::new(()), RwLock::new(()), Condvar::new());
         let notify_all = || assert_eq!(all.notify_all(), 20);
         check_twenty(|| all.wait(&mut mutex.lock()), notify_all);
-        // Nobody can be moved to the queue of a reader-writer lock.
+        // No waiter can be requeued to a reader-writer lock.
         check_twenty(|| all.wait(&mut lock.write()), notify_all);
         check_twenty(|| all.wait(&mut lock.read()), notify_all);
         let notify_each = || (0..20).for_each(|_| assert!(all.notify_one()));

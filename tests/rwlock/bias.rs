@@ -154,7 +154,8 @@ fn a_row_is_used_again_when_its_thread_has_ended() {
     assert!(is_writable(&lock));
 }
 
-/// The guard is dropped with the thread's other thread-locals, after or before its row is given back.
+/// The guard is dropped with the thread's other thread-locals, after or before its row is given
+/// back.
 #[test]
 fn a_read_outlives_its_thread_s_last_function() {
     thread_local! {
@@ -178,7 +179,8 @@ fn a_read_outlives_its_thread_s_last_function() {
     });
 }
 
-/// What a forgotten guard has left must not keep out the writers of the next lock in the same place.
+/// What a forgotten guard has left must not keep out the writers of the next lock in the same
+/// place.
 #[test]
 fn a_forgotten_reader_leaves_with_its_lock() {
     for reads in READS {
@@ -191,7 +193,8 @@ fn a_forgotten_reader_leaves_with_its_lock() {
     }
 }
 
-/// A review found that a recursive reader took what is left at the old address of a lock for a read of the new one.
+/// A review found that a recursive reader took what is left at the old address of a lock for a read
+/// of the new one.
 #[test]
 fn what_a_moved_lock_leaves_lets_nobody_pass_a_writer() {
     let mut place = RwLock::new(0);
@@ -324,7 +327,8 @@ fn readers_never_see_half_a_write() {
                     }
                 });
             }
-            // (A write may take milliseconds here, since readers that are inside have no processor.)
+            // (A write may take milliseconds here, since readers that are inside have no
+            // processor.)
             for (pause, writes) in [(1, 5_000), (100, 500), (10_000, 20), (300_000, 2)] {
                 for _ in 0..writes {
                     let mut data = lock.write();

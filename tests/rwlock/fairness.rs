@@ -1,4 +1,5 @@
-//! `RwLock` on real threads: unlocking fairly, letting others go first, and how often a sleeper is passed over.
+//! `RwLock` on real threads: unlocking fairly, letting others go first, and how often a sleeper is
+//! passed over.
 
 use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use common::open::{OpenTo, open};
@@ -52,19 +53,23 @@ macro_rules! check_hand_over {
 fn unlock_fair_hands_over_to_the_writer_or_upgradable_reader_that_sleeps() {
     must_end(|| {
         let lock = RwLock::new(0);
-        check_hand_over!(lock: RwLockWriteGuard from lock.write(), to WRITER, then open OpenTo::Nobody);
+        check_hand_over!(
+            lock: RwLockWriteGuard from lock.write(), to WRITER, then open OpenTo::None
+        );
         check_hand_over!(
             lock: RwLockWriteGuard from lock.write(), to UPGRADABLE, then open OpenTo::Readers
         );
         check_hand_over!(
             lock: RwLockUpgradableReadGuard from lock.upgradable_read(), to WRITER,
-            then open OpenTo::Nobody
+            then open OpenTo::None
         );
         check_hand_over!(
             lock: RwLockUpgradableReadGuard from lock.upgradable_read(), to UPGRADABLE,
             then open OpenTo::Readers
         );
-        check_hand_over!(lock: RwLockReadGuard from lock.read(), to WRITER, then open OpenTo::Nobody);
+        check_hand_over!(
+            lock: RwLockReadGuard from lock.read(), to WRITER, then open OpenTo::None
+        );
     });
 }
 
@@ -88,7 +93,8 @@ fn unlock_fair_serves_writers_in_their_order() {
     });
 }
 
-/// The queue is longer than what is let in at once, and has several who want the lock for themselves.
+/// The queue is longer than what is let in at once, and has several that want the lock for
+/// themselves.
 #[test]
 fn unlock_fair_of_a_long_queue_lets_all_readers_in_before_one_writer() {
     const READERS: usize = 30;
@@ -146,7 +152,7 @@ fn bump_keeps_the_lock_when_nobody_waits() {
         let lock = RwLock::new(0);
         let mut guard = lock.write();
         RwLockWriteGuard::bump(&mut guard);
-        assert_eq!(open(&lock), OpenTo::Nobody);
+        assert_eq!(open(&lock), OpenTo::None);
         let mut guard = RwLockWriteGuard::downgrade_to_upgradable(guard);
         RwLockUpgradableReadGuard::bump(&mut guard);
         assert_eq!(open(&lock), OpenTo::Readers);
@@ -158,8 +164,8 @@ fn bump_keeps_the_lock_when_nobody_waits() {
     });
 }
 
-/// Runs `bump` until it took less time than the lock is kept for those that slept: where it takes longer,
-/// the order is not fixed. It says whether they came first, if it was in time.
+/// Runs `bump` until it took less time than the lock is kept for those that slept: where it takes
+/// longer, the order is not fixed. It says whether they came first, if it was in time.
 fn check_bump(bump: impl Fn() -> Option<bool>) {
     let first = std::iter::repeat_with(bump).find_map(|came_first| came_first);
     assert_eq!(first, Some(true));
@@ -177,7 +183,7 @@ fn bump_of_a_writer_or_upgradable_reader_lets_those_who_sleep_go_first() {
                 let start = Instant::now();
                 RwLockWriteGuard::bump(&mut guard);
                 let in_time = start.elapsed() < KEPT;
-                assert_eq!(open(&lock), OpenTo::Nobody);
+                assert_eq!(open(&lock), OpenTo::None);
                 in_time.then(|| *guard == 1 && read.load(SeqCst))
             })
         });
@@ -222,9 +228,11 @@ fn bump_of_several_readers_lets_a_writer_that_sleeps_go_first() {
     });
 }
 
-/// Adversary 21 (Go 13086): a thread that locks again as soon as it has unlocked keeps others out for ever.
+/// Adversary 21 (Go 13086): a thread that locks again as soon as it has unlocked keeps others out
+/// for ever.
 ///
-/// One that has slept through a release, and has waited long, is given the lock by the next release.
+/// One that has slept through a release, and has waited long, is given the lock by the next
+/// release.
 #[test]
 fn a_sleeper_is_passed_over_a_few_times_at_most() {
     must_end(|| {
@@ -240,7 +248,7 @@ fn a_sleeper_is_passed_over_a_few_times_at_most() {
                 times.iter().all(|&times| times < 4),
                 "passed over {times:?}"
             );
-            // Whoever owns what the others must wait for cannot keep them out for one turn.
+            // The holder of what the others must wait for cannot keep them out for one turn.
             assert_eq!(times_passed_over(|| lock.write(), || lock.read()), 0);
             assert_eq!(times_passed_over(|| lock.read(), || lock.write()), 0);
         }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than any test runs: who waits so long without getting in has been forgotten.
+/// Longer than any test runs: a waiter that has not got in by then has been forgotten.
 const LONG: Duration = Duration::from_secs(600);
 
 fn an_hour_ago() -> Instant {
@@ -69,11 +69,13 @@ const READ: Forms = forms!(
 );
 const RECURSIVE: Forms = forms!(
     read_recursive try_read_recursive try_read_recursive_for try_read_recursive_until
-    read_arc_recursive try_read_arc_recursive try_read_arc_recursive_for try_read_arc_recursive_until
+    read_arc_recursive try_read_arc_recursive
+        try_read_arc_recursive_for try_read_arc_recursive_until
 );
 const UPGRADABLE: Forms = forms!(
     upgradable_read try_upgradable_read try_upgradable_read_for try_upgradable_read_until
-    upgradable_read_arc try_upgradable_read_arc try_upgradable_read_arc_for try_upgradable_read_arc_until
+    upgradable_read_arc try_upgradable_read_arc
+        try_upgradable_read_arc_for try_upgradable_read_arc_until
 );
 const WRITE: Forms = forms!(
     write try_write try_write_for try_write_until
@@ -217,8 +219,8 @@ fn every_form_that_writes_gets_in_when_the_readers_leave() {
     });
 }
 
-/// Adversary 23 (raw_sync 39): the nanoseconds of a timeout, or of the point in time that it makes, pass 10⁹; or
-/// there is no such point in time.
+/// Adversary 23 (raw_sync 39): the nanoseconds of a timeout, or of the point in time that it makes,
+/// pass 10⁹; or there is no such point in time.
 #[test]
 fn a_huge_timeout_waits_until_the_lock_is_free() {
     const HUGE: [Duration; 4] = [

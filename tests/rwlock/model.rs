@@ -1,4 +1,4 @@
-//! Any sequence of steps that do not wait, against a model of who is inside: three numbers.
+//! Any sequence of steps that do not wait, against a model of the threads inside: three numbers.
 
 use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use common::must_end;

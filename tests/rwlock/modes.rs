@@ -65,7 +65,7 @@ fn an_upgradable_reader_alone_becomes_the_writer_by_every_form() {
         ];
         for upgrade in upgrades {
             let mut writer = upgrade(lock.upgradable_read(), soon);
-            assert_eq!(open(&lock), OpenTo::Nobody);
+            assert_eq!(open(&lock), OpenTo::None);
             *writer += 1;
             drop(writer);
             assert_eq!(open(&lock), OpenTo::All);
@@ -113,7 +113,7 @@ fn with_upgraded_writes_and_goes_back_if_there_are_no_readers() {
         let soon = Instant::now() + LONG;
         let mut guard = lock.upgradable_read();
         let write = |n: &mut u32| {
-            assert_eq!(open(&lock), OpenTo::Nobody);
+            assert_eq!(open(&lock), OpenTo::None);
             *n += 1;
             *n
         };

@@ -1,4 +1,5 @@
-//! `RwLock` on real threads: whom nobody passes, who is inside together, and what those who give up leave behind.
+//! `RwLock` on real threads: which waiters none passes, which are inside together, and what those
+//! that give up leave behind.
 
 use anteroom::{RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use common::open::{OpenTo, open};
@@ -18,13 +19,13 @@ fn new_readers_do_not_pass_a_waiting_writer_but_recursive_ones_do() {
         thread::scope(|s| {
             let reader = lock.read();
             let writer = asleep_for_good(s, || *lock.write() += 1);
-            assert_eq!(open(&lock), OpenTo::Nobody);
+            assert_eq!(open(&lock), OpenTo::None);
             assert!(lock.try_read_for(Duration::from_millis(5)).is_none());
             assert!(!lock.is_locked_exclusive());
             let recursive = (lock.read_recursive(), lock.try_read_recursive().unwrap());
             assert!(lock.try_read_recursive_for(Duration::ZERO).is_some());
             drop(reader);
-            assert_eq!(open(&lock), OpenTo::Nobody);
+            assert_eq!(open(&lock), OpenTo::None);
             assert!(!writer.is_finished());
             drop(recursive);
             writer.join().unwrap();
@@ -42,7 +43,7 @@ fn new_readers_do_not_pass_a_waiting_upgrade_but_recursive_ones_do() {
             let upgrade = asleep_for_good(s, || {
                 *RwLockUpgradableReadGuard::upgrade(lock.upgradable_read()) += 1;
             });
-            assert_eq!(open(&lock), OpenTo::Nobody);
+            assert_eq!(open(&lock), OpenTo::None);
             let recursive = lock.read_recursive();
             drop(reader);
             assert!(!upgrade.is_finished());
@@ -53,8 +54,8 @@ fn new_readers_do_not_pass_a_waiting_upgrade_but_recursive_ones_do() {
     });
 }
 
-/// Phase-fair once they have waited for long enough (then they sleep without a limit), in either order of arrival, and
-/// for more readers than one batch.
+/// Phase-fair once they have waited for long enough (then they sleep without a limit), in either
+/// order of arrival, and for more readers than one batch.
 #[test]
 fn readers_that_sleep_come_in_before_the_second_writer() {
     must_end(|| {
@@ -92,7 +93,8 @@ fn readers_that_sleep_come_in_before_the_second_writer() {
 
 /// Adversary 6 (std 121949, on Windows): a reader was let in as if it were a writer.
 ///
-/// `enter` lets readers in, having started those that it is to let in, and may itself stay inside as one more.
+/// `enter` lets readers in, having started those that it is to let in, and may itself stay inside
+/// as one more.
 fn check_readers_meet(readers: usize, enter: impl Fn(&RwLock<u32>, &dyn Fn(), &Barrier)) {
     let lock = RwLock::new(0);
     let inside = Barrier::new(readers + 1);
@@ -250,7 +252,7 @@ fn timed_out_writer_leaves_no_trace() {
                 let writer = asleep(s, || {
                     lock.try_write_for(Duration::from_millis(100)).is_none()
                 });
-                // Those who come later sleep behind the writer; none is left asleep when it goes.
+                // Those that come later sleep behind the writer; none is left asleep when it goes.
                 for _ in 0..others {
                     asleep(s, || {
                         let _guard = lock.read();

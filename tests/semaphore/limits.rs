@@ -1,4 +1,5 @@
-//! [`Semaphore`]: what closing refuses, what is too much, and what both say; always with the rest as it was.
+//! [`Semaphore`]: what closing refuses, what is too much, and what both say; always with the rest
+//! as it was.
 
 use anteroom::TryAcquireError::{Closed, NoPermits, TimedOut};
 use anteroom::{AcquireError, Semaphore};
@@ -71,8 +72,8 @@ fn closing_refuses_those_who_come_and_keeps_the_permits() {
     assert_eq!(semaphore.try_acquire().map(drop), Err(Closed));
 }
 
-/// One, and more than can be woken in one go; and all of them in the queue, or the first of them next in turn, with
-/// too few permits for it.
+/// One, and more than can be woken in one go; and all of them in the queue, or the first of them
+/// next in turn, with too few permits for it.
 #[test]
 fn closing_refuses_all_who_wait() {
     must_end(|| {
@@ -145,8 +146,8 @@ fn add_permits_panics_past_the_maximum_also_while_others_wait_and_serves_none() 
         let semaphore = Semaphore::new(0);
         thread::scope(|s| {
             let _close = CloseIfFailed(&semaphore);
-            // Both want more than there are, since either may be the next in turn: a thread that was
-            // called, and has not run for some milliseconds, has lost its turn.
+            // Both want more than there are, since either may be the next in turn: a thread that
+            // was called, and has not run for some milliseconds, has lost its turn.
             let large = asleep(s, || semaphore.acquire_many(3).map(|p| p.forget()));
             let small = asleep(s, || semaphore.acquire_many(2).map(|p| p.forget()));
             semaphore.add_permits(1);
@@ -155,7 +156,7 @@ fn add_permits_panics_past_the_maximum_also_while_others_wait_and_serves_none() 
                 assert_eq!(semaphore.available_permits(), 1);
             }
             assert!(!large.is_finished() && !small.is_finished());
-            // As many as there may be; and those who wait get theirs.
+            // As many as there may be; and the waiters get theirs.
             semaphore.add_permits(MAX - 1);
             assert!(large.join().unwrap().is_ok());
             assert!(small.join().unwrap().is_ok());

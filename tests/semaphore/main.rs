@@ -125,7 +125,7 @@ fn timed_forms_give_up_when_their_time_is_up_and_take_nothing() {
         drop(all);
         assert_eq!(s.available_permits(), 1);
         assert_eq!(Arc::strong_count(&s), 1);
-        assert!(s.try_acquire().is_ok(), "those who gave up still wait");
+        assert!(s.try_acquire().is_ok(), "those that gave up still wait");
     });
 }
 
@@ -162,7 +162,7 @@ fn zero_permits_are_always_there() {
             let none = semaphore.acquire_many(0).unwrap();
             assert_eq!(none.num_permits(), 0);
             let waiter = asleep(s, || semaphore.acquire().is_ok());
-            // Also past those who wait, from whom they take nothing.
+            // Also past the waiters, from which they take nothing.
             assert!(semaphore.try_acquire_many(0).is_ok());
             assert!(semaphore.acquire_many(0).is_ok());
             semaphore.add_permits(0);
@@ -216,8 +216,8 @@ fn serves_those_who_wait_in_the_order_in_which_they_came() {
     });
 }
 
-/// A large wish is before small ones in the queue. Returns whether its thread has always run in time:
-/// if it has, no other may have been served before it.
+/// A large wish is before small ones in the queue. Returns whether its thread has always run in
+/// time: if it has, no other may have been served before it.
 fn large_wish_is_in_time() -> bool {
     let semaphore = Semaphore::new(0);
     let small_ones = AtomicUsize::new(0);
@@ -281,7 +281,8 @@ fn thread_that_runs_passes_one_that_sleeps_but_not_for_long() {
         thread::scope(|s| {
             let mut mine = semaphore.acquire().unwrap();
             let all = asleep(s, || semaphore.acquire_many(2).is_ok());
-            // There are never both while this lasts: the next is taken before the last is given back.
+            // There are never both while this lasts: the next is taken before the last is given
+            // back.
             let mut passed = 0;
             while let Ok(next) = semaphore.try_acquire() {
                 mine = next;
@@ -301,7 +302,8 @@ fn one_that_was_woken_and_has_waited_too_long_is_not_passed_again() {
         for _ in 0..10 {
             let semaphore = Semaphore::new(1);
             let acquire = || semaphore.acquire().unwrap();
-            // It sleeps for good before it is woken for the first time, and then only once it has reserved.
+            // It sleeps for good before it is woken for the first time, and then only once it has
+            // reserved.
             let times = times_passed_over(acquire, acquire);
             assert!(times <= 1, "passed over {times} times");
         }
@@ -367,7 +369,7 @@ fn with_one_permit_it_is_a_mutex() {
                 s.spawn(|| {
                     for _ in 0..EACH {
                         let _alone = semaphore.acquire().unwrap();
-                        // Two steps: somebody else's in between would be lost.
+                        // Two steps: another thread's in between would be lost.
                         count.store(count.load(Relaxed) + 1, Relaxed);
                     }
                 });
@@ -409,7 +411,7 @@ fn lets_in_as_many_as_it_has_permits() {
             for _ in 0..3 {
                 asleep(s, || {
                     let _permit = semaphore.acquire().unwrap();
-                    // Passed only by three who are inside at once.
+                    // Passed only by three that are inside at once.
                     together.wait();
                 });
             }

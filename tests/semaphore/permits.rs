@@ -1,5 +1,5 @@
-//! [`Permit`]: what can be done with permits of a [`Semaphore`] once they are acquired, borrowed or owned; and
-//! any sequence of all that, beside a count that anybody can follow.
+//! [`Permit`]: what can be done with permits of a [`Semaphore`] once they are acquired, borrowed or
+//! owned; and any sequence of all that, beside a count that is easy to follow.
 
 use anteroom::{OwnedSemaphorePermit, Permit, Semaphore, TryAcquireError};
 use common::{asleep, must_end};
@@ -139,7 +139,8 @@ enum Step {
     TryAcquire(u32),
     /// Parks for no time at all.
     AcquireForNoTime(u32),
-    /// Drops, forgets or splits one of the permits that are held: which one, modulo how many there are.
+    /// Drops, forgets or splits one of the permits that are held: which one, modulo how many there
+    /// are.
     Drop(usize),
     Forget(usize),
     Split(usize, usize),
@@ -165,8 +166,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The semaphore, and beside it what it should be: how many permits are free, how many each holder has, and
-/// whether it is closed.
+/// The semaphore, and beside it what it should be: how many permits are free, how many each holder
+/// has, and whether it is closed.
 struct Beside {
     semaphore: Arc<Semaphore>,
     held: Vec<OwnedSemaphorePermit>,

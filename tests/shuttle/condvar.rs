@@ -34,7 +34,7 @@ fn a_turn_goes_round() {
     });
 }
 
-/// Two in pairs, who need one notification only.
+/// Two in pairs, which need one notification only.
 #[test]
 fn ping_pong() {
     check(|| {
@@ -50,7 +50,7 @@ fn ping_pong() {
     });
 }
 
-/// Each of those who wait may be the one that is needed.
+/// Each of the waiters may be the one that is needed.
 #[test]
 fn each_thing_that_is_brought_wakes_somebody_who_takes_it() {
     check(|| {

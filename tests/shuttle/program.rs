@@ -11,14 +11,14 @@ use std::time::Duration;
 
 pub(crate) const THREADS: usize = 10;
 
-/// Executions of each program, if nobody says how many.
+/// Executions of each program, if the environment does not say how many.
 const SAMPLE: usize = 2_000;
 
 /// At how many steps a careful scheduler switches.
 const SWITCHES: usize = 4;
 
-/// Runs the program in many orders, with patient waiters and others, with readers that are biased or not, and
-/// with weak compare-exchanges that fail for no reason or never do.
+/// Runs the program in many orders, with patient waiters and others, with readers that are biased
+/// or not, and with weak compare-exchanges that fail for no reason or never do.
 pub(crate) fn check(program: fn()) {
     let executions = match std::env::var("SHUTTLE_ITERATIONS") {
         Ok(executions) => executions.parse().expect("SHUTTLE_ITERATIONS: a number"),
@@ -40,7 +40,7 @@ pub(crate) fn check(program: fn()) {
             program();
             assert!(
                 anteroom::no_thread_waits(),
-                "somebody is counted, or parked, but gone"
+                "a thread is counted, or parked, but gone"
             );
         });
     };
@@ -79,7 +79,7 @@ pub(crate) fn on_threads<T: Send + Sync + 'static>(
         .for_each(|thread| thread.join().unwrap());
 }
 
-/// Who is inside. The scheduler does not see these.
+/// The threads inside. The scheduler does not see these.
 #[derive(Default)]
 pub(crate) struct Inside {
     readers: AtomicUsize,

@@ -10,7 +10,7 @@ const PERMITS: usize = 3;
 
 struct Stalls {
     semaphore: Semaphore,
-    /// Permits that somebody holds.
+    /// Permits that a thread holds.
     held: AtomicUsize,
 }
 
@@ -61,7 +61,7 @@ fn closing_releases_all_who_wait() {
     check(|| {
         let stalls = Stalls::new();
         on_threads(THREADS, &stalls, |stalls, n| {
-            // Some have nobody to give them back what they want.
+            // Some have none to give them back what they want.
             match n {
                 0 => stalls.semaphore.close(),
                 1 => drop(stalls.semaphore.forget_permits(2)),

@@ -1,4 +1,4 @@
-//! The ends of a pipe in a test of several processes: who has which.
+//! The ends of a pipe in a test of several processes: which process has which.
 
 use crate::processes::Child;
 use anteroom::shared::{PipeReader, PipeWriter, pipe};

@@ -1,5 +1,5 @@
-//! What the tests share: a limit on how long a test may hang, how to know that a thread sleeps, child
-//! processes, sandboxes, and memory that is taken away.
+//! What the tests share: a limit on how long a test may hang, how to know that a thread sleeps,
+//! child processes, sandboxes, and memory that is taken away.
 
 pub mod alone;
 #[cfg(target_os = "linux")]
@@ -25,15 +25,17 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test says that it hangs: far more than it needs on a loaded machine.
+/// How long anything may take before a test says that it hangs: far more than it needs on a loaded
+/// machine.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// How long a turn, or what is kept for a thread, is at least that thread's. Where a test has seen that
-/// less time went by, on either side, the order is fixed; where more, it is not, and the test asks again.
+/// How long a turn, or what is kept for a thread, is at least that thread's. Where a test has seen
+/// that less time went by, on either side, the order is fixed; where more, it is not, and the test
+/// asks again.
 pub const KEPT: Duration = Duration::from_millis(4);
 
-/// Closes the semaphore if the test fails, so that the threads that wait for its permits end, and the
-/// failure is seen at once.
+/// Closes the semaphore if the test fails, so that the threads that wait for its permits end, and
+/// the failure is seen at once.
 pub struct CloseIfFailed<'a>(pub &'a anteroom::Semaphore);
 
 impl Drop for CloseIfFailed<'_> {
@@ -44,8 +46,8 @@ impl Drop for CloseIfFailed<'_> {
     }
 }
 
-/// Writes to the standard error, also where the output of tests is captured. It takes no lock, so that
-/// a forked child may call it.
+/// Writes to the standard error, also where the output of tests is captured. It takes no lock, so
+/// that a forked child may call it.
 pub fn say(text: &str) {
     // SAFETY: as many bytes as there are.
     #[cfg(unix)]
@@ -68,8 +70,8 @@ pub fn skip(reason: impl Display) {
     say(&format!("SKIPPED (number {number}): {place}: {reason}\n"));
 }
 
-/// Runs `test` on a thread of its own and returns what it returns, or panics as it does. A test that hangs
-/// fails, and its threads are left behind.
+/// Runs `test` on a thread of its own and returns what it returns, or panics as it does. A test
+/// that hangs fails, and its threads are left behind.
 #[track_caller]
 pub fn must_end<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
     let (ended, end) = mpsc::channel::<()>();
@@ -116,8 +118,8 @@ pub fn asleep<'scope, R: Send + 'scope>(
     start_until(sleeps, scope, work)
 }
 
-/// As [`asleep`], for a sleep that has no limit of its own and that only a wake-up ends. (A waiter of the mutex
-/// takes a short nap before it, in which an unlocker need not see it.)
+/// As [`asleep`], for a sleep that has no limit of its own and that only a wake-up ends. (A waiter
+/// of the mutex takes a short nap before it, in which an unlocker need not see it.)
 #[track_caller]
 pub fn asleep_for_good<'scope, R: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
@@ -136,7 +138,8 @@ fn start_until<'scope, R: Send + 'scope>(
     let told = thread.clone();
     let handle = scope.spawn(move || {
         told.store(this_thread(), Relaxed);
-        // The last clone is gone before `work` begins, so that nothing but `work` can put us to sleep.
+        // The last clone is gone before `work` begins, so that nothing but `work` can put us to
+        // sleep.
         drop(told);
         work()
     });
@@ -145,9 +148,9 @@ fn start_until<'scope, R: Send + 'scope>(
     handle
 }
 
-/// Takes a lock by `own`, and again as soon as it has dropped that guard, until a thread that sleeps in `other`
-/// has got in. Returns how often it passed that thread over, which sleeps again before each release. (What took
-/// longer than the lock is [`KEPT`] for one thread does not count.)
+/// Takes a lock by `own`, and again as soon as it has dropped that guard, until a thread that
+/// sleeps in `other` has got in. Returns how often it passed that thread over, which sleeps again
+/// before each release. (What took longer than the lock is [`KEPT`] for one thread does not count.)
 #[track_caller]
 pub fn times_passed_over<O, G>(own: impl Fn() -> O, other: impl Fn() -> G + Sync) -> usize {
     const TOO_OFTEN: usize = 100;
@@ -230,8 +233,8 @@ fn this_thread() -> i32 {
     unsafe { libc::gettid() }
 }
 
-/// Whether the thread is asleep: not running, and not waiting to run. Seen twice in the same sleep, so that it is
-/// hardly a lock of the parking lot or of the allocator that it waits for.
+/// Whether the thread is asleep: not running, and not waiting to run. Seen twice in the same sleep,
+/// so that it is hardly a lock of the parking lot or of the allocator that it waits for.
 #[cfg(target_os = "linux")]
 fn sleeps(thread: i32) -> bool {
     const APART: Duration = Duration::from_millis(1);
@@ -242,9 +245,9 @@ fn sleeps(thread: i32) -> bool {
     sleep.is_some() && current_sleep(thread) == sleep
 }
 
-/// Whether the thread sleeps without a limit: seen twice in the same endless wait, so that it is not a lock of
-/// the parking lot or of the allocator that it waits for. Or in the same sleep for longer than any nap
-/// lasts: a waiter that is parked behind others looks now and then.
+/// Whether the thread sleeps without a limit: seen twice in the same endless wait, so that it is
+/// not a lock of the parking lot or of the allocator that it waits for. Or in the same sleep for
+/// longer than any nap lasts: a waiter that is parked behind others looks now and then.
 #[cfg(target_os = "linux")]
 pub fn sleeps_for_good(thread: i32) -> bool {
     const APART: Duration = Duration::from_millis(2);
@@ -292,7 +295,7 @@ fn sleeps_for_good(thread: i32) -> bool {
     sleeps(thread)
 }
 
-/// Elsewhere nobody tells, so that only time can.
+/// Elsewhere the system does not tell, so that only time can.
 #[cfg(not(target_os = "linux"))]
 fn sleeps(_thread: i32) -> bool {
     thread::sleep(Duration::from_millis(50));

@@ -1,21 +1,21 @@
-//! Who can come into a reader-writer lock.
+//! Which modes a reader-writer lock admits.
 
 use anteroom::RwLock;
 
-/// Those to whom it is open.
+/// The modes that it admits.
 #[derive(Debug, PartialEq)]
 pub enum OpenTo {
-    /// Nobody is inside.
+    /// No thread is inside.
     All,
     /// There are readers.
     AllButWriters,
     /// There is an upgradable reader.
     Readers,
     /// There is a writer, or one waits for the readers to leave.
-    Nobody,
+    None,
 }
 
-/// To whom the lock is open now, by trying.
+/// The modes that the lock admits now, by trying.
 #[track_caller]
 pub fn open<T>(lock: &RwLock<T>) -> OpenTo {
     // One statement each, so that no guard lives on.
@@ -26,7 +26,7 @@ pub fn open<T>(lock: &RwLock<T>) -> OpenTo {
         (true, true, true) => OpenTo::All,
         (true, true, false) => OpenTo::AllButWriters,
         (true, false, false) => OpenTo::Readers,
-        (false, false, false) => OpenTo::Nobody,
+        (false, false, false) => OpenTo::None,
         _ => panic!("read, upgradable, write: {:?}", (read, upgradable, write)),
     }
 }

@@ -5,7 +5,7 @@ use std::ptr;
 /// A page of its own, closed at first.
 pub struct Page(*mut libc::c_void);
 
-// SAFETY: it is memory like any other; what is done with it is up to who writes `unsafe`.
+// SAFETY: it is memory like any other; what is done with it is up to the callers' `unsafe`.
 unsafe impl Sync for Page {}
 
 impl Page {

@@ -51,7 +51,7 @@ impl Child {
         assert_eq!(sent, 0);
     }
 
-    /// Whether it has ended, though nobody has waited for that.
+    /// Whether it has ended, though it has not been waited for.
     pub fn has_ended(&self) -> bool {
         state(self.pid).is_none_or(|state| state == 'Z')
     }
@@ -115,8 +115,8 @@ impl Drop for Child {
     }
 }
 
-/// A child has only the thread that forked it. What another one had locked just then, to print its backtrace, say, stays
-/// locked there for ever.
+/// A child has only the thread that forked it. What another one had locked just then, to print its
+/// backtrace, say, stays locked there for ever.
 fn say_panics_without_locks() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -137,8 +137,8 @@ pub fn state(pid: libc::pid_t) -> Option<char> {
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
-/// One test at a time: a child has all descriptors of its parent, also those of other tests, whose pipes would not end
-/// before it does.
+/// One test at a time: a child has all descriptors of its parent, also those of other tests, whose
+/// pipes would not end before it does.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURNS: Mutex<()> = Mutex::new(());
     TURNS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -151,7 +151,8 @@ pub fn sleep_for_ever() {
     }
 }
 
-/// Waits until something holds that nothing tells of. A minute of work is for ever: on a loaded machine it takes longer.
+/// Waits until something holds that nothing tells of. A minute of work is for ever: on a loaded
+/// machine it takes longer.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let work = || clock_gettime(ClockId::ThreadCPUTime).tv_sec;
     let start = work();

@@ -24,7 +24,8 @@ pub fn refuse(calls: Calls, error: i32) {
     }
 }
 
-/// From now on a signal interrupts each other `fallocate` of this process. (Not every kernel lets one do that.)
+/// From now on a signal interrupts each other `fallocate` of this process. (Not every kernel lets
+/// one do that.)
 #[cfg(target_arch = "x86_64")]
 pub fn interrupt_fallocate() {
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};

@@ -1,15 +1,15 @@
-//! Running a function one machine instruction at a time, and finding out whether it touches a page that has been
-//! taken away meanwhile. The processor's trap flag stops the thread after every instruction, and the handler does
-//! what any other thread could do at that point.
+//! Running a function one machine instruction at a time, and finding out whether it touches a page
+//! that has been taken away meanwhile. The processor's trap flag stops the thread after every
+//! instruction, and the handler does what any other thread could do at that point.
 
 use crate::page::Page;
 use std::cell::Cell;
 use std::sync::Once;
 use std::{arch, mem, ptr};
 
-/// What is done after each instruction, in the handler of a signal: it allocates nothing, waits for no lock that
-/// the stepped thread may hold, and leaves `errno` alone, since what it calls succeeds. It is told whether the
-/// instruction was a system call.
+/// What is done after each instruction, in the handler of a signal: it allocates nothing, waits for
+/// no lock that the stepped thread may hold, and leaves `errno` alone, since what it calls
+/// succeeds. It is told whether the instruction was a system call.
 pub type AfterEach<'a> = dyn Fn(bool) + 'a;
 
 thread_local! {
@@ -21,8 +21,8 @@ thread_local! {
     static TOUCHED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `f`, and `after_each` after each of its instructions. Returns whether `f` touched the page after it was
-/// closed.
+/// Runs `f`, and `after_each` after each of its instructions. Returns whether `f` touched the page
+/// after it was closed.
 pub fn touches(page: &'static Page, f: impl FnOnce(), after_each: &AfterEach<'_>) -> bool {
     GUARDED.set(Some(page));
     TOUCHED.set(false);
@@ -58,10 +58,12 @@ extern "C" fn trap(_signal: libc::c_int, _info: *mut libc::siginfo_t, context: *
     // SAFETY: the kernel gives a valid one.
     let context = unsafe { &*context.cast::<libc::ucontext_t>() };
     let next = context.uc_mcontext.gregs[libc::REG_RIP as usize] as *const [u8; 2];
-    // Where we stopped the last time, not what precedes `next`: some kernels return from a system call to a thread
-    // whose trap flag only then counts again, so that one more instruction has been run.
+    // Where we stopped the last time, not what precedes `next`: some kernels return from a system
+    // call to a thread whose trap flag only then counts again, so that one more instruction has
+    // been run.
     let last = NEXT.replace(next);
-    // SAFETY: two bytes of code that has just been run, or of that and what follows it; both are mapped.
+    // SAFETY: two bytes of code that has just been run, or of that and what follows it; both are
+    // mapped.
     let system_call = !last.is_null() && unsafe { last.read_unaligned() } == SYSCALL;
     after_each(system_call);
 }

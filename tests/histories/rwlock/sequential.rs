@@ -1,14 +1,16 @@
 //! What a reader-writer lock may do.
 //!
-//! Writing takes two steps: a writer *claims* the lock, and begins to write when the readers have left. A thread that gives
-//! up may have claimed it meanwhile. A claim may keep others out, and need not: the lock is kept for a thread that has
-//! waited for long, and others come in if that thread does not, so a claim excludes nobody for certain.
+//! Writing takes two steps: a writer *claims* the lock, and begins to write when the readers have
+//! left. A thread that gives up may have claimed it meanwhile. A claim may keep others out, and
+//! need not: the lock is kept for a thread that has waited for long, and others come in if that
+//! thread does not, so a claim excludes no thread for certain.
 //!
-//! The crate does not promise that a failing `try_write` or `try_upgrade` has met somebody inside: it may also have met a
-//! reader that was trying at the same time, or a writer or reader on its way out. Such a thread is *near*.
+//! The crate does not promise that a failing `try_write` or `try_upgrade` has met a thread inside:
+//! it may also have met a reader that was trying at the same time, or a writer or reader on its way
+//! out. Such a thread is *near*.
 //!
-//! A fair release *hands* the lock to a thread that waits. While it looks which one that is, it keeps everybody else out, as
-//! if that were a writer.
+//! A fair release *hands* the lock to a thread that waits. While it looks which one that is, it
+//! keeps all others out, as if that were a writer.
 
 use crate::checker::{Specification, THREADS};
 
@@ -117,8 +119,8 @@ impl Sequential {
             Step::Write { found } => {
                 found == self.value && !self.is_taken(thread) && !self.is_read()
             }
-            // A recursive reader passes those who wait for others. One who waits for nobody any more is inside, though it
-            // may find that its time is up before it finds that.
+            // A recursive reader passes those that wait for others. One that waits for none any
+            // more is inside, though it may find that its time is up before it finds that.
             Step::Refused { recursive } => {
                 let is_kept = self.others_claim(thread) || self.is_handed_over();
                 self.writer.is_some() || (is_kept && !(recursive && self.is_read()))
