@@ -58,8 +58,7 @@
 //!   mutexes of the C library. Each copy of this crate in a process (a plugin has its own) counts
 //!   only its own locks: two of them stay below 2,048, and a third may exceed that.
 //! - **Which process holds a lock.** A guard belongs to one process, whatever numbers threads have.
-//!   In a child of a fork, and in all its descendants, an inherited guard does nothing when it is
-//!   dropped.
+//!   In a child of a fork and its descendants, an inherited guard does nothing when it is dropped.
 //!
 //! # What is not
 //! - **Hostile processes.** A process that may write to the memory can block others for ever, and
@@ -70,8 +69,7 @@
 //!   locks than the thread held, of other regions as well; and it may set `FUTEX_OWNER_DIED` in a
 //!   word of the dying process that equals the thread's number, wherever the address points.
 //! - **Locks in a lock's data.** A guard gives them by `&` only ([`Shareable::HAS_LOCKS`]). Code
-//!   with `unsafe` must not overwrite a lock that is held: the kernel would not find its holder's
-//!   earlier locks.
+//!   with `unsafe` must not overwrite a held lock: the kernel would miss its holder's earlier ones.
 //! - **Lent guards.** A thread must not lend `&mut` of a guard's data to other threads of its
 //!   process for system calls that write there (`file.read(&mut guard[..])` on a scoped thread).
 //!   When the process is killed, the kernel releases the lock as soon as its holder has ended, and
@@ -90,18 +88,18 @@
 //!   ([`OpenError::PidNamespace`]), where `/proc` tells which is which. A child of a fork in
 //!   another namespace than its parent must not use what it inherits, which is not checked.
 //! - **Memory that is taken away from a dying process.** `process_mrelease(2)`, which Android's
-//!   killer of processes uses, frees a process's memory while it is being killed, maybe before the
-//!   kernel has read there which locks it holds. These then stay held, as glibc's robust mutexes
-//!   do. (The out-of-memory killer before Linux 5.18 could do the same; since then it leaves the
-//!   process two seconds first.) Waiters do not ask whether a holder lives: its number may live
-//!   again, and a zombie has one, too.
+//!   killer of processes uses, frees a process's memory during its death, maybe before the kernel
+//!   has read there which locks it holds. These then stay held, as glibc's robust mutexes do. (The
+//!   out-of-memory killer before Linux 5.18 could do the same; since then it leaves the process two
+//!   seconds first.) Waiters do not ask whether a holder lives: its number may live again, and a
+//!   zombie has one, too.
 //! - **The kernel's unlock race.** A thread announces that it releases a lock, releases it, and
 //!   takes the announcement back. If in between another thread unmaps the memory and maps something
 //!   else there, and the process dies just then, the kernel may mark a word of that (glibc's bug
 //!   14485). Here a guard borrows the memory until its release is over, so no thread can unmap it.
 //! - **`exec` by one thread of many.** The kernel gives it another number before it looks at what
-//!   it holds, which stays held for ever, as with glibc's. Release everything before, or let the
-//!   main thread do it.
+//!   it holds, which stays held for ever, as with glibc's. Release all before, or let the main
+//!   thread do it.
 //! - **Forks.** A child holds nothing that its parent holds, though it has the parent's guards:
 //!   these do nothing when they are dropped. What they refer to must not be read or written there:
 //!   the parent changes it. A child that a signal handler has forked must not return into a call of

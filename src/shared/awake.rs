@@ -2,9 +2,8 @@
 //!
 //! **Spinning.** Sleeping and being woken takes longer than sending and receiving hundreds of short
 //! messages. So a waiter first spins, which pays while the other side runs on another processor. On
-//! a busy machine, the sides often do best if they sleep at once and leave each other the
-//! processor. So after [`IN_VAIN`] vain spins, a thread spins only every [`SELDOM`]th time until
-//! that pays.
+//! a busy machine, both often do best if they sleep at once and leave each other the processor. So
+//! after [`IN_VAIN`] vain spins, a thread spins only every [`SELDOM`]th time until that pays.
 //!
 //! **Streams.** If both sides are awake, the cache line with a side's position moves between
 //! processors for each message, which takes longer than all the rest. It is cheaper to let several

@@ -2,8 +2,7 @@
 //!
 //! Each side has a *bell*, a kernel pipe that carries no data. Writing a byte rings it; a thread
 //! sleeps on it by polling its reading end. The kernel counts, over forks, threads and deaths,
-//! which descriptors can still write there: when the last is closed, the bell hangs up. Each end
-//! holds
+//! which descriptors can still write there: after the last, the bell hangs up. Each end holds
 //! - the reading end of its own bell, and only that, or its own bell would never hang up;
 //! - both ends of the other side's bell, so that ringing it never raises `SIGPIPE`.
 

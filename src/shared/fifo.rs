@@ -7,8 +7,8 @@
 //! the bells, and then locks the one that it will ring: [`presence`] says which lock that is, and
 //! how it tells other openers that this side is open. By the same locks the opener sees
 //! - whether the other side is open. If not, it waits until that was opened once more, which a word
-//!   in the region counts. (If that opener is gone by then, this end finds itself alone, as with
-//!   the kernel's FIFOs.)
+//!   in the region counts. (If that opener is gone, this end finds itself alone, as with the
+//!   kernel's FIFOs.)
 //! - whether neither side is open. Then it discards the unread bytes, whose readers are gone.
 
 mod files;
@@ -42,8 +42,7 @@ pub(super) use files::sweep;
 /// A [`pipe`](super::pipe) by name, between unrelated processes.
 ///
 /// It lives, as files in `/dev/shm`, from [`create`](Self::create) to [`unlink`](Self::unlink),
-/// however many processes come and go. Processes that have it open then keep it; a new FIFO of that
-/// name is another one.
+/// however many processes come and go. Processes that have it open then keep it.
 ///
 /// **Opening** an end waits until another thread or process has opened the other end, as opening a
 /// `mkfifo` does. Unread bytes are discarded when neither end is open any more. A reader at the end
@@ -275,8 +274,7 @@ impl Found {
     }
 
     fn named(&self) -> &Named {
-        // SAFETY: it begins the payload, which is large enough and mapped while borrowed; it is
-        // numbers.
+        // SAFETY: it begins the payload, which is large enough and mapped while borrowed; numbers.
         unsafe { self.memory.payload().cast().as_ref() }
     }
 

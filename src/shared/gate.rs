@@ -11,7 +11,7 @@
 //!   [`fence`](crate::fence)). Between the change and its look at the bit, the opener runs the
 //!   light side, which costs nothing.
 //! - (G2) Opening wakes one waiter. If there is enough for another, that one opens the gate again.
-//!   So changes may share an opening.
+//!   So changes may share one.
 //! - (G3) A waiter that is killed wakes another. Besides the word, waiters sleep on an [`Entry`]
 //!   whose word is always 0. It is *pending* from before a waiter approaches until it leaves: when
 //!   the waiter is killed, the kernel wakes another one there. (That may be one that was woken on

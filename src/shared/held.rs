@@ -25,8 +25,8 @@
 //!   place, and the look (Acquire) comes to that place later.
 //! - (H5) An entry that is not held stands at no place up to `count`, nor does the link name it.
 //!
-//! Hence no lock, no version, and no store to the owner's memory. Models:
-//! `loom-tests/shared/held.rs`.
+//! Hence no lock, no version, no store to the owner's memory. (Models:
+//! `loom-tests/shared/held.rs`.)
 
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{AtomicUsize, in_program_order};
@@ -96,7 +96,7 @@ impl Held {
         self.first.next.store(self.end(), Relaxed);
     }
 
-    /// Puts both sentinels in front of a list whose first entry is `next`. Returns the new first
+    /// Puts both sentinels in front of a list that begins with `next`. Returns its new first
     /// address.
     #[cfg(not(loom))]
     pub(super) fn precede(&self, head: usize, next: usize) -> usize {
@@ -148,8 +148,8 @@ impl Held {
         self.first.next.store(entry, Release);
     }
 
-    /// Unlinks an entry if it is the only one. Returns whether it was (see
-    /// [`remove`](Self::remove)).
+    /// Unlinks the only entry, if this is it. Returns whether it was; else
+    /// [`remove`](Self::remove).
     #[inline(always)]
     pub(crate) fn pop(&self, entry: usize) -> bool {
         // ORDERING: Relaxed; only the owner writes it.

@@ -40,8 +40,8 @@ impl Watched for AtomicU64 {
     }
 }
 
-/// Sleeps while all words have these values, until woken on one of them, or for no reason. Returns
-/// false after the deadline.
+/// Sleeps while all words have these values, until woken on one, or for no reason. Returns false
+/// after the deadline.
 ///
 /// The kernel looks at one word after the other, and the thread may be woken on each as soon as
 /// that one was looked at. So if threads are woken on word A after word B changed, A stands before

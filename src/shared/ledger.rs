@@ -58,8 +58,7 @@ use crate::primitive::{array_of, const_fn, in_program_order};
 use slot::Slot;
 use std::marker::PhantomData;
 
-/// How many threads can hold something at once. `futex_waitv` takes as many words and a gate's:
-/// 128.
+/// How many threads can hold something at once: `futex_waitv` takes that many and a gate's (128).
 pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 120 };
 
 /// First the biased slots, of which each belongs to a thread, then the shared ones.
@@ -225,8 +224,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         self.slots[account.slot].restate(held);
     }
 
-    /// Changes the value and what the account holds, in one step. Returns the new value, or the one
-    /// that `change` refuses.
+    /// Changes the value and what the account holds, in one step. Returns the new value, or the
+    /// refused one.
     #[inline]
     pub(crate) fn change(
         &self,
@@ -297,8 +296,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         let author = &self.slots[slot];
         let number = author.prepare(held);
         let changed = self.exchange(|state| {
-            // A refused change overwrites nothing. So it leaves alone the line that the author is
-            // about to write.
+            // A refused change overwrites nothing, and leaves alone the line that the author writes
+            // next.
             let value = change(state.value())?;
             if state.author() != slot {
                 self.witness(state);
@@ -323,7 +322,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         }
     }
 
-    /// Changes the value for no account. Returns the new value, or the one that `change` refuses.
+    /// Changes the value for no account. Returns the new value, or the refused one.
     #[inline]
     pub(crate) fn change_unaccounted(
         &self,
@@ -335,8 +334,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         })
     }
 
-    /// As [`change_unaccounted`](Self::change_unaccounted), if no other thread changes the state
-    /// now. Else nothing is changed.
+    /// As [`change_unaccounted`](Self::change_unaccounted), if no other thread does so now.
     #[inline(always)]
     pub(crate) fn change_unaccounted_at_once(
         &self,
@@ -351,8 +349,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         exchanged.ok().map(|_| value)
     }
 
-    /// Exchanges the state for the one that `next` makes of it. Returns the new value, or the one
-    /// that `next` refuses.
+    /// Exchanges the state for the one that `next` makes of it. Returns the new value, or the
+    /// refused one.
     #[inline]
     fn exchange(&self, next: impl Fn(State) -> Option<State>) -> Result<u32, u32> {
         // ORDERING: Acquire, here and below; pairs with the Release of the last exchange.

@@ -102,8 +102,7 @@ impl Part {
     }
 }
 
-/// Enters this memory in the table: from now on, locks in it work. After an error, [`remove`] takes
-/// out what was entered.
+/// Enters this memory in the table, so that locks in it work. After an error, call [`remove`].
 pub(super) fn add(memory: &Range<usize>) -> Result<(), Errno> {
     for piece in pieces(memory) {
         while !parts().any(|part| part.add(piece)) {

@@ -3,8 +3,8 @@
 //! They stand in a page that the kernel empties in the child of a fork (`MADV_WIPEONFORK`).
 //! - The **generation** identifies the process. It is counted in ordinary memory, so a child counts
 //!   on from its parent, and no process has the generation of an ancestor. A guard records it: an
-//!   inherited guard belongs to an earlier generation, even if the calling thread has the number of
-//!   the thread that locked.
+//!   inherited guard belongs to an earlier generation, even if the calling thread has the holder's
+//!   number.
 //! - The **stamp** changes with a fork, too, and when a region is unmapped. What a thread knows
 //!   about mappings is valid as long as the stamp equals the one that it read before it learnt it.
 //!
@@ -43,8 +43,7 @@ impl Page {
     /// This process's page, or the system's refusal.
     pub(super) fn make() -> Result<&'static Page, Errno> {
         static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
-        // ORDERING: Acquire, here and below, pairs with the Release below: the page was mapped
-        // before.
+        // ORDERING: Acquire, here and below, pairs with the Release below: the page is mapped.
         let mut page = PAGE.load(Acquire);
         if page.is_null() {
             let new = map_page()?;

@@ -285,7 +285,7 @@ impl Drop for Region {
     fn drop(&mut self) {
         let (memory, page) = (range(self.start, self.mapped), Page::get());
         if block::is_any_held_in(&memory, page.generation()) {
-            // A guard was forgotten: the memory stays, since its lock is in a list that the kernel
+            // A guard was forgotten: the memory stays, as its lock is in a list that the kernel
             // walks.
             return;
         }

@@ -8,8 +8,8 @@
 //! 2. copies bytes to or from the ring;
 //! 3. looks whether a thread of the other side *waits* for what it is about to do, and if so rings;
 //! 4. stores its side's new place;
-//! 5. goes on from step 2 with the next [piece](PIECE), until it has passed what it found at first,
-//!    and gives the turn back.
+//! 5. goes on from step 2 with the next [piece](PIECE), up to what it found at first, and gives the
+//!    turn back.
 //!
 //! (R1) A thread that is killed before step 4 has passed nothing of the piece; after it, all of it.
 //! So no bytes are torn, and there is nothing to repair.
@@ -317,8 +317,7 @@ impl Port<'_> {
     ) -> Result<(), Stop> {
         copy(place, passed, count);
         let end = place.wrapping_add(count);
-        // ORDERING: Relaxed; after the fence. A sleeper that has called since waits for the turn's
-        // end (R2).
+        // ORDERING: Relaxed; after the fence. A later caller waits for the turn's end (R2).
         let is_called = self.other.calls.0.load(Relaxed) != 0;
         let asks = self.is_writer() && (place ^ end) >= ASK;
         if is_called || asks {
@@ -400,8 +399,7 @@ impl Port<'_> {
     ) -> Result<u64, Stop> {
         let Side { sleeper, news, .. } = self.own;
         loop {
-            // ORDERING: Acquire pairs with the sleeper's addition: the attempt sees the room that
-            // it saw.
+            // ORDERING: Acquire pairs with the sleeper's addition: the room that it saw is seen.
             let seen = news.load(Acquire);
             if let Some(count) = self.attempt_awake(amount, deadline, copy)? {
                 return Ok(count);
@@ -465,8 +463,7 @@ impl Port<'_> {
             if ready >= least {
                 return Ok(Heard::Bell);
             }
-            // ORDERING: Relaxed; this one has waited for the turn's end of a thread that took it
-            // back before.
+            // ORDERING: Relaxed; a thread that cleared it has ended its turn, which was waited for.
             if calls.load(Relaxed) & WAITING != 0 {
                 if ready > 0 {
                     kernel::add_one_and_wake(&self.own.news, usize::MAX);

@@ -88,8 +88,7 @@ impl Entry {
     pub(super) fn link(&self, me: Me) {
         let held = me.held();
         let newest = held.newest();
-        // Mostly that address stands there still. The store would cost as much as all the rest of
-        // this.
+        // Mostly that address stands there still. The store costs as much as all the rest of this.
         // ORDERING: Relaxed, both: only the kernel looks at the links, after this thread's end.
         if self.next.load(Relaxed) != newest as u64 {
             // ORDERING: as above.

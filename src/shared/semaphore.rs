@@ -35,8 +35,7 @@ use std::{error, fmt};
 ///
 /// **Memory ordering.** Giving back, or dying, happens-before the next use of the permits.
 ///
-/// **Forks.** A child holds nothing that its parent holds. Inherited permits do nothing when
-/// dropped.
+/// **Forks.** A child holds nothing that its parent holds. Inherited permits do nothing.
 ///
 /// # Panics
 /// Every use by `&`, also one that only tries or asks, panics where a lock must not be ([what is
@@ -170,8 +169,7 @@ impl Semaphore {
         self.raw.is_closed()
     }
 
-    /// How many permits are free now, with those of dead threads. The answer may be outdated at
-    /// once.
+    /// How many permits are free now, with those of dead threads. It may be outdated at once.
     pub fn available_permits(&self) -> usize {
         self.raw.free() as usize
     }

@@ -6,9 +6,8 @@
 //! - (IC1) A notifier that changes the condition with the mutex held, and then notifies, finds
 //!   `WAITS` set by every waiter that missed the change: the mutex orders that, without a fence.
 //! - (IC2) Only a notifier that wakes all, or finds no thread to wake, clears `WAITS`. The kernel
-//!   clears it and wakes all in one step, and a waiter that does not sleep yet finds the flags
-//!   changed. (If each notification cleared it, the second of two would miss the second of two
-//!   waiters.)
+//!   clears it and wakes all in one step; a waiter that does not sleep yet sees the change. (If
+//!   each notification cleared it, the second of two would miss the second of two waiters.)
 //!
 //! **Deaths.** Waiters are woken on the word of an [`Entry`], which is always 0.
 //! - (IC3) The entry is *pending* while a waiter sleeps: if that one is killed, woken or not, the
@@ -71,8 +70,7 @@ impl RawCondvar {
 
     /// Announces that this thread waits, while it holds the mutex. Returns the count.
     pub(crate) fn approach(&self) -> u32 {
-        // ORDERING: Relaxed, here and below; the mutex orders it, and the condition, before the
-        // notifier's look (IC1).
+        // ORDERING: Relaxed, here and below; the mutex orders it before the notifier's look (IC1).
         self.waits().fetch_or(WAITS, Relaxed);
         self.count().load(Relaxed)
     }

@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 /// **Spurious wake-ups** are possible: check the condition again, or let
 /// [`wait_while`](Self::wait_while) do that. A `notify_one` may wake more than one waiter.
 ///
-/// **Deaths.** A notifier that is killed has notified or not; it blocks no other thread, and never
-/// waits itself. If a waiter is killed while it sleeps or is being woken, another waiter is woken
-/// in its place. If it is killed after that, while it acquires the mutex again, it has been
-/// notified, as if it had died just after its wait. So use `notify_all` where waiters may be killed
-/// and each notification counts. If a holder of the mutex died, a wait ends with the error that
-/// locking it would have given.
+/// **Deaths.** A killed notifier has notified or not, and blocks no other thread; it never waits
+/// itself. If a waiter is killed while it sleeps or is being woken, another waiter is woken in its
+/// place. If it is killed after that, while it acquires the mutex again, it has been notified, as
+/// if it had died just after its wait. So use `notify_all` where waiters may be killed and each
+/// notification counts. If a holder of the mutex died, a wait ends with the error that locking it
+/// would have given.
 ///
 /// **Fairness.** None: a notification may wake any waiter.
 ///
@@ -120,8 +120,8 @@ impl Condvar {
         self.wait_while_before(guard, condition, Deadline::NEVER).0
     }
 
-    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out if the
-    /// condition held then.
+    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out if `condition`
+    /// still held then.
     pub fn wait_while_for<'a, T: Shareable>(
         &self,
         guard: MutexGuard<'a, T>,

@@ -7,8 +7,7 @@
 //!
 //! **Creating.** The creator makes the region as `NAME.ID`, takes its opening lock, makes the
 //! bells, and renames the region to `NAME`. That is one step, which fails if the name is taken.
-//! Before it the FIFO does not exist; after it the FIFO is complete, and all its files belong to
-//! its creator.
+//! Before it the FIFO does not exist; after it the FIFO is complete, with all files its creator's.
 //!
 //! **Removing.** The remover removes `NAME`. That is one step, for which the kernel checks the
 //! permission: a refused remover has changed nothing. Then it sweeps.
@@ -169,8 +168,7 @@ impl From<Errno> for Unfinished {
     }
 }
 
-/// Removes what is left of FIFOs that had this name, or were to get it. What it may not remove
-/// stays.
+/// Removes what is left of FIFOs that had this name, or were to get it, as far as it may.
 pub(in super::super) fn sweep(name: &str) {
     for id in ids(name) {
         Files::of(name, id).sweep();

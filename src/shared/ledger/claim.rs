@@ -1,8 +1,8 @@
 //! Claims: how a thread finds its slot.
 //!
 //! There are [`SLOTS`] biased slots and as many shared ones ([`slot`](super::slot)), begun in this
-//! order. A thread remembers its slots in the ledgers that it used last. Else it searches the begun
-//! slots:
+//! order. A thread remembers its slots in the last ledgers that it used. Else it searches the begun
+//! ones:
 //! 1. for one that is its own, or by which it holds something;
 //! 2. for a shared one that is not armed;
 //! 3. for a biased one that has no owner, or a dead one, as the kernel says;
@@ -133,8 +133,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 
     /// What the thread remembers of this ledger, if it still holds. (Another ledger may have been
-    /// mapped at the address of the one that it remembers. Even to arm and disarm another thread's
-    /// slot there would ruin it.)
+    /// mapped at the address of the one that it remembers. To arm another's slot there would ruin
+    /// it.)
     #[inline(always)]
     fn memory_of(&self, me: Me) -> Option<Memory> {
         let memory = self.memory(Cell::get);

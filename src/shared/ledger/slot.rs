@@ -8,8 +8,8 @@
 //! nothing for a while. Only the owner arms its slot, so plain stores do: it links the slot and
 //! then arms it, disarms it and then unlinks it. The *reservation* names the owner.
 //!
-//! **Shared slots** have no owner. Each use begins with a compare-exchange, with the entry pending,
-//! as for a mutex.
+//! **Shared slots** have no owner. Each use begins with a compare-exchange, while pending, as a
+//! mutex's.
 //!
 //! **Retirement.** When all biased slots have owners, another thread retires one whose owner holds
 //! nothing, and begins a shared slot in its place. That must not depend on the owner, which may be
@@ -241,8 +241,7 @@ impl Slot {
         self.reservation().is_retired()
     }
 
-    /// Takes the slot over from a thread that was killed while it was armed. Returns false if there
-    /// is none.
+    /// Takes the slot over from its killed thread. Returns false if there is none.
     pub(super) fn take_over(&self, me: Me) -> bool {
         // ORDERING: Relaxed; the exchange decides.
         let word = self.entry.word.load(Relaxed);
@@ -263,8 +262,7 @@ impl Slot {
         taken.is_ok()
     }
 
-    /// Frees the slot, which this thread has taken over, after giving back what it held and waking
-    /// waiters.
+    /// Frees the slot, which was taken over, after giving back what it held and waking waiters.
     ///
     /// The reservation stays the dead thread's, as that of a thread that ends.
     pub(super) fn free(&self, me: Me) {

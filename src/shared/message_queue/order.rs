@@ -82,8 +82,7 @@ impl Order {
         Ok(())
     }
 
-    /// Makes the order anew: messages are in all places but the free ones, which have these
-    /// indices.
+    /// Makes the order anew: messages are in all places but the free ones, at these indices.
     #[cold]
     pub(super) fn rebuild(
         &self,

@@ -194,8 +194,8 @@ impl MessageQueue {
         self.queue().try_send(kind, bytes)?.ok_or(SendError::Full)
     }
 
-    /// Sends a message if there is room within this time. Zero is a try; a time too long for an
-    /// `Instant` is for ever.
+    /// Sends a message if there is room within this time. Zero is a try; too long for an `Instant`
+    /// is for ever.
     ///
     /// # Errors
     /// [`TimedOut`](SendError::TimedOut) if there was no room, or as [`send`](Self::send)'s.
@@ -261,7 +261,7 @@ impl MessageQueue {
         fits(received.ok_or(ReceiveError::Empty)?, buffer)
     }
 
-    /// Receives a message if there is one within this time. Zero is a try; a time too long for an
+    /// Receives a message if there is one within this time. Zero is a try; too long for an
     /// `Instant` is for ever.
     ///
     /// # Errors

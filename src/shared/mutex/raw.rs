@@ -10,7 +10,7 @@
 //! holder dies. Whether there are waiters is said by another word, `waits`.
 //!
 //! - **lock** exchanges 0 for the thread's number. Else it sets `waits`, and sleeps while both
-//!   words are unchanged.
+//!   words stay.
 //! - **unlock** stores 0. Then, if `waits` is set, it wakes one waiter.
 //! - (IM1) Either the releaser sees `waits`, or the waiter sees the release: an asymmetric fence
 //!   ([`fence`](crate::fence)) stands between the store and the releaser's look (light side), and

@@ -6,9 +6,8 @@
 //! - `POISONED`: the dead writer's data was not repaired. No thread ever enters again.
 //!
 //! A thread's slot records how often it reads, whether `CLOSED` is its own, and whether it writes.
-//! - (IRW1) A writer is inside once it has seen the last reader leave, and records `WRITING` then,
-//!   with the value unchanged. If it is killed before, `CLOSED` is taken back; if after, `DIED`
-//!   takes the place of `CLOSED`.
+//! - (IRW1) A writer is inside once it has seen the last reader leave, and then records `WRITING`.
+//!   If it is killed before, `CLOSED` is taken back; if after, `DIED` takes the place of `CLOSED`.
 //! - (IRW2) The writer that has closed the lock waits at the *exit* gate, which the last reader to
 //!   leave opens. All others wait at the *entrance* gate, which a leaving writer opens for all.
 
@@ -155,8 +154,7 @@ impl RawRwLock {
         }
     }
 
-    /// Releases a read lock. As [`unlock_write`](Self::unlock_write), does nothing in a child
-    /// process.
+    /// Releases a read lock. Does nothing in a child, as [`unlock_write`](Self::unlock_write).
     #[inline(never)]
     pub(crate) fn unlock_read(&self, holder: Holder) {
         let leave = |value| {

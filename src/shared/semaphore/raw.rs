@@ -4,7 +4,7 @@
 //!
 //! (IS1) **Giving back** opens the gate for one waiter. A waiter that has slept and leaves, with
 //! permits or without, opens it for the next if there are permits left. So one opening is enough
-//! for any number of permits.
+//! for many.
 //!
 //! (IS2) **A waiter for many permits** may be woken and find too few, while another waiter that
 //! wants only one sleeps on. So it, too, opens the gate for the next before it sleeps again. Two of
