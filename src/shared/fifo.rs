@@ -274,7 +274,7 @@ impl Found {
     }
 
     fn named(&self) -> &Named {
-        // SAFETY: it begins the payload, which is large enough and mapped while borrowed; numbers.
+        // SAFETY: it begins the payload, large enough and mapped while borrowed; any bits are one.
         unsafe { self.memory.payload().cast().as_ref() }
     }
 

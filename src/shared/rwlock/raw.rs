@@ -267,7 +267,7 @@ impl RawRwLock {
             value if readers(value) == 0 => Ok(value),
             value => Err(value),
         };
-        let deadline = wait.expect("who does not wait does not close it before others");
+        let deadline = wait.expect("only a waiting writer closes it before others leave");
         if let Some(value) = self.ledger.wait(me, EXIT, deadline, attempt, || ()) {
             return Ok(value);
         }
