@@ -5,7 +5,10 @@
 //! must serve threads of the child's own, which spin for it, sleep, and are woken.
 #![cfg(target_os = "linux")]
 
-use anteroom::{Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard, Semaphore, SemaphorePermit};
+use anteroom::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore,
+    SemaphorePermit,
+};
 use common::processes::{Child, End};
 use common::{Random, asleep, asleep_for_good, until};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -345,7 +348,11 @@ fn child_reads_though_a_writer_waited_in_the_parent() {
     let lock = &RwLock::new(());
     let lives: [&dyn Fn(); 3] = [
         &|| assert!(lock.try_read().is_some()),
-        &|| drop(lock.upgradable_read()),
+        &|| {
+            let seen = lock.upgradable_read();
+            assert!(lock.try_upgradable_read().is_none());
+            drop(seen);
+        },
         &|| {
             let read = || drop(lock.read());
             thread::scope(|s| (0..3).for_each(|_| drop(s.spawn(read))));
@@ -361,7 +368,7 @@ fn child_reads_though_a_writer_waited_in_the_parent() {
                 // Its own writers wait for it as ever.
                 thread::scope(|s| {
                     asleep_for_good(s, || drop(lock.write()));
-                    assert!(lock.try_read().is_none());
+                    (0..2).for_each(|_| assert!(lock.try_read().is_none()));
                     // SAFETY: ends the child, whose writer still waits.
                     unsafe { libc::_exit(0) };
                 });
@@ -370,6 +377,29 @@ fn child_reads_though_a_writer_waited_in_the_parent() {
         }
         drop(guard);
         writer.join().unwrap();
+    });
+}
+
+/// The upgradable reader, which the child does not have, waits in the parent for the forking thread.
+#[test]
+fn child_reads_though_an_upgrade_waited_in_the_parent() {
+    let lock = &RwLock::new(());
+    std::mem::forget(lock.read());
+    thread::scope(|s| {
+        let upgrade = asleep_for_good(s, || {
+            drop(RwLockUpgradableReadGuard::upgrade(lock.upgradable_read()));
+        });
+        until(|| lock.try_read().is_none());
+        let life = || {
+            // SAFETY: it is the forgotten guard's read, of this thread, that is given back.
+            unsafe { lock.force_unlock_read() };
+            assert!(lock.try_read().is_some());
+            assert!(lock.try_upgradable_read().is_none(), "it stays held");
+        };
+        Child::fork(life).succeed();
+        // SAFETY: as above.
+        unsafe { lock.force_unlock_read() };
+        upgrade.join().unwrap();
     });
 }
 
