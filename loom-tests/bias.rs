@@ -6,7 +6,7 @@ use crate::rwlock::{
     Lock, beside, free, new, read, read_once, rest, timed, upgrade, upgrade_for_a_while, write,
     write_and_stay, write_for_a_while,
 };
-use anteroom::{RwLock, RwLockReadGuard};
+use anteroom::{RwLock, RwLockReadGuard, Semaphore};
 use std::time::Duration;
 
 models! {
@@ -59,6 +59,8 @@ models! {
     a_timed_writer_that_was_next_keeps_no_reader_out: 2 own_line,
     a_writer_that_waits_for_a_slot_keeps_new_readers_out: 2 own_line,
     a_writer_keeps_no_reader_from_an_upgradable_one: 2 own_line,
+    a_timed_reader_beside_a_writer_at_a_slot_leaves_no_trace: 2 own_line,
+    a_reader_that_outlasts_a_writer_at_a_slot_lets_others_in: 0 own_line lasting,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -428,15 +430,22 @@ fn a_row_that_was_left_is_found_free() {
     rest(lock, 1);
 }
 
-/// The last thread that ends takes both rows out of use, and the writer looks at none.
+/// The thread that reads last ends first. The other one takes both rows out of use, and the writer
+/// looks at none.
 fn a_writer_sees_the_readers_of_rows_out_of_use() {
+    fn read_slowly(lock: &Lock) {
+        let data = lock.read();
+        loom::thread::yield_now();
+        drop(data);
+    }
     fn read_and_stay(lock: &Lock) {
         drop(lock.read());
         loom::thread::yield_now();
     }
     let lock = new();
-    let readers = [lock.spawn(read_and_stay), lock.spawn(read_and_stay)];
+    let readers = [lock.spawn(read_slowly), lock.spawn(read_and_stay)];
     loom::thread::yield_now();
+    anteroom::pause_after_fences();
     let written = lock.try_write().map_or(0, |mut data| {
         *data += 1;
         1
@@ -507,6 +516,38 @@ fn a_writer_keeps_no_reader_from_an_upgradable_one() {
         drop(seen);
     }
     drop(inside);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// The writer is in a queue of its own.
+fn a_timed_reader_beside_a_writer_at_a_slot_leaves_no_trace() {
+    let lock = new();
+    let inside = lock.read();
+    let writer = lock.spawn(write);
+    loom::thread::yield_now();
+    drop(lock.try_read_for(A_WHILE));
+    drop(inside);
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// It comes when the writer's lease is over, and no thread is on its way to wake those that wait.
+fn a_reader_that_outlasts_a_writer_at_a_slot_lets_others_in() {
+    let lock = new();
+    let inside = lock.read();
+    let writer = lock.spawn(write);
+    loom::thread::yield_now();
+    let other = lock.spawn(|lock| {
+        // Since it has timed out once, it lets others run before it looks.
+        assert!(Semaphore::new(0).try_acquire_for(A_WHILE).is_err());
+        drop(lock.read());
+    });
+    loom::thread::yield_now();
+    anteroom::outlast_leases();
+    let late = lock.try_read();
+    other.join().unwrap();
+    drop((late, inside));
     writer.join().unwrap();
     rest(lock, 1);
 }

@@ -84,6 +84,7 @@ models! {
     upgradable_readers_sleep_beside_another: 0,
     a_waiter_watches_a_writer_that_is_next: 1 lasting,
     a_waiter_watches_an_upgradable_reader_that_is_next: 1 lasting,
+    a_recursive_reader_needs_no_stopped_one: 0 stalled impatient,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -689,4 +690,34 @@ fn a_waiter_watches_a_writer_that_is_next() {
 
 fn a_waiter_watches_an_upgradable_reader_that_is_next() {
     watches_what_is_next(|lock| drop(lock.upgradable_read()));
+}
+
+/// Though the lock is kept for a writer, which waits for the reader that is inside.
+fn a_recursive_reader_needs_no_stopped_one() {
+    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let lock = new();
+    let closed = gate.lock().unwrap();
+    let data = lock.write();
+    let stopped = lock.spawn({
+        let gate = gate.clone();
+        move |lock| {
+            anteroom::stop_when_woken(gate);
+            read_once(lock);
+        }
+    });
+    loom::thread::yield_now();
+    // (Since it has timed out once, it lets others run before it looks.)
+    let recursive = lock.spawn(|lock| {
+        let data = lock.try_read_recursive_for(A_WHILE);
+        drop(data.unwrap_or_else(|| lock.read_recursive()));
+    });
+    loom::thread::yield_now();
+    let seen = RwLockWriteGuard::downgrade(data);
+    let writer = lock.spawn(write);
+    recursive.join().unwrap();
+    drop(seen);
+    drop(closed);
+    stopped.join().unwrap();
+    writer.join().unwrap();
+    rest(lock, 1);
 }

@@ -159,13 +159,15 @@ pub use types::*;
 pub use parking::lot::model as parking_lot;
 #[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use primitive::modeled::lot::sleepers;
+pub use primitive::modeled::lot::{outlast_leases, sleepers};
 #[cfg(all(anteroom_models, not(shuttle)))]
 #[doc(hidden)]
 pub use primitive::modeled::mortal::{MORTALS, has_died, set_fates};
 #[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use primitive::modeled::{Bias, Choices, Model, set_choices, stop_when_woken};
+pub use primitive::modeled::{
+    Bias, Choices, Model, pause_after_fences, set_choices, stop_when_woken,
+};
 #[cfg(anteroom_models)]
 #[doc(hidden)]
 pub use waiters::no_thread_waits;

@@ -93,6 +93,9 @@ impl<T: 'static> Drop for Kept<T> {
 pub(crate) fn fence_seq_cst() {
     // ORDERING: SeqCst, for both sides of `crate::fence`.
     model::sync::atomic::fence(model::sync::atomic::Ordering::SeqCst);
+    if PAUSES.try_with(Cell::get).is_ok_and(|pauses| pauses) {
+        model::thread::yield_now();
+    }
 }
 
 /// A model.
@@ -156,6 +159,14 @@ thread_local! {
 
 crate::primitive::thread_locals! {
     static STOP: RefCell<Option<std::sync::Arc<model::sync::Mutex<()>>>> = RefCell::new(None);
+    static PAUSES: Cell<bool> = Cell::new(false);
+}
+
+/// From now on, the calling thread of the model lets others run after each of its full fences.
+/// (Loom does not see that a load there is in the way of another thread's exchange, which comes
+/// after a load of its own.)
+pub fn pause_after_fences() {
+    PAUSES.with(|pauses| pauses.set(true));
 }
 
 /// From now on, the calling thread is stopped each time it is woken, as a signal handler may stop a

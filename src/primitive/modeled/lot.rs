@@ -57,6 +57,12 @@ pub(crate) fn has_napped() -> bool {
     HAS_NAPPED.with(|has_napped| has_napped.get())
 }
 
+/// From now on, each lease that lasts for other threads is over for the calling one, as for a
+/// thread that has watched.
+pub fn outlast_leases() {
+    HAS_NAPPED.with(|has_napped| has_napped.set(true));
+}
+
 /// A parked thread, in the queue of its key. The std mutexes are never held across a step.
 struct Parked {
     thread: Thread,
