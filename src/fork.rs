@@ -32,8 +32,7 @@ mod unix {
     /// From now on, the child of a fork begins with empty tables. Call it before writing to one.
     #[inline(always)]
     pub(crate) fn watch() {
-        // ORDERING: Relaxed, here and below; a thread that misses the flag registers again,
-        // harmlessly.
+        // ORDERING: Relaxed, here and below; a thread that misses the flag registers twice.
         if WATCHED.load(Relaxed) == 0 {
             register();
         }

@@ -5,9 +5,8 @@
 //! a direct handoff, or the front waiter's reservation of permits. When the lease is over, any
 //! thread may take it. No thread owns anything before it has run.
 //!
-//! A lease lasts 4 to 6 ms. That is at least about a hundred times what a woken thread needs to run
-//! on the machine of the `contention` benchmark, and a few time slices of a thread that runs in its
-//! place.
+//! A lease lasts 4 to 6 ms. That is about a hundred times what a woken thread needs to run on the
+//! machine of the `contention` benchmark, and a few time slices of a thread that runs in its place.
 //!
 //! The lock's word stores the beginning of the lease in few bits: the clock's count of [`TICK`]s
 //! modulo `kinds`. So an abandoned lease looks young again for three ticks in `kinds`, which delays

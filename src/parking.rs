@@ -1,5 +1,4 @@
-//! Parks a thread on an address, and unparks it. Only this file names parking_lot_core, which parks
-//! where [`lot`] does not.
+//! Parks a thread on an address, and unparks it. Only this file names parking_lot_core.
 //!
 //! A thread parks under a *key* (an address that its lock owns) with a *park token* that says what
 //! it waits for. It is unparked with an *unpark token* that says what it was given. The queue of a
@@ -122,12 +121,11 @@ pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
 }
 
 /// As [`park`], for a thread that looks, if there is a `look`. A thread that does not watch looks
-/// too if others are parked before it, but so rarely that all together look at most eight times a
-/// second ([`lease::ROUND`]).
+/// too if others are parked before it, at most eight times a second all together
+/// ([`lease::ROUND`]).
 ///
 /// Where the lot is parking_lot_core, no thread can be told to watch, nor look from its place in
-/// the queue. Each thread that looks sleeps for `lease::ROUND` at most, and may be `TimedOut` too
-/// early.
+/// the queue. Each thread that looks sleeps for `lease::ROUND` at most: `TimedOut` may come early.
 ///
 /// # Safety
 /// As for [`park`]. `look` must allow for the key to be that of another queue of its lock.
@@ -177,8 +175,7 @@ pub(crate) fn call_watcher(key: usize) {
     let _ = key;
 }
 
-/// Runs `work` under the locks of both keys' queues if no thread is parked in either. For what the
-/// child of a fork inherits.
+/// Runs `work` under the locks of both keys' queues if both are empty, for a child of a fork.
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) use used::if_empty;
 #[cfg(not(all(target_os = "linux", not(loom))))]

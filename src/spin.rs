@@ -44,8 +44,7 @@ const HOT: Duration = Duration::from_nanos(300);
 const QUIET: Duration = Duration::from_micros(10);
 const QUIET_TURNS: u32 = 16;
 
-/// One wait in this many is followed by a measurement, because reading the clock takes longer than
-/// a short critical section.
+/// One wait in this many is followed by a measurement, because a critical section may be shorter.
 const SAMPLE: u32 = 8;
 
 /// How long a thread may spin, in one wait or many, before it yields once. Two threads that spin
@@ -122,8 +121,7 @@ impl Spin {
         }
     }
 
-    /// For a thread that has just been woken. It always counts as a spinner: others are to leave it
-    /// the lock.
+    /// For a thread that has just been woken. It always counts as a spinner, to keep others off.
     pub(crate) fn woken() -> Self {
         fork::watch();
         // ORDERING: Relaxed; see `count`.

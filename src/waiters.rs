@@ -51,8 +51,7 @@
 //! others looks now and then, and if a thread is on its way, watches from then on. All of them
 //! together look at most eight times a second ([`lease::ROUND`]). So if stopped waiters have a free
 //! lock between them, a running one acquires it after 128 ms for each parked thread, and 6 ms for
-//! each that was woken in vain. (Threads that a condition variable requeued look only when told
-//! to.)
+//! each that was woken in vain. (Requeued threads look only when told to.)
 //!
 //! **Addresses that do not fit** in slot and tag have no designated waker: with 57-bit mappings,
 //! tagged pointers, and wherever there are no 64-bit atomics. There every unlock wakes a waiter.
@@ -109,8 +108,8 @@ fn slot(address: usize) -> &'static AtomicState {
 /// Whether the lock at this address may have a waiter or a designated waker.
 #[inline(always)]
 pub(crate) fn any(address: usize) -> bool {
-    // ORDERING: Relaxed; the fence pair between the caller's release and this load decides what it
-    // sees (M3).
+    // ORDERING: Relaxed; the fence between the caller's release and this load decides what it sees
+    // (M3).
     slot(address).load(Relaxed) & CONTENT != 0
 }
 

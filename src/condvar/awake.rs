@@ -18,8 +18,7 @@ use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
 #[cfg(not(loom))]
 use crate::system::microseconds;
 
-/// How long a waiter spins, in microseconds: about twice what a sleeping notifier needs to run and
-/// notify.
+/// How long a waiter spins, in µs: about twice what a sleeping notifier needs to run and notify.
 #[cfg(not(loom))]
 const LIMIT: u32 = 20;
 
@@ -74,8 +73,7 @@ const INDEX_BITS: u32 = 10;
 #[cfg(not(loom))]
 table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
 
-/// Spins at the condition variable with this address until `notified`, or until it is time to
-/// sleep.
+/// Spins at the condition variable with this address until `notified` or time to sleep.
 #[cfg(not(loom))]
 pub(super) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn() -> bool) {
     let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);

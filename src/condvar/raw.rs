@@ -6,8 +6,8 @@
 //! - **C1.** The word is zero exactly when both queues are empty. The first waiter sets it. The
 //!   thread that takes out the last one clears it, under the lock of that one's queue. So a
 //!   notifier that reads zero may leave: a thread that began to wait before the notifier's own
-//!   critical section released the lock after writing the word. (The child of a fork may inherit a
-//!   word, and has no waiters.)
+//!   critical section released the lock after writing the word. (A fork's child may inherit a word
+//!   without waiters.)
 //! - **C2.** Waiters for a mutex sleep in the queue at the condition variable's address, waiters
 //!   for a reader-writer lock in the queue at the next address. At most one queue is in use,
 //!   because all waiters have the same lock.

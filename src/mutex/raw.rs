@@ -198,8 +198,8 @@ impl RawMutex {
     }
 
     /// Wakes the first waiter for the mutex with this key, which may be gone. Reserves the mutex
-    /// for it if there is a starved waiter and the handoff interval is over. Returns whether it
-    /// woke one.
+    /// for it if there is a starved waiter and the handoff interval is over. Returns whether one
+    /// was woken.
     fn wake_one(key: usize) -> bool {
         let is_handoff = waiters::has_starved(key) && handoff::due(key);
         let token = Cell::new(TRY);
@@ -369,8 +369,7 @@ impl RawMutex {
 
     fn park(&self, was_waker: bool, deadline: Deadline) -> ParkResult {
         let (key, token) = (self.key(), waiting());
-        // ORDERING: Relaxed; the queue's lock orders it against handoffs, `heavy` against unlocks
-        // (M3).
+        // ORDERING: Relaxed; the queue's lock orders it with handoffs, `heavy` with unlocks (M3).
         let validate = || !is_free(self.state.load(Relaxed));
         // ORDERING: Relaxed; under the queue's lock.
         let is_kept = || self.state.load(Relaxed) != LOCKED;

@@ -8,8 +8,8 @@
 //!
 //! # Implementation
 //! - **Buckets.** A key hashes to one of a fixed number of buckets. Each has a lock and one queue,
-//!   of the threads of all its keys in order of arrival. So a wake-up may walk past threads of
-//!   other keys.
+//!   of the threads of all its keys in order of arrival. So a wake-up may pass threads of other
+//!   keys.
 //! - **Entries** lie on the stacks of the parked threads. Nothing is allocated, and nothing is left
 //!   behind when a thread ends.
 //! - **L1.** An entry is in a queue from when `park` puts it there until it is taken out under the
@@ -454,8 +454,7 @@ mod futex {
     }
 }
 
-/// Ends the process if a callback panics: an entry must stay on its thread's stack while in a
-/// queue.
+/// Ends the process if a callback panics: a queued entry must stay on its thread's stack.
 struct NoUnwinding;
 
 impl NoUnwinding {
@@ -797,8 +796,8 @@ pub mod model {
         (result.unparked_threads, result.have_more_threads)
     }
 
-    /// Requeues all threads, or unparks the first and requeues the others, or does nothing. Returns
-    /// both numbers.
+    /// Requeues all threads, or unparks the first and requeues the others, or neither. Returns both
+    /// numbers.
     pub fn requeue(from: usize, to: usize, unpark: Option<bool>, given: usize) -> (usize, usize) {
         let op = match unpark {
             None => RequeueOp::Abort,

@@ -195,8 +195,7 @@ pub(super) fn take_stray(entry: usize) -> bool {
 /// Runs once in a thread's life. If no row is free, the thread asks again much later.
 #[cold]
 fn take_row() -> Option<&'static Row> {
-    /// Where no row is free, a look at all of them costs about ten microseconds: a tenth of so many
-    /// reads.
+    /// Where no row is free, a look at all of them costs about 10 µs: a tenth of so many reads.
     const PAUSE: u32 = 1 << 14;
 
     let pause = |reads: &Cell<u32>| reads.replace(reads.get().checked_sub(1).unwrap_or(PAUSE)) != 0;

@@ -36,8 +36,7 @@ use std::time::{Duration, Instant};
 /// Unlocking happens-before the next locking returns: of `lock`, of a successful `try_lock`, or by
 /// a handoff. A failed `try_lock` orders nothing.
 ///
-/// Unlocking does not touch the mutex after it is free. So another thread may lock it and free its
-/// memory.
+/// Unlocking does not touch the mutex after it is free. So another thread may lock and free it.
 ///
 /// # Edges and limits
 /// See [`lifecycle`](crate::lifecycle) for forks, ends of threads and signal handlers, and

@@ -56,8 +56,7 @@ pub struct AcquireError(());
 pub enum TryAcquireError {
     /// The semaphore was closed.
     Closed,
-    /// There are not enough permits, or they are reserved for a waiter. Only from forms without
-    /// waiting.
+    /// There are not enough permits, or they are reserved for a waiter. Only from forms that try.
     NoPermits,
     /// The time was up. Only from timed forms.
     TimedOut,
@@ -133,7 +132,7 @@ impl Semaphore {
     }
 
     /// Refuses all waiters and all later acquisitions. Permits can still be given back. Closing
-    /// twice is closing once.
+    /// again does nothing.
     pub fn close(&self) {
         self.raw.close();
     }

@@ -412,8 +412,7 @@ fn release_of_the_dead(dead: u32, word: &AtomicU32, is_pending: bool) {
             return;
         }
         let left = (value & WAITERS) | OWNER_DIED;
-        // ORDERING: Release; the kernel's is full. A thread that finds the mark sees the dead one's
-        // writes.
+        // ORDERING: Release; the kernel's is full. Finding the mark shows the dead one's writes.
         let exchanged = word
             .0
             .compare_exchange(value, left, Ordering::Release, Relaxed);

@@ -154,8 +154,7 @@ impl Given {
     }
 }
 
-/// How often a thread yields before it parks. Of many threads, those inside mostly lost their
-/// processor.
+/// How often a thread yields before it parks. Of many threads, the holders mostly do not run.
 const YIELDS: u32 = 8;
 
 pub(super) fn revocation_key(key: usize) -> usize {

@@ -126,7 +126,7 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
         unsafe { this.into_mode() }
     }
 
-    /// Runs `f` with write access, once the readers have left. Reads upgradably again, also after a
+    /// Runs `f` with write access, once the readers have left. Then reads upgradably, also after a
     /// panic.
     ///
     /// # Examples
