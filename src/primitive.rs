@@ -252,7 +252,7 @@ impl Starvation {
         deadline.min(crate::deadline::Deadline::after(Self::ALL))
     }
 
-    /// How much longer this call may wait before it starves. Starts the clock too.
+    /// The time that is left until this call starves, if any. Starts the clock too.
     pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
         let now = std::time::Instant::now();
         let waited = now - *self.0.get_or_insert(now);

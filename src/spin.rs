@@ -44,7 +44,7 @@ const HOT: Duration = Duration::from_nanos(300);
 const QUIET: Duration = Duration::from_micros(10);
 const QUIET_TURNS: u32 = 16;
 
-/// One wait in this many is followed by a measurement, because a critical section may be shorter.
+/// One wait in this many is measured: reading the clock takes longer than a short section.
 const SAMPLE: u32 = 8;
 
 /// How long a thread may spin, in one wait or many, before it yields once. Two threads that spin

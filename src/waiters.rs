@@ -108,8 +108,8 @@ fn slot(address: usize) -> &'static AtomicState {
 /// Whether the lock at this address may have a waiter or a designated waker.
 #[inline(always)]
 pub(crate) fn any(address: usize) -> bool {
-    // ORDERING: Relaxed; the fence between the caller's release and this load decides what it sees
-    // (M3).
+    // ORDERING: Relaxed; the fence pair between the caller's release and this load decides what it
+    // sees (M3).
     slot(address).load(Relaxed) & CONTENT != 0
 }
 

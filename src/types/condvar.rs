@@ -146,8 +146,8 @@ impl Condvar {
         self.wait_while_by(guard, condition, Deadline::at(deadline))
     }
 
-    /// Wakes the thread that has waited longest. Returns whether one did. Without waiters: one
-    /// load.
+    /// Wakes the thread that has waited longest. Returns whether there was one. Without waiters it
+    /// costs one load.
     #[inline]
     pub fn notify_one(&self) -> bool {
         self.raw.notify_one()
