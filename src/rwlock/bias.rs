@@ -373,9 +373,9 @@ pub(super) fn purge(entry: usize) {
 
 /// A period for a bias that begins, of which no slot has an entry (RW8).
 ///
-/// The entry of a forgotten guard stays, and another lock that is biased already may come to its
-/// lock's address. So it is not enough that no entry of this lock has the period. No entry of any
-/// lock may have it, unless as many biases have begun since as there are periods.
+/// The entry of a forgotten guard stays where its lock was. Another lock, which is biased already,
+/// may be moved there. So it is not enough that no entry of this lock has the period. No entry of
+/// any lock may have it, unless as many biases have begun since as there are periods.
 pub(super) fn new_period() -> usize {
     /// There are fewer slots than periods.
     const TRIES: usize = 1 << 14;

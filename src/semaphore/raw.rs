@@ -56,8 +56,7 @@
 //!   under the lock of a queue, it finds a thread there that waits for permits. That thread borrows
 //!   the semaphore, so it is alive.
 //! - **S6.** While a front waiter is on its way (`is_expected`) and others are in the queue, one of
-//!   them watches (W of [`waiters`](crate::waiters)). A thread that wakes one calls a watcher in
-//!   the queue.
+//!   them watches (W of [`waiters`](crate::waiters)). Waking a front waiter calls a watcher.
 //!
 //! ## Fairness
 //! Waiters get their permits in the order in which they came: one is the front waiter, the others

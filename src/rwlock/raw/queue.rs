@@ -319,7 +319,7 @@ impl RawRwLock {
         }
     }
 
-    /// Ends what is kept, when the caller gives up. It may have kept the lock itself.
+    /// Ends what the caller, which gives up, has kept, or another thread for it.
     fn keep_no_more(&self, by_itself: bool) {
         // ORDERING: Relaxed; a thread that keeps the lock later does so for others, or on a lease.
         let state = self.state.load(Relaxed);

@@ -89,8 +89,8 @@ impl RawRwLock {
         Some(Kept::By(slot, entry))
     }
 
-    /// Revokes the bias, and waits until the readers have left their slots. Returns at once if not
-    /// only readers keep out a thread of this kind. `None` if time is up.
+    /// Revokes the bias, and waits until the readers have left their slots. Returns at once if
+    /// other threads than readers keep this kind out. `None` if time is up.
     pub(super) fn revoke_for(
         &self,
         kind: Kind,
