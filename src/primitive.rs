@@ -246,7 +246,7 @@ impl Starvation {
         self.0.get_or_insert_with(std::time::Instant::now).elapsed() >= Self::ALL
     }
 
-    /// Until when a waiter sleeps that no thread may wake before it starves: until it does, or until
+    /// Until when a waiter sleeps that no thread may wake before it starves: until then, or until
     /// its own deadline if that is earlier.
     pub(crate) fn limit(deadline: crate::deadline::Deadline) -> crate::deadline::Deadline {
         deadline.min(crate::deadline::Deadline::after(Self::ALL))

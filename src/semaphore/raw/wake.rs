@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_other_locks_are_no_seats() {
+    fn tokens_of_other_locks_are_no_front_tokens() {
         let others = [waiting(), ParkToken(0), ParkToken(0x1234), ParkToken(!0)];
         assert!(others.into_iter().all(|token| wanted(token).is_none()));
     }
