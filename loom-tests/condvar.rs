@@ -92,7 +92,7 @@ fn wait_ends_with_a_notification_only() {
     rest(counter);
 }
 
-/// event-listener 139: the fast path for "nobody is listening".
+/// event-listener 139: the fast path without listeners.
 fn notifying_without_the_lock_loses_nothing() {
     let counter = Counter::new();
     let waiter = counter.spawn(|counter| {

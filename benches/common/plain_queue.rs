@@ -28,7 +28,7 @@ struct Waiter {
 unsafe impl Send for Waiter {}
 
 impl State {
-    /// Serves the waiters in front for whom there are permits.
+    /// Serves the waiters in front while there are permits for them.
     fn serve(&mut self) {
         while let Some(front) = self.waiters.front()
             && front.wanted <= self.permits
