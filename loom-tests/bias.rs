@@ -61,6 +61,8 @@ models! {
     a_writer_keeps_no_reader_from_an_upgradable_one: 2 own_line,
     a_timed_reader_beside_a_writer_at_a_slot_leaves_no_trace: 2 own_line,
     a_reader_that_outlasts_a_writer_at_a_slot_lets_others_in: 0 own_line lasting,
+    a_fair_reader_keeps_the_lock_again_for_a_writer_at_a_slot: 1 own_line lasting,
+    a_fair_reader_keeps_the_lock_for_no_other_lock_s_waiter: 1 own_line,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -550,4 +552,41 @@ fn a_reader_that_outlasts_a_writer_at_a_slot_lets_others_in() {
     drop((late, inside));
     writer.join().unwrap();
     rest(lock, 1);
+}
+
+/// The writer's lease was over for another reader, which has taken what was kept.
+fn a_fair_reader_keeps_the_lock_again_for_a_writer_at_a_slot() {
+    let lock = new();
+    let inside = lock.read();
+    let writer = lock.spawn(write);
+    loom::thread::yield_now();
+    let is_asleep = anteroom::sleepers() > 0;
+    let late = lock.spawn(|lock| {
+        anteroom::outlast_leases();
+        drop(lock.try_read());
+    });
+    late.join().unwrap();
+    RwLockReadGuard::unlock_fair(inside);
+    if let Some(data) = lock.try_read() {
+        assert!(!is_asleep || *data == 1, "a reader came before the writer");
+    }
+    writer.join().unwrap();
+    rest(lock, 1);
+}
+
+/// Which shares the place of its count with the lock's writers. None of these waits.
+fn a_fair_reader_keeps_the_lock_for_no_other_lock_s_waiter() {
+    let locks = Common::new((RwLock::new(()), anteroom::Mutex::new(())));
+    let guard = locks.1.lock();
+    let inside = locks.0.read();
+    let waiter = locks.spawn(|(_, mutex)| drop(mutex.lock()));
+    loom::thread::yield_now();
+    assert!(locks.0.try_write_for(A_WHILE).is_none());
+    RwLockReadGuard::unlock_fair(inside);
+    assert!(locks.0.try_read().is_some(), "it is kept");
+    drop(guard);
+    waiter.join().unwrap();
+    let (mut lock, mut mutex) = locks.into_inner();
+    lock.assert_at_rest();
+    mutex.assert_at_rest();
 }
