@@ -26,6 +26,7 @@ models! {
     a_wish_for_two_lets_another_pass: 1,
     a_wish_for_two_lets_another_pass: 1 awake,
     two_wishes_for_two_are_both_served: 1,
+    two_wishes_for_two_sleep_beside_one_permit: 0,
     a_timed_waiter_leaves_no_trace: 1,
     a_timed_waiter_leaves_no_trace: 1 awake,
     closing_wakes_two: 1,
@@ -210,6 +211,18 @@ fn a_wish_for_two_lets_another_pass() {
 fn two_wishes_for_two_are_both_served() {
     let store = share(Store::new(1));
     let others = [process(&store, Store::two), process(&store, Store::two)];
+    assert!(store.semaphore.add(1));
+    others.into_iter().for_each(|other| other.join().unwrap());
+    store.rest(2);
+}
+
+/// If they woke each other in turn, this would not end.
+fn two_wishes_for_two_sleep_beside_one_permit() {
+    let store = share(Store::new(0));
+    let others = [process(&store, Store::two), process(&store, Store::two)];
+    until_asleep(2);
+    assert!(store.semaphore.add(1));
+    until_asleep(2);
     assert!(store.semaphore.add(1));
     others.into_iter().for_each(|other| other.join().unwrap());
     store.rest(2);
