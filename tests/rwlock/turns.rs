@@ -3,11 +3,11 @@
 
 use anteroom::{RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use common::open::{OpenTo, open};
-use common::{asleep, asleep_for_good, must_end, until};
+use common::{KEPT, asleep, asleep_for_good, must_end, until};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// More threads than the lock wakes at once.
 const MANY: usize = 20;
@@ -58,35 +58,51 @@ fn new_readers_do_not_pass_a_waiting_upgrade_but_recursive_ones_do() {
 /// order of arrival, and for more readers than one batch.
 #[test]
 fn readers_that_sleep_come_in_before_the_second_writer() {
+    /// Whether the readers came in first. None if one was so late that the lock may no longer have
+    /// been kept for it.
+    fn are_first(readers_first: bool, readers: usize) -> Option<bool> {
+        let lock = RwLock::new(());
+        let order = Mutex::new(Vec::new());
+        let come = |kind| order.lock().unwrap().push((kind, Instant::now()));
+        let released = thread::scope(|s| {
+            let (lock, come) = (&lock, &come);
+            let guard = lock.write();
+            let second_writer = || {
+                asleep_for_good(s, || {
+                    let _guard = lock.write();
+                    come("writer");
+                })
+            };
+            if !readers_first {
+                second_writer();
+            }
+            for _ in 0..readers {
+                asleep_for_good(s, || {
+                    let _guard = lock.read();
+                    come("reader");
+                });
+            }
+            if readers_first {
+                second_writer();
+            }
+            let released = Instant::now();
+            drop(guard);
+            released
+        });
+        let order = order.into_inner().unwrap();
+        assert_eq!(order.len(), readers + 1);
+        let is_first = order.last().is_some_and(|(last, _)| *last == "writer");
+        let writer = order.iter().find(|(kind, _)| *kind == "writer");
+        let is_in_time = writer.is_some_and(|(_, came_in)| *came_in - released < KEPT);
+        (is_first || is_in_time).then_some(is_first)
+    }
     must_end(|| {
         for (readers_first, readers) in [(true, 1), (false, 1), (true, MANY), (false, MANY)] {
-            let lock = RwLock::new(());
-            let order = Mutex::new(Vec::new());
-            thread::scope(|s| {
-                let guard = lock.write();
-                let second_writer = || {
-                    asleep_for_good(s, || {
-                        let _guard = lock.write();
-                        order.lock().unwrap().push("writer");
-                    })
-                };
-                if !readers_first {
-                    second_writer();
-                }
-                for _ in 0..readers {
-                    asleep_for_good(s, || {
-                        let _guard = lock.read();
-                        order.lock().unwrap().push("reader");
-                    });
-                }
-                if readers_first {
-                    second_writer();
-                }
-                drop(guard);
+            until(|| {
+                let are_first = are_first(readers_first, readers);
+                assert_ne!(are_first, Some(false), "a writer came in before a reader");
+                are_first.is_some()
             });
-            let order = order.into_inner().unwrap();
-            assert_eq!(order.last(), Some(&"writer"));
-            assert_eq!(order.len(), readers + 1);
         }
     });
 }
