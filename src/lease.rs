@@ -13,7 +13,6 @@
 //! a thread that looks just then by as much.
 
 use crate::system::microseconds;
-use std::cell::Cell;
 use std::time::Duration;
 
 /// The clock's unit as a power of two: 2¹¹ µs, about 2 ms.
@@ -30,10 +29,6 @@ pub(crate) const LONGEST: Duration = Duration::from_micros((TICKS as u64) << TIC
 /// it is a tenth of what a person notices, and too rare to show in a processor's load.
 pub(crate) const ROUND: Duration = Duration::from_millis(128);
 
-/// One release in this many asks whether another thread's lease is over, because reading the clock
-/// takes longer than a release.
-const SAMPLE: u32 = 16;
-
 /// The time now, modulo `kinds`, which is a power of two.
 fn tick(kinds: u32) -> u32 {
     (microseconds() >> TICK) % kinds
@@ -47,15 +42,6 @@ pub(crate) fn begin(kinds: u32) -> u32 {
 /// Whether the lease that began at `begun` is over.
 pub(crate) fn is_over(begun: u32, kinds: u32) -> bool {
     is_over_at(tick(kinds), begun, kinds)
-}
-
-/// As [`is_over`], for each release: false for all but one call in [`SAMPLE`].
-#[inline]
-pub(crate) fn is_over_by_sample(begun: u32, kinds: u32) -> bool {
-    thread_local! { static ASKED: Cell<u32> = const { Cell::new(0) }; }
-    let asked = ASKED.get().wrapping_add(1);
-    ASKED.set(asked);
-    asked.is_multiple_of(SAMPLE) && is_over(begun, kinds)
 }
 
 fn is_over_at(tick: u32, begun: u32, kinds: u32) -> bool {

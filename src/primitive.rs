@@ -251,11 +251,4 @@ impl Starvation {
     pub(crate) fn limit(deadline: crate::deadline::Deadline) -> crate::deadline::Deadline {
         deadline.min(crate::deadline::Deadline::after(Self::ALL))
     }
-
-    /// The time that is left until this call starves, if any. Starts the clock too.
-    pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
-        let now = std::time::Instant::now();
-        let waited = now - *self.0.get_or_insert(now);
-        Self::ALL.checked_sub(waited).filter(|left| !left.is_zero())
-    }
 }

@@ -232,13 +232,11 @@ pub(crate) fn bias() -> Bias {
     CHOICES.get().bias
 }
 
-pub(crate) struct Starvation {
-    asked: bool,
-}
+pub(crate) struct Starvation;
 
 impl Starvation {
     pub(crate) fn new() -> Self {
-        Starvation { asked: false }
+        Starvation
     }
 
     pub(crate) fn is_reached(&mut self) -> bool {
@@ -247,15 +245,6 @@ impl Starvation {
 
     pub(crate) fn limit(deadline: crate::deadline::Deadline) -> crate::deadline::Deadline {
         deadline
-    }
-
-    /// No limit; or, if waiters starve, one sleep that may end at any time.
-    pub(crate) fn left(&mut self) -> Option<std::time::Duration> {
-        let asked = std::mem::replace(&mut self.asked, true);
-        match impatient() {
-            false => Some(std::time::Duration::MAX),
-            true => (!asked).then_some(std::time::Duration::ZERO),
-        }
     }
 }
 
@@ -332,10 +321,6 @@ pub(crate) mod lease {
     pub(crate) fn is_over(_: u32, _: u32) -> bool {
         let choices = super::CHOICES.get();
         choices.stalled || choices.lasting && super::lot::has_napped()
-    }
-
-    pub(crate) fn is_over_by_sample(begun: u32, kinds: u32) -> bool {
-        is_over(begun, kinds)
     }
 
     /// Where no lease is ever over, there are no watchers either: that shortens the search.

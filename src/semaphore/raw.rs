@@ -11,13 +11,14 @@
 //! there is a *front waiter* already. The called thread becomes the front waiter, which is next. It
 //! is given nothing. It tries by itself, beside running threads that may take permits ahead of it
 //! (barging). While there are too few permits for it, it sleeps in a second queue, the *front
-//! queue*, and each thread that brings enough permits wakes it. When it has waited for the
-//! starvation threshold ([`Starvation`]) since it was called, it makes a *reservation*: from then
-//! on no other thread takes permits until it has as many as it wants. When it has taken them and
-//! permits are left, it calls the next waiter.
+//! queue*, and each thread that brings enough permits wakes it. When a thread brings permits a
+//! handoff interval ([`handoff`]) after the call, it makes a *reservation*: from then on no other
+//! thread takes permits until the front waiter has as many as it wants. (The front waiter could not
+//! make it: mostly it is late because it has no processor, and the threads that are refused permits
+//! now leave it theirs.) When it has taken them and permits are left, it calls the next waiter.
 //!
 //! The front waiter may be stopped at any time, so its turn is on a lease ([`lease`]). The lease
-//! begins anew when it makes a reservation, and when it is woken from the front queue. When the
+//! begins anew with a reservation, and when the front waiter is woken from the front queue. When the
 //! lease is over, any thread may take the reserved permits. And a thread may end its turn and call
 //! the next: a thread that brings permits, or a watcher. For while a front waiter is on its way,
 //! one thread of the queue watches, as [`waiters`](crate::waiters) describes: it looks when it has
@@ -35,7 +36,7 @@
 //! |---|---|---|---|
 //! | 0 | 0 | 0 | there is none: the first in the queue, if there is one, sleeps there |
 //! | 1 | 0 | 0 | is awake, or being woken, and tries |
-//! | 1 | 1 | 0 | sleeps in the front queue, until it starves at most |
+//! | 1 | 1 | 0 | sleeps in the front queue |
 //! | 1 | 0 | 1 | is awake, and all permits are reserved for it |
 //! | 1 | 1 | 1 | sleeps in the front queue, and all permits are reserved for it |
 //!
@@ -60,19 +61,18 @@
 //!
 //! ## Fairness
 //! Waiters get their permits in the order in which they came: one is the front waiter, the others
-//! are behind it. Running threads overtake all of them, but only until the front waiter starves;
-//! then the next permits are reserved for it. So there is at most one reservation for each
-//! starvation threshold, however many threads wait. (A reservation may leave permits idle for as
+//! are behind it. Running threads overtake all of them, but only until a handoff interval after the
+//! call; then the next permits are reserved for the front waiter. So there is at most one
+//! reservation for each handoff interval, however many threads wait. (A reservation may leave permits idle for as
 //! long as it takes to wake a thread.) And a waiter waits at most that long for each one that came
 //! before it, and for permits to be given back.
-//!
-//! [`Starvation`]: crate::primitive::Starvation
 
 mod wait;
 mod wake;
 
 use super::TryAcquireError;
 use crate::deadline::Deadline;
+use crate::handoff;
 use crate::lease;
 use crate::parking::{self, NO_TOKEN};
 use crate::primitive::Ordering::{Acquire, Relaxed, Release};
@@ -92,17 +92,19 @@ const ONE: usize = 512;
 
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
-/// Whether a thread sleeps for which permits may be enough now.
-#[inline]
-fn is_awaited(state: usize) -> bool {
-    state & (ASLEEP | PARKED) != 0 && is_awaited_by(state)
+/// Whether a thread sleeps that may go on with permits that came to this state. A front waiter that
+/// is late may have stalled.
+#[cold]
+fn is_awaited(state: usize, is_late: bool) -> bool {
+    state & ASLEEP != 0 || state & FRONT == 0 || is_late && has_stalled(state)
 }
 
-/// As [`is_awaited`], if there is a thread that sleeps.
-#[cold]
-fn is_awaited_by(state: usize) -> bool {
-    let has_stalled = || lease::is_over_by_sample(lease_of(state), LEASES);
-    state & ASLEEP != 0 || state & FRONT == 0 || has_stalled()
+/// The state with all permits reserved for the front waiter, if there is one that has not stalled.
+fn with_reservation(state: usize) -> usize {
+    match state & (FRONT | RESERVED) == FRONT && !has_stalled(state) {
+        true => with_lease(state) | RESERVED,
+        false => state,
+    }
 }
 
 fn lease_of(state: usize) -> u32 {
@@ -230,6 +232,29 @@ impl RawSemaphore {
     /// `MAX_PERMITS`.
     #[inline]
     fn bring(&self, permits: usize, method: &'static str) {
+        // ORDERING: Relaxed; looked at again.
+        let state = self.state.load(Relaxed);
+        match state & FRONT {
+            0 => self.bring_now(permits, method, false),
+            _ => self.bring_beside_front_waiter(permits, method, state),
+        }
+    }
+
+    /// Reserves all permits for the front waiter, if it is late.
+    #[inline(never)]
+    fn bring_beside_front_waiter(&self, permits: usize, method: &'static str, state: usize) {
+        let key = self.key();
+        // Reading the clock takes longer than a release. But where the front waiter sleeps, a look
+        // into its queue follows, which takes longer than the clock.
+        let is_late = match state & ASLEEP {
+            0 => handoff::due_by_sample(key),
+            _ => handoff::due(key),
+        };
+        self.bring_now(permits, method, is_late);
+    }
+
+    #[inline(always)]
+    fn bring_now(&self, permits: usize, method: &'static str, is_late: bool) {
         let key = self.key();
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
@@ -237,16 +262,22 @@ impl RawSemaphore {
             if permits > MAX_PERMITS - state / ONE {
                 too_many_permits(method);
             }
+            let next = state + permits * ONE;
+            let next = if is_late {
+                with_reservation(next)
+            } else {
+                next
+            };
             // ORDERING: Release; pairs with the Acquire of the thread that takes these permits.
             match self
                 .state
-                .compare_exchange_weak(state, state + permits * ONE, Release, Relaxed)
+                .compare_exchange_weak(state, next, Release, Relaxed)
             {
                 Ok(_) => break,
                 Err(now) => state = now,
             }
         }
-        if is_awaited(state) {
+        if state & (ASLEEP | PARKED) != 0 && is_awaited(state, is_late) {
             // SAFETY: the caller keeps nothing of the semaphore (S5).
             unsafe { Self::wake(key, state) };
         }
@@ -302,4 +333,41 @@ impl RawSemaphore {
 #[cold]
 fn too_many_permits(method: &str) -> ! {
     panic!("{method}: more than MAX_PERMITS ({MAX_PERMITS}) permits");
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// A lease that began so many ticks ago.
+    fn lease_since(ticks: u32) -> usize {
+        (lease::begin(LEASES).wrapping_sub(ticks) % LEASES) as usize * ONE_LEASE
+    }
+
+    /// The flags and permits of a state.
+    fn without_lease(state: usize) -> usize {
+        state & !LEASE
+    }
+
+    #[test]
+    fn permits_are_reserved_for_a_front_waiter_that_is_only_late() {
+        for state in [FRONT | ONE, FRONT | ASLEEP | PARKED] {
+            let reserved = with_reservation(state | lease_since(0));
+            assert_eq!(without_lease(reserved), state | RESERVED);
+        }
+    }
+
+    #[test]
+    fn neither_no_turn_nor_a_reservation_nor_a_stall_makes_a_reservation() {
+        // (The clock may go on while a busy machine runs other threads: then once more.)
+        let unchanged = |state, ticks| {
+            (0..1000).any(|_| {
+                let state = state | lease_since(ticks);
+                with_reservation(state) == state
+            })
+        };
+        assert!(unchanged(ONE | PARKED, 0), "there is no front waiter");
+        assert!(unchanged(ONE | FRONT | RESERVED, 1), "one is made already");
+        assert!(unchanged(ONE | FRONT, 8), "the front waiter has stalled");
+    }
 }

@@ -74,26 +74,27 @@ impl RawSemaphore {
             Err(TryAcquireError::NoPermits) => None,
             done => Some(done),
         };
-        // A waiter is called when permits are brought. If there are too few for it, it may make a
-        // reservation: here, between two steps.
+        // A waiter is called when permits are brought. When more are brought, all may be reserved
+        // for it: here, between two steps.
         let mut brought = None;
         let called = |state: &mut State| {
             let before = *brought.get_or_insert(state.brought);
-            let done = step(state).map(Some);
-            done.or_else(|| (state.brought != before).then_some(None))
+            match state.brought != before && state.brought >= 2 {
+                true => Some(None),
+                false => step(state).map(Some),
+            }
         };
         if let Some(done) = self.monitor.wait(deadline, called, |_| None) {
             return done;
         }
-        let reserve = |state: &mut State| {
-            let done = step(state);
-            state.reserved += usize::from(done.is_none());
-            done
+        self.monitor.change(|state| state.reserved += 1);
+        let end = |state: &mut State| {
+            state.reserved -= 1;
+            step(state)
         };
-        if let Some(done) = self.monitor.change(reserve) {
+        if let Some(done) = self.monitor.change(end) {
             return done;
         }
-        self.monitor.change(|state| state.reserved -= 1);
         let give_up = |_: &mut State| Err(TryAcquireError::TimedOut);
         self.monitor.wait(deadline, step, give_up)
     }

@@ -10,12 +10,11 @@
 use super::wake::{CALL, front, waiting, wants};
 use super::{
     ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, is_expected,
-    is_reserved, with_lease, without_turn,
+    is_reserved, without_turn,
 };
 use crate::deadline::Deadline;
 use crate::parking::{self, Look, ParkResult};
 use crate::primitive::Ordering::{Acquire, Relaxed};
-use crate::primitive::Starvation;
 use crate::semaphore::TryAcquireError;
 use crate::spin::Spin;
 
@@ -64,7 +63,6 @@ impl RawSemaphore {
 
     /// What the front waiter does.
     fn take_in_turn(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
-        let mut starvation = Starvation::new();
         let mut spin = Spin::unyielding();
         loop {
             match self.try_take_in_turn(permits) {
@@ -77,15 +75,7 @@ impl RawSemaphore {
             if spin.again() {
                 continue;
             }
-            let limit = match starvation.left() {
-                Some(left) => Deadline::after(left),
-                None if self.reserve() => {
-                    spin = Spin::unyielding();
-                    continue;
-                }
-                None => Deadline::NEVER,
-            };
-            match self.park_in_front(permits, deadline.min(limit)) {
+            match self.park_in_front(permits, deadline) {
                 ParkResult::TimedOut if deadline.passed() => {
                     let taken = self.try_take_in_turn(permits);
                     if taken == Err(TryAcquireError::NoPermits) {
@@ -124,13 +114,6 @@ impl RawSemaphore {
                 Err(now) => state = now,
             }
         }
-    }
-
-    /// Reserves all permits for the front waiter. False if they are reserved already.
-    fn reserve(&self) -> bool {
-        let next = |state| (state & RESERVED == 0).then_some(with_lease(state) | RESERVED);
-        // ORDERING: Relaxed, both; it only keeps permits for `try_take_in_turn`.
-        self.state.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 
     /// The front waiter gives up its turn.

@@ -3,6 +3,7 @@
 
 use super::{ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, with_lease};
 use crate::fork;
+use crate::handoff;
 use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkToken, UnparkToken};
 use crate::primitive::Ordering::Relaxed;
 use std::cell::Cell;
@@ -105,6 +106,7 @@ impl RawSemaphore {
                 };
                 // ORDERING: Relaxed, both; nothing is given, and the queue's lock orders the flags.
                 let _ = semaphore.state.fetch_update(Relaxed, Relaxed, next);
+                handoff::record(key);
             }
             CALL
         };
