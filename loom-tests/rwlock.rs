@@ -84,6 +84,7 @@ models! {
     upgradable_readers_sleep_beside_another: 0,
     a_waiter_watches_a_writer_that_is_next: 1 lasting,
     a_waiter_watches_an_upgradable_reader_that_is_next: 1 lasting,
+    a_fair_unlock_that_finds_no_waiter_keeps_no_thread_out: 2,
     a_recursive_reader_needs_no_stopped_one: 0 stalled impatient,
 }
 
@@ -720,4 +721,31 @@ fn a_recursive_reader_needs_no_stopped_one() {
     stopped.join().unwrap();
     writer.join().unwrap();
     rest(lock, 1);
+}
+
+/// A fair unlock keeps the lock for the next in the queue, where the only waiter has just given up.
+/// The designated waker of an earlier unlock has not entered yet.
+fn a_fair_unlock_that_finds_no_waiter_keeps_no_thread_out() {
+    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let lock = new();
+    let closed = gate.lock().unwrap();
+    let unlocks = lock.spawn({
+        let gate = gate.clone();
+        move |lock| {
+            let data = lock.write();
+            drop(gate.lock().unwrap());
+            drop(data);
+            if let Some(data) = lock.try_write() {
+                RwLockWriteGuard::unlock_fair(data);
+            }
+        }
+    });
+    loom::thread::yield_now();
+    let awake = lock.spawn(write);
+    loom::thread::yield_now();
+    drop(closed);
+    drop(lock.try_write_for(A_WHILE));
+    awake.join().unwrap();
+    unlocks.join().unwrap();
+    lock.into_inner().assert_at_rest();
 }

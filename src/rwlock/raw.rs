@@ -312,6 +312,12 @@ impl RawRwLock {
                 true => with_lease(next | WRITER_NEXT | OTHER_NEXT),
                 false => next,
             };
+            // A fair unlock keeps the lock for the next in the queue, which may be empty by then.
+            let is_kept_in_vain = next & (PARKED | OTHER_NEXT) == OTHER_NEXT;
+            let next = match remove & DESIGNATED != 0 && is_kept_in_vain {
+                true => next & !NEXT,
+                false => next,
+            };
             // ORDERING: Release; pairs with the Acquire of the threads that enter next (RW1).
             match self
                 .state
