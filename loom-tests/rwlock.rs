@@ -85,6 +85,7 @@ models! {
     a_waiter_watches_a_writer_that_is_next: 1 lasting,
     a_waiter_watches_an_upgradable_reader_that_is_next: 1 lasting,
     a_fair_unlock_that_finds_no_waiter_keeps_no_thread_out: 2,
+    a_fair_unlock_wakes_a_reader_that_came_behind_a_waiter_that_gives_up: 3,
     a_recursive_reader_needs_no_stopped_one: 0 stalled impatient,
 }
 
@@ -746,6 +747,29 @@ fn a_fair_unlock_that_finds_no_waiter_keeps_no_thread_out() {
     drop(closed);
     drop(lock.try_write_for(A_WHILE));
     awake.join().unwrap();
+    unlocks.join().unwrap();
+    lock.into_inner().assert_at_rest();
+}
+
+/// A fair unlock keeps the lock for the only waiter, which gives up while the unlocker looks for it.
+/// Meanwhile a reader, which is refused, has joined the queue.
+fn a_fair_unlock_wakes_a_reader_that_came_behind_a_waiter_that_gives_up() {
+    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let lock = new();
+    let closed = gate.lock().unwrap();
+    let unlocks = lock.spawn({
+        let gate = gate.clone();
+        move |lock| {
+            let data = lock.write();
+            drop(gate.lock().unwrap());
+            RwLockWriteGuard::unlock_fair(data);
+        }
+    });
+    loom::thread::yield_now();
+    let reader = lock.spawn(read_once);
+    drop(closed);
+    drop(lock.try_write_for(A_WHILE));
+    reader.join().unwrap();
     unlocks.join().unwrap();
     lock.into_inner().assert_at_rest();
 }

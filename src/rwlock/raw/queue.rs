@@ -110,18 +110,18 @@ enum Group {
     Writers,
     /// All readers, so that they wait for one writer at most.
     Readers,
-    Others,
+    /// Also readers: one that was refused what a fair unlock keeps may have come meanwhile.
+    All,
 }
 
 impl Group {
     fn is_of(self, waiter: Waiter, state: usize) -> bool {
-        let is_reader = matches!(waiter.kind, Kind::Reader | Kind::RecursiveReader);
         match self {
             Group::Writers => {
                 waiter.is_starved_writer() && state & (WRITER_NEXT | OTHER_NEXT) == WRITER_NEXT
             }
-            Group::Readers => is_reader,
-            Group::Others => !is_reader,
+            Group::Readers => matches!(waiter.kind, Kind::Reader | Kind::RecursiveReader),
+            Group::All => true,
         }
     }
 }
@@ -366,7 +366,7 @@ impl RawRwLock {
     /// `key` is that of a reader-writer lock. It may be gone.
     #[cold]
     pub(super) unsafe fn wake(key: usize, fair: bool) {
-        for group in [Group::Writers, Group::Readers, Group::Others] {
+        for group in [Group::Writers, Group::Readers, Group::All] {
             // SAFETY: the caller's promise is the same.
             if unsafe { Self::wake_one(key, fair, group) } {
                 return;
@@ -421,7 +421,7 @@ impl RawRwLock {
             };
             let Some(waiter) = picked.get() else {
                 if let Some(kind) = writer_waits.get()
-                    && group == Group::Others
+                    && group == Group::All
                 {
                     change(&|state| keep_for(kind, state));
                 }
