@@ -1,6 +1,6 @@
 //! The condition variable between processes: forked children wait, notify, and are killed.
 use anteroom::shared::{Condvar, LockError, Mutex, Shared};
-use common::processes::{Child, shared, until, until_asleep};
+use common::processes::{Child, shared, until, until_all_asleep, until_asleep};
 use std::time::{Duration, Instant};
 
 anteroom::shareable! {
@@ -37,7 +37,7 @@ impl Board {
 
     fn sleepers(&self, count: usize, life: fn(&Board)) -> Vec<Child> {
         let sleepers: Vec<_> = (0..count).map(|_| Child::fork(|| life(self))).collect();
-        sleepers.iter().for_each(|it| until_asleep(it.pid()));
+        until_all_asleep(&sleepers);
         sleepers
     }
 }

@@ -1,6 +1,6 @@
 //! The mutex between processes: forked children hold it, wait for it, and are killed.
 use anteroom::shared::{LockError, Mutex, Shared, TryLockError};
-use common::processes::{Child, End, Name, shared, until, until_asleep};
+use common::processes::{Child, End, Name, shared, until, until_all_asleep, until_asleep};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -92,7 +92,7 @@ fn sleeping_waiters_come_in_after_a_death() {
             })
         })
         .collect();
-    waiters.iter().for_each(|waiter| until_asleep(waiter.pid()));
+    until_all_asleep(&waiters);
     holder.kill();
     waiters.into_iter().for_each(Child::succeed);
     assert_eq!(*board.mutex.lock().unwrap(), WAITERS);
@@ -105,7 +105,7 @@ fn a_killed_waiter_takes_nothing_with_it() {
     let waiters: Vec<_> = (0..4)
         .map(|_| Child::fork(|| *board.mutex.lock().unwrap() += 1))
         .collect();
-    waiters.iter().for_each(|waiter| until_asleep(waiter.pid()));
+    until_all_asleep(&waiters);
     let mut waiters = waiters.into_iter();
     waiters.next().unwrap().kill();
     drop(guard);

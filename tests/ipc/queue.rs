@@ -3,7 +3,7 @@
 use anteroom::shared::{
     Message, MessageQueue, OpenError, ReceiveError, Selector, SendError, SharedMemory,
 };
-use common::processes::{Child, Name, counter, until, until_asleep};
+use common::processes::{Child, Name, counter, until, until_all_asleep, until_asleep};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -296,7 +296,7 @@ fn one_message_is_enough_for_one_of_many_who_sleep() {
             })
         })
         .collect();
-    receivers.iter().for_each(|it| until_asleep(it.pid()));
+    until_all_asleep(&receivers);
     for n in 1..=5 {
         send(&queue, n);
         until("received", || received.load(SeqCst) == n as u64);
@@ -311,7 +311,7 @@ fn a_killed_sleeper_takes_nothing_with_it() {
         let mut receivers: Vec<_> = (0..3)
             .map(|_| Child::fork(|| assert!(take(&queue, Selector::Any) > 0)))
             .collect();
-        receivers.iter().for_each(|it| until_asleep(it.pid()));
+        until_all_asleep(&receivers);
         // Some are killed asleep, some just as they are woken.
         receivers.remove(0).kill();
         send(&queue, 1);
@@ -323,7 +323,7 @@ fn a_killed_sleeper_takes_nothing_with_it() {
 
         send(&queue, 3);
         let mut senders: Vec<_> = (0..3).map(|_| Child::fork(|| send(&queue, 4))).collect();
-        senders.iter().for_each(|it| until_asleep(it.pid()));
+        until_all_asleep(&senders);
         senders.remove(0).kill();
         take(&queue, Selector::Any);
         senders.remove(0).kill();

@@ -2,7 +2,7 @@
 //!
 //! Adversaries 30 and 32, and 25's for random instructions.
 use anteroom::shared::{RwLock, RwLockError, Shared};
-use common::processes::{Child, Name, shared, until, until_asleep};
+use common::processes::{Child, Name, shared, until, until_all_asleep, until_asleep};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -157,7 +157,7 @@ fn sleepers_come_in_after_a_writers_death() {
             })
         })
         .collect();
-    sleepers.iter().for_each(|it| until_asleep(it.pid()));
+    until_all_asleep(&sleepers);
     doomed.kill();
     sleepers.into_iter().for_each(Child::succeed);
     drop(board.lock.read().unwrap());

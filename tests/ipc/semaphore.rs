@@ -5,7 +5,7 @@
 mod slots;
 
 use anteroom::shared::{AcquireError, Semaphore, Shared};
-use common::processes::{Child, Name, shared, until, until_asleep};
+use common::processes::{Child, Name, shared, until, until_all_asleep, until_asleep};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
@@ -87,7 +87,7 @@ fn a_sleeping_waiter_gets_the_permits_of_the_dead() {
     let waiters: Vec<_> = (0..4)
         .map(|_| Child::fork(|| drop(board.semaphore.acquire().unwrap())))
         .collect();
-    waiters.iter().for_each(|waiter| until_asleep(waiter.pid()));
+    until_all_asleep(&waiters);
     holder.kill();
     waiters.into_iter().for_each(Child::succeed);
     assert_eq!(board.semaphore.available_permits(), 1);
@@ -100,7 +100,7 @@ fn killed_waiters_take_nothing_with_them() {
     let waiters: Vec<_> = (0..6)
         .map(|_| Child::fork(|| drop(board.semaphore.acquire().unwrap())))
         .collect();
-    waiters.iter().for_each(|waiter| until_asleep(waiter.pid()));
+    until_all_asleep(&waiters);
     let mut waiters = waiters.into_iter();
     waiters.next().unwrap().kill();
     drop(permit);
@@ -115,7 +115,7 @@ fn who_waits_for_many_lets_the_others_pass() {
     let many: Vec<_> = (0..2)
         .map(|_| Child::fork(|| board.semaphore.acquire_many(3).unwrap().forget()))
         .collect();
-    many.iter().for_each(|child| until_asleep(child.pid()));
+    until_all_asleep(&many);
     let one = Child::fork(|| board.semaphore.acquire().unwrap().forget());
     until_asleep(one.pid());
     board.semaphore.add_permits(2);
@@ -211,7 +211,7 @@ fn closing_refuses_those_who_sleep_and_those_who_come() {
     let waiters = [1, 1, 2, 2].map(|permits| {
         Child::fork(|| assert_eq!(board.semaphore.acquire_many(permits).err(), closed))
     });
-    waiters.iter().for_each(|waiter| until_asleep(waiter.pid()));
+    until_all_asleep(&waiters);
     board.semaphore.close();
     waiters.into_iter().for_each(Child::succeed);
     assert!(board.semaphore.is_closed());

@@ -164,9 +164,21 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Waits until the process sleeps, and goes on doing so for some looks.
 pub fn until_asleep(pid: libc::pid_t) {
+    until_asleep_at_once(&[pid]);
+}
+
+/// Waits until all of them sleep at once, and go on doing so for some looks. One after the other
+/// would not do: one may sleep because another one has what it needs, and run later.
+pub fn until_all_asleep(children: &[Child]) {
+    let pids: Vec<_> = children.iter().map(Child::pid).collect();
+    until_asleep_at_once(&pids);
+}
+
+fn until_asleep_at_once(pids: &[libc::pid_t]) {
     let mut looks = 0;
     until("asleep", || {
-        looks = if is_asleep(pid) { looks + 1 } else { 0 };
+        let all = pids.iter().all(|&pid| is_asleep(pid));
+        looks = if all { looks + 1 } else { 0 };
         looks > 50
     });
 }
