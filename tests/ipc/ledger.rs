@@ -152,7 +152,11 @@ fn fork_as(number: libc::pid_t, life: impl Fn()) -> Option<Child> {
 fn slots_of_dead_threads_whose_numbers_live_again_are_found() {
     let semaphore = shared(Semaphore::new(2));
     let mut living = Vec::new();
-    for _ in 0..MANY {
+    // (Other processes may be faster to take a number, also again and again.)
+    for _ in 0..10 * MANY {
+        if living.len() == MANY {
+            break;
+        }
         let child = Child::fork(|| drop(semaphore.acquire().unwrap()));
         let number = child.pid();
         child.succeed();
@@ -164,8 +168,7 @@ fn slots_of_dead_threads_whose_numbers_live_again_are_found() {
             None => {}
         }
     }
-    let most = MANY - Semaphore::MAX_THREADS / 10;
-    assert!(living.len() > most, "only {} live again", living.len());
+    assert_eq!(living.len(), MANY, "so many live again");
     drop(semaphore.acquire().unwrap());
 }
 
