@@ -123,6 +123,8 @@ fn killed_sleepers_are_no_hindrance() {
     for _ in 0..10 {
         let mut sleepers = board.sleepers(4, Board::see);
         sleepers.remove(1).kill();
+        // Its death wakes one of the others, which looks, with the mutex, and sleeps again.
+        until_all_asleep(&sleepers);
         sleepers.remove(0).kill();
         board.add_one();
         board.changed.notify_all();
