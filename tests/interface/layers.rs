@@ -171,8 +171,151 @@ fn sequential_consistency_is_for_fences_only() {
     }
 }
 
+/// Which modules of the crate each module may use: those below it. `fork` empties the tables of
+/// those above it; `primitive::modeled` has a parking lot like that of `parking`. `ARCHITECTURE.md`
+/// draws this.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("primitive", &["deadline", "parking"]),
+    ("deadline", &[]),
+    ("system", &[]),
+    ("fence", &["primitive"]),
+    ("lease", &["system"]),
+    ("handoff", &["primitive", "system"]),
+    ("spin", &["fork", "primitive", "system"]),
+    ("load", &["fence", "fork"]),
+    (
+        "fork",
+        &["load", "parking", "primitive", "rwlock", "spin", "waiters"],
+    ),
+    ("parking", &["deadline", "fork", "lease", "primitive"]),
+    (
+        "waiters",
+        &["deadline", "fence", "lease", "parking", "primitive"],
+    ),
+    (
+        "mutex",
+        &[
+            "deadline",
+            "fence",
+            "handoff",
+            "lease",
+            "parking",
+            "primitive",
+            "spin",
+            "waiters",
+        ],
+    ),
+    (
+        "rwlock",
+        &[
+            "deadline",
+            "fence",
+            "fork",
+            "handoff",
+            "lease",
+            "parking",
+            "primitive",
+            "spin",
+            "waiters",
+        ],
+    ),
+    (
+        "semaphore",
+        &[
+            "deadline",
+            "fork",
+            "handoff",
+            "lease",
+            "parking",
+            "primitive",
+            "spin",
+        ],
+    ),
+    (
+        "condvar",
+        &[
+            "deadline",
+            "fork",
+            "mutex",
+            "parking",
+            "primitive",
+            "rwlock",
+            "spin",
+            "system",
+            "waiters",
+        ],
+    ),
+    ("types", &["deadline", "primitive"]),
+    ("spec", &["deadline"]),
+    ("specified", &[]),
+    // Between processes no thread parks.
+    (
+        "shared",
+        &["deadline", "fence", "primitive", "spin", "types"],
+    ),
+    ("lifecycle", &["shared"]),
+    ("limits", &["shared"]),
+];
+
+/// The modules that follow `crate::`, also in braces. A name with a capital is one of `types`.
+fn used_modules(code: &str) -> Vec<&str> {
+    let first = |rest| match words(rest).next() {
+        Some((name, _)) if name.starts_with(char::is_uppercase) => "types",
+        Some((name, _)) => name,
+        None => panic!("nothing follows `crate::`"),
+    };
+    let is_own =
+        |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
+    let mut modules = Vec::new();
+    for (start, found) in code.match_indices("crate::") {
+        let rest = &code[start + found.len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            modules.extend(is_own(&code[..start]).then(|| first(rest)));
+            continue;
+        };
+        let (mut depth, mut begins) = (0, true);
+        for (at, character) in list.char_indices() {
+            match character {
+                '}' if depth == 0 => break,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                c if begins && !c.is_whitespace() => {
+                    modules.push(first(&list[at..]));
+                    begins = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    modules
+}
+
+#[test]
+fn each_module_uses_only_those_below_it() {
+    let mut found = 0;
+    for Source { path, code } in sources() {
+        let module = path.split(['/', '.']).next().expect("a name");
+        if module == "lib" || path.ends_with("tests.rs") {
+            continue;
+        }
+        let layer = LAYERS.iter().find(|(name, _)| *name == module);
+        let (_, below) = layer.unwrap_or_else(|| panic!("{path} is in no layer"));
+        for used in used_modules(&code) {
+            found += 1;
+            assert!(
+                used == module || below.contains(&used),
+                "{path} uses {used}"
+            );
+        }
+    }
+    assert!(found > 100, "nothing was found");
+}
+
 #[test]
 fn what_is_looked_for_would_be_found() {
+    let code = "use crate::{a, b::{c, d}, e}; crate::f::g(); $crate::h; my_crate::i; crate::J";
+    assert_eq!(used_modules(code), ["a", "b", "e", "f", "types"]);
     assert!(uses_crate("use loom::sync::Arc;", "loom"));
     assert!(uses_crate("use ::loom as model;", "loom"));
     assert!(uses_crate("extern crate loom;", "loom"));
