@@ -6,6 +6,12 @@ use common::processes::{Child, Name, turn};
 use std::path::Path;
 
 const README: &str = include_str!("../../README.md");
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
+const SECURITY: &str = include_str!("../../SECURITY.md");
+const VERIFICATION: &str = include_str!("../../VERIFICATION.md");
+const FOUND: &str = include_str!("../FOUND.md");
+const RESULTS: &str = include_str!("../../benches/RESULTS.md");
 const FRONT: &str = include_str!("../../src/lib.rs");
 const LIFECYCLE: &str = include_str!("../../src/lifecycle.md");
 const LIMITS: &str = include_str!("../../src/limits.md");
@@ -29,6 +35,12 @@ fn links_lead_to_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pages = [
         (README, root.to_path_buf(), 20),
+        (ARCHITECTURE, root.to_path_buf(), 40),
+        (CONTRIBUTING, root.to_path_buf(), 5),
+        (SECURITY, root.to_path_buf(), 5),
+        (VERIFICATION, root.to_path_buf(), 1),
+        (FOUND, root.join("tests"), 4),
+        (RESULTS, root.join("benches"), 3),
         (LIFECYCLE, root.join("src"), 1),
         (LIMITS, root.join("src"), 10),
     ];
@@ -36,7 +48,8 @@ fn links_lead_to_files() {
         let links = links(text);
         assert!(links.len() >= at_least, "the links are gone: {links:?}");
         for link in links {
-            assert!(folder.join(link).exists(), "{link}");
+            let (file, _) = link.split_once('#').unwrap_or((link, ""));
+            assert!(folder.join(file).exists(), "{link}");
         }
     }
 }
