@@ -117,19 +117,22 @@ fn holder_is_told_so() {
     rest(lock, 0);
 }
 
-/// The batch is asleep in the queue; called; and then asleep in the front queue, and starved: the
-/// only permit is reserved for it.
+/// The batch is asleep in the queue; called; and then asleep in the front queue, and late: both
+/// permits are reserved for it.
 fn no_thread_takes_what_is_reserved() {
     let semaphore = Common::new(Semaphore::new(0));
-    let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(2).unwrap().forget());
+    let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(3).unwrap().forget());
     loom::thread::yield_now();
     let is_queued = sleepers() == 1;
     semaphore.add_permits(1);
     loom::thread::yield_now();
     if is_queued && sleepers() == 1 {
+        semaphore.add_permits(1);
         let permit = semaphore.try_acquire();
         assert!(matches!(permit, Err(TryAcquireError::NoPermits)));
         assert!(semaphore.try_acquire_many(0).is_ok());
+    } else {
+        semaphore.add_permits(1);
     }
     semaphore.add_permits(1);
     batch.join().unwrap();

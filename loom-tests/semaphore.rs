@@ -33,7 +33,6 @@ models! {
     a_batch_and_a_small_wish_are_served: 2 awake,
     one_is_called_at_a_time: 1,
     a_small_wish_sleeps_behind_one_that_has_reserved: 2 impatient,
-    permits_are_reserved_for_a_late_front_waiter: 2 impatient,
     a_timeout_at_the_head_lets_the_next_be_served: 3,
     a_timeout_in_its_turn_lets_the_next_be_served: 3,
     a_timeout_in_its_turn_lets_the_next_be_served: 2 awake,
@@ -242,22 +241,6 @@ fn a_small_wish_sleeps_behind_one_that_has_reserved() {
     batch.join().unwrap();
     small.join().unwrap();
     rest(semaphore, 2);
-}
-
-/// The first permit calls the waiter, the second one is reserved for it.
-fn permits_are_reserved_for_a_late_front_waiter() {
-    let semaphore = Common::new(Semaphore::new(0));
-    let batch = semaphore.spawn(|semaphore| semaphore.acquire_many(3).unwrap().forget());
-    loom::thread::yield_now();
-    let is_queued = anteroom::sleepers() == 1;
-    semaphore.add_permits(1);
-    semaphore.add_permits(1);
-    if is_queued {
-        assert!(semaphore.try_acquire().is_err(), "it is reserved");
-    }
-    semaphore.add_permits(1);
-    batch.join().unwrap();
-    rest(semaphore, 0);
 }
 
 /// tokio 904, embassy 6964: no waiter is told that the head has left.
