@@ -20,7 +20,7 @@ impl Deadline {
     }
 
     /// The earlier of the two.
-    #[cfg(any(not(loom), anteroom_models))]
+    #[cfg(any(not(loom), all(anteroom_models, not(shuttle))))]
     pub(crate) fn min(self, other: Deadline) -> Self {
         match (self.0, other.0) {
             (Some(a), Some(b)) => Deadline(Some(a.min(b))),
