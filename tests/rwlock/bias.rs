@@ -2,13 +2,13 @@
 //! reads, and asymmetric after some ten thousand more.
 
 use anteroom::{ArcRwLockReadGuard, RwLock, RwLockReadGuard};
-use common::{asleep, asleep_for_good, must_end, until};
+use common::{KEPT, asleep, asleep_for_good, must_end, until};
 use std::cell::RefCell;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a bias of each kind takes.
 const READS: [usize; 2] = [8_000, 200_000];
@@ -274,11 +274,16 @@ fn a_reader_that_gives_way_is_a_reader_again() {
         let lock = biased(READS[0]);
         let mut guard = lock.read();
         thread::scope(|s| {
-            let writer = asleep(s, || *lock.write() = 1);
+            asleep(s, || *lock.write() = 1);
+            let start = Instant::now();
             RwLockReadGuard::bump(&mut guard);
-            writer.join().unwrap();
+            let is_in_time = start.elapsed() < KEPT;
+            assert!(!is_in_time || *guard == 1, "it was passed over");
+            // A writer that has no processor may miss what is kept for it.
+            while *guard != 1 {
+                RwLockReadGuard::bump(&mut guard);
+            }
         });
-        assert_eq!(*guard, 1);
         assert!(!is_writable(&lock));
         RwLockReadGuard::unlocked(&mut guard, || assert!(is_writable(&lock)));
     });
