@@ -107,20 +107,31 @@ fn zombies_use_up_no_slots() {
 #[test]
 fn idle_threads_use_up_no_slots() {
     let (semaphore, lock) = (shared(Semaphore::new(2)), shared(RwLock::new(0)));
-    let (used, all) = (counter(), Barrier::new(MANY + 1));
+    let together = Barrier::new(MANY + 1);
     std::thread::scope(|s| {
-        for _ in 0..MANY {
-            s.spawn(|| {
-                use_once(&semaphore, &lock);
-                used.fetch_add(1, SeqCst);
-                all.wait();
-                // All at once, all of which live: some find their own slots, some a shared one.
-                (0..100).for_each(|_| use_once(&semaphore, &lock));
+        for thread in 0..MANY {
+            let (semaphore, lock, together) = (&semaphore, &lock, &together);
+            // Each half at once: all together may be more than there are slots, while the thread that
+            // has the lock waits for a processor.
+            let use_by_halves = move |times| {
+                for half in 0..2 {
+                    if thread % 2 == half {
+                        (0..times).for_each(|_| use_once(semaphore, lock));
+                    }
+                    together.wait();
+                }
+            };
+            s.spawn(move || {
+                use_by_halves(1);
+                together.wait();
+                // All live: some find their own slots, some a shared one.
+                use_by_halves(100);
             });
         }
-        until("used by all", || used.load(SeqCst) == MANY as u64);
+        let wait = |times| (0..times).for_each(|_| _ = together.wait());
+        wait(2);
         use_once(&semaphore, &lock);
-        all.wait();
+        wait(3);
     });
     assert_eq!(*lock.read().unwrap(), 101 * MANY as u64 + 1);
     assert_eq!(semaphore.available_permits(), 2);
