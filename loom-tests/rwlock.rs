@@ -623,10 +623,10 @@ fn writers_sleep_beside_a_reader() {
     rest(lock, 2);
 }
 
-fn readers_sleep_beside_a_writer() {
+fn sleep_beside_a_writer(other: fn(&Lock)) {
     let lock = new();
     let data = lock.write();
-    sleep_beside(&lock, read_once, || {
+    sleep_beside(&lock, other, || {
         drop(data);
         let data = lock.write();
         loom::thread::yield_now();
@@ -635,17 +635,12 @@ fn readers_sleep_beside_a_writer() {
     rest(lock, 0);
 }
 
+fn readers_sleep_beside_a_writer() {
+    sleep_beside_a_writer(read_once);
+}
+
 fn upgradable_readers_sleep_beside_a_writer() {
-    let lock = new();
-    let data = lock.write();
-    let other = |lock: &Lock| drop(lock.upgradable_read());
-    sleep_beside(&lock, other, || {
-        drop(data);
-        let data = lock.write();
-        loom::thread::yield_now();
-        drop(data);
-    });
-    rest(lock, 0);
+    sleep_beside_a_writer(|lock| drop(lock.upgradable_read()));
 }
 
 fn upgradable_readers_sleep_beside_another() {

@@ -18,11 +18,11 @@
 //! now leave it theirs.) When it has taken them and permits are left, it calls the next waiter.
 //!
 //! The front waiter may be stopped at any time, so its turn is on a lease ([`lease`]). The lease
-//! begins anew with a reservation, and when the front waiter is woken from the front queue. When the
-//! lease is over, any thread may take the reserved permits. And a thread may end its turn and call
-//! the next: a thread that brings permits, or a watcher. For while a front waiter is on its way,
-//! one thread of the queue watches, as [`waiters`](crate::waiters) describes: it looks when it has
-//! napped for as long as a lease lasts. Each thread that is parked behind others looks now and
+//! begins anew with a reservation, and when the front waiter is woken from the front queue. When
+//! the lease is over, any thread may take the reserved permits. And a thread may end its turn and
+//! call the next: a thread that brings permits, or a watcher. For while a front waiter is on its
+//! way, one thread of the queue watches, as [`waiters`](crate::waiters) describes: it looks when it
+//! has napped for as long as a lease lasts. Each thread that is parked behind others looks now and
 //! then, because any number of them may be stopped.
 //!
 //! So there may be several called threads, of which all but one come late: each ends a turn that is
@@ -63,9 +63,9 @@
 //! Waiters get their permits in the order in which they came: one is the front waiter, the others
 //! are behind it. Running threads overtake all of them, but only until a handoff interval after the
 //! call; then the next permits are reserved for the front waiter. So there is at most one
-//! reservation for each handoff interval, however many threads wait. (A reservation may leave permits idle for as
-//! long as it takes to wake a thread.) And a waiter waits at most that long for each one that came
-//! before it, and for permits to be given back.
+//! reservation for each handoff interval, however many threads wait. (A reservation may leave
+//! permits idle for as long as it takes to wake a thread.) And a waiter waits at most that long for
+//! each one that came before it, and for permits to be given back.
 
 mod wait;
 mod wake;
