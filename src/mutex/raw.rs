@@ -36,8 +36,8 @@
 //! interval ([`crate::handoff`]), an unlocker reserves the mutex for the first thread in the queue,
 //! under the queue's lock. If another thread barges in before that, its unlock does the same. If
 //! the interval is over while the designated waker has not come, that thread may have no processor
-//! to run on: then the unlocker yields its own. `unlock_fair` reserves the mutex at once, so that
-//! it never looks free in between.
+//! to run on: then unlockers yield theirs, now and then, until it comes. `unlock_fair` reserves the
+//! mutex at once, so that it never looks free in between.
 //!
 //! Sources: barging with parking by address is parking_lot's (A. d'Antras, 2016) after WebKit's (F.
 //! Pizlo, 2015); the designated waker is nsync's; the asymmetric unlock is this crate's.
@@ -192,7 +192,6 @@ impl RawMutex {
         if !waiters::has_waker(key) {
             Self::wake_one(key);
         } else if handoff::due_by_sample(key) && !Self::wake_one(key) {
-            handoff::record(key);
             spin::give_way();
         }
     }
