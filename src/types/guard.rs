@@ -1,11 +1,10 @@
 //! The guard: one type for every lock, every mode, and every way to refer to the lock.
 //!
-//! A [`Guard<L, M, T>`](Guard) says *where the lock is* (`L`: a [`Borrowed`] lock, an `Arc` of it,
-//! or that of a [`Mapped`] guard), *how it is held* (`M`: [`Exclusive`], [`Shared`] or
-//! [`Upgradable`]) and *what it gives access to* (`T`). Programs use aliases:
-//! [`MutexGuard`](super::MutexGuard) is `Guard<Borrowed<'a, RawMutex>, Exclusive, T>`. So what a
-//! guard does is written once: `Deref` and `Drop` for all, `map` once for each mode, `unlocked`
-//! once for all that can be released for a while.
+//! A [`Guard<L, M, T>`](Guard) says *where the lock is* (`L`: a borrow or an `Arc` of it, or that of
+//! a [`Mapped`] guard), *how it is held* (`M`: [`Exclusive`], [`Shared`] or [`Upgradable`]) and
+//! *what it gives access to* (`T`). Programs use aliases: [`MutexGuard`](super::MutexGuard) is
+//! `Guard<&'a Mutex<T>, Exclusive, T>`. So what a guard does is written once: `Deref` and `Drop` for
+//! all, `map` once for each mode, `unlocked` once for all that can be released for a while.
 //!
 //! A mapped guard can neither be released for a while nor wait on a condition variable: another
 //! thread could then change the data, so that the mapped part is no longer there.
@@ -15,6 +14,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 
 /// Holds a lock in mode `M`, gives access to its data, and releases the lock when dropped.
 ///
@@ -23,28 +24,34 @@ use std::ops::{Deref, DerefMut};
 /// Functions that would hide the data's own methods are associated functions:
 /// `MutexGuard::map(guard, …)`.
 #[must_use = "the lock is released at once if the guard is not kept"]
-pub struct Guard<L: Lock, M: Mode<L::Raw>, T: ?Sized> {
+pub struct Guard<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized> {
     lock: L,
-    data: *mut T,
     // A raw pointer, so that the guard is not `Send`.
-    mode: PhantomData<(M, *const ())>,
+    mode: PhantomData<(M, *mut T)>,
 }
 
 // SAFETY: a shared guard gives `&T` only, which may cross threads if `T: Sync`. Unlocking needs the
 // guard itself, which stays where it is.
-unsafe impl<L: Lock, M: Mode<L::Raw>, T: ?Sized + Sync> Sync for Guard<L, M, T> {}
+unsafe impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized + Sync> Sync for Guard<L, M, T> {}
 
-impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
+// A guard that is seen after a panic shows the data, and nothing else of its lock.
+impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized + RefUnwindSafe> UnwindSafe for Guard<L, M, T> {}
+impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized + RefUnwindSafe> RefUnwindSafe for Guard<L, M, T> {}
+
+impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
     /// # Safety
-    /// The caller holds the lock in mode `M` and passes it to the guard. `data` is what that lock
-    /// protects, and lives as long as `lock`.
+    /// The caller holds the lock in mode `M` and passes it to the guard.
     #[inline]
-    pub(crate) unsafe fn new(lock: L, data: *mut T) -> Self {
+    pub(crate) unsafe fn new(lock: L) -> Self {
         Guard {
             lock,
-            data,
             mode: PhantomData,
         }
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> &L {
+        &self.lock
     }
 
     #[inline]
@@ -54,16 +61,15 @@ impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
 
     #[inline]
     pub(crate) fn data(&self) -> *mut T {
-        self.data
+        self.lock.data()
     }
 
     /// Takes the guard apart without releasing the lock.
     #[inline]
-    fn into_parts(self) -> (L, *mut T) {
+    fn into_lock(self) -> L {
         let this = ManuallyDrop::new(self);
         // SAFETY: `this` is never dropped, so the lock is moved out once.
-        let lock = unsafe { std::ptr::read(&this.lock) };
-        (lock, this.data)
+        unsafe { std::ptr::read(&this.lock) }
     }
 
     /// The same lock, held in another mode.
@@ -72,22 +78,21 @@ impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
     /// The caller has changed the raw lock from `M` to `N`.
     #[inline]
     pub(crate) unsafe fn into_mode<N: Mode<L::Raw>>(self) -> Guard<L, N, T> {
-        let (lock, data) = self.into_parts();
         // SAFETY: the caller's promise.
-        unsafe { Guard::new(lock, data) }
+        unsafe { Guard::new(self.into_lock()) }
     }
 
     /// Releases the lock by a direct handoff: to a waiter, if there is one, ahead of all other
     /// threads. Dropping the guard lets running threads acquire it first, which is faster.
     #[inline]
     pub fn unlock_fair(this: Self) {
-        let (lock, _) = this.into_parts();
+        let lock = this.into_lock();
         // SAFETY: the guard that held it is gone without having released it.
         unsafe { M::unlock_fair(lock.raw()) };
     }
 }
 
-impl<L: Whole, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
+impl<L: Whole<T>, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
     /// Releases the lock, runs `f`, and acquires the lock again, also if `f` panics.
     ///
     /// # Examples
@@ -134,7 +139,7 @@ impl<L: Whole, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
 }
 
 /// Guards with exclusive access.
-impl<'a, L: Reference<'a>, T: ?Sized> Guard<L, Exclusive, T>
+impl<'a, L: Reference<'a, T>, T: ?Sized> Guard<L, Exclusive, T>
 where
     Exclusive: Mode<L::Raw>,
 {
@@ -151,7 +156,7 @@ where
     pub fn map<U: ?Sized>(
         this: Self,
         f: impl FnOnce(&mut T) -> &mut U,
-    ) -> Guard<Mapped<'a, L::Raw>, Exclusive, U> {
+    ) -> Guard<L::Mapped<U>, Exclusive, U> {
         match Self::try_map(this, |data| Some(f(data))) {
             Ok(mapped) => mapped,
             Err(_) => unreachable!("f always returns a part"),
@@ -163,27 +168,24 @@ where
     pub fn try_map<U: ?Sized>(
         mut this: Self,
         f: impl FnOnce(&mut T) -> Option<&mut U>,
-    ) -> Result<Guard<Mapped<'a, L::Raw>, Exclusive, U>, Self> {
+    ) -> Result<Guard<L::Mapped<U>, Exclusive, U>, Self> {
         let Some(part) = f(&mut this).map(|part| &raw mut *part) else {
             return Err(this);
         };
-        let (lock, _) = this.into_parts();
+        let lock = this.into_lock();
         // SAFETY: `this` held the lock, and `part` lies in its data.
-        Ok(unsafe { Guard::new(Mapped(lock.raw_reference()), part) })
+        Ok(unsafe { Guard::new(lock.into_mapped(part)) })
     }
 }
 
 /// Guards with shared access.
-impl<'a, L: Reference<'a>, T: ?Sized> Guard<L, Shared, T>
+impl<'a, L: Reference<'a, T>, T: ?Sized> Guard<L, Shared, T>
 where
     Shared: Mode<L::Raw>,
 {
     /// Narrows the guard to a part of the data.
     #[inline]
-    pub fn map<U: ?Sized>(
-        this: Self,
-        f: impl FnOnce(&T) -> &U,
-    ) -> Guard<Mapped<'a, L::Raw>, Shared, U> {
+    pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&T) -> &U) -> Guard<L::Mapped<U>, Shared, U> {
         match Self::try_map(this, |data| Some(f(data))) {
             Ok(mapped) => mapped,
             Err(_) => unreachable!("f always returns a part"),
@@ -195,54 +197,67 @@ where
     pub fn try_map<U: ?Sized>(
         this: Self,
         f: impl FnOnce(&T) -> Option<&U>,
-    ) -> Result<Guard<Mapped<'a, L::Raw>, Shared, U>, Self> {
+    ) -> Result<Guard<L::Mapped<U>, Shared, U>, Self> {
         let Some(part) = f(&this).map(|part| (&raw const *part).cast_mut()) else {
             return Err(this);
         };
-        let (lock, _) = this.into_parts();
+        let lock = this.into_lock();
         // SAFETY: `this` held the lock, and `part` lies in its data. A shared guard never writes.
-        Ok(unsafe { Guard::new(Mapped(lock.raw_reference()), part) })
+        Ok(unsafe { Guard::new(lock.into_mapped(part)) })
     }
 }
 
-impl<'a, R: 'a, T: ?Sized> Guard<Borrowed<'a, R>, Exclusive, T>
+impl<'a, L, T: ?Sized + 'a> Guard<L, Exclusive, T>
 where
-    Exclusive: Mode<R>,
+    L: Reference<'a, T> + Whole<T>,
+    Exclusive: Mode<L::Raw>,
 {
     /// Never releases the lock, and returns the data for as long as the lock itself is borrowed.
     #[inline]
-    pub fn leak(this: Self) -> &'a mut T
-    where
-        T: 'a,
-    {
-        let (_, data) = this.into_parts();
+    pub fn leak(this: Self) -> &'a mut T {
+        let data = this.into_lock().data();
         // SAFETY: the lock stays held for good, and is borrowed for 'a.
         unsafe { &mut *data }
     }
 }
 
-impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Deref for Guard<L, M, T> {
+/// Guards that keep an `Arc` of their lock.
+impl<L: ?Sized, M: Mode<<Arc<L> as Lock<T>>::Raw>, T: ?Sized> Guard<Arc<L>, M, T>
+where
+    Arc<L>: Whole<T>,
+{
+    /// Releases the lock, and returns the `Arc` that the guard has kept.
+    #[inline]
+    pub fn into_arc(this: Self) -> Arc<L> {
+        let lock = this.into_lock();
+        // SAFETY: the guard that held it is gone without having released it.
+        unsafe { M::unlock(lock.raw()) };
+        lock
+    }
+}
+
+impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized> Deref for Guard<L, M, T> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
         // SAFETY: every mode excludes writers other than this guard.
-        unsafe { &*self.data }
+        unsafe { &*self.data() }
     }
 }
 
-impl<L: Lock, T: ?Sized> DerefMut for Guard<L, Exclusive, T>
+impl<L: Lock<T>, T: ?Sized> DerefMut for Guard<L, Exclusive, T>
 where
     Exclusive: Mode<L::Raw>,
 {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this guard holds the lock exclusively, and is borrowed exclusively.
-        unsafe { &mut *self.data }
+        unsafe { &mut *self.data() }
     }
 }
 
-impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Drop for Guard<L, M, T> {
+impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized> Drop for Guard<L, M, T> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the guard holds the lock, and is gone after this.
@@ -250,13 +265,13 @@ impl<L: Lock, M: Mode<L::Raw>, T: ?Sized> Drop for Guard<L, M, T> {
     }
 }
 
-impl<L: Lock, M: Mode<L::Raw>, T: ?Sized + fmt::Debug> fmt::Debug for Guard<L, M, T> {
+impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized + fmt::Debug> fmt::Debug for Guard<L, M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<L: Lock, M: Mode<L::Raw>, T: ?Sized + fmt::Display> fmt::Display for Guard<L, M, T> {
+impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized + fmt::Display> fmt::Display for Guard<L, M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
@@ -271,61 +286,88 @@ pub struct Shared;
 /// Mode: other guards may read; only this one may become exclusive.
 pub struct Upgradable;
 
-/// A lock that is borrowed for `'a`.
-pub struct Borrowed<'a, R>(pub(crate) &'a R);
+/// The lock of a guard that was narrowed to a part of its data: the untyped lock, and the part.
+pub struct Mapped<'a, R, T: ?Sized>(pub(crate) &'a R, pub(crate) *mut T);
 
-/// The lock of a guard that was narrowed to a part of its data.
-pub struct Mapped<'a, R>(pub(crate) &'a R);
-
-impl<R> Lock for Borrowed<'_, R> {
+impl<R, T: ?Sized> Lock<T> for Mapped<'_, R, T> {
     type Raw = R;
+
     #[inline]
     fn raw(&self) -> &R {
         self.0
     }
-}
 
-impl<R> Lock for Mapped<'_, R> {
-    type Raw = R;
     #[inline]
-    fn raw(&self) -> &R {
-        self.0
+    fn data(&self) -> *mut T {
+        self.1
     }
 }
 
-impl<R> Whole for Borrowed<'_, R> {}
+impl<'a, R: 'a, T: ?Sized> Reference<'a, T> for Mapped<'a, R, T> {
+    type Mapped<U: ?Sized> = Mapped<'a, R, U>;
 
-impl<'a, R: 'a> Reference<'a> for Borrowed<'a, R> {
     #[inline]
-    fn raw_reference(self) -> &'a R {
-        self.0
+    fn into_mapped<U: ?Sized>(self, part: *mut U) -> Mapped<'a, R, U> {
+        Mapped(self.0, part)
     }
 }
 
-impl<'a, R: 'a> Reference<'a> for Mapped<'a, R> {
-    #[inline]
-    fn raw_reference(self) -> &'a R {
-        self.0
-    }
+/// Implements the ways to refer to a lock that is a field `raw` beside the field `data`.
+macro_rules! lock {
+    ($Lock:ident, $Raw:ident) => {
+        lock! { @ &$Lock<T>, $Raw }
+        lock! { @ std::sync::Arc<$Lock<T>>, $Raw }
+
+        impl<'a, T: ?Sized> super::guard::sealed::Reference<'a, T> for &'a $Lock<T> {
+            type Mapped<U: ?Sized> = super::guard::Mapped<'a, $Raw, U>;
+
+            #[inline]
+            fn into_mapped<U: ?Sized>(self, part: *mut U) -> Self::Mapped<U> {
+                super::guard::Mapped(&self.raw, part)
+            }
+        }
+    };
+    (@ $Reference:ty, $Raw:ident) => {
+        impl<T: ?Sized> super::guard::sealed::Lock<T> for $Reference {
+            type Raw = $Raw;
+
+            #[inline]
+            fn raw(&self) -> &$Raw {
+                &self.raw
+            }
+
+            #[inline]
+            fn data(&self) -> *mut T {
+                self.data.get()
+            }
+        }
+
+        impl<T: ?Sized> super::guard::sealed::Whole<T> for $Reference {}
+    };
 }
+pub(super) use lock;
 
 /// What the generic guard asks of locks and modes. Public in name only: sealed.
 pub(crate) mod sealed {
-    /// Where a guard's lock is.
-    pub trait Lock {
+    /// Where a guard's lock is, and what the guard accesses.
+    pub trait Lock<T: ?Sized> {
         /// The untyped lock.
         type Raw;
         /// The untyped lock.
         fn raw(&self) -> &Self::Raw;
+        /// What the guard accesses. It lives as long as `self`, also if that is moved.
+        fn data(&self) -> *mut T;
     }
 
     /// A lock that its guard may release for a while, because the guard accesses all data.
-    pub trait Whole: Lock {}
+    pub trait Whole<T: ?Sized>: Lock<T> {}
 
     /// A lock that is borrowed for `'a`.
-    pub trait Reference<'a>: Lock<Raw: 'a> {
-        /// The same borrow, without the wrapper.
-        fn raw_reference(self) -> &'a Self::Raw;
+    pub trait Reference<'a, T: ?Sized>: Lock<T, Raw: 'a> {
+        /// The same borrow, of a guard that was narrowed to a `U`.
+        type Mapped<U: ?Sized>: Lock<U, Raw = Self::Raw>;
+        /// The same borrow, narrowed to this part of the data.
+        fn into_mapped<U: ?Sized>(self, part: *mut U) -> Self::Mapped<U>;
     }
 
     /// A way of holding a lock of type `R`.

@@ -1,7 +1,7 @@
 //! [`Mutex`]: the types. The algorithm is in `src/mutex/raw.rs`.
 
-use super::guard::sealed::{Lock, Mode, Whole};
-use super::guard::{Borrowed, Exclusive, Guard, Mapped};
+use super::guard::sealed::Mode;
+use super::guard::{Exclusive, Guard, Mapped, lock};
 use super::raw::mutex::RawMutex;
 use crate::deadline::Deadline;
 use crate::primitive::const_fn;
@@ -60,10 +60,10 @@ pub struct Mutex<T: ?Sized> {
 }
 
 /// Holds a borrowed [`Mutex`].
-pub type MutexGuard<'a, T> = Guard<Borrowed<'a, RawMutex>, Exclusive, T>;
+pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>, Exclusive, T>;
 
 /// Holds a borrowed [`Mutex`] and gives access to a part of its data.
-pub type MappedMutexGuard<'a, T> = Guard<Mapped<'a, RawMutex>, Exclusive, T>;
+pub type MappedMutexGuard<'a, T> = Guard<Mapped<'a, RawMutex, T>, Exclusive, T>;
 
 /// Holds a [`Mutex`] behind an `Arc`, which it keeps alive.
 pub type ArcMutexGuard<T> = Guard<Arc<Mutex<T>>, Exclusive, T>;
@@ -97,14 +97,16 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.raw.lock();
         // SAFETY: just locked.
-        unsafe { self.guard() }
+        unsafe { self.make_guard_unchecked() }
     }
 
     /// Locks the mutex if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         // SAFETY: if it is run, the mutex was just locked.
-        self.raw.try_lock().then(|| unsafe { self.guard() })
+        self.raw
+            .try_lock()
+            .then(|| unsafe { self.make_guard_unchecked() })
     }
 
     /// Locks the mutex, blocking for at most `timeout`. Zero only tries. A timeout beyond what an
@@ -123,7 +125,7 @@ impl<T: ?Sized> Mutex<T> {
     fn try_lock_by(&self, deadline: Deadline) -> Option<MutexGuard<'_, T>> {
         let locked = self.raw.lock_until(deadline);
         // SAFETY: if it is run, the mutex was just locked.
-        locked.then(|| unsafe { self.guard() })
+        locked.then(|| unsafe { self.make_guard_unchecked() })
     }
 
     /// As [`lock`](Self::lock), with a guard that owns its `Arc`.
@@ -131,14 +133,16 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock_arc(self: &Arc<Self>) -> ArcMutexGuard<T> {
         self.raw.lock();
         // SAFETY: just locked.
-        unsafe { self.guard_arc() }
+        unsafe { self.make_arc_guard_unchecked() }
     }
 
     /// As [`try_lock`](Self::try_lock), with a guard that owns its `Arc`.
     #[inline]
     pub fn try_lock_arc(self: &Arc<Self>) -> Option<ArcMutexGuard<T>> {
         // SAFETY: if it is run, the mutex was just locked.
-        self.raw.try_lock().then(|| unsafe { self.guard_arc() })
+        self.raw
+            .try_lock()
+            .then(|| unsafe { self.make_arc_guard_unchecked() })
     }
 
     /// As [`try_lock_for`](Self::try_lock_for), with a guard that owns its `Arc`.
@@ -146,7 +150,7 @@ impl<T: ?Sized> Mutex<T> {
     pub fn try_lock_arc_for(self: &Arc<Self>, timeout: Duration) -> Option<ArcMutexGuard<T>> {
         let locked = self.raw.lock_until(Deadline::after(timeout));
         // SAFETY: if it is run, the mutex was just locked.
-        locked.then(|| unsafe { self.guard_arc() })
+        locked.then(|| unsafe { self.make_arc_guard_unchecked() })
     }
 
     /// As [`try_lock_until`](Self::try_lock_until), with a guard that owns its `Arc`.
@@ -154,7 +158,7 @@ impl<T: ?Sized> Mutex<T> {
     pub fn try_lock_arc_until(self: &Arc<Self>, deadline: Instant) -> Option<ArcMutexGuard<T>> {
         let locked = self.raw.lock_until(Deadline::at(deadline));
         // SAFETY: if it is run, the mutex was just locked.
-        locked.then(|| unsafe { self.guard_arc() })
+        locked.then(|| unsafe { self.make_arc_guard_unchecked() })
     }
 
     /// Whether the mutex is held now, or kept for a thread after a handoff. The answer may be stale
@@ -198,20 +202,50 @@ impl<T: ?Sized> Mutex<T> {
         self.raw.assert_at_rest();
     }
 
+    /// Makes a guard for a mutex that the caller has locked by other means: with a guard that was
+    /// forgotten, or by the [raw](Self::raw) mutex.
+    ///
     /// # Safety
-    /// The caller has locked the mutex.
+    /// The mutex is locked, and no other guard of it will be used or dropped from now on.
     #[inline]
-    unsafe fn guard(&self) -> MutexGuard<'_, T> {
-        // SAFETY: the caller's promise; the data lives in `self`.
-        unsafe { Guard::new(Borrowed(&self.raw), self.data.get()) }
+    pub unsafe fn make_guard_unchecked(&self) -> MutexGuard<'_, T> {
+        // SAFETY: the caller's promise.
+        unsafe { Guard::new(self) }
     }
 
+    /// As [`make_guard_unchecked`](Self::make_guard_unchecked), with a guard that owns its `Arc`.
+    ///
     /// # Safety
-    /// The caller has locked the mutex.
+    /// As for [`make_guard_unchecked`](Self::make_guard_unchecked).
     #[inline]
-    unsafe fn guard_arc(self: &Arc<Self>) -> ArcMutexGuard<T> {
-        // SAFETY: the caller's promise; the `Arc` keeps the data alive.
-        unsafe { Guard::new(self.clone(), self.data.get()) }
+    pub unsafe fn make_arc_guard_unchecked(self: &Arc<Self>) -> ArcMutexGuard<T> {
+        // SAFETY: the caller's promise.
+        unsafe { Guard::new(self.clone()) }
+    }
+
+    /// Returns the untyped mutex.
+    ///
+    /// # Safety
+    /// The caller does not unlock it while a guard holds it.
+    #[inline]
+    pub unsafe fn raw(&self) -> &RawMutex {
+        &self.raw
+    }
+}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// Returns the mutex.
+    #[inline]
+    pub fn mutex(this: &Self) -> &'a Mutex<T> {
+        this.lock()
+    }
+}
+
+impl<T: ?Sized> ArcMutexGuard<T> {
+    /// Returns the mutex.
+    #[inline]
+    pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
+        this.lock()
     }
 }
 
@@ -236,16 +270,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-impl<T: ?Sized> Lock for Arc<Mutex<T>> {
-    type Raw = RawMutex;
-
-    #[inline]
-    fn raw(&self) -> &RawMutex {
-        &self.raw
-    }
-}
-
-impl<T: ?Sized> Whole for Arc<Mutex<T>> {}
+lock! { Mutex, RawMutex }
 
 impl Mode<RawMutex> for Exclusive {
     #[inline]

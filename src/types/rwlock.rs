@@ -2,8 +2,8 @@
 
 mod modes;
 
-use super::guard::sealed::{Lock, Mode, Whole};
-use super::guard::{Borrowed, Exclusive, Guard, Mapped, Shared, Upgradable};
+use super::guard::sealed::Mode;
+use super::guard::{Exclusive, Guard, Mapped, Shared, Upgradable, lock};
 use super::raw::rwlock::RawRwLock;
 use crate::deadline::Deadline;
 use crate::primitive::const_fn;
@@ -82,15 +82,15 @@ pub struct RwLock<T: ?Sized> {
 }
 
 /// Reads a borrowed [`RwLock`].
-pub type RwLockReadGuard<'a, T> = Guard<Borrowed<'a, RawRwLock>, Shared, T>;
+pub type RwLockReadGuard<'a, T> = Guard<&'a RwLock<T>, Shared, T>;
 /// Writes a borrowed [`RwLock`].
-pub type RwLockWriteGuard<'a, T> = Guard<Borrowed<'a, RawRwLock>, Exclusive, T>;
+pub type RwLockWriteGuard<'a, T> = Guard<&'a RwLock<T>, Exclusive, T>;
 /// Reads a borrowed [`RwLock`], and can become its writer.
-pub type RwLockUpgradableReadGuard<'a, T> = Guard<Borrowed<'a, RawRwLock>, Upgradable, T>;
+pub type RwLockUpgradableReadGuard<'a, T> = Guard<&'a RwLock<T>, Upgradable, T>;
 /// Reads a part of the data of a borrowed [`RwLock`].
-pub type MappedRwLockReadGuard<'a, T> = Guard<Mapped<'a, RawRwLock>, Shared, T>;
+pub type MappedRwLockReadGuard<'a, T> = Guard<Mapped<'a, RawRwLock, T>, Shared, T>;
 /// Writes a part of the data of a borrowed [`RwLock`].
-pub type MappedRwLockWriteGuard<'a, T> = Guard<Mapped<'a, RawRwLock>, Exclusive, T>;
+pub type MappedRwLockWriteGuard<'a, T> = Guard<Mapped<'a, RawRwLock, T>, Exclusive, T>;
 /// Reads an [`RwLock`] behind an `Arc`, which it keeps alive.
 pub type ArcRwLockReadGuard<T> = Guard<Arc<RwLock<T>>, Shared, T>;
 /// Writes an [`RwLock`] behind an `Arc`, which it keeps alive.
@@ -191,6 +191,56 @@ macro_rules! acquire {
     };
 }
 
+/// What is done by hand in one mode, for a guard that was forgotten.
+macro_rules! by_hand {
+    (
+        $what:literal, $guard:ident, $arc_guard:ident, $Mode:ident, $($forgotten:literal)*;
+        $make:ident, $make_arc:ident, $unlock:ident, $unlock_fair:ident
+    ) => {
+        #[doc = concat!("Makes a guard of a lock that the caller has acquired ", $what, " by other")]
+        /// means: with a guard that was forgotten, or by the [raw](Self::raw) lock.
+        ///
+        /// # Safety
+        $(#[doc = $forgotten])*
+        #[inline]
+        pub unsafe fn $make(&self) -> $guard<'_, T> {
+            // SAFETY: the caller's promise.
+            unsafe { self.guard() }
+        }
+
+        #[doc = concat!("As [`Self::", stringify!($make), "`], with a guard owning an `Arc`.")]
+        ///
+        /// # Safety
+        $(#[doc = $forgotten])*
+        #[inline]
+        pub unsafe fn $make_arc(self: &Arc<Self>) -> $arc_guard<T> {
+            // SAFETY: the caller's promise.
+            unsafe { self.guard_arc() }
+        }
+
+        #[doc = concat!("Releases a lock acquired ", $what, ", for a guard that was forgotten.")]
+        ///
+        /// # Safety
+        $(#[doc = $forgotten])*
+        #[inline]
+        pub unsafe fn $unlock(&self) {
+            // SAFETY: the caller owns what the forgotten guard held.
+            unsafe { <$Mode as Mode<RawRwLock>>::unlock(&self.raw) };
+        }
+
+        #[doc = concat!("As [`Self::", stringify!($unlock), "`], but by a direct handoff, as")]
+        /// [`Guard::unlock_fair`].
+        ///
+        /// # Safety
+        $(#[doc = $forgotten])*
+        #[inline]
+        pub unsafe fn $unlock_fair(&self) {
+            // SAFETY: see above.
+            unsafe { <$Mode as Mode<RawRwLock>>::unlock_fair(&self.raw) };
+        }
+    };
+}
+
 impl<T: ?Sized> RwLock<T> {
     acquire! {
         "for reading", RwLockReadGuard, ArcRwLockReadGuard,
@@ -248,23 +298,38 @@ impl<T: ?Sized> RwLock<T> {
         self.data.get()
     }
 
-    /// Releases one read without a guard: for a guard that was forgotten.
-    ///
-    /// # Safety
-    /// The calling thread acquired a read guard of this lock that was forgotten, and will not be
-    /// used or dropped from now on.
-    pub unsafe fn force_unlock_read(&self) {
-        // SAFETY: the caller owns the forgotten guard's read.
-        unsafe { self.raw.unlock_read() };
+    by_hand! {
+        "for reading", RwLockReadGuard, ArcRwLockReadGuard, Shared,
+        "The calling thread acquired a read guard of this lock that was forgotten, and will not be"
+        "used or dropped from now on.";
+        make_read_guard_unchecked, make_arc_read_guard_unchecked,
+        force_unlock_read, force_unlock_read_fair
     }
 
-    /// Releases the write without a guard: for a guard that was forgotten.
+    by_hand! {
+        "for writing", RwLockWriteGuard, ArcRwLockWriteGuard, Exclusive,
+        "The write guard of this lock was forgotten, and will not be used or dropped from now on."
+        "";
+        make_write_guard_unchecked, make_arc_write_guard_unchecked,
+        force_unlock_write, force_unlock_write_fair
+    }
+
+    by_hand! {
+        "for reading upgradably", RwLockUpgradableReadGuard, ArcRwLockUpgradableReadGuard,
+        Upgradable,
+        "The upgradable guard of this lock was forgotten, and will not be used or dropped from now"
+        "on.";
+        make_upgradable_guard_unchecked, make_arc_upgradable_guard_unchecked,
+        force_unlock_upgradable_read, force_unlock_upgradable_read_fair
+    }
+
+    /// Returns the untyped lock.
     ///
     /// # Safety
-    /// The write guard of this lock was forgotten, and will not be used or dropped from now on.
-    pub unsafe fn force_unlock_write(&self) {
-        // SAFETY: the caller owns the forgotten guard's write.
-        unsafe { self.raw.unlock_write() };
+    /// The caller does not release or change what a guard holds.
+    #[inline]
+    pub unsafe fn raw(&self) -> &RawRwLock {
+        &self.raw
     }
 
     /// For models: the lock is free, without waiters, and no thread touches it at the same time.
@@ -277,17 +342,33 @@ impl<T: ?Sized> RwLock<T> {
     /// # Safety
     /// The caller has acquired the lock in mode `M`.
     #[inline]
-    unsafe fn guard<M: Mode<RawRwLock>>(&self) -> Guard<Borrowed<'_, RawRwLock>, M, T> {
-        // SAFETY: the caller's promise; the data lives in `self`.
-        unsafe { Guard::new(Borrowed(&self.raw), self.data.get()) }
+    unsafe fn guard<M: Mode<RawRwLock>>(&self) -> Guard<&Self, M, T> {
+        // SAFETY: the caller's promise.
+        unsafe { Guard::new(self) }
     }
 
     /// # Safety
     /// The caller has acquired the lock in mode `M`.
     #[inline]
     unsafe fn guard_arc<M: Mode<RawRwLock>>(self: &Arc<Self>) -> Guard<Arc<Self>, M, T> {
-        // SAFETY: the caller's promise; the `Arc` keeps the data alive.
-        unsafe { Guard::new(self.clone(), self.data.get()) }
+        // SAFETY: the caller's promise.
+        unsafe { Guard::new(self.clone()) }
+    }
+}
+
+impl<'a, M: Mode<RawRwLock>, T: ?Sized> Guard<&'a RwLock<T>, M, T> {
+    /// Returns the lock.
+    #[inline]
+    pub fn rwlock(this: &Self) -> &'a RwLock<T> {
+        this.lock()
+    }
+}
+
+impl<M: Mode<RawRwLock>, T: ?Sized> Guard<Arc<RwLock<T>>, M, T> {
+    /// Returns the lock.
+    #[inline]
+    pub fn rwlock(this: &Self) -> &Arc<RwLock<T>> {
+        this.lock()
     }
 }
 
@@ -312,13 +393,4 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     }
 }
 
-impl<T: ?Sized> Lock for Arc<RwLock<T>> {
-    type Raw = RawRwLock;
-
-    #[inline]
-    fn raw(&self) -> &RawRwLock {
-        &self.raw
-    }
-}
-
-impl<T: ?Sized> Whole for Arc<RwLock<T>> {}
+lock! { RwLock, RawRwLock }

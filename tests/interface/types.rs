@@ -62,6 +62,7 @@ macro_rules! assert_guards {
     ($($Guard:ident <$($lifetime:lifetime)?>;)*) => {$(
         assert_not_impl_any!($Guard<$($lifetime,)? u8>: Send, Clone);
         assert_impl_all!($Guard<$($lifetime,)? u8>: Sync, Debug, Display, Unpin);
+        assert_impl_all!($Guard<$($lifetime,)? u8>: UnwindSafe, RefUnwindSafe);
         assert_not_impl_any!($Guard<$($lifetime,)? SendOnly>: Send, Sync);
         assert_not_impl_any!($Guard<$($lifetime,)? SyncOnly>: Send);
         assert_not_impl_any!($Guard<$($lifetime,)? Neither>: Send, Sync);
@@ -122,10 +123,11 @@ fn locks_are_small() {
 #[test]
 fn guards_are_as_large_as_what_they_point_to() {
     let word = size_of::<usize>();
-    assert_eq!(size_of::<MutexGuard<'_, u64>>(), 2 * word);
-    assert_eq!(size_of::<RwLockReadGuard<'_, u64>>(), 2 * word);
-    assert_eq!(size_of::<ArcRwLockWriteGuard<u64>>(), 2 * word);
-    assert_eq!(size_of::<MutexGuard<'_, str>>(), 3 * word);
+    assert_eq!(size_of::<MutexGuard<'_, u64>>(), word);
+    assert_eq!(size_of::<RwLockReadGuard<'_, u64>>(), word);
+    assert_eq!(size_of::<ArcRwLockWriteGuard<u64>>(), word);
+    assert_eq!(size_of::<MutexGuard<'_, str>>(), 2 * word);
+    assert_eq!(size_of::<MappedMutexGuard<'_, u64>>(), 2 * word);
     assert_eq!(size_of::<SemaphorePermit<'_>>(), 2 * word);
     assert_eq!(size_of::<OwnedSemaphorePermit>(), 2 * word);
 }

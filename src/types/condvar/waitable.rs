@@ -29,7 +29,7 @@ pub trait View<'v, Alive = &'v Self> {
 
 impl<L, M, T> Waitable for Guard<L, M, T>
 where
-    L: Whole<Raw: Requeue>,
+    L: Whole<T, Raw: Requeue>,
     M: Mode<L::Raw>,
     T: ?Sized,
     Self: for<'v> View<'v>,
@@ -50,7 +50,7 @@ where
     }
 }
 
-impl<'v, L: Whole, T: ?Sized> View<'v> for Guard<L, Exclusive, T>
+impl<'v, L: Whole<T>, T: ?Sized> View<'v> for Guard<L, Exclusive, T>
 where
     Exclusive: Mode<L::Raw>,
 {
@@ -61,7 +61,7 @@ where
     }
 }
 
-impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized> View<'v> for Guard<L, Shared, T> {
+impl<'v, L: Whole<T, Raw = RawRwLock>, T: ?Sized> View<'v> for Guard<L, Shared, T> {
     type View = &'v T;
 
     fn view(&'v mut self) -> &'v T {
@@ -69,7 +69,7 @@ impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized> View<'v> for Guard<L, Shared, T> 
     }
 }
 
-impl<'v, L: Whole<Raw = RawRwLock>, T: ?Sized> View<'v> for Guard<L, Upgradable, T> {
+impl<'v, L: Whole<T, Raw = RawRwLock>, T: ?Sized> View<'v> for Guard<L, Upgradable, T> {
     type View = &'v T;
 
     fn view(&'v mut self) -> &'v T {

@@ -53,7 +53,7 @@ mode!(
 );
 
 /// Writers.
-impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
+impl<L: Whole<T, Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
     /// Becomes a reader, with no other writer in between. Waiting readers enter too.
     pub fn downgrade(this: Self) -> Guard<L, Shared, T> {
         // SAFETY: the guard is the writer, and becomes the reader.
@@ -72,7 +72,7 @@ impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
 }
 
 /// Upgradable readers.
-impl<L: Whole<Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
+impl<L: Whole<T, Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
     /// Becomes the writer, blocking until the readers have left. No other writer enters in between.
     /// New readers do, until this has waited for 500 µs, or finds biased readers.
     pub fn upgrade(this: Self) -> Guard<L, Exclusive, T> {
