@@ -39,6 +39,8 @@ mod rwlock;
 mod semaphore;
 #[cfg(all(anteroom_models, target_os = "linux", target_pointer_width = "64"))]
 mod stacks;
+#[cfg(anteroom_models)]
+mod unbiased;
 
 #[cfg(anteroom_models)]
 fn main() {
@@ -48,6 +50,7 @@ fn main() {
         condvar::MODELS,
         rwlock::MODELS,
         bias::MODELS,
+        unbiased::MODELS,
         semaphore::MODELS,
         answers::MODELS,
         handover::MODELS,

@@ -83,7 +83,10 @@ fn is_free(state: u8) -> bool {
     state == UNLOCKED || state & RESERVED != 0 && is_over()
 }
 
-/// The untyped mutex. It appears in the types of guards; use [`Mutex`](crate::Mutex).
+/// The untyped mutex: what [`Mutex`](crate::Mutex) has beside its data.
+///
+/// Its methods are named as those of lock_api 0.4. With the feature `lock_api` or `lock_api_04` it
+/// has the traits of that crate, too. It is unlocked by hand, on any thread.
 pub struct RawMutex {
     state: AtomicU8,
     data: Access,
@@ -91,7 +94,8 @@ pub struct RawMutex {
 
 impl RawMutex {
     const_fn! {
-        pub(crate) const fn new() -> Self {
+        /// Creates an unlocked mutex.
+        pub const fn new() -> Self {
             RawMutex {
                 state: AtomicU8::new(UNLOCKED),
                 data: Access::new(),
@@ -139,8 +143,9 @@ impl RawMutex {
             .is_ok()
     }
 
+    /// Locks the mutex if it is free. Returns whether it did.
     #[inline]
-    pub(crate) fn try_lock(&self) -> bool {
+    pub fn try_lock(&self) -> bool {
         let taken = self.try_take();
         if taken {
             self.data.exclusive();
@@ -148,8 +153,9 @@ impl RawMutex {
         taken
     }
 
+    /// Locks the mutex, blocking until it is free.
     #[inline]
-    pub(crate) fn lock(&self) {
+    pub fn lock(&self) {
         if !self.try_take() {
             self.lock_contended(Deadline::NEVER);
         }
@@ -166,15 +172,18 @@ impl RawMutex {
         taken
     }
 
-    pub(crate) fn is_locked(&self) -> bool {
+    /// Whether it is held now, or kept for a thread after a handoff. The answer may be stale.
+    pub fn is_locked(&self) -> bool {
         // ORDERING: Relaxed; the answer may be stale, so it orders nothing.
         !is_free(self.state.load(Relaxed))
     }
 
+    /// Unlocks the mutex. It does not touch the mutex after that is free.
+    ///
     /// # Safety
-    /// The caller holds the mutex.
+    /// The caller holds the mutex: it, or a thread that left this to it, has locked it.
     #[inline]
-    pub(crate) unsafe fn unlock(&self) {
+    pub unsafe fn unlock(&self) {
         self.data.exclusive();
         let key = self.key();
         // ORDERING: Release; pairs with the Acquire of the next holder's `try_take` (M1). The fence
@@ -255,8 +264,8 @@ impl RawMutex {
     /// Releases by a direct handoff, if a waiter is known: the mutex never looks free in between.
     ///
     /// # Safety
-    /// The caller holds the mutex.
-    pub(crate) unsafe fn unlock_fair(&self) {
+    /// As for [`unlock`](Self::unlock).
+    pub unsafe fn unlock_fair(&self) {
         if !waiters::any(self.key()) {
             // SAFETY: the caller's promise is the same.
             return unsafe { self.unlock() };
@@ -288,9 +297,9 @@ impl RawMutex {
     /// Lets a waiter have the mutex for a while, if there is one.
     ///
     /// # Safety
-    /// The caller holds the mutex, and does again when this returns.
+    /// As for [`unlock`](Self::unlock). The caller holds the mutex again when this returns.
     #[inline]
-    pub(crate) unsafe fn bump(&self) {
+    pub unsafe fn bump(&self) {
         if waiters::any(self.key()) {
             // SAFETY: the caller's promise is the same.
             unsafe { self.unlock_fair() };

@@ -57,6 +57,8 @@
 //!   concerns its own lock only.
 //! - **RW9.** A copy of the crate neither publishes readers of a bias that another copy began, nor
 //!   revokes it: the other's rows are unknown here. Its readers count themselves; writers panic.
+//! - **RW10.** An *unbiased* lock has one revoker more than there are, from the beginning and for
+//!   good. So no bias begins (RW7), each reader is counted, and any thread may release its read.
 //!
 //! ## Fairness
 //! A running thread may enter ahead of parked waiters (barging). A thread that has waited for the
@@ -81,7 +83,7 @@ mod tests;
 
 use super::bias;
 use super::word::{
-    DESIGNATED, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT,
+    DESIGNATED, NEXT, OTHER_NEXT, PARKED, READERS, UNBIASED, UPGRADABLE, WRITER, WRITER_NEXT,
     admits_upgradable, admits_writer, is_named, readers, with_lease,
 };
 use crate::deadline::Deadline;
@@ -90,8 +92,13 @@ use crate::primitive::Ordering::{Acquire, Relaxed, Release};
 use crate::primitive::{Access, AtomicUsize, const_fn};
 use queue::{Given, Kind};
 
-/// The untyped reader-writer lock. It appears in the types of guards; use
-/// [`RwLock`](crate::RwLock).
+/// The untyped reader-writer lock: what [`RwLock`](crate::RwLock) has beside its data.
+///
+/// Its methods are named as those of lock_api 0.4. With the feature `lock_api` or `lock_api_04` it
+/// has the traits of that crate, too. A lock is released by hand; what was acquired for reading, by
+/// the thread that acquired it. [`RawSendRwLock`](crate::RawSendRwLock) allows any thread.
+///
+/// A lock must not be moved while it is read: then that read has ended.
 pub struct RawRwLock {
     state: AtomicUsize,
     data: Access,
@@ -117,9 +124,20 @@ fn initial() -> usize {
 
 impl RawRwLock {
     const_fn! {
-        pub(crate) const fn new() -> Self {
+        /// Creates an open lock.
+        pub const fn new() -> Self {
             RawRwLock {
                 state: AtomicUsize::new(initial()),
+                data: Access::new(),
+            }
+        }
+    }
+
+    const_fn! {
+        /// Creates an open lock that is never biased, so that any thread may release a read (RW10).
+        pub(crate) const fn unbiased() -> Self {
+            RawRwLock {
+                state: AtomicUsize::new(UNBIASED),
                 data: Access::new(),
             }
         }
@@ -131,13 +149,15 @@ impl RawRwLock {
         (&raw const *self).expose_provenance()
     }
 
-    pub(crate) fn is_locked(&self) -> bool {
+    /// Whether a thread holds the lock now, in any mode. The answer may be stale.
+    pub fn is_locked(&self) -> bool {
         // ORDERING: Relaxed, here and below; the answer may be stale, so it orders nothing.
         let state = self.state.load(Relaxed);
         state & (READERS | WRITER | UPGRADABLE) != 0 || self.is_published(state)
     }
 
-    pub(crate) fn is_locked_exclusive(&self) -> bool {
+    /// Whether a thread writes now. The answer may be stale.
+    pub fn is_locked_exclusive(&self) -> bool {
         // ORDERING: Relaxed; see above.
         self.state.load(Relaxed) & WRITER != 0
     }
@@ -281,17 +301,21 @@ impl RawRwLock {
         taken
     }
 
+    /// Releases the upgradable read.
+    ///
     /// # Safety
     /// The caller is the upgradable reader.
     #[inline]
-    pub(crate) unsafe fn unlock_upgradable(&self) {
+    pub unsafe fn unlock_upgradable(&self) {
         self.data.shared();
         self.release(UPGRADABLE, 0, false);
     }
 
+    /// As [`unlock_upgradable`](Self::unlock_upgradable), but by a direct handoff.
+    ///
     /// # Safety
     /// The caller is the upgradable reader.
-    pub(crate) unsafe fn unlock_upgradable_fair(&self) {
+    pub unsafe fn unlock_upgradable_fair(&self) {
         self.data.shared();
         self.release(UPGRADABLE, 0, true);
     }
@@ -372,10 +396,21 @@ impl RawRwLock {
     /// For models: the lock is free, without waiters, and no thread touches it at the same time.
     #[cfg(loom)]
     pub(crate) fn assert_at_rest(&mut self) {
+        self.assert_rests(0);
+    }
+
+    /// As [`assert_at_rest`](Self::assert_at_rest), for a lock that is never biased.
+    #[cfg(loom)]
+    pub(crate) fn assert_unbiased_at_rest(&mut self) {
+        self.assert_rests(UNBIASED);
+    }
+
+    #[cfg(loom)]
+    fn assert_rests(&mut self, revokers: usize) {
         assert!(!self.is_locked(), "at rest");
         let state = crate::primitive::at_rest!(self.state);
         assert_eq!(state & (PARKED | DESIGNATED), 0, "at rest");
-        assert!(!super::word::is_being_revoked(state), "at rest");
+        assert_eq!(super::word::revokers(state), revokers, "at rest");
     }
 }
 

@@ -58,6 +58,8 @@ const COUNT: Field = Field::new(10, 22);
 pub(super) const READERS: usize = COUNT.mask;
 pub(super) const ONE_READER: usize = COUNT.one();
 pub(super) const ONE_REVOKER: usize = if HAS_BIAS { REVOKERS.one() } else { 0 };
+/// The word of a new lock that is never biased (RW10).
+pub(crate) const UNBIASED: usize = ONE_REVOKER;
 
 /// All that a bias leaves in the word, but for the count of revokers.
 pub(super) const BIAS: usize = BIASED | REVOKED | ASYMMETRIC | COPY.mask | PERIOD.mask;
@@ -122,7 +124,12 @@ pub(super) fn is_biased_as(before: usize, state: usize) -> bool {
 
 /// Whether there is a revoker: a thread that looks whether it may take the name away (RW7).
 pub(super) fn is_being_revoked(state: usize) -> bool {
-    REVOKERS.of(state) != 0
+    revokers(state) != 0
+}
+
+/// The bits that count the revokers.
+pub(super) fn revokers(state: usize) -> usize {
+    state & REVOKERS.mask
 }
 
 /// The state with one more revoker, if there is room for one.

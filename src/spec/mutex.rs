@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::mem;
 use std::sync::{PoisonError, TryLockError};
 
-/// The untyped mutex. It appears in the types of guards; use [`Mutex`](crate::Mutex).
+/// The untyped mutex: what [`Mutex`](crate::Mutex) has beside its data.
 pub struct RawMutex {
     /// Dropped before the mutex, which it borrows.
     held: Cell<Option<MutexGuard<'static, ()>>>,
@@ -26,7 +26,8 @@ unsafe impl Send for RawMutex {}
 unsafe impl Sync for RawMutex {}
 
 impl RawMutex {
-    pub(crate) fn new() -> Self {
+    /// Creates an unlocked mutex.
+    pub fn new() -> Self {
         RawMutex {
             held: Cell::new(None),
             mutex: Box::new(Mutex::new(())),
@@ -53,12 +54,14 @@ impl RawMutex {
         }
     }
 
-    pub(crate) fn lock(&self) {
+    /// Locks the mutex, blocking until it is free.
+    pub fn lock(&self) {
         // A panic that releases loom's mutex poisons it. Ours is as before.
         self.keep(self.mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub(crate) fn try_lock(&self) -> bool {
+    /// Locks the mutex if it is free. Returns whether it did.
+    pub fn try_lock(&self) -> bool {
         // ORDERING: Relaxed; it orders nothing.
         self.tries.fetch_add(1, Relaxed);
         self.try_guard().map(|guard| self.keep(guard)).is_some()
@@ -73,15 +76,18 @@ impl RawMutex {
         self.try_lock() || self.try_lock()
     }
 
-    pub(crate) fn is_locked(&self) -> bool {
+    /// Whether it is held now.
+    pub fn is_locked(&self) -> bool {
         // ORDERING: Relaxed; see `try_lock`.
         self.tries.fetch_add(1, Relaxed);
         self.try_guard().is_none()
     }
 
+    /// Unlocks the mutex.
+    ///
     /// # Safety
-    /// The caller holds the mutex.
-    pub(crate) unsafe fn unlock(&self) {
+    /// The caller holds the mutex: it, or a thread that left this to it, has locked it.
+    pub unsafe fn unlock(&self) {
         // A model that has failed unwinds its threads, and is no model any more.
         if !std::thread::panicking() {
             // ORDERING: Relaxed; see `try_lock`.
@@ -90,9 +96,11 @@ impl RawMutex {
         drop(self.held.take());
     }
 
+    /// As [`unlock`](Self::unlock).
+    ///
     /// # Safety
     /// As for [`unlock`](Self::unlock).
-    pub(crate) unsafe fn unlock_fair(&self) {
+    pub unsafe fn unlock_fair(&self) {
         // SAFETY: the caller's promise is the same.
         unsafe { self.unlock() };
     }
@@ -102,9 +110,11 @@ impl RawMutex {
         assert!(!self.is_locked(), "at rest");
     }
 
+    /// Lets another thread have the mutex for a while.
+    ///
     /// # Safety
-    /// The caller holds the mutex, and does again when this returns.
-    pub(crate) unsafe fn bump(&self) {
+    /// As for [`unlock`](Self::unlock). The caller holds the mutex again when this returns.
+    pub unsafe fn bump(&self) {
         // SAFETY: the caller's promise is the same.
         unsafe { self.unlock() };
         self.lock();

@@ -3,8 +3,7 @@
 use super::Monitor;
 use crate::deadline::Deadline;
 
-/// The untyped reader-writer lock. It appears in the types of guards; use
-/// [`RwLock`](crate::RwLock).
+/// The untyped reader-writer lock: what [`RwLock`](crate::RwLock) has beside its data.
 pub struct RawRwLock {
     monitor: Monitor<State>,
 }
@@ -89,10 +88,16 @@ impl State {
 }
 
 impl RawRwLock {
-    pub(crate) fn new() -> Self {
+    /// Creates an open lock.
+    pub fn new() -> Self {
         RawRwLock {
             monitor: Monitor::new(State::default()),
         }
+    }
+
+    /// The same: no specified lock is biased.
+    pub(crate) fn unbiased() -> Self {
+        RawRwLock::new()
     }
 
     /// An address that identifies this lock.
@@ -100,12 +105,14 @@ impl RawRwLock {
         (&raw const *self).addr()
     }
 
-    pub(crate) fn is_locked(&self) -> bool {
+    /// Whether a thread holds the lock now, in any mode.
+    pub fn is_locked(&self) -> bool {
         self.monitor
             .change(|state| state.readers > 0 || state.upgradable || state.writer)
     }
 
-    pub(crate) fn is_locked_exclusive(&self) -> bool {
+    /// Whether a thread writes now.
+    pub fn is_locked_exclusive(&self) -> bool {
         self.monitor.change(|state| state.written)
     }
 
@@ -184,15 +191,17 @@ impl RawRwLock {
         claimed
     }
 
+    /// Turns the caller's upgradable read into a write if there are no readers.
+    ///
     /// # Safety
     /// The caller is the upgradable reader; if this returns true, it is the writer.
-    pub(crate) unsafe fn try_upgrade(&self) -> bool {
+    pub unsafe fn try_upgrade(&self) -> bool {
         self.monitor.change(State::try_begin_writing)
     }
 
     /// # Safety
     /// The caller is the upgradable reader, and if this returns true, the writer.
-    pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
+    pub(crate) unsafe fn upgrade_by(&self, deadline: Deadline) -> bool {
         self.monitor.change(|state| state.writer = true);
         let upgraded = self.begin_writing(deadline);
         if !upgraded {
@@ -201,24 +210,30 @@ impl RawRwLock {
         upgraded
     }
 
+    /// Turns the caller's write into a read, with no other writer in between.
+    ///
     /// # Safety
     /// The caller is the writer, and a reader when this returns.
-    pub(crate) unsafe fn downgrade(&self) {
+    pub unsafe fn downgrade(&self) {
         self.monitor.change(|state| {
             state.end_writing(false);
             state.readers += 1;
         });
     }
 
+    /// Turns the caller's write into an upgradable read.
+    ///
     /// # Safety
     /// The caller is the writer, and the upgradable reader when this returns.
-    pub(crate) unsafe fn downgrade_to_upgradable(&self) {
+    pub unsafe fn downgrade_to_upgradable(&self) {
         self.monitor.change(|state| state.end_writing(true));
     }
 
+    /// Turns the caller's upgradable read into a read.
+    ///
     /// # Safety
     /// The caller is the upgradable reader, and a reader when this returns.
-    pub(crate) unsafe fn downgrade_upgradable(&self) {
+    pub unsafe fn downgrade_upgradable(&self) {
         self.monitor.change(|state| {
             state.upgradable = false;
             state.readers += 1;
@@ -251,15 +266,19 @@ impl RawRwLock {
         unsafe { self.unlock_write() };
     }
 
+    /// Releases the upgradable read.
+    ///
     /// # Safety
     /// The caller is the upgradable reader.
-    pub(crate) unsafe fn unlock_upgradable(&self) {
+    pub unsafe fn unlock_upgradable(&self) {
         self.monitor.leave(|state| state.upgradable = false);
     }
 
+    /// As [`unlock_upgradable`](Self::unlock_upgradable).
+    ///
     /// # Safety
     /// As for [`unlock_upgradable`](Self::unlock_upgradable).
-    pub(crate) unsafe fn unlock_upgradable_fair(&self) {
+    pub unsafe fn unlock_upgradable_fair(&self) {
         // SAFETY: the caller's promise is the same.
         unsafe { self.unlock_upgradable() };
     }
@@ -268,6 +287,11 @@ impl RawRwLock {
     pub(crate) fn assert_at_rest(&mut self) {
         let free = |state: &State| state.readers == 0 && !state.upgradable && !state.writer;
         self.monitor.assert_at_rest(free);
+    }
+
+    #[cfg(anteroom_models)]
+    pub(crate) fn assert_unbiased_at_rest(&mut self) {
+        self.assert_at_rest();
     }
 
     pub(crate) fn is_waited_for(&self) -> bool {

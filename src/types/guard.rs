@@ -287,9 +287,10 @@ pub struct Shared;
 pub struct Upgradable;
 
 /// The lock of a guard that was narrowed to a part of its data: the untyped lock, and the part.
-pub struct Mapped<'a, R, T: ?Sized>(pub(crate) &'a R, pub(crate) *mut T);
+/// `SEND` if another thread may release it.
+pub struct Mapped<'a, R, T: ?Sized, const SEND: bool = false>(pub(crate) &'a R, pub(crate) *mut T);
 
-impl<R, T: ?Sized> Lock<T> for Mapped<'_, R, T> {
+impl<R, T: ?Sized, const SEND: bool> Lock<T> for Mapped<'_, R, T, SEND> {
     type Raw = R;
 
     #[inline]
@@ -303,23 +304,24 @@ impl<R, T: ?Sized> Lock<T> for Mapped<'_, R, T> {
     }
 }
 
-impl<'a, R: 'a, T: ?Sized> Reference<'a, T> for Mapped<'a, R, T> {
-    type Mapped<U: ?Sized> = Mapped<'a, R, U>;
+impl<'a, R: 'a, T: ?Sized, const SEND: bool> Reference<'a, T> for Mapped<'a, R, T, SEND> {
+    type Mapped<U: ?Sized> = Mapped<'a, R, U, SEND>;
 
     #[inline]
-    fn into_mapped<U: ?Sized>(self, part: *mut U) -> Mapped<'a, R, U> {
+    fn into_mapped<U: ?Sized>(self, part: *mut U) -> Mapped<'a, R, U, SEND> {
         Mapped(self.0, part)
     }
 }
 
-/// Implements the ways to refer to a lock that is a field `raw` beside the field `data`.
+/// Implements the ways to refer to a lock with a field `raw` beside the field `data`, whose mapped
+/// guards another thread may release or not.
 macro_rules! lock {
-    ($Lock:ident, $Raw:ident) => {
+    ($Lock:ident, $Raw:ident, $send:literal) => {
         lock! { @ &$Lock<T>, $Raw }
         lock! { @ std::sync::Arc<$Lock<T>>, $Raw }
 
         impl<'a, T: ?Sized> super::guard::sealed::Reference<'a, T> for &'a $Lock<T> {
-            type Mapped<U: ?Sized> = super::guard::Mapped<'a, $Raw, U>;
+            type Mapped<U: ?Sized> = super::guard::Mapped<'a, $Raw, U, $send>;
 
             #[inline]
             fn into_mapped<U: ?Sized>(self, part: *mut U) -> Self::Mapped<U> {

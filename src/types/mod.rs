@@ -6,8 +6,10 @@
 pub(crate) mod condvar;
 pub mod guard;
 pub(crate) mod mutex;
+mod raw_locks;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
+mod send_rwlock;
 
 use super::raw;
 
@@ -16,10 +18,16 @@ pub use guard::Guard;
 pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
 pub use raw::mutex::RawMutex;
 pub use raw::rwlock::RawRwLock;
+pub use raw_locks::{RawCondvar, RawSendRwLock};
 pub use rwlock::{
     ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard,
     MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
 pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit, TryAcquireError,
+};
+pub use send_rwlock::{
+    ArcSendRwLockReadGuard, ArcSendRwLockUpgradableReadGuard, ArcSendRwLockWriteGuard,
+    MappedSendRwLockReadGuard, MappedSendRwLockWriteGuard, SendRwLock, SendRwLockReadGuard,
+    SendRwLockUpgradableReadGuard, SendRwLockWriteGuard,
 };

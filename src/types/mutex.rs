@@ -270,7 +270,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-lock! { Mutex, RawMutex }
+lock! { Mutex, RawMutex, false }
 
 impl Mode<RawMutex> for Exclusive {
     #[inline]

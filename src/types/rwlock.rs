@@ -191,6 +191,8 @@ macro_rules! acquire {
     };
 }
 
+pub(super) use acquire;
+
 /// What is done by hand in one mode, for a guard that was forgotten.
 macro_rules! by_hand {
     (
@@ -393,4 +395,4 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     }
 }
 
-lock! { RwLock, RawRwLock }
+lock! { RwLock, RawRwLock, false }

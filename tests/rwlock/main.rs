@@ -5,6 +5,7 @@ mod bias;
 mod fairness;
 mod model;
 mod modes;
+mod send;
 mod timeouts;
 mod turns;
 

@@ -28,11 +28,12 @@ impl RawRwLock {
         false
     }
 
-    /// Turns the caller's upgradable read into a write if there are no readers.
+    /// Turns the caller's upgradable read into a write if there are no readers. Returns whether it
+    /// did.
     ///
     /// # Safety
     /// The caller is the upgradable reader; if this returns true, it is the writer.
-    pub(crate) unsafe fn try_upgrade(&self) -> bool {
+    pub unsafe fn try_upgrade(&self) -> bool {
         // ORDERING: Relaxed; looked at again.
         let state = self.state.load(Relaxed);
         let upgraded = state & READERS == 0
@@ -49,7 +50,7 @@ impl RawRwLock {
     /// # Safety
     /// The caller is the upgradable reader. If this returns true, it is the writer. If false, the
     /// deadline passed, and it is still the upgradable reader.
-    pub(crate) unsafe fn upgrade(&self, deadline: Deadline) -> bool {
+    pub(crate) unsafe fn upgrade_by(&self, deadline: Deadline) -> bool {
         // SAFETY: the caller's promise is the same.
         if unsafe { self.try_upgrade() } {
             return true;
@@ -68,7 +69,7 @@ impl RawRwLock {
     ///
     /// # Safety
     /// The caller is the writer, and a reader when this returns.
-    pub(crate) unsafe fn downgrade(&self) {
+    pub unsafe fn downgrade(&self) {
         self.data.exclusive();
         self.release(WRITER, ONE_READER, false);
     }
@@ -77,7 +78,7 @@ impl RawRwLock {
     ///
     /// # Safety
     /// The caller is the writer, and the upgradable reader when this returns.
-    pub(crate) unsafe fn downgrade_to_upgradable(&self) {
+    pub unsafe fn downgrade_to_upgradable(&self) {
         self.data.exclusive();
         self.release(WRITER, UPGRADABLE, false);
     }
@@ -86,7 +87,7 @@ impl RawRwLock {
     ///
     /// # Safety
     /// The caller is the upgradable reader, and a reader when this returns.
-    pub(crate) unsafe fn downgrade_upgradable(&self) {
+    pub unsafe fn downgrade_upgradable(&self) {
         // ORDERING: Relaxed; it is only counted.
         if readers(self.state.load(Relaxed)) >= MAX_READERS {
             too_many_readers(MAX_READERS);

@@ -105,7 +105,7 @@ fn lock_biased_by_another_copy_is_read_and_never_written() {
                 // SAFETY: as the word says.
                 assert!(is_refused(&lock, what, || unsafe { lock.try_upgrade() }));
                 // SAFETY: as the word says.
-                let upgrade = || unsafe { lock.upgrade(Deadline::NEVER) };
+                let upgrade = || unsafe { lock.upgrade_by(Deadline::NEVER) };
                 assert!(is_refused(&lock, what, upgrade));
             } else {
                 assert!(more != 0 || is_refused(&lock, what, || lock.try_write()));

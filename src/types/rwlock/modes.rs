@@ -108,7 +108,7 @@ impl<L: Whole<T, Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
 
     fn upgrade_by(this: Self, deadline: Deadline) -> Result<Guard<L, Exclusive, T>, Self> {
         // SAFETY: the guard is the upgradable reader.
-        if !unsafe { this.raw().upgrade(deadline) } {
+        if !unsafe { this.raw().upgrade_by(deadline) } {
             return Err(this);
         }
         // SAFETY: it is the writer now.
@@ -179,7 +179,7 @@ impl<L: Whole<T, Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
             // SAFETY: the guard is the upgradable reader.
             RawUpgrade::AtOnce => unsafe { self.raw().try_upgrade() },
             // SAFETY: see above.
-            RawUpgrade::By(deadline) => unsafe { self.raw().upgrade(deadline) },
+            RawUpgrade::By(deadline) => unsafe { self.raw().upgrade_by(deadline) },
         };
         if !upgraded {
             return None;
