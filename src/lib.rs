@@ -90,6 +90,8 @@ pub mod lifecycle;
 pub mod limits;
 #[cfg(all(unix, not(any(loom, miri))))]
 mod load;
+#[cfg(not(loom))]
+mod lock_apis;
 #[cfg(any(not(loom), anteroom_models))]
 mod parking;
 mod primitive;

@@ -18,7 +18,7 @@ pub use guard::Guard;
 pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
 pub use raw::mutex::RawMutex;
 pub use raw::rwlock::RawRwLock;
-pub use raw_locks::{RawCondvar, RawSendRwLock};
+pub use raw_locks::{RawCondvar, RawSendRwLock, RawThreadId};
 pub use rwlock::{
     ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard,
     MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,

@@ -298,6 +298,9 @@ impl Lock<()> for &RawMutex {
 
 impl Whole<()> for &RawMutex {}
 
+/// What tells threads apart, for the reentrant mutex of lock_api.
+pub struct RawThreadId;
+
 macro_rules! default_and_debug {
     ($($Raw:ident)*) => {$(
         impl Default for $Raw {

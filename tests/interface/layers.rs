@@ -253,6 +253,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "shared",
         &["deadline", "fence", "primitive", "spin", "types"],
     ),
+    ("lock_apis", &["types"]),
     ("lifecycle", &["shared"]),
     ("limits", &["shared"]),
 ];

@@ -1,0 +1,459 @@
+//! The traits of lock_api, for the untyped locks of this crate and of `anteroom-parking_lot`.
+//!
+//! In 0.5 an acquisition returns a state, which its release takes back; in 0.4 it returns nothing,
+//! or whether it succeeded. The names are nearly the same. So each trait is written once, and the
+//! rules `@…` say what a method of each kind looks like in either version, here called `v5` and
+//! `v4`. What a method does is a function of `&Self` and the method's arguments.
+
+/// Implements the traits of lock_api for an untyped lock. `by` is a function that leads from it to
+/// one of this crate's; its guards are `GuardSend` or `GuardNoSend`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! implement_lock_api {
+    (
+        $v:tt $api:ident mutex $Lock:ty, $initial:expr, $guard:ident,
+        by $raw:expr, unlock $unlock:ident
+    ) => {
+        // SAFETY: the mutex excludes all other holders, and orders them. It may be moved and
+        // dropped while it is locked. The states are empty.
+        unsafe impl $api::RawMutex for $Lock {
+            #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants it")]
+            const INIT: Self = $initial;
+            $crate::implement_lock_api! { @types $v $api $guard: Guard }
+            $crate::implement_lock_api! { @acquire $v Guard, lock: |it| $raw(it).lock() }
+            $crate::implement_lock_api! { @try $v Guard, try_lock: |it| $raw(it).try_lock() }
+            $crate::implement_lock_api! { @release $v Guard, unlock: |it| $raw(it).$unlock() }
+            #[inline]
+            fn is_locked(&self) -> bool {
+                $raw(self).is_locked()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl $api::RawMutexFair for $Lock {
+            $crate::implement_lock_api! {
+                @release $v Guard, unlock_fair: |it| $raw(it).unlock_fair()
+            }
+            $crate::implement_lock_api! { @bump $v Guard, bump: |it| $raw(it).bump() }
+        }
+        // SAFETY: see above.
+        unsafe impl $api::RawMutexTimed for $Lock {
+            $crate::implement_lock_api! {
+                @timed $v Guard, try_lock_for, try_lock_until:
+                |it, time| $raw(it).try_lock_for(time), |it, time| $raw(it).try_lock_until(time)
+            }
+        }
+    };
+
+    (
+        $v:tt $api:ident rwlock [$($generics:tt)*] $Lock:ty, $initial:expr, $guard:ident,
+        by $raw:expr, recursive $recursive:expr
+    ) => {
+        // SAFETY: a writer excludes all other holders, an upgradable reader all but readers, and
+        // they are ordered. It may be moved and dropped while it is held. The states are empty.
+        unsafe impl<$($generics)*> $api::RawRwLock for $Lock {
+            #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants it")]
+            const INIT: Self = $initial;
+            $crate::implement_lock_api! { @types $v $api $guard: SharedGuard ExclusiveGuard }
+            $crate::implement_lock_api! {
+                @acquire $v SharedGuard, lock_shared:
+                |it| if $recursive { $raw(it).lock_shared_recursive() } else {
+                    $raw(it).lock_shared()
+                }
+            }
+            $crate::implement_lock_api! {
+                @try $v SharedGuard, try_lock_shared:
+                |it| if $recursive { $raw(it).try_lock_shared_recursive() } else {
+                    $raw(it).try_lock_shared()
+                }
+            }
+            $crate::implement_lock_api! {
+                @release $v SharedGuard, unlock_shared: |it| $raw(it).unlock_shared()
+            }
+            $crate::implement_lock_api! {
+                @acquire $v ExclusiveGuard, lock_exclusive: |it| $raw(it).lock_exclusive()
+            }
+            $crate::implement_lock_api! {
+                @try $v ExclusiveGuard, try_lock_exclusive: |it| $raw(it).try_lock_exclusive()
+            }
+            $crate::implement_lock_api! {
+                @release $v ExclusiveGuard, unlock_exclusive: |it| $raw(it).unlock_exclusive()
+            }
+            #[inline]
+            fn is_locked(&self) -> bool {
+                $raw(self).is_locked()
+            }
+            #[inline]
+            fn is_locked_exclusive(&self) -> bool {
+                $raw(self).is_locked_exclusive()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl<$($generics)*> $api::RawRwLockFair for $Lock {
+            $crate::implement_lock_api! {
+                @release $v SharedGuard, unlock_shared_fair: |it| $raw(it).unlock_shared_fair()
+            }
+            $crate::implement_lock_api! {
+                @release $v ExclusiveGuard, unlock_exclusive_fair:
+                |it| $raw(it).unlock_exclusive_fair()
+            }
+            $crate::implement_lock_api! {
+                @bump $v SharedGuard, bump_shared:
+                |it| if $recursive {
+                    $raw(it).unlock_shared_fair();
+                    $raw(it).lock_shared_recursive();
+                } else {
+                    $raw(it).bump_shared();
+                }
+            }
+            $crate::implement_lock_api! {
+                @bump $v ExclusiveGuard, bump_exclusive: |it| $raw(it).bump_exclusive()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl<$($generics)*> $api::RawRwLockTimed for $Lock {
+            $crate::implement_lock_api! {
+                @timed $v SharedGuard, try_lock_shared_for, try_lock_shared_until:
+                |it, time| if $recursive { $raw(it).try_lock_shared_recursive_for(time) } else {
+                    $raw(it).try_lock_shared_for(time)
+                },
+                |it, time| if $recursive { $raw(it).try_lock_shared_recursive_until(time) } else {
+                    $raw(it).try_lock_shared_until(time)
+                }
+            }
+            $crate::implement_lock_api! {
+                @tries $v ExclusiveGuard, try_lock_exclusive_for, try_lock_exclusive_until:
+                |it, time| $raw(it).try_lock_exclusive_for(time),
+                |it, time| $raw(it).try_lock_exclusive_until(time)
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl<$($generics)*> $api::RawRwLockDowngrade for $Lock {
+            $crate::implement_lock_api! {
+                @change $v ExclusiveGuard SharedGuard, downgrade: |it| $raw(it).downgrade()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl<$($generics)*> $api::RawRwLockUpgrade for $Lock {
+            $crate::implement_lock_api! { @upgradable $v $api $guard }
+            $crate::implement_lock_api! {
+                @acquire $v UpgradableGuard, lock_upgradable: |it| $raw(it).lock_upgradable()
+            }
+            $crate::implement_lock_api! {
+                @try $v UpgradableGuard, try_lock_upgradable:
+                |it| $raw(it).try_lock_upgradable()
+            }
+            $crate::implement_lock_api! {
+                @release $v UpgradableGuard, unlock_upgradable: |it| $raw(it).unlock_upgradable()
+            }
+            $crate::implement_lock_api! {
+                @change $v UpgradableGuard ExclusiveGuard, upgrade: |it| $raw(it).upgrade()
+            }
+            $crate::implement_lock_api! {
+                @upgrade $v try_upgrade(): |it| $raw(it).try_upgrade()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl<$($generics)*> $api::RawRwLockUpgradeFair for $Lock {
+            $crate::implement_lock_api! {
+                @release $v UpgradableGuard, unlock_upgradable_fair:
+                |it| $raw(it).unlock_upgradable_fair()
+            }
+            $crate::implement_lock_api! {
+                @bump $v UpgradableGuard, bump_upgradable: |it| $raw(it).bump_upgradable()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl<$($generics)*> $api::RawRwLockUpgradeDowngrade for $Lock {
+            $crate::implement_lock_api! {
+                @change $v UpgradableGuard SharedGuard, downgrade_upgradable:
+                |it| $raw(it).downgrade_upgradable()
+            }
+            $crate::implement_lock_api! {
+                @change $v ExclusiveGuard UpgradableGuard, downgrade_to_upgradable:
+                |it| $raw(it).downgrade_to_upgradable()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl<$($generics)*> $api::RawRwLockUpgradeTimed for $Lock {
+            $crate::implement_lock_api! {
+                @tries $v UpgradableGuard, try_lock_upgradable_for, try_lock_upgradable_until:
+                |it, time| $raw(it).try_lock_upgradable_for(time),
+                |it, time| $raw(it).try_lock_upgradable_until(time)
+            }
+            $crate::implement_lock_api! {
+                @upgrade $v try_upgrade_for(time: ::std::time::Duration):
+                |it, time| $raw(it).try_upgrade_for(time)
+            }
+            $crate::implement_lock_api! {
+                @upgrade $v try_upgrade_until(time: ::std::time::Instant):
+                |it, time| $raw(it).try_upgrade_until(time)
+            }
+        }
+        $crate::implement_lock_api! { @recursive $v $api [$($generics)*] $Lock, by $raw }
+    };
+
+    // Only 0.5 has these.
+    (v5 $api:ident condvar $Condvar:ty, $initial:expr, $Mutex:ty, by $raw:expr, $mutex:expr) => {
+        // SAFETY: a thread that waits is in the queue before it unlocks, and locks again before it
+        // returns or panics. It wakes up only when it was notified. The states are empty.
+        unsafe impl $api::RawCondvar for $Condvar {
+            #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants it")]
+            const INIT: Self = $initial;
+            type RawMutex = $Mutex;
+            #[inline]
+            unsafe fn wait(&self, mutex: &$Mutex, _: &mut <$Mutex as $api::RawMutex>::Guard) {
+                // SAFETY: the caller holds the mutex.
+                unsafe { $raw(self).wait($mutex(mutex)) };
+            }
+            #[inline]
+            fn notify_one(&self) -> bool {
+                $raw(self).notify_one()
+            }
+            #[inline]
+            fn notify_all(&self) -> usize {
+                $raw(self).notify_all()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl $api::RawCondvarTimed for $Condvar {
+            fn checked_duration_to_instant(
+                timeout: &::std::time::Duration,
+            ) -> Option<::std::time::Instant> {
+                ::std::time::Instant::now().checked_add(*timeout)
+            }
+            #[inline]
+            unsafe fn wait_until(
+                &self,
+                mutex: &$Mutex,
+                _: &mut <$Mutex as $api::RawMutex>::Guard,
+                timeout: &::std::time::Instant,
+            ) -> bool {
+                // SAFETY: the caller holds the mutex.
+                unsafe { $raw(self).wait_until($mutex(mutex), *timeout) }
+            }
+        }
+    };
+
+    ($v:tt $api:ident thread $Id:ty, $initial:expr) => {
+        // SAFETY: a variable of the thread's own lies at this address for as long as it lives.
+        unsafe impl $api::GetThreadId for $Id {
+            #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants it")]
+            const INIT: Self = $initial;
+            #[inline]
+            fn nonzero_thread_id(&self) -> ::std::num::NonZeroUsize {
+                ::std::thread_local! { static HERE: u8 = const { 0 } }
+                HERE.with(|here| ::std::ptr::NonNull::from(here).addr())
+            }
+        }
+    };
+
+    // ---- The states of guards.
+    (@types v4 $api:ident $guard:ident: $($Guard:ident)+) => {
+        type GuardMarker = $api::$guard;
+    };
+    (@types v5 $api:ident $guard:ident: $($Guard:ident)+) => {
+        $(type $Guard = $api::$guard;)+
+    };
+    (@upgradable v4 $api:ident $guard:ident) => {};
+    (@upgradable v5 $api:ident $guard:ident) => {
+        type UpgradableGuard = $api::$guard;
+    };
+
+    // ---- Acquiring.
+    (@acquire v4 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
+        #[inline]
+        fn $name(&self) {
+            let $it = self;
+            $do;
+        }
+    };
+    (@acquire v5 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
+        #[inline]
+        fn $name(&self) -> Self::$Guard {
+            let $it = self;
+            $do;
+            Default::default()
+        }
+    };
+    (@try v4 $Guard:ident, $name:ident: |$it:ident $(, $time:ident: $Time:ty)?| $do:expr) => {
+        #[inline]
+        fn $name(&self $(, $time: $Time)?) -> bool {
+            let $it = self;
+            $do
+        }
+    };
+    (@try v5 $Guard:ident, $name:ident: |$it:ident $(, $time:ident: $Time:ty)?| $do:expr) => {
+        #[inline]
+        fn $name(&self $(, $time: $Time)?) -> Option<Self::$Guard> {
+            let $it = self;
+            $do.then(Default::default)
+        }
+    };
+    (
+        @timed $v:tt $Guard:ident, $for:ident, $until:ident:
+        |$it:ident, $time:ident| $do_for:expr, |$it2:ident, $time2:ident| $do_until:expr
+    ) => {
+        type Duration = ::std::time::Duration;
+        type Instant = ::std::time::Instant;
+        $crate::implement_lock_api! {
+            @tries $v $Guard, $for, $until: |$it, $time| $do_for, |$it2, $time2| $do_until
+        }
+    };
+    (
+        @tries $v:tt $Guard:ident, $for:ident, $until:ident:
+        |$it:ident, $time:ident| $do_for:expr, |$it2:ident, $time2:ident| $do_until:expr
+    ) => {
+        $crate::implement_lock_api! {
+            @try $v $Guard, $for: |$it, $time: ::std::time::Duration| $do_for
+        }
+        $crate::implement_lock_api! {
+            @try $v $Guard, $until: |$it2, $time2: ::std::time::Instant| $do_until
+        }
+    };
+
+    // ---- Releasing, and changing the mode. The caller holds the lock in the mode that this is for.
+    (@release v4 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
+        /// # Safety
+        /// The caller holds the lock in this mode.
+        #[inline]
+        unsafe fn $name(&self) {
+            let $it = self;
+            // SAFETY: the caller's promise.
+            unsafe { $do };
+        }
+    };
+    (@release v5 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
+        /// # Safety
+        /// The caller holds the lock in this mode.
+        #[inline]
+        unsafe fn $name(&self, _: Self::$Guard) {
+            let $it = self;
+            // SAFETY: the caller's promise.
+            unsafe { $do };
+        }
+    };
+    (@bump v4 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
+        $crate::implement_lock_api! { @release v4 $Guard, $name: |$it| $do }
+    };
+    (@bump v5 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
+        /// # Safety
+        /// The caller holds the lock in this mode.
+        #[inline]
+        unsafe fn $name(&self, _: &mut Self::$Guard) {
+            let $it = self;
+            // SAFETY: the caller's promise.
+            unsafe { $do };
+        }
+    };
+    (@change v4 $Guard:ident $Next:ident, $name:ident: |$it:ident| $do:expr) => {
+        $crate::implement_lock_api! { @release v4 $Guard, $name: |$it| $do }
+    };
+    (@change v5 $Guard:ident $Next:ident, $name:ident: |$it:ident| $do:expr) => {
+        /// # Safety
+        /// The caller holds the lock in this mode.
+        #[inline]
+        unsafe fn $name(&self, _: Self::$Guard) -> Self::$Next {
+            let $it = self;
+            // SAFETY: the caller's promise.
+            unsafe { $do };
+            Default::default()
+        }
+    };
+    (
+        @upgrade v4 $name:ident($($time:ident: $Time:ty)?):
+        |$it:ident $(, $time2:ident)?| $do:expr
+    ) => {
+        /// # Safety
+        /// The caller holds the lock in this mode.
+        #[inline]
+        unsafe fn $name(&self $(, $time: $Time)?) -> bool {
+            let $it = self;
+            // SAFETY: the caller's promise.
+            unsafe { $do }
+        }
+    };
+    (
+        @upgrade v5 $name:ident($($time:ident: $Time:ty)?):
+        |$it:ident $(, $time2:ident)?| $do:expr
+    ) => {
+        /// # Safety
+        /// The caller holds the lock in this mode.
+        #[inline]
+        unsafe fn $name(
+            &self,
+            state: Self::UpgradableGuard,
+            $($time: $Time)?
+        ) -> Result<Self::ExclusiveGuard, Self::UpgradableGuard> {
+            let $it = self;
+            // SAFETY: the caller's promise.
+            match unsafe { $do } {
+                true => Ok(Default::default()),
+                false => Err(state),
+            }
+        }
+    };
+
+    // ---- Recursive reads have traits in 0.4 only.
+    (@recursive v4 $api:ident [$($generics:tt)*] $Lock:ty, by $raw:expr) => {
+        // SAFETY: as for the other traits.
+        unsafe impl<$($generics)*> $api::RawRwLockRecursive for $Lock {
+            $crate::implement_lock_api! {
+                @acquire v4 SharedGuard, lock_shared_recursive:
+                |it| $raw(it).lock_shared_recursive()
+            }
+            $crate::implement_lock_api! {
+                @try v4 SharedGuard, try_lock_shared_recursive:
+                |it| $raw(it).try_lock_shared_recursive()
+            }
+        }
+        // SAFETY: see above.
+        unsafe impl<$($generics)*> $api::RawRwLockRecursiveTimed for $Lock {
+            $crate::implement_lock_api! {
+                @tries v4 SharedGuard,
+                try_lock_shared_recursive_for, try_lock_shared_recursive_until:
+                |it, time| $raw(it).try_lock_shared_recursive_for(time),
+                |it, time| $raw(it).try_lock_shared_recursive_until(time)
+            }
+        }
+    };
+    (@recursive v5 $api:ident [$($generics:tt)*] $Lock:ty, by $raw:expr) => {};
+}
+
+/// Implements them for what this crate has.
+#[allow(unused_macros, reason = "a build may have neither feature")]
+macro_rules! implement {
+    ($v:tt $api:ident) => {
+        use crate::{RawMutex, RawRwLock, RawSendRwLock};
+        use std::convert::identity;
+        use std::ops::Deref;
+
+        implement_lock_api! {
+            $v $api mutex RawMutex, RawMutex::new(), GuardNoSend,
+            by identity::<&RawMutex>, unlock unlock
+        }
+        implement_lock_api! {
+            $v $api rwlock [] RawRwLock, RawRwLock::new(), GuardNoSend,
+            by identity::<&RawRwLock>, recursive false
+        }
+        implement_lock_api! {
+            $v $api rwlock [] RawSendRwLock, RawSendRwLock::new(), GuardSend,
+            by RawSendRwLock::deref, recursive false
+        }
+        implement_lock_api! { $v $api thread crate::RawThreadId, crate::RawThreadId }
+    };
+}
+
+#[cfg(feature = "lock_api")]
+mod v5 {
+    use crate::RawCondvar;
+
+    implement! { v5 lock_api }
+    implement_lock_api! {
+        v5 lock_api condvar RawCondvar, RawCondvar::new(), RawMutex,
+        by identity::<&RawCondvar>, identity::<&RawMutex>
+    }
+}
+#[cfg(feature = "lock_api_04")]
+mod v4 {
+    implement! { v4 lock_api_04 }
+}
