@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use syn::Item;
 
-/// Of each model, by its name. (Of the programs of a litmus file: all one, by the file's.)
+/// Of each model, by its name. (Of a litmus program: its file's, by the name of that file.)
 pub struct Fingerprints(HashMap<String, String>);
 
 impl Fingerprints {
@@ -45,13 +45,16 @@ impl Fingerprints {
         Ok(Fingerprints(prints))
     }
 
-    pub fn of_model(&self, model: &str) -> Result<&str> {
-        let name = match model.strip_prefix("litmus::") {
-            Some(program) => program.split("::").next().unwrap_or(program),
-            None => model,
+    pub fn of_model(&self, model: &str) -> Result<String> {
+        let program = model.strip_prefix("litmus::");
+        let (name, program) = match program.and_then(|program| program.split_once("::")) {
+            Some((file, program)) => (file, Some(program)),
+            None => (model, None),
         };
         let print = self.0.get(name);
-        Ok(print.with_context(|| format!("{model} stands in no `models!`"))?)
+        let print = print.with_context(|| format!("{model} stands in no `models!`"))?;
+        // (The programs of a file end differently on a mutant.)
+        Ok(program.map_or(print.clone(), |program| format!("{print} {program}")))
     }
 }
 
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn program_has_the_fingerprint_of_its_file() {
+    fn program_has_the_fingerprint_of_its_file_and_its_name() {
         let of = |ours: &str, shared: &str| {
             let files = [
                 ("loom-tests/litmus/programs/m.rs", ours),
@@ -169,8 +172,8 @@ mod tests {
             Fingerprints::of(&files).unwrap()
         };
         let old = of("fn m() {}", "");
-        let print = |prints: &Fingerprints, model| prints.of_model(model).unwrap().to_string();
-        assert_eq!(print(&old, "litmus::m::a"), print(&old, "litmus::m::b"));
+        let print = |prints: &Fingerprints, model| prints.of_model(model).unwrap();
+        assert_ne!(print(&old, "litmus::m::a"), print(&old, "litmus::m::b"));
         let changed = of("fn m() { 1; }", "");
         assert_ne!(print(&old, "litmus::m::a"), print(&changed, "litmus::m::a"));
         assert_eq!(print(&old, "litmus::n::a"), print(&changed, "litmus::n::a"));

@@ -156,7 +156,7 @@ impl Workshop {
         let _ = fs::remove_file(&path);
         let lines = text.lines().map(str::parse);
         Ok(Record {
-            fingerprint: self.fingerprints.of_model(model)?.into(),
+            fingerprint: self.fingerprints.of_model(model)?,
             took,
             ended: end == End::Passed,
             // The last line may have been broken off.
