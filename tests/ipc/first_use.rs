@@ -5,7 +5,8 @@
 use anteroom::shared::{OpenError, Semaphore, Shared};
 use common::alone::alone;
 use common::processes::Child;
-use common::sandbox::{Calls, refuse};
+use common::sandbox::Refusal::Fails;
+use common::sandbox::refuse;
 
 /// Else the first lock would panic, and so would the drop of the memory.
 #[test]
@@ -13,7 +14,7 @@ fn refused_madvise_refuses_the_memory() {
     alone(|| {
         for error in [libc::EPERM, libc::EINVAL] {
             Child::fork(|| {
-                refuse(Calls::All(libc::SYS_madvise), error);
+                refuse(&[(libc::SYS_madvise, None)], Fails(error));
                 let refused = Shared::anonymous(Semaphore::new(1)).err();
                 let is_right = matches!(
                     &refused,

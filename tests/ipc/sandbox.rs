@@ -7,7 +7,8 @@ use anteroom::shared::{
     Selector, Semaphore, Shared, SharedMemory, pipe,
 };
 use common::processes::{Child, Name, counter, is_asleep, shared, until};
-use common::sandbox::{Calls, refuse};
+use common::sandbox::Refusal::Fails;
+use common::sandbox::{LINK_BY_DESCRIPTOR, refuse};
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -52,7 +53,7 @@ fn a_sandbox_that_refuses_a_call_refuses_the_memory() {
     for (call, refused) in calls {
         for error in ERRORS {
             Child::fork(|| {
-                refuse(Calls::All(call), error);
+                refuse(&[(call, None)], Fails(error));
                 nothing_is_opened(&name, refused);
             })
             .succeed();
@@ -77,7 +78,7 @@ fn wait_in_a_sandbox(waits: impl Fn(&dyn Fn()), comes: impl Fn()) {
 fn wait_once(error: i32, waits: impl Fn(&dyn Fn()), comes: impl Fn()) {
     let step = counter();
     let child = Child::fork(|| {
-        refuse(Calls::All(libc::SYS_futex_waitv), error);
+        refuse(&[(libc::SYS_futex_waitv, None)], Fails(error));
         waits(&|| step.store(1, SeqCst));
     });
     until("ready", || step.load(SeqCst) == 1);
@@ -107,7 +108,7 @@ fn a_writer_whose_sandbox_begins_late_waits_for_the_readers() {
         let (lock, step) = (shared(RwLock::new(0)), counter());
         let reader = lock.read().unwrap();
         let child = Child::fork(|| {
-            refuse(Calls::All(libc::SYS_futex_waitv), error);
+            refuse(&[(libc::SYS_futex_waitv, None)], Fails(error));
             let late = lock.try_write_for(Duration::from_millis(20));
             assert!(matches!(late, Err(RwLockError::TimedOut)));
             step.store(1, SeqCst);
@@ -132,7 +133,7 @@ fn a_waiter_whose_sandbox_begins_late_sees_a_death() {
     });
     until("held", || step.load(SeqCst) == 1);
     let waiter = Child::fork(|| {
-        refuse(Calls::All(libc::SYS_futex_waitv), libc::EPERM);
+        refuse(&[(libc::SYS_futex_waitv, None)], Fails(libc::EPERM));
         step.store(2, SeqCst);
         drop(lock.write().unwrap());
         assert!(matches!(mutex.lock(), Err(LockError::OwnerDied(_))));
@@ -187,7 +188,7 @@ fn where_a_descriptor_cannot_be_linked_proc_is_used() {
     for error in [libc::ENOENT, libc::EPERM] {
         let name = Name::new("link");
         Child::fork(|| {
-            refuse(Calls::LinkByDescriptor, error);
+            refuse(&[LINK_BY_DESCRIPTOR], Fails(error));
             drop(Shared::create(&name, AtomicU64::new(3)).unwrap());
             let again = Shared::create(&name, AtomicU64::new(4)).err();
             assert!(matches!(again, Some(OpenError::AlreadyExists)));
@@ -235,7 +236,7 @@ fn without_proc_memory_is_created_or_the_error_says_what_is_missing() {
             Err(OpenError::Unsupported { call }) => assert!(call.contains("/proc")),
             Err(error) => panic!("{error}"),
         }
-        refuse(Calls::LinkByDescriptor, libc::ENOENT);
+        refuse(&[LINK_BY_DESCRIPTOR], Fails(libc::ENOENT));
         let refused = Shared::create(&second, Mutex::new(1)).err();
         let is_right =
             matches!(&refused, Some(OpenError::Unsupported { call }) if call.contains("/proc"));

@@ -7,8 +7,8 @@
 use anteroom::{Condvar, Mutex, RwLock, Semaphore};
 use common::alone::alone;
 use common::processes::{Child, End};
-use common::seccomp::Refusal::{Fails, Kills};
-use common::seccomp::refuse;
+use common::sandbox::Refusal::{Fails, Kills};
+use common::sandbox::refuse;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -73,7 +73,7 @@ fn no_thread_registers_with_membarrier_while_it_waits() {
     alone(|| {
         let register = libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED as u32;
         Child::fork(|| {
-            refuse(&[(libc::SYS_membarrier, Some(register))], Kills);
+            refuse(&[(libc::SYS_membarrier, Some((0, register)))], Kills);
             use_all();
         })
         .succeed();

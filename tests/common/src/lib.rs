@@ -11,8 +11,6 @@ pub mod page;
 pub mod processes;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
-#[cfg(all(target_os = "linux", target_endian = "little"))]
-pub mod seccomp;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod steps;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -1,26 +1,26 @@
 //! A sandbox: from when it begins, the system refuses some calls to this process.
 
-/// Which calls.
+/// What becomes of a refused call.
 #[derive(Clone, Copy)]
-pub enum Calls {
-    /// Of this number.
-    All(libc::c_long),
-    /// `linkat` by a descriptor.
-    LinkByDescriptor,
+pub enum Refusal {
+    /// It fails with this error number.
+    Fails(i32),
+    /// It ends the process with `SIGSYS`.
+    Kills,
 }
 
-/// From now on such calls of this thread, and of those that it makes, fail with this error.
-pub fn refuse(calls: Calls, error: i32) {
-    let refused = libc::SECCOMP_RET_ERRNO | error as u32;
-    match calls {
-        Calls::All(number) => begin(&[load(NUMBER), is(number as u32, 1), give(refused)]),
-        Calls::LinkByDescriptor => begin(&[
-            load(NUMBER),
-            is(libc::SYS_linkat as u32, 3),
-            load(FIFTH_ARGUMENT),
-            is(libc::AT_EMPTY_PATH as u32, 1),
-            give(refused),
-        ]),
+/// A system call, and the argument with which it is refused, if not with any: which one, from zero,
+/// and the low half of its value.
+pub type Call = (libc::c_long, Option<(u32, u32)>);
+
+/// `linkat` by a descriptor.
+pub const LINK_BY_DESCRIPTOR: Call = (libc::SYS_linkat, Some((4, libc::AT_EMPTY_PATH as u32)));
+
+/// From now on, all threads of this process are refused these calls.
+pub fn refuse(calls: &[Call], refusal: Refusal) {
+    match refusal {
+        Refusal::Fails(error) => begin(calls, libc::SECCOMP_RET_ERRNO | error as u32),
+        Refusal::Kills => begin(calls, libc::SECCOMP_RET_KILL_PROCESS),
     }
 }
 
@@ -56,62 +56,56 @@ pub fn interrupt_fallocate() {
     // SAFETY: the handler changes nothing but what the call returns.
     let set = unsafe { libc::sigaction(libc::SIGSYS, &action, std::ptr::null_mut()) };
     assert_eq!(set, 0);
-    begin(&[
-        load(NUMBER),
-        is(libc::SYS_fallocate as u32, 3),
-        load(SECOND_ARGUMENT),
-        is(0, 1),
-        give(libc::SECCOMP_RET_TRAP),
-    ]);
+    let without_flags = (libc::SYS_fallocate, Some((1, 0)));
+    begin(&[without_flags], libc::SECCOMP_RET_TRAP);
 }
 
-/// Where a filter finds the call's number, and the low halves of its arguments.
-const NUMBER: u32 = 0;
-const SECOND_ARGUMENT: u32 = if cfg!(target_endian = "little") {
-    24
-} else {
-    28
-};
-const FIFTH_ARGUMENT: u32 = SECOND_ARGUMENT + 24;
-
-/// Begins a sandbox that does this, and allows all that comes to its end.
-fn begin(filter: &[libc::sock_filter]) {
-    let mut program = [filter, &[give(libc::SECCOMP_RET_ALLOW)]].concat();
-    let program = libc::sock_fprog {
-        len: program.len() as u16,
-        filter: program.as_mut_ptr(),
-    };
-    // SAFETY: an option of this process.
-    let set = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    assert_eq!(set, 0);
-    let mode = libc::SECCOMP_MODE_FILTER;
-    // SAFETY: as above; the program is as the kernel wants it, which copies it.
-    let begun = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) };
-    assert_eq!(begun, 0, "{}", std::io::Error::last_os_error());
-}
-
-fn load(from: u32) -> libc::sock_filter {
-    statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, from)
-}
-
-/// Skips so many statements if it is not this.
-fn is(what: u32, skip: u8) -> libc::sock_filter {
-    libc::sock_filter {
-        jf: skip,
-        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, what)
-    }
-}
-
-fn give(what: u32) -> libc::sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, what)
-}
-
-fn statement(code: u32, k: u32) -> libc::sock_filter {
-    let (jt, jf) = (0, 0);
-    libc::sock_filter {
+/// Begins a sandbox that answers these calls so, and allows all others.
+fn begin(calls: &[Call], answer: u32) {
+    /// Where a filter finds the call's number, and the low half of its first argument.
+    const NUMBER: u32 = 0;
+    const ARGUMENTS: u32 = 16 + if cfg!(target_endian = "big") { 4 } else { 0 };
+    let step = |code, k, jf| libc::sock_filter {
         code: code as u16,
-        jt,
+        jt: 0,
         jf,
         k,
+    };
+    let load = |from| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, from, 0);
+    let skip_unless = |value, steps| {
+        let jump = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+        step(jump, value, steps)
+    };
+    let give = |answer| step(libc::BPF_RET | libc::BPF_K, answer, 0);
+    let mut filter = Vec::new();
+    for &(call, argument) in calls {
+        filter.push(load(NUMBER));
+        match argument {
+            None => filter.push(skip_unless(call as u32, 1)),
+            Some((which, value)) => filter.extend([
+                skip_unless(call as u32, 3),
+                load(ARGUMENTS + 8 * which),
+                skip_unless(value, 1),
+            ]),
+        }
+        filter.push(give(answer));
     }
+    filter.push(give(libc::SECCOMP_RET_ALLOW));
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_mut_ptr(),
+    };
+    // SAFETY: an option of this process.
+    let done = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(done, 0);
+    // SAFETY: the program is as the kernel wants it, which copies it.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_TSYNC,
+            &raw const program,
+        )
+    };
+    assert_eq!(done, 0, "seccomp: {}", std::io::Error::last_os_error());
 }
