@@ -232,10 +232,10 @@ impl RawSemaphore {
     /// `MAX_PERMITS`.
     #[inline]
     fn bring(&self, permits: usize, method: &'static str) {
-        // ORDERING: Relaxed; looked at again.
+        // ORDERING: Relaxed; the exchange orders.
         let state = self.state.load(Relaxed);
         match state & FRONT {
-            0 => self.bring_now(permits, method, false),
+            0 => self.bring_now(permits, method, state, false),
             _ => self.bring_beside_front_waiter(permits, method, state),
         }
     }
@@ -250,14 +250,13 @@ impl RawSemaphore {
             0 => handoff::due_by_sample(key),
             _ => handoff::due(key),
         };
-        self.bring_now(permits, method, is_late);
+        self.bring_now(permits, method, state, is_late);
     }
 
+    /// The word was `state` a moment ago.
     #[inline(always)]
-    fn bring_now(&self, permits: usize, method: &'static str, is_late: bool) {
+    fn bring_now(&self, permits: usize, method: &'static str, mut state: usize, is_late: bool) {
         let key = self.key();
-        // ORDERING: Relaxed; the exchange orders.
-        let mut state = self.state.load(Relaxed);
         loop {
             if permits > MAX_PERMITS - state / ONE {
                 too_many_permits(method);
