@@ -56,12 +56,12 @@ impl Kind {
         }
     }
 
-    /// Whether only readers keep it out.
-    pub(super) fn waits_for_readers(self, state: usize) -> bool {
+    /// Whether a writer or an upgradable reader keeps it out.
+    pub(super) fn is_excluded(self, state: usize) -> bool {
         match self {
-            Kind::Writer => state & (WRITER | UPGRADABLE) == 0,
-            Kind::Upgrade => true,
-            _ => false,
+            Kind::Reader | Kind::RecursiveReader => state & WRITER != 0,
+            Kind::Upgradable | Kind::Writer => state & (WRITER | UPGRADABLE) != 0,
+            Kind::Upgrade => false,
         }
     }
 }
@@ -93,13 +93,8 @@ impl Waiter {
 
     /// Whether it may enter a lock with this word, if what is kept is kept for it.
     fn is_due(self, state: usize) -> bool {
-        let is_empty = state & READERS == 0;
-        match self.kind {
-            Kind::Reader | Kind::RecursiveReader => state & WRITER == 0,
-            Kind::Upgradable => state & (WRITER | UPGRADABLE) == 0,
-            Kind::Writer => state & (WRITER | UPGRADABLE) == 0 && is_empty,
-            Kind::Upgrade => is_empty,
-        }
+        let waits_for_readers = self.kind.next() == WRITER_NEXT && state & READERS != 0;
+        !waits_for_readers && !self.kind.is_excluded(state)
     }
 }
 
@@ -171,7 +166,7 @@ pub(super) fn revocation_token() -> ParkToken {
 /// in for as long as it likes, and may wait for one of them.
 pub(super) fn keep_for(kind: Kind, state: usize) -> usize {
     match kind {
-        Kind::Writer if state & (WRITER | UPGRADABLE) != 0 => state,
+        Kind::Writer if kind.is_excluded(state) => state,
         _ => with_lease(state | kind.next()),
     }
 }
@@ -405,7 +400,7 @@ impl RawRwLock {
                 picked.set(Some(waiter));
                 return FilterOp::Unpark;
             }
-            if waiter.is_starved_writer() && waiter.kind.waits_for_readers(state) {
+            if waiter.is_starved_writer() && !waiter.kind.is_excluded(state) {
                 writer_waits.set(Some(waiter.kind));
             }
             FilterOp::Skip

@@ -99,7 +99,7 @@ impl RawRwLock {
     ) -> Option<()> {
         loop {
             // ORDERING: Relaxed; looked at again.
-            if !kind.waits_for_readers(self.state.load(Relaxed)) {
+            if kind.is_excluded(self.state.load(Relaxed)) {
                 return Some(());
             }
             match self.try_revoke() {
