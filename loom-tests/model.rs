@@ -10,6 +10,9 @@ pub(crate) use anteroom::{Model, models};
 /// holder and no waiter, and none is counted.
 pub(crate) struct Common<T>(std::sync::Arc<T>);
 
+/// Threads stop at it while it is locked.
+pub(crate) type Gate = std::sync::Arc<loom::sync::Mutex<()>>;
+
 impl<T> Clone for Common<T> {
     fn clone(&self) -> Self {
         Common(self.0.clone())
@@ -39,6 +42,22 @@ impl<T> Common<T> {
     {
         let it = self.clone();
         loom::thread::spawn(move || f(&it))
+    }
+
+    /// As [`spawn`](Self::spawn). The thread stops at `gate` each time it is woken.
+    pub(crate) fn spawn_stoppable<R: 'static>(
+        &self,
+        gate: &Gate,
+        f: impl FnOnce(&T) -> R + 'static,
+    ) -> JoinHandle<R>
+    where
+        T: 'static,
+    {
+        let gate = gate.clone();
+        self.spawn(move |it| {
+            anteroom::stop_when_woken(gate);
+            f(it)
+        })
     }
 
     /// What was shared, for it to be looked at when all other threads have ended.

@@ -1,9 +1,8 @@
 //! Models of the mutex. What it protects is a loom cell inside it, so two owners at once, or two in
 //! a row without a happens-before, are reported by loom itself; a lost wake-up is a deadlock.
 
-use crate::model::{Common, models};
-use anteroom::{Mutex, MutexGuard, stop_when_woken};
-use std::sync::Arc;
+use crate::model::{Common, Gate, models};
+use anteroom::{Mutex, MutexGuard};
 use std::time::Duration;
 
 models! {
@@ -326,17 +325,11 @@ fn two_mutexes_do_not_disturb_each_other() {
 /// `unlock` unlocks for a thread that is stopped when it has been woken, and for another one; or
 /// only for the first. Whatever happens, it must not need that thread.
 fn does_not_need_the_first(unlock: fn(MutexGuard<'_, usize>), others: usize) {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let mutex = Common::new(Mutex::new(0));
     let closed = gate.lock().unwrap();
     let guard = mutex.lock();
-    let stopped = mutex.spawn({
-        let gate = gate.clone();
-        move |mutex| {
-            stop_when_woken(gate);
-            add_one(mutex);
-        }
-    });
+    let stopped = mutex.spawn_stoppable(&gate, add_one);
     loom::thread::yield_now();
     let others: Vec<_> = (0..others).map(|_| mutex.spawn(add_one)).collect();
     loom::thread::yield_now();
@@ -359,7 +352,7 @@ fn woken_thread_that_is_stopped_keeps_no_two_others_out() {
 /// The second unlock of the first mutex finds the designated waker that the first has woken. So
 /// many threads wait for the second mutex all the while.
 fn is_not_left_to_a_stopped_thread(others: usize) {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let both = Common::new([Mutex::new(0), Mutex::new(0)]);
     let closed = gate.lock().unwrap();
     let held = both[1].lock();
@@ -368,13 +361,7 @@ fn is_not_left_to_a_stopped_thread(others: usize) {
         .collect();
     loom::thread::yield_now();
     let guard = both[0].lock();
-    let stopped = both.spawn({
-        let gate = gate.clone();
-        move |both| {
-            stop_when_woken(gate);
-            add_one(&both[0]);
-        }
-    });
+    let stopped = both.spawn_stoppable(&gate, |both| add_one(&both[0]));
     loom::thread::yield_now();
     drop(guard);
     let guard = both[0].lock();

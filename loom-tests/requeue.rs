@@ -1,10 +1,9 @@
 //! Models of `notify_all` that moves waiters to the mutex's queue, where they are the mutex's
 //! waiters.
 
-use crate::model::{Common, models};
-use anteroom::{Condvar, Mutex, MutexGuard, stop_when_woken};
+use crate::model::{Common, Gate, models};
+use anteroom::{Condvar, Mutex, MutexGuard};
 use loom::thread::JoinHandle;
-use std::sync::Arc;
 use std::time::Duration;
 
 models! {
@@ -92,16 +91,10 @@ fn no_waiter_is_moved_to_the_mutex_of_others() {
 /// `notify_all` wakes it, and moves the other one to the mutex's queue. The notifier does not hold
 /// the mutex any more.
 fn a_notified_thread_that_is_stopped_keeps_no_other_asleep() {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let room = Common::new(Room::default());
     let closed = gate.lock().unwrap();
-    let stopped = room.spawn({
-        let gate = gate.clone();
-        move |room| {
-            stop_when_woken(gate);
-            room.wait();
-        }
-    });
+    let stopped = room.spawn_stoppable(&gate, Room::wait);
     loom::thread::yield_now();
     let other = room.spawn(Room::wait);
     loom::thread::yield_now();
@@ -115,19 +108,13 @@ fn a_notified_thread_that_is_stopped_keeps_no_other_asleep() {
 /// The mutex's designated waker is stopped. Whichever thread unlocks finds the one that was moved,
 /// and that none watches.
 fn one_that_was_moved_behind_a_stopped_thread_is_called() {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let room = Common::new(Room::default());
     let closed = gate.lock().unwrap();
     let waiters = [room.spawn(Room::wait), room.spawn(Room::wait)];
     loom::thread::yield_now();
     let state = room.state.lock();
-    let stopped = room.spawn({
-        let gate = gate.clone();
-        move |room| {
-            stop_when_woken(gate);
-            drop(room.state.lock());
-        }
-    });
+    let stopped = room.spawn_stoppable(&gate, |room| drop(room.state.lock()));
     loom::thread::yield_now();
     drop(state);
     let mut state = room.state.lock();

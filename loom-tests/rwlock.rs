@@ -1,7 +1,7 @@
 //! Models of the reader-writer lock. What it protects is a loom cell inside it, which loom checks
 //! to be read by many or written by one, each after the other.
 
-use crate::model::{Common, models};
+use crate::model::{Common, Gate, models};
 use anteroom::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use std::cell::Cell;
 use std::time::Duration;
@@ -478,17 +478,11 @@ fn does_not_need_the_first(
     unlock: fn(RwLockWriteGuard<'_, usize>),
     written: usize,
 ) {
-    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let lock = new();
     let closed = gate.lock().unwrap();
     let data = lock.write();
-    let stopped = lock.spawn({
-        let gate = gate.clone();
-        move |lock| {
-            anteroom::stop_when_woken(gate);
-            first(lock);
-        }
-    });
+    let stopped = lock.spawn_stoppable(&gate, first);
     loom::thread::yield_now();
     let other = lock.spawn(other);
     loom::thread::yield_now();
@@ -525,16 +519,12 @@ fn is_kept_no_longer(
     unlock: fn(&Lock, [&dyn Fn(); 2]),
     attempt: fn(&Lock) -> bool,
 ) {
-    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let lock = new();
     let closed = gate.lock().unwrap();
     let (stopped, is_asleep) = (Cell::new(None), Cell::new(false));
     let wait = || {
-        let gate = gate.clone();
-        stopped.set(Some(lock.spawn(move |lock| {
-            anteroom::stop_when_woken(gate);
-            first(lock);
-        })));
+        stopped.set(Some(lock.spawn_stoppable(&gate, first)));
         loom::thread::yield_now();
         is_asleep.set(anteroom::sleepers() > 0);
     };
@@ -659,19 +649,13 @@ fn upgradable_readers_sleep_beside_another() {
 /// The lock is kept for `next`, which is stopped. A writer was woken before, and sleeps again: then
 /// there is no designated waker.
 fn watches_what_is_next(next: fn(&Lock)) {
-    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let lock = new();
     let closed = gate.lock().unwrap();
     let data = lock.write();
     let writer = lock.spawn(write);
     loom::thread::yield_now();
-    let stopped = lock.spawn({
-        let gate = gate.clone();
-        move |lock| {
-            anteroom::stop_when_woken(gate);
-            next(lock);
-        }
-    });
+    let stopped = lock.spawn_stoppable(&gate, next);
     loom::thread::yield_now();
     drop(data);
     RwLockWriteGuard::unlock_fair(lock.write());
@@ -691,17 +675,11 @@ fn a_waiter_watches_an_upgradable_reader_that_is_next() {
 
 /// Though the lock is kept for a writer, which waits for the reader that is inside.
 fn a_recursive_reader_needs_no_stopped_one() {
-    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let lock = new();
     let closed = gate.lock().unwrap();
     let data = lock.write();
-    let stopped = lock.spawn({
-        let gate = gate.clone();
-        move |lock| {
-            anteroom::stop_when_woken(gate);
-            read_once(lock);
-        }
-    });
+    let stopped = lock.spawn_stoppable(&gate, read_once);
     loom::thread::yield_now();
     // (Since it has timed out once, it lets others run before it looks.)
     let recursive = lock.spawn(|lock| {
@@ -722,7 +700,7 @@ fn a_recursive_reader_needs_no_stopped_one() {
 /// A fair unlock keeps the lock for the next in the queue, where the only waiter has just given up.
 /// The designated waker of an earlier unlock has not entered yet.
 fn a_fair_unlock_that_finds_no_waiter_keeps_no_thread_out() {
-    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let lock = new();
     let closed = gate.lock().unwrap();
     let unlocks = lock.spawn({
@@ -749,7 +727,7 @@ fn a_fair_unlock_that_finds_no_waiter_keeps_no_thread_out() {
 /// A fair unlock keeps the lock for the only waiter, which gives up while the unlocker looks for it.
 /// Meanwhile a reader, which is refused, has joined the queue.
 fn a_fair_unlock_wakes_a_reader_that_came_behind_a_waiter_that_gives_up() {
-    let gate = std::sync::Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let lock = new();
     let closed = gate.lock().unwrap();
     let unlocks = lock.spawn({

@@ -1,10 +1,10 @@
 //! Models of the semaphore: never more permits are out than there are; no waiter sleeps on that
 //! could be served; a served waiter sees what was done before the permit was given back.
 
-use crate::model::{Common, models};
-use anteroom::{Permit, Semaphore, TryAcquireError, stop_when_woken};
+use crate::model::{Common, Gate, models};
+use anteroom::{Permit, Semaphore, TryAcquireError};
 use loom::cell::UnsafeCell;
-use std::sync::Arc;
+use loom::thread::JoinHandle;
 use std::time::Duration;
 
 models! {
@@ -423,16 +423,11 @@ fn taker_after_a_timeout_may_free_it() {
 /// The first waiter wants so many permits, and is stopped when it has been woken. Another one wants
 /// one, which is added. It must not need the first.
 fn does_not_need_the_first(wanted: u32) {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let semaphore = Common::new(Semaphore::new(0));
     let closed = gate.lock().unwrap();
-    let stopped = semaphore.spawn({
-        let gate = gate.clone();
-        move |semaphore| {
-            stop_when_woken(gate);
-            drop(semaphore.acquire_many(wanted).unwrap());
-        }
-    });
+    let take = move |semaphore: &Semaphore| drop(semaphore.acquire_many(wanted).unwrap());
+    let stopped = semaphore.spawn_stoppable(&gate, take);
     loom::thread::yield_now();
     let other = semaphore.spawn(take_one);
     loom::thread::yield_now();
@@ -456,21 +451,14 @@ fn a_stopped_batch_keeps_no_other_out() {
 /// The first of three that wait is stopped when it is called, and the last, when it is called to
 /// watch.
 fn two_called_threads_that_are_stopped_keep_no_other_out() {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let semaphore = Common::new(Semaphore::new(0));
     let closed = gate.lock().unwrap();
-    let stopped = || {
-        let gate = gate.clone();
-        semaphore.spawn(move |semaphore| {
-            stop_when_woken(gate);
-            take_one(semaphore);
-        })
-    };
-    let first = stopped();
+    let first = semaphore.spawn_stoppable(&gate, take_one);
     loom::thread::yield_now();
     let other = semaphore.spawn(take_one);
     loom::thread::yield_now();
-    let last = stopped();
+    let last = semaphore.spawn_stoppable(&gate, take_one);
     loom::thread::yield_now();
     semaphore.add_permits(1);
     other.join().unwrap();
@@ -483,18 +471,12 @@ fn two_called_threads_that_are_stopped_keep_no_other_out() {
 /// Both may come to the front queue, since the first one's turn may be over when it parks there.
 /// The one that is woken first is stopped.
 fn a_stopped_thread_beside_another_in_turn_keeps_it_not_out() {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let semaphore = Common::new(Semaphore::new(0));
     let take_two = |semaphore: &Semaphore| drop(semaphore.acquire_many(2).unwrap());
     let other = semaphore.spawn(take_two);
     loom::thread::yield_now();
-    let stopped = semaphore.spawn({
-        let gate = gate.clone();
-        move |semaphore| {
-            stop_when_woken(gate);
-            take_two(semaphore);
-        }
-    });
+    let stopped = semaphore.spawn_stoppable(&gate, take_two);
     loom::thread::yield_now();
     semaphore.add_permits(1);
     loom::thread::yield_now();
@@ -508,22 +490,15 @@ fn a_stopped_thread_beside_another_in_turn_keeps_it_not_out() {
 
 /// Starts a thread that takes so many permits for good. It is stopped when it is woken while `gate`
 /// is closed.
-fn stoppable(
-    semaphore: &Common<Semaphore>,
-    gate: &Arc<loom::sync::Mutex<()>>,
-    wanted: u32,
-) -> loom::thread::JoinHandle<()> {
-    let gate = gate.clone();
-    semaphore.spawn(move |semaphore| {
-        stop_when_woken(gate);
-        semaphore.acquire_many(wanted).unwrap().forget();
-    })
+fn stoppable(semaphore: &Common<Semaphore>, gate: &Gate, wanted: u32) -> JoinHandle<()> {
+    let take = move |semaphore: &Semaphore| semaphore.acquire_many(wanted).unwrap().forget();
+    semaphore.spawn_stoppable(gate, take)
 }
 
 /// The first is called, and stopped. Then there is no permit, so that another one waits; and then
 /// there is one.
 fn waiter_is_not_left_to_a_stopped_thread() {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let semaphore = Common::new(Semaphore::new(0));
     let closed = gate.lock().unwrap();
     let stopped = stoppable(&semaphore, &gate, 1);
@@ -543,7 +518,7 @@ fn waiter_is_not_left_to_a_stopped_thread() {
 /// The first has reserved the only permit and sleeps in the front queue, so that another one waits.
 /// Then it is woken, and stopped.
 fn waiter_is_not_left_to_a_stopped_front_waiter() {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let semaphore = Common::new(Semaphore::new(0));
     let stopped = stoppable(&semaphore, &gate, 2);
     loom::thread::yield_now();
@@ -562,7 +537,7 @@ fn waiter_is_not_left_to_a_stopped_front_waiter() {
 }
 
 fn permit_reserved_by_a_stopped_thread_is_taken() {
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let semaphore = Common::new(Semaphore::new(0));
     let stopped = stoppable(&semaphore, &gate, 2);
     loom::thread::yield_now();
@@ -579,7 +554,7 @@ fn permit_reserved_by_a_stopped_thread_is_taken() {
 
 /// Starts threads that take so many permits for good, and calls one after the other to the front
 /// queue: no turn lasts until the thread has come.
-fn call_all(semaphore: &Common<Semaphore>, wanted: &[u32]) -> Vec<loom::thread::JoinHandle<bool>> {
+fn call_all(semaphore: &Common<Semaphore>, wanted: &[u32]) -> Vec<JoinHandle<bool>> {
     let start = |&wanted: &u32| {
         let thread = semaphore
             .spawn(move |semaphore| semaphore.acquire_many(wanted).map(Permit::forget).is_ok());
@@ -617,7 +592,7 @@ fn waiter_is_called_beside_a_late_front_waiter() {
     fn take(semaphore: &Semaphore) {
         semaphore.acquire().unwrap().forget();
     }
-    let gate = Arc::new(loom::sync::Mutex::new(()));
+    let gate = Gate::default();
     let semaphore = Common::new(Semaphore::new(0));
     let closed = gate.lock().unwrap();
     let late = stoppable(&semaphore, &gate, 2);
