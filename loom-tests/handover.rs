@@ -1,7 +1,7 @@
 //! Models of fair unlocks and bumps. A waiter that is known to sleep is next: no other thread gets
 //! the lock before it.
 
-use crate::model::{Common, models};
+use crate::model::{Common, Gate, models};
 use anteroom::{
     Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
     sleepers,
@@ -38,6 +38,8 @@ models! {
     a_timed_reader_does_not_come_before_the_next_writer: 2,
     a_timed_reader_does_not_come_before_the_next_writer: 2 impatient,
     a_timed_writer_does_not_come_before_the_next: 2,
+    writer_does_not_come_before_a_reader_beside_an_upgradable_one: 2 impatient,
+    designated_waker_takes_nothing_from_the_next: 0,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -340,4 +342,43 @@ fn a_timed_reader_does_not_come_before_the_next_writer() {
 
 fn a_timed_writer_does_not_come_before_the_next() {
     does_not_come_before_the_next_writer(|locks| locks.rwlock.try_write_for(A_WHILE).is_some());
+}
+
+/// The reader has waited for long, so the lock is kept for it, also when the upgradable one leaves.
+fn writer_does_not_come_before_a_reader_beside_an_upgradable_one() {
+    fn downgrade(locks: &Locks, wait: &dyn Fn(), _: &dyn Fn()) {
+        let data = locks.rwlock.write();
+        wait();
+        drop(RwLockWriteGuard::downgrade_to_upgradable(data));
+    }
+    hands_over(downgrade, read);
+}
+
+/// An upgradable reader is next. The designated waker, a writer, cannot enter, and passes that on.
+fn designated_waker_takes_nothing_from_the_next() {
+    let (gate, gate_of_next) = (Gate::default(), Gate::default());
+    let locks = Common::new(Locks::default());
+    let (closed, closed_to_next) = (gate.lock().unwrap(), gate_of_next.lock().unwrap());
+    let data = locks.rwlock.write();
+    let designated = locks.spawn_stoppable(&gate, |locks| drop(locks.rwlock.write()));
+    loom::thread::yield_now();
+    let is_stopped = sleepers() == 1;
+    drop(data);
+    let seen = locks.rwlock.upgradable_read();
+    let inside = locks.rwlock.read();
+    let next = locks.spawn_stoppable(&gate_of_next, upgradable_read);
+    loom::thread::yield_now();
+    let writer = locks.spawn(|locks| drop(locks.rwlock.write()));
+    loom::thread::yield_now();
+    let is_asleep = is_stopped && sleepers() == 2;
+    RwLockUpgradableReadGuard::unlock_fair(seen);
+    drop(closed);
+    loom::thread::yield_now();
+    let comes = locks.rwlock.try_upgradable_read().is_some();
+    assert!(!comes || !is_asleep || locks.done.load(Relaxed));
+    drop((inside, closed_to_next));
+    for thread in [designated, next, writer] {
+        thread.join().unwrap();
+    }
+    locks.into_inner().rwlock.assert_at_rest();
 }
