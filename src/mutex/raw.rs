@@ -34,9 +34,9 @@
 //! woken in their order, one at a time. A woken thread that did not get the mutex, and has waited
 //! for the starvation threshold ([`Starvation`]), counts as starved. Then, once in each handoff
 //! interval ([`crate::handoff`]), an unlocker reserves the mutex for the first thread in the queue,
-//! under the queue's lock. If another thread barges in before that, its unlock does the same. If
-//! the interval is over while the designated waker has not come, that thread may have no processor
-//! to run on: then unlockers yield theirs, now and then, until it comes. `unlock_fair` reserves the
+//! under the queue's lock. If another thread barges in before that, its unlock does the same. And
+//! while a designated waker is on its way, it may have no processor to run on: one unlock in a few
+//! yields its own ([`handoff::is_sampled`](crate::handoff::is_sampled)). `unlock_fair` reserves the
 //! mutex at once, so that it never looks free in between.
 //!
 //! Sources: barging with parking by address is parking_lot's (A. d'Antras, 2016) after WebKit's (F.
@@ -200,7 +200,7 @@ impl RawMutex {
     fn unlocked(key: usize) {
         if !waiters::has_waker(key) {
             Self::wake_one(key);
-        } else if handoff::due_by_sample(key) && !Self::wake_one(key) {
+        } else if handoff::is_sampled() && !(handoff::due(key) && Self::wake_one(key)) {
             spin::give_way();
         }
     }

@@ -299,8 +299,8 @@ pub(crate) mod handoff {
         super::impatient()
     }
 
-    pub(crate) fn due_by_sample(address: usize) -> bool {
-        due(address)
+    pub(crate) fn is_sampled() -> bool {
+        true
     }
 
     pub(crate) fn record(_: usize) {}

@@ -66,7 +66,8 @@
 //! it waits only for the readers that are inside by then. A writer that waits for a slot does so at
 //! once. When a starved thread is woken, the lock is kept for it. The queue is first in, first out,
 //! among the threads that may enter: a reader that enters wakes the next. Where the woken thread is
-//! late, one release in each handoff interval ([`crate::handoff`]) wakes the next in the queue.
+//! late, one release in each handoff interval ([`crate::handoff`]) wakes the next in the queue; and one
+//! release in a few yields, for it may have no processor to run on.
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
 //! fences of this crate's; the queue is parking_lot's (A. d'Antras, 2016), with one thread woken at
@@ -374,14 +375,16 @@ impl RawRwLock {
     /// As for [`released`](Self::released).
     #[cold]
     unsafe fn released_while_parked(key: usize, state: usize, fair: bool) {
-        // The designated waker may have no processor to run on.
-        let is_handoff = state & DESIGNATED != 0 && handoff::due_by_sample(key);
-        if state & DESIGNATED == 0 || fair || is_handoff {
+        if state & DESIGNATED == 0 || fair {
             // SAFETY: the caller's promise is the same.
-            unsafe { Self::wake(key, fair || is_handoff) };
-        }
-        if is_handoff {
-            handoff::record(key);
+            unsafe { Self::wake(key, fair) };
+        } else if handoff::is_sampled() {
+            if handoff::due(key) {
+                // SAFETY: the caller's promise is the same.
+                unsafe { Self::wake(key, true) };
+                handoff::record(key);
+            }
+            // The designated waker may have no processor to run on.
             crate::spin::give_way();
         }
     }

@@ -247,7 +247,7 @@ impl RawSemaphore {
         // Reading the clock takes longer than a release. But where the front waiter sleeps, a look
         // into its queue follows, which takes longer than the clock.
         let is_late = match state & ASLEEP {
-            0 => handoff::due_by_sample(key),
+            0 => handoff::is_sampled() && handoff::due(key),
             _ => handoff::due(key),
         };
         self.bring_now(permits, method, state, is_late);
