@@ -66,8 +66,8 @@
 //! it waits only for the readers that are inside by then. A writer that waits for a slot does so at
 //! once. When a starved thread is woken, the lock is kept for it. The queue is first in, first out,
 //! among the threads that may enter: a reader that enters wakes the next. Where the woken thread is
-//! late, one release in each handoff interval ([`crate::handoff`]) wakes the next in the queue; and one
-//! release in a few yields, for it may have no processor to run on.
+//! late, one release in each handoff interval ([`crate::handoff`]) wakes the next in the queue; and
+//! one release in a few yields, for it may have no processor to run on.
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
 //! fences of this crate's; the queue is parking_lot's (A. d'Antras, 2016), with one thread woken at
