@@ -20,6 +20,7 @@ use super::mapped;
 use super::process::{NO_PAGE, Page};
 use super::robust::{OFFSET, back_link_of, untagged};
 use crate::fence;
+use crate::primitive::AtomicUsize;
 use crate::primitive::Ordering::Relaxed;
 use crate::primitive::mortal::AtomicU32;
 use std::cell::Cell;
@@ -35,13 +36,26 @@ pub(super) struct RobustList {
     /// The distance from an entry's link to its word, in bytes.
     offset: isize,
     /// The link of an entry that this thread may or may not hold just now.
-    pub(super) pending: Cell<usize>,
+    pending: AtomicUsize,
 }
 
 impl RobustList {
     /// The address that ends the list: that of `first`.
     fn address(&self) -> usize {
         self.first.as_ptr().expose_provenance()
+    }
+
+    #[inline]
+    pub(super) fn pending(&self) -> usize {
+        // ORDERING: Relaxed, here and below; only the thread itself and the kernel use it, but for
+        // `settle_in`, where neither does.
+        self.pending.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn pend(&self, address: usize) {
+        // ORDERING: as above.
+        self.pending.store(address, Relaxed);
     }
 }
 
@@ -292,34 +306,54 @@ fn full() {
     fence::full();
 }
 
-/// The list that the library has registered for this thread, if any; or the system's refusal.
-fn registered_list() -> Result<Option<NonNull<RobustList>>, ()> {
+/// The list that the library has registered for this process's thread of this number (0: for the
+/// calling thread), if any; or the system's refusal.
+fn registered_list(thread: u32) -> Result<Option<NonNull<RobustList>>, ()> {
     let mut list = ptr::null_mut::<RobustList>();
     let mut size = 0_usize;
     // SAFETY: the call writes a pointer and a size to where it is told to.
-    let done = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut list, &raw mut size) };
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_get_robust_list,
+            thread,
+            &raw mut list,
+            &raw mut size,
+        )
+    };
     match done {
         0 => Ok(NonNull::new(list)),
         _ => Err(()),
     }
 }
 
-/// Clears what is pending for this thread in this memory, which is about to be unmapped and in
-/// which nothing is held. A child of a fork inherits what was pending for its parent, and glibc
-/// leaves it so. At the child's end, the kernel would look there, whatever is mapped by then.
-pub(super) fn settle_in(memory: &Range<usize>) {
-    if let Ok(Some(list)) = registered_list() {
-        // SAFETY: it is this thread's own, and stays until the thread ends.
+/// Clears what is pending in this memory, which is about to be unmapped and in which nothing is
+/// held. The child of a fork inherits what was pending for the thread that forked, and glibc leaves
+/// it so. At the end of the child's first thread, the kernel would look there, whatever is mapped
+/// by then. Any thread of the child may unmap the memory.
+pub(super) fn settle_in(memory: &Range<usize>, generation: u32) {
+    /// Of a process without ancestors that have used this module: it has inherited nothing.
+    const FIRST_GENERATION: u32 = 1;
+
+    if generation == FIRST_GENERATION {
+        return;
+    }
+    // No other thread runs in a child that has the number of its process. (If it has ended, it has
+    // no list.)
+    if let Ok(Some(list)) = registered_list(std::process::id()) {
+        // SAFETY: its thread lives, or is the process's first, whose memory stays.
         let list = unsafe { list.as_ref() };
-        if list.offset == OFFSET && memory.contains(&list.pending.get()) {
-            list.pending.set(0);
+        let pending = list.pending();
+        if list.offset == OFFSET && memory.contains(&pending) {
+            // ORDERING: Relaxed, both; as in `pending`. By now the thread may have another entry
+            // pending, elsewhere.
+            let _ = list.pending.compare_exchange(pending, 0, Relaxed, Relaxed);
         }
     }
 }
 
 /// The list that the kernel walks when this thread ends, registered if there was none.
 fn robust_list() -> NonNull<RobustList> {
-    let list = registered_list().expect("get_robust_list failed");
+    let list = registered_list(0).expect("get_robust_list failed");
     let list = list.unwrap_or_else(register);
     // SAFETY: it is this thread's own, and stays until the thread ends.
     let offset = unsafe { list.as_ref() }.offset;
@@ -335,7 +369,7 @@ fn register() -> NonNull<RobustList> {
     let list = Box::leak(Box::new(RobustList {
         first: Cell::new(0),
         offset: OFFSET,
-        pending: Cell::new(0),
+        pending: AtomicUsize::new(0),
     }));
     list.first.set(list.address());
     let (list, size) = (NonNull::from(list), size_of::<RobustList>());

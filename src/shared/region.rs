@@ -289,7 +289,7 @@ impl Drop for Region {
             // walks.
             return;
         }
-        me::settle_in(&memory);
+        me::settle_in(&memory, page.generation());
         mapped::remove(&memory);
         page.change_stamp();
         // SAFETY: `map` mapped it as a whole; no borrow of it is left, and no list leads into it.

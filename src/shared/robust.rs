@@ -70,8 +70,8 @@ impl Entry {
     pub(super) fn pend(&self, me: Me) {
         let list = me.list();
         in_program_order();
-        if list.pending.get() != self.address() {
-            list.pending.set(self.address());
+        if list.pending() != self.address() {
+            list.pend(self.address());
         }
         in_program_order();
     }
@@ -79,7 +79,7 @@ impl Entry {
     #[inline]
     pub(super) fn settle(me: Me) {
         in_program_order();
-        me.list().pending.set(0);
+        me.list().pend(0);
         in_program_order();
     }
 

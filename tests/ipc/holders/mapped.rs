@@ -135,3 +135,48 @@ fn memory_with_a_forgotten_guard_stays_while_others_change() {
         }
     });
 }
+
+/// A child inherits what was pending for its parent's thread. Another thread of the child unmaps
+/// the memory, and something else is mapped there before the first thread ends.
+#[test]
+fn what_a_child_inherits_as_pending_is_not_marked_later() {
+    let region = shared(Mutex::new(0_u64));
+    let start = address(&*region) & !4095;
+    let _held = region.lock().unwrap();
+    Child::fork(|| {
+        let first = rustix::process::getpid().as_raw_nonzero().get();
+        let region = SendIt(std::ptr::from_ref(&region));
+        let watches = std::thread::spawn(move || {
+            let region = region;
+            // SAFETY: the child's copy, which it does not use again.
+            drop(unsafe { region.0.read() });
+            // SAFETY: nothing is mapped there: `MAP_FIXED_NOREPLACE` makes sure.
+            let there = unsafe {
+                libc::mmap(
+                    start as *mut _,
+                    4096,
+                    libc::PROT_READ | libc::PROT_WRITE,
+                    libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE,
+                    -1,
+                    0,
+                )
+            };
+            assert_eq!(there as usize, start);
+            // SAFETY: mapped, and for this thread alone.
+            let words = unsafe { std::slice::from_raw_parts_mut(there.cast::<u32>(), 1024) };
+            words.fill(first.cast_unsigned());
+            until("ended", || common::processes::state(first) == Some('Z'));
+            let is_same = words.iter().all(|word| *word == first.cast_unsigned());
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(if is_same { 0 } else { 1 }) }
+        });
+        forget(watches);
+        // SAFETY: ends this thread only.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    })
+    .succeed();
+}
+
+struct SendIt(*const Shared<Mutex<u64>>);
+// SAFETY: the thread that has sent it ends.
+unsafe impl Send for SendIt {}
