@@ -88,8 +88,8 @@ impl<T> Mutex<T> {
         if !me.has_room() {
             return Err(LockError::TooManyHeld);
         }
-        let locked = self.raw.lock(me, Deadline::NEVER);
-        self.guard(me, locked.expect("there is no deadline"))
+        let locked = self.raw.lock_once(me);
+        self.guard(me, locked)
     }
 
     /// Acquires the mutex if no thread holds it.
@@ -128,7 +128,11 @@ impl<T> Mutex<T> {
         if !me.has_room() {
             return Err(TryLockError::TooManyHeld);
         }
-        let locked = self.raw.lock(me, deadline).ok_or(TryLockError::TimedOut)?;
+        let locked = match deadline.is_past() {
+            true => self.raw.try_lock(me),
+            false => self.raw.lock(me, deadline),
+        };
+        let locked = locked.ok_or(TryLockError::TimedOut)?;
         Ok(self.guard(me, locked)?)
     }
 

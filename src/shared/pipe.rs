@@ -199,7 +199,8 @@ impl PipeReader {
     /// Reads what is there without waiting.
     ///
     /// # Errors
-    /// [`WouldBlock`](ErrorKind::WouldBlock) if the pipe is empty and has a writer;
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if the pipe is empty and has a writer, or if a thread
+    /// that is just reading has lost its processor or is stopped (then there may be bytes);
     /// [`InvalidData`](ErrorKind::InvalidData) if its memory is damaged; the system's (`EBADF`) if
     /// other code has closed the pipe's descriptors.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -290,7 +291,8 @@ impl PipeWriter {
     /// of more, as many as there is room for.
     ///
     /// # Errors
-    /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room;
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room, or if a thread that is just writing
+    /// has lost its processor or is stopped (then there may be room);
     /// [`BrokenPipe`](ErrorKind::BrokenPipe) if no reader is left;
     /// [`InvalidData`](ErrorKind::InvalidData) if the pipe's memory is damaged; the system's
     /// (`EBADF`) if other code has closed the pipe's descriptors.

@@ -332,3 +332,48 @@ fn no_descriptors_allowed_is_an_error() {
     })
     .succeed();
 }
+
+/// Another process writes the caller's number into a lock of the ring. The caller may be blocked by
+/// that, but does not panic, as a thread would that locks a mutex twice.
+#[test]
+fn a_lock_that_names_its_caller_does_not_make_it_panic() {
+    let _turn = turn();
+    let name = Name::new("named");
+    let path = format!("/dev/shm/{}", &*name);
+    let mut place = 64;
+    loop {
+        Fifo::create(&name, 64).unwrap();
+        if place >= std::fs::metadata(&path).unwrap().len() {
+            return Fifo::unlink(&name).unwrap();
+        }
+        let child = Child::fork(|| {
+            let memory = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            let write_number = |number: u32| {
+                std::os::unix::fs::FileExt::write_all_at(&memory, &number.to_ne_bytes(), place)
+                    .unwrap();
+            };
+            let writes = std::thread::scope(|s| {
+                let writer = s.spawn(|| Fifo::open_writer(&name).unwrap());
+                let reader = Fifo::open_reader(&name).unwrap();
+                (reader, writer.join().unwrap())
+            });
+            let (mut reader, mut writer) = writes;
+            write_number(std::process::id());
+            let _ = Fifo::try_open_reader_for(&name, NOW);
+            let _ = writer.try_write(&[1]);
+            let _ = reader.try_read(&mut [0]);
+            let _ = writer.write(&[1]);
+            let _ = reader.read(&mut [0]);
+            let _ = reader.read(&mut [0]);
+        });
+        child.until_asleep_or_done();
+        match child.has_ended() {
+            true => child.succeed(),
+            false => child.kill(),
+        }
+        // (What it has damaged is no FIFO any more.)
+        let _ = Fifo::unlink(&name);
+        let _ = std::fs::remove_file(&path);
+        place += 4;
+    }
+}

@@ -64,10 +64,34 @@ impl RawMutex {
         }
     }
 
-    /// Acquires the mutex. Returns nothing if other threads hold it until the deadline.
+    /// As [`lock`](Self::lock) without a deadline, for a mutex that a user's thread may hold.
     ///
     /// # Panics
-    /// If this thread holds it already and there is no deadline.
+    /// If this thread holds it already.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) fn lock_once(&self, me: Me) -> Locked {
+        self.entry.pend(me);
+        match self.take(me, 0) {
+            Ok(locked) => self.enter(me, locked),
+            Err(found) => self.lock_once_contended(me, found),
+        }
+    }
+
+    #[cfg(not(loom))]
+    #[cold]
+    fn lock_once_contended(&self, me: Me, found: u32) -> Locked {
+        if found & OWNER == me.id() {
+            Entry::settle(me);
+            panic!("shared::Mutex::lock: this thread holds it already");
+        }
+        let locked = self.lock_contended(me, Deadline::NEVER, None);
+        locked.expect("there is no deadline")
+    }
+
+    /// Acquires the mutex. Returns nothing if other threads hold it until the deadline. A mutex that
+    /// names the calling thread counts as another one's: no thread calls this for one that it
+    /// holds, but other processes may have written the number.
     #[inline]
     pub(crate) fn lock(&self, me: Me, deadline: Deadline) -> Option<Locked> {
         self.entry.pend(me);
@@ -110,10 +134,6 @@ impl RawMutex {
                     Ok(locked) => return Some(self.enter(me, locked)),
                     Err(_) => continue,
                 }
-            }
-            if value & OWNER == me.id() && deadline.instant().is_none() {
-                Entry::settle(me);
-                panic!("shared::Mutex::lock: this thread holds it already");
             }
             // ORDERING: Relaxed; the caller looks again.
             let is_news = news.is_some_and(|(word, seen)| word.load(Relaxed) != seen);
