@@ -117,6 +117,10 @@
 //! **A thread's first call** on anything of this module maps 8 KiB, and panics where the system
 //! refuses them (`RLIMIT_AS`, `vm.max_map_count`); nothing has changed then.
 //!
+//! **A process's first creation or opening** of anything of this module registers the process with
+//! `membarrier(2)`. Beside other threads that takes up to 30 ms, once; later calls and locks do
+//! not.
+//!
 //! **System.** It needs Linux 5.16 (`futex_waitv`). Where that is missing, or a sandbox refuses it,
 //! nothing is created or opened ([`OpenError::Unsupported`]); where a sandbox refuses it later,
 //! waiters look again every millisecond. For the promise about woken threads, it needs Linux 6.2 or

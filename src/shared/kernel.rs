@@ -94,7 +94,11 @@ fn nap<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
 
 /// Whether the system has the calls without which no lock in shared memory can wait or survive a
 /// death. Asked each time: a child of a fork may be in a sandbox in which its parent is not.
+///
+/// It also makes other processes' heavy fences reach this one, which may take tens of milliseconds
+/// beside other threads: too long for a timed call on a lock, which would do it else.
 pub(super) fn check() -> Result<(), OpenError> {
+    fence::join_others();
     // If the call exists, waiting for no word is invalid.
     let waits = futex::waitv(&[], WaitvFlags::empty(), None, ClockId::Monotonic);
     if waits.err() != Some(Errno::INVAL) {
@@ -146,7 +150,8 @@ fn wait_on_up_to<const N: usize, W: Watched + ?Sized>(
         wait.uaddr = WaitPtr::new(word.word().as_ptr().cast());
         wait.flags = WaitFlags::SIZE_U32;
     }
-    let until = left.map(|left| clock_gettime(ClockId::Monotonic) + left);
+    // What lies beyond the clock's last time is for ever.
+    let until = left.and_then(|left| clock_gettime(ClockId::Monotonic).checked_add(left));
     let waits = &waits[..words.len()];
     futex::waitv(
         waits,

@@ -97,6 +97,14 @@ pub type ReadResult<'a, T> = Result<RwLockReadGuard<'a, T>, RwLockError<()>>;
 pub type WriteResult<'a, T> = Result<RwLockWriteGuard<'a, T>, RwLockError<WriterDied<'a, T>>>;
 
 impl<G> RwLockError<G> {
+    /// The error of a timed form, where the form that does not wait has this one.
+    fn in_time(self) -> Self {
+        match self {
+            Self::WouldBlock => Self::TimedOut,
+            other => other,
+        }
+    }
+
     fn text(&self) -> &'static str {
         match self {
             Self::WriterDied(_) => "the last writer died while writing",
@@ -180,7 +188,7 @@ impl<T> RwLock<T> {
     /// # Errors
     /// `TimedOut`, or see above.
     pub fn try_read_for(&self, timeout: Duration) -> ReadResult<'_, T> {
-        self.read_before(Some(Deadline::after(timeout)))
+        self.read_by(Deadline::after(timeout))
     }
 
     /// As [`try_read_for`](Self::try_read_for), until this instant.
@@ -188,7 +196,14 @@ impl<T> RwLock<T> {
     /// # Errors
     /// As there.
     pub fn try_read_until(&self, deadline: Instant) -> ReadResult<'_, T> {
-        self.read_before(Some(Deadline::at(deadline)))
+        self.read_by(Deadline::at(deadline))
+    }
+
+    fn read_by(&self, deadline: Deadline) -> ReadResult<'_, T> {
+        match deadline.is_past() {
+            true => self.read_before(None).map_err(RwLockError::in_time),
+            false => self.read_before(Some(deadline)),
+        }
     }
 
     #[inline(always)]
@@ -228,7 +243,7 @@ impl<T> RwLock<T> {
     /// # Errors
     /// `TimedOut`, or see above.
     pub fn try_write_for(&self, timeout: Duration) -> WriteResult<'_, T> {
-        self.write_before(Some(Deadline::after(timeout)))
+        self.write_by(Deadline::after(timeout))
     }
 
     /// As [`try_write_for`](Self::try_write_for), until this instant.
@@ -236,7 +251,14 @@ impl<T> RwLock<T> {
     /// # Errors
     /// As there.
     pub fn try_write_until(&self, deadline: Instant) -> WriteResult<'_, T> {
-        self.write_before(Some(Deadline::at(deadline)))
+        self.write_by(Deadline::at(deadline))
+    }
+
+    fn write_by(&self, deadline: Deadline) -> WriteResult<'_, T> {
+        match deadline.is_past() {
+            true => self.write_before(None).map_err(RwLockError::in_time),
+            false => self.write_before(Some(deadline)),
+        }
     }
 
     #[inline(always)]

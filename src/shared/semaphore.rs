@@ -250,7 +250,7 @@ impl Semaphore {
         permits: u32,
         timeout: Duration,
     ) -> Result<SemaphorePermit<'_>, AcquireError> {
-        self.take(permits, Some(Deadline::after(timeout)))
+        self.take_by(permits, Deadline::after(timeout))
     }
 
     /// Acquires this many permits, blocking until `deadline` at most.
@@ -262,7 +262,21 @@ impl Semaphore {
         permits: u32,
         deadline: Instant,
     ) -> Result<SemaphorePermit<'_>, AcquireError> {
-        self.take(permits, Some(Deadline::at(deadline)))
+        self.take_by(permits, Deadline::at(deadline))
+    }
+
+    fn take_by(
+        &self,
+        permits: u32,
+        deadline: Deadline,
+    ) -> Result<SemaphorePermit<'_>, AcquireError> {
+        match deadline.is_past() {
+            true => self.take(permits, None).map_err(|error| match error {
+                AcquireError::NoPermits => AcquireError::TimedOut,
+                other => other,
+            }),
+            false => self.take(permits, Some(deadline)),
+        }
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod condvar;
+mod deadlines;
 mod first_use;
 mod fork;
 mod holders;
