@@ -36,7 +36,7 @@ pub(super) struct RobustList {
     /// The distance from an entry's link to its word, in bytes.
     offset: isize,
     /// The link of an entry that this thread may or may not hold just now.
-    pending: AtomicUsize,
+    pending: Cell<usize>,
 }
 
 impl RobustList {
@@ -47,15 +47,12 @@ impl RobustList {
 
     #[inline]
     pub(super) fn pending(&self) -> usize {
-        // ORDERING: Relaxed, here and below; only the thread itself and the kernel use it, but for
-        // `settle_in`, where neither does.
-        self.pending.load(Relaxed)
+        self.pending.get()
     }
 
     #[inline]
     pub(super) fn pend(&self, address: usize) {
-        // ORDERING: as above.
-        self.pending.store(address, Relaxed);
+        self.pending.set(address);
     }
 }
 
@@ -337,16 +334,18 @@ pub(super) fn settle_in(memory: &Range<usize>, generation: u32) {
     if generation == FIRST_GENERATION {
         return;
     }
-    // No other thread runs in a child that has the number of its process. (If it has ended, it has
-    // no list.)
+    // The child's first thread has the number of its process. (If it has ended, it has no list.)
     if let Ok(Some(list)) = registered_list(std::process::id()) {
         // SAFETY: its thread lives, or is the process's first, whose memory stays.
         let list = unsafe { list.as_ref() };
-        let pending = list.pending();
+        // SAFETY: a word of the list, which is aligned. Its thread stores whole words there, as for
+        // the kernel. By now it may have another entry pending, elsewhere.
+        let word = unsafe { AtomicUsize::from_ptr(list.pending.as_ptr()) };
+        // ORDERING: Relaxed, here and below; the kernel looks after that thread's end.
+        let pending = word.load(Relaxed);
         if list.offset == OFFSET && memory.contains(&pending) {
-            // ORDERING: Relaxed, both; as in `pending`. By now the thread may have another entry
-            // pending, elsewhere.
-            let _ = list.pending.compare_exchange(pending, 0, Relaxed, Relaxed);
+            // ORDERING: as above.
+            let _ = word.compare_exchange(pending, 0, Relaxed, Relaxed);
         }
     }
 }
@@ -369,7 +368,7 @@ fn register() -> NonNull<RobustList> {
     let list = Box::leak(Box::new(RobustList {
         first: Cell::new(0),
         offset: OFFSET,
-        pending: AtomicUsize::new(0),
+        pending: Cell::new(0),
     }));
     list.first.set(list.address());
     let (list, size) = (NonNull::from(list), size_of::<RobustList>());

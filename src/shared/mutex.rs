@@ -89,7 +89,7 @@ impl<T> Mutex<T> {
             return Err(LockError::TooManyHeld);
         }
         let locked = self.raw.lock_once(me);
-        self.guard(me, locked)
+        self.guard(me, locked.expect("there is no deadline"))
     }
 
     /// Acquires the mutex if no thread holds it.

@@ -70,23 +70,23 @@ impl RawMutex {
     /// If this thread holds it already.
     #[cfg(not(loom))]
     #[inline]
-    pub(crate) fn lock_once(&self, me: Me) -> Locked {
+    pub(crate) fn lock_once(&self, me: Me) -> Option<Locked> {
         self.entry.pend(me);
         match self.take(me, 0) {
-            Ok(locked) => self.enter(me, locked),
-            Err(found) => self.lock_once_contended(me, found),
+            Ok(locked) => Some(self.enter(me, locked)),
+            Err(_) => self.lock_once_contended(me),
         }
     }
 
     #[cfg(not(loom))]
     #[cold]
-    fn lock_once_contended(&self, me: Me, found: u32) -> Locked {
-        if found & OWNER == me.id() {
+    fn lock_once_contended(&self, me: Me) -> Option<Locked> {
+        // ORDERING: Relaxed; only the thread itself writes its number.
+        if self.entry.word.load(Relaxed) & OWNER == me.id() {
             Entry::settle(me);
             panic!("shared::Mutex::lock: this thread holds it already");
         }
-        let locked = self.lock_contended(me, Deadline::NEVER, None);
-        locked.expect("there is no deadline")
+        self.lock_contended(me, Deadline::NEVER, None)
     }
 
     /// Acquires the mutex. Returns nothing if other threads hold it until the deadline. A mutex that
