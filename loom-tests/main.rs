@@ -28,6 +28,8 @@ mod model;
 #[cfg(anteroom_models)]
 mod mutex;
 #[cfg(anteroom_models)]
+mod once;
+#[cfg(anteroom_models)]
 mod requeue;
 #[cfg(anteroom_models)]
 mod reuse;
@@ -51,6 +53,7 @@ fn main() {
         rwlock::MODELS,
         bias::MODELS,
         unbiased::MODELS,
+        once::MODELS,
         semaphore::MODELS,
         answers::MODELS,
         handover::MODELS,

@@ -112,6 +112,8 @@ impl Workshop {
         let switch = include_str!("switch.rs");
         let count = format!("\nconst COUNT: usize = {};\n", mutants.len());
         files.extend(source::below("loom-tests")?);
+        // One of its files has its models there.
+        files.extend(source::below("parking_lot/src")?);
         let fingerprints = Fingerprints::of(&files)?;
         files.push(("src/mutant.rs".into(), switch.to_string() + &count));
         let versions = fs::read_to_string(source::root().join("Cargo.lock"))?;

@@ -1,0 +1,3 @@
+//! parking_lot 0.12's types and names over the locks of anteroom: see `anteroom-parking_lot`.
+
+pub use anteroom_parking_lot::v0_12::*;
