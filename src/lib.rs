@@ -10,11 +10,12 @@
 //! | [`Condvar`] | 8 | the one that has waited longest; no spurious wake-ups |
 //! | [`Semaphore`] | 8 | a running one, then the first waiter; after 500 µs the first waiter |
 //!
-//! They have timeouts, guards behind an `Arc`, and `const` constructors. None poisons. An
-//! [`RwLock`] is upgradable and downgradable, and its readers share nothing while no thread writes.
-//! On Linux none allocates, so that they work inside a global allocator. (Elsewhere they sleep in
-//! parking_lot_core, which allocates when a thread sleeps for the first time. On every system the
-//! C library may allocate at a thread's first biased read, to remember a destructor.)
+//! They have timeouts, guards behind an `Arc`, and `const` constructors. None poisons. (Those of
+//! [`poison`] do, and have std's names.) An [`RwLock`] is upgradable and downgradable, and its
+//! readers share nothing while no thread writes. On Linux none allocates, so that they work inside
+//! a global allocator. (Elsewhere they sleep in parking_lot_core, which allocates when a thread
+//! sleeps for the first time. On every system the C library may allocate at a thread's first biased
+//! read, to remember a destructor.)
 //!
 //! ```
 //! use anteroom::{Condvar, Mutex};
@@ -57,7 +58,7 @@
 //!
 //! # When not to use this
 //! - **In async code.** These primitives block the thread.
-//! - **Where a panic must keep others from half-changed data.** Nothing here poisons after a panic.
+//! - **Where a panic must keep others from half-changed data.** Only the locks of [`poison`] do.
 //! - **In a signal handler**: see [`lifecycle`].
 //! - **In the child of a fork, for a lock of one process that another thread held.** It stays held.
 //! - **When a queue in strict order matters more than speed.** Running threads acquire ahead of
@@ -94,6 +95,7 @@ mod load;
 mod lock_apis;
 #[cfg(any(not(loom), anteroom_models))]
 mod parking;
+pub mod poison;
 mod primitive;
 #[cfg(all(
     target_os = "linux",

@@ -110,6 +110,11 @@ pub(crate) fn in_program_order() {
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
+/// For what is no part of an algorithm. It is std's in a model, too, and `const`.
+pub(crate) mod unmodelled {
+    pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
+}
+
 /// Writes a `const fn`, which in a model is not `const`.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {

@@ -137,7 +137,7 @@ macro_rules! acquire {
 
         #[doc = concat!("Tries to acquire the lock ", $what, ", without blocking.")]
         ///
-        /// May fail although no thread holds the lock: see *Tries* of [`RwLock`].
+        /// May fail although no thread holds the lock: see *Tries* of [`RwLock`](crate::RwLock).
         #[inline]
         pub fn $try_lock(&self) -> Option<$guard<'_, T>> {
             // SAFETY: if it is run, the lock was just acquired in the guard's mode.

@@ -254,6 +254,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["deadline", "fence", "primitive", "spin", "types"],
     ),
     ("lock_apis", &["types"]),
+    ("poison", &["primitive", "types"]),
     ("lifecycle", &["shared"]),
     ("limits", &["shared"]),
 ];

@@ -11,6 +11,7 @@ mod harness {
     pub(crate) mod statistics;
 }
 mod layers;
+mod poison;
 mod statistics;
 mod tables;
 mod types;
