@@ -9,6 +9,9 @@
 //! A mapped guard can neither be released for a while nor wait on a condition variable: another
 //! thread could then change the data, so that the mapped part is no longer there.
 
+mod mapped;
+
+pub use mapped::{ArcMapped, Mapped};
 use sealed::{Lock, Mode, Reference, Whole};
 use std::fmt;
 use std::marker::PhantomData;
@@ -26,8 +29,9 @@ use std::sync::Arc;
 #[must_use = "the lock is released at once if the guard is not kept"]
 pub struct Guard<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized> {
     lock: L,
-    // A raw pointer, so that the guard is not `Send`.
-    mode: PhantomData<(M, *mut T)>,
+    // A raw pointer, so that the guard is not `Send`. Where the guard may write its data, `L` is
+    // invariant in `T`; where it may not, the guard may be covariant.
+    mode: PhantomData<(M, *const T)>,
 }
 
 // SAFETY: a shared guard gives `&T` only, which may cross threads if `T: Sync`. Unlocking needs the
@@ -138,78 +142,9 @@ impl<L: Whole<T>, M: Mode<L::Raw>, T: ?Sized> Guard<L, M, T> {
     }
 }
 
-/// Guards with exclusive access.
-impl<'a, L: Reference<'a, T>, T: ?Sized> Guard<L, Exclusive, T>
-where
-    Exclusive: Mode<L::Raw>,
-{
-    /// Narrows the guard to a part of the data.
-    ///
-    /// # Examples
-    /// ```
-    /// # use anteroom::{Mutex, MutexGuard};
-    /// let pair = Mutex::new((1, "one"));
-    /// let mut number = MutexGuard::map(pair.lock(), |pair| &mut pair.0);
-    /// *number += 1;
-    /// ```
-    #[inline]
-    pub fn map<U: ?Sized>(
-        this: Self,
-        f: impl FnOnce(&mut T) -> &mut U,
-    ) -> Guard<L::Mapped<U>, Exclusive, U> {
-        match Self::try_map(this, |data| Some(f(data))) {
-            Ok(mapped) => mapped,
-            Err(_) => unreachable!("f always returns a part"),
-        }
-    }
-
-    /// Narrows the guard to a part of the data if `f` finds one; else returns the guard.
-    #[inline]
-    pub fn try_map<U: ?Sized>(
-        mut this: Self,
-        f: impl FnOnce(&mut T) -> Option<&mut U>,
-    ) -> Result<Guard<L::Mapped<U>, Exclusive, U>, Self> {
-        let Some(part) = f(&mut this).map(|part| &raw mut *part) else {
-            return Err(this);
-        };
-        let lock = this.into_lock();
-        // SAFETY: `this` held the lock, and `part` lies in its data.
-        Ok(unsafe { Guard::new(lock.into_mapped(part)) })
-    }
-}
-
-/// Guards with shared access.
-impl<'a, L: Reference<'a, T>, T: ?Sized> Guard<L, Shared, T>
-where
-    Shared: Mode<L::Raw>,
-{
-    /// Narrows the guard to a part of the data.
-    #[inline]
-    pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&T) -> &U) -> Guard<L::Mapped<U>, Shared, U> {
-        match Self::try_map(this, |data| Some(f(data))) {
-            Ok(mapped) => mapped,
-            Err(_) => unreachable!("f always returns a part"),
-        }
-    }
-
-    /// Narrows the guard to a part of the data if `f` finds one; else returns the guard.
-    #[inline]
-    pub fn try_map<U: ?Sized>(
-        this: Self,
-        f: impl FnOnce(&T) -> Option<&U>,
-    ) -> Result<Guard<L::Mapped<U>, Shared, U>, Self> {
-        let Some(part) = f(&this).map(|part| (&raw const *part).cast_mut()) else {
-            return Err(this);
-        };
-        let lock = this.into_lock();
-        // SAFETY: `this` held the lock, and `part` lies in its data. A shared guard never writes.
-        Ok(unsafe { Guard::new(lock.into_mapped(part)) })
-    }
-}
-
 impl<'a, L, T: ?Sized + 'a> Guard<L, Exclusive, T>
 where
-    L: Reference<'a, T> + Whole<T>,
+    L: Reference<'a, T>,
     Exclusive: Mode<L::Raw>,
 {
     /// Never releases the lock, and returns the data for as long as the lock itself is borrowed.
@@ -286,33 +221,6 @@ pub struct Shared;
 /// Mode: other guards may read; only this one may become exclusive.
 pub struct Upgradable;
 
-/// The lock of a guard that was narrowed to a part of its data: the untyped lock, and the part.
-/// `SEND` if another thread may release it.
-pub struct Mapped<'a, R, T: ?Sized, const SEND: bool = false>(pub(crate) &'a R, pub(crate) *mut T);
-
-impl<R, T: ?Sized, const SEND: bool> Lock<T> for Mapped<'_, R, T, SEND> {
-    type Raw = R;
-
-    #[inline]
-    fn raw(&self) -> &R {
-        self.0
-    }
-
-    #[inline]
-    fn data(&self) -> *mut T {
-        self.1
-    }
-}
-
-impl<'a, R: 'a, T: ?Sized, const SEND: bool> Reference<'a, T> for Mapped<'a, R, T, SEND> {
-    type Mapped<U: ?Sized> = Mapped<'a, R, U, SEND>;
-
-    #[inline]
-    fn into_mapped<U: ?Sized>(self, part: *mut U) -> Mapped<'a, R, U, SEND> {
-        Mapped(self.0, part)
-    }
-}
-
 /// Implements the ways to refer to a lock with a field `raw` beside the field `data`, whose mapped
 /// guards another thread may release or not.
 macro_rules! lock {
@@ -320,12 +228,51 @@ macro_rules! lock {
         lock! { @ &$Lock<T>, $Raw }
         lock! { @ std::sync::Arc<$Lock<T>>, $Raw }
 
-        impl<'a, T: ?Sized> super::guard::sealed::Reference<'a, T> for &'a $Lock<T> {
-            type Mapped<U: ?Sized> = super::guard::Mapped<'a, $Raw, U, $send>;
+        impl<'a, T: ?Sized> super::guard::sealed::Reference<'a, T> for &'a $Lock<T> {}
+
+        impl<'a, T: ?Sized> super::guard::sealed::Narrow<T> for &'a $Lock<T> {
+            type Mapped<P: super::guard::sealed::Pointer> =
+                super::guard::Mapped<'a, $Raw, P, $send>;
 
             #[inline]
-            fn into_mapped<U: ?Sized>(self, part: *mut U) -> Self::Mapped<U> {
-                super::guard::Mapped(&self.raw, part)
+            fn narrow<P: super::guard::sealed::Pointer>(self, part: P) -> Self::Mapped<P> {
+                super::guard::Mapped::new(&self.raw, part)
+            }
+        }
+
+        impl<T: ?Sized> super::guard::sealed::Narrow<T> for std::sync::Arc<$Lock<T>> {
+            type Mapped<P: super::guard::sealed::Pointer> = super::guard::ArcMapped<$Lock<T>, P>;
+
+            #[inline]
+            fn narrow<P: super::guard::sealed::Pointer>(self, part: P) -> Self::Mapped<P> {
+                super::guard::ArcMapped(self, part)
+            }
+        }
+
+        impl<T: ?Sized, P: super::guard::sealed::Pointer> super::guard::sealed::Lock<P::Target>
+            for super::guard::ArcMapped<$Lock<T>, P>
+        {
+            type Raw = $Raw;
+
+            #[inline]
+            fn raw(&self) -> &$Raw {
+                &self.0.raw
+            }
+
+            #[inline]
+            fn data(&self) -> *mut P::Target {
+                self.1.get()
+            }
+        }
+
+        impl<T: ?Sized, P: super::guard::sealed::Pointer> super::guard::sealed::Narrow<P::Target>
+            for super::guard::ArcMapped<$Lock<T>, P>
+        {
+            type Mapped<Q: super::guard::sealed::Pointer> = super::guard::ArcMapped<$Lock<T>, Q>;
+
+            #[inline]
+            fn narrow<Q: super::guard::sealed::Pointer>(self, part: Q) -> Self::Mapped<Q> {
+                super::guard::ArcMapped(self.0, part)
             }
         }
     };
@@ -365,11 +312,22 @@ pub(crate) mod sealed {
     pub trait Whole<T: ?Sized>: Lock<T> {}
 
     /// A lock that is borrowed for `'a`.
-    pub trait Reference<'a, T: ?Sized>: Lock<T, Raw: 'a> {
-        /// The same borrow, of a guard that was narrowed to a `U`.
-        type Mapped<U: ?Sized>: Lock<U, Raw = Self::Raw>;
-        /// The same borrow, narrowed to this part of the data.
-        fn into_mapped<U: ?Sized>(self, part: *mut U) -> Self::Mapped<U>;
+    pub trait Reference<'a, T: ?Sized>: Whole<T> {}
+
+    /// A lock whose guard may be narrowed to a part of the data.
+    pub trait Narrow<T: ?Sized>: Lock<T> {
+        /// The same reference to the lock, of a guard that was narrowed to what `P` points to.
+        type Mapped<P: Pointer>: Lock<P::Target, Raw = Self::Raw>;
+        /// The same reference to the lock, narrowed to this part of the data.
+        fn narrow<P: Pointer>(self, part: P) -> Self::Mapped<P>;
+    }
+
+    /// A pointer to a part of the data.
+    pub trait Pointer {
+        /// The part.
+        type Target: ?Sized;
+        /// The pointer.
+        fn get(&self) -> *mut Self::Target;
     }
 
     /// A way of holding a lock of type `R`.

@@ -10,18 +10,21 @@ mod raw_locks;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
 mod send_rwlock;
+mod values;
 
 use super::raw;
 
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::Guard;
-pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
+pub use mutex::{ArcMutexGuard, MappedArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
 pub use raw::mutex::RawMutex;
 pub use raw::rwlock::RawRwLock;
 pub use raw_locks::{RawCondvar, RawSendRwLock, RawThreadId};
 pub use rwlock::{
-    ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard,
-    MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+    ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
+    MappedArcRwLockReadGuard, MappedArcRwLockWriteGuard, MappedRwLockReadGuard,
+    MappedRwLockUpgradableReadGuard, MappedRwLockWriteGuard, RwLock, RwLockReadGuard,
+    RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
 pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit, TryAcquireError,

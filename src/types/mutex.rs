@@ -1,12 +1,11 @@
 //! [`Mutex`]: the types. The algorithm is in `src/mutex/raw.rs`.
 
 use super::guard::sealed::Mode;
-use super::guard::{Exclusive, Guard, Mapped, lock};
+use super::guard::{ArcMapped, Exclusive, Guard, Mapped, lock};
 use super::raw::mutex::RawMutex;
 use crate::deadline::Deadline;
 use crate::primitive::const_fn;
 use std::cell::UnsafeCell;
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,10 +62,14 @@ pub struct Mutex<T: ?Sized> {
 pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>, Exclusive, T>;
 
 /// Holds a borrowed [`Mutex`] and gives access to a part of its data.
-pub type MappedMutexGuard<'a, T> = Guard<Mapped<'a, RawMutex, T>, Exclusive, T>;
+pub type MappedMutexGuard<'a, T> = Guard<Mapped<'a, RawMutex, *mut T>, Exclusive, T>;
 
 /// Holds a [`Mutex`] behind an `Arc`, which it keeps alive.
 pub type ArcMutexGuard<T> = Guard<Arc<Mutex<T>>, Exclusive, T>;
+
+/// Holds a [`Mutex`] of a `T` behind an `Arc`, which it keeps alive, and gives access to a `U` in
+/// it.
+pub type MappedArcMutexGuard<T, U> = Guard<ArcMapped<Mutex<T>, *mut U>, Exclusive, U>;
 
 // SAFETY: sending a mutex sends its data, and nothing of it stays behind.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
@@ -233,7 +236,8 @@ impl<T: ?Sized> Mutex<T> {
     }
 }
 
-impl<'a, T: ?Sized> MutexGuard<'a, T> {
+// Another thread that borrows the guard gets the lock by this, so `T: Send`.
+impl<'a, T: ?Sized + Send> MutexGuard<'a, T> {
     /// Returns the mutex.
     #[inline]
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
@@ -241,7 +245,8 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     }
 }
 
-impl<T: ?Sized> ArcMutexGuard<T> {
+// Another thread that borrows the guard gets the lock by this, so `T: Send`.
+impl<T: ?Sized + Send> ArcMutexGuard<T> {
     /// Returns the mutex.
     #[inline]
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
@@ -258,15 +263,6 @@ impl<T: Default> Default for Mutex<T> {
 impl<T> From<T> for Mutex<T> {
     fn from(data: T) -> Self {
         Mutex::new(data)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.try_lock() {
-            Some(data) => f.debug_struct("Mutex").field("data", &&*data).finish(),
-            None => f.debug_struct("Mutex").finish_non_exhaustive(),
-        }
     }
 }
 

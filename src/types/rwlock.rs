@@ -3,12 +3,11 @@
 mod modes;
 
 use super::guard::sealed::Mode;
-use super::guard::{Exclusive, Guard, Mapped, Shared, Upgradable, lock};
+use super::guard::{ArcMapped, Exclusive, Guard, Mapped, Shared, Upgradable, lock};
 use super::raw::rwlock::RawRwLock;
 use crate::deadline::Deadline;
 use crate::primitive::const_fn;
 use std::cell::UnsafeCell;
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,9 +87,17 @@ pub type RwLockWriteGuard<'a, T> = Guard<&'a RwLock<T>, Exclusive, T>;
 /// Reads a borrowed [`RwLock`], and can become its writer.
 pub type RwLockUpgradableReadGuard<'a, T> = Guard<&'a RwLock<T>, Upgradable, T>;
 /// Reads a part of the data of a borrowed [`RwLock`].
-pub type MappedRwLockReadGuard<'a, T> = Guard<Mapped<'a, RawRwLock, T>, Shared, T>;
+pub type MappedRwLockReadGuard<'a, T> = Guard<Mapped<'a, RawRwLock, *const T>, Shared, T>;
 /// Writes a part of the data of a borrowed [`RwLock`].
-pub type MappedRwLockWriteGuard<'a, T> = Guard<Mapped<'a, RawRwLock, T>, Exclusive, T>;
+pub type MappedRwLockWriteGuard<'a, T> = Guard<Mapped<'a, RawRwLock, *mut T>, Exclusive, T>;
+/// Reads a part of the data of a borrowed [`RwLock`], and keeps writers and other upgradable
+/// readers out. It cannot become the writer.
+pub type MappedRwLockUpgradableReadGuard<'a, T> =
+    Guard<Mapped<'a, RawRwLock, *const T>, Upgradable, T>;
+/// Reads a `U` in the `T` of an [`RwLock`] behind an `Arc`, which it keeps alive.
+pub type MappedArcRwLockReadGuard<T, U> = Guard<ArcMapped<RwLock<T>, *const U>, Shared, U>;
+/// Writes a `U` in the `T` of an [`RwLock`] behind an `Arc`, which it keeps alive.
+pub type MappedArcRwLockWriteGuard<T, U> = Guard<ArcMapped<RwLock<T>, *mut U>, Exclusive, U>;
 /// Reads an [`RwLock`] behind an `Arc`, which it keeps alive.
 pub type ArcRwLockReadGuard<T> = Guard<Arc<RwLock<T>>, Shared, T>;
 /// Writes an [`RwLock`] behind an `Arc`, which it keeps alive.
@@ -358,7 +365,8 @@ impl<T: ?Sized> RwLock<T> {
     }
 }
 
-impl<'a, M: Mode<RawRwLock>, T: ?Sized> Guard<&'a RwLock<T>, M, T> {
+// Another thread that borrows the guard gets the lock by this, so `T: Send`.
+impl<'a, M: Mode<RawRwLock>, T: ?Sized + Send> Guard<&'a RwLock<T>, M, T> {
     /// Returns the lock.
     #[inline]
     pub fn rwlock(this: &Self) -> &'a RwLock<T> {
@@ -366,7 +374,8 @@ impl<'a, M: Mode<RawRwLock>, T: ?Sized> Guard<&'a RwLock<T>, M, T> {
     }
 }
 
-impl<M: Mode<RawRwLock>, T: ?Sized> Guard<Arc<RwLock<T>>, M, T> {
+// Another thread that borrows the guard gets the lock by this, so `T: Send`.
+impl<M: Mode<RawRwLock>, T: ?Sized + Send> Guard<Arc<RwLock<T>>, M, T> {
     /// Returns the lock.
     #[inline]
     pub fn rwlock(this: &Self) -> &Arc<RwLock<T>> {
@@ -383,15 +392,6 @@ impl<T: Default> Default for RwLock<T> {
 impl<T> From<T> for RwLock<T> {
     fn from(data: T) -> Self {
         RwLock::new(data)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.try_read() {
-            Some(data) => f.debug_struct("RwLock").field("data", &&*data).finish(),
-            None => f.debug_struct("RwLock").finish_non_exhaustive(),
-        }
     }
 }
 

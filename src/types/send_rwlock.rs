@@ -1,13 +1,12 @@
 //! [`SendRwLock`]: a reader-writer lock whose guards may be sent to other threads.
 
-use super::guard::sealed::Mode;
-use super::guard::{Exclusive, Guard, Mapped, Shared, Upgradable, lock};
+use super::guard::sealed::{Mode, Pointer};
+use super::guard::{ArcMapped, Exclusive, Guard, Mapped, Shared, Upgradable, lock};
 use super::raw::rwlock::RawRwLock;
 use super::rwlock::acquire;
 use crate::deadline::Deadline;
 use crate::primitive::const_fn;
 use std::cell::UnsafeCell;
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,9 +44,10 @@ pub type SendRwLockWriteGuard<'a, T> = Guard<&'a SendRwLock<T>, Exclusive, T>;
 /// Reads a borrowed [`SendRwLock`], and can become its writer.
 pub type SendRwLockUpgradableReadGuard<'a, T> = Guard<&'a SendRwLock<T>, Upgradable, T>;
 /// Reads a part of the data of a borrowed [`SendRwLock`].
-pub type MappedSendRwLockReadGuard<'a, T> = Guard<Mapped<'a, RawRwLock, T, true>, Shared, T>;
+pub type MappedSendRwLockReadGuard<'a, T> = Guard<Mapped<'a, RawRwLock, *const T, true>, Shared, T>;
 /// Writes a part of the data of a borrowed [`SendRwLock`].
-pub type MappedSendRwLockWriteGuard<'a, T> = Guard<Mapped<'a, RawRwLock, T, true>, Exclusive, T>;
+pub type MappedSendRwLockWriteGuard<'a, T> =
+    Guard<Mapped<'a, RawRwLock, *mut T, true>, Exclusive, T>;
 /// Reads a [`SendRwLock`] behind an `Arc`, which it keeps alive.
 pub type ArcSendRwLockReadGuard<T> = Guard<Arc<SendRwLock<T>>, Shared, T>;
 /// Writes a [`SendRwLock`] behind an `Arc`, which it keeps alive.
@@ -64,12 +64,21 @@ unsafe impl<T: ?Sized + Send + Sync> Sync for SendRwLock<T> {}
 // or `&mut T`, now or when it is upgraded (`Send`).
 unsafe impl<M: Mode<RawRwLock>, T: ?Sized + Send + Sync> Send for Guard<&SendRwLock<T>, M, T> {}
 // SAFETY: see above; the lock is unbiased, because only a `SendRwLock` is mapped so.
-unsafe impl<M: Mode<RawRwLock>, T: ?Sized + Send + Sync> Send
-    for Guard<Mapped<'_, RawRwLock, T, true>, M, T>
+unsafe impl<M: Mode<RawRwLock>, P: Pointer<Target = T>, T: ?Sized + Send + Sync> Send
+    for Guard<Mapped<'_, RawRwLock, P, true>, M, T>
 {
 }
 // SAFETY: see above; with the last `Arc` the data is dropped where the guard is (`Send`).
 unsafe impl<M: Mode<RawRwLock>, T: ?Sized + Send + Sync> Send for Guard<Arc<SendRwLock<T>>, M, T> {}
+// SAFETY: see above; `T` is what is dropped, `U` what the guard gives.
+unsafe impl<M, P, T, U> Send for Guard<ArcMapped<SendRwLock<T>, P>, M, U>
+where
+    M: Mode<RawRwLock>,
+    P: Pointer<Target = U>,
+    T: ?Sized + Send + Sync,
+    U: ?Sized + Send + Sync,
+{
+}
 
 impl<T> SendRwLock<T> {
     const_fn! {
@@ -163,7 +172,8 @@ impl<T: ?Sized> SendRwLock<T> {
     }
 }
 
-impl<'a, M: Mode<RawRwLock>, T: ?Sized> Guard<&'a SendRwLock<T>, M, T> {
+// Another thread that borrows the guard gets the lock by this, so `T: Send`.
+impl<'a, M: Mode<RawRwLock>, T: ?Sized + Send> Guard<&'a SendRwLock<T>, M, T> {
     /// Returns the lock.
     #[inline]
     pub fn rwlock(this: &Self) -> &'a SendRwLock<T> {
@@ -171,7 +181,8 @@ impl<'a, M: Mode<RawRwLock>, T: ?Sized> Guard<&'a SendRwLock<T>, M, T> {
     }
 }
 
-impl<M: Mode<RawRwLock>, T: ?Sized> Guard<Arc<SendRwLock<T>>, M, T> {
+// Another thread that borrows the guard gets the lock by this, so `T: Send`.
+impl<M: Mode<RawRwLock>, T: ?Sized + Send> Guard<Arc<SendRwLock<T>>, M, T> {
     /// Returns the lock.
     #[inline]
     pub fn rwlock(this: &Self) -> &Arc<SendRwLock<T>> {
@@ -188,15 +199,6 @@ impl<T: Default> Default for SendRwLock<T> {
 impl<T> From<T> for SendRwLock<T> {
     fn from(data: T) -> Self {
         SendRwLock::new(data)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for SendRwLock<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.try_read() {
-            Some(data) => f.debug_struct("SendRwLock").field("data", &&*data).finish(),
-            None => f.debug_struct("SendRwLock").finish_non_exhaustive(),
-        }
     }
 }
 

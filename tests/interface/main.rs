@@ -15,3 +15,4 @@ mod poison;
 mod statistics;
 mod tables;
 mod types;
+mod values;

@@ -131,40 +131,40 @@ impl<L: Whole<T, Raw = RawRwLock>, T: ?Sized> Guard<L, Upgradable, T> {
     ///
     /// # Examples
     /// ```
-    /// # use anteroom::{RwLock, RwLockUpgradableReadGuard};
+    /// # use anteroom::RwLock;
     /// let lock = RwLock::new(1);
     /// let mut guard = lock.upgradable_read();
-    /// let old = RwLockUpgradableReadGuard::with_upgraded(&mut guard, |n| std::mem::replace(n, 2));
+    /// let old = guard.with_upgraded(|n| std::mem::replace(n, 2));
     /// assert_eq!((old, *guard), (1, 2));
     /// ```
-    pub fn with_upgraded<R>(this: &mut Self, f: impl FnOnce(&mut T) -> R) -> R {
-        match this.with_upgraded_by(RawUpgrade::By(Deadline::NEVER), f) {
+    pub fn with_upgraded<R>(&mut self, f: impl FnOnce(&mut T) -> R) -> R {
+        match self.with_upgraded_by(RawUpgrade::By(Deadline::NEVER), f) {
             Some(result) => result,
             None => unreachable!("there is no deadline"),
         }
     }
 
     /// As [`with_upgraded`](Self::with_upgraded), if there are no readers.
-    pub fn try_with_upgraded<R>(this: &mut Self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        this.with_upgraded_by(RawUpgrade::AtOnce, f)
+    pub fn try_with_upgraded<R>(&mut self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.with_upgraded_by(RawUpgrade::AtOnce, f)
     }
 
     /// As [`with_upgraded`](Self::with_upgraded), if the readers leave within `timeout`.
     pub fn try_with_upgraded_for<R>(
-        this: &mut Self,
+        &mut self,
         timeout: Duration,
         f: impl FnOnce(&mut T) -> R,
     ) -> Option<R> {
-        this.with_upgraded_by(RawUpgrade::By(Deadline::after(timeout)), f)
+        self.with_upgraded_by(RawUpgrade::By(Deadline::after(timeout)), f)
     }
 
     /// As [`with_upgraded`](Self::with_upgraded), if the readers leave by `deadline`.
     pub fn try_with_upgraded_until<R>(
-        this: &mut Self,
+        &mut self,
         deadline: Instant,
         f: impl FnOnce(&mut T) -> R,
     ) -> Option<R> {
-        this.with_upgraded_by(RawUpgrade::By(Deadline::at(deadline)), f)
+        self.with_upgraded_by(RawUpgrade::By(Deadline::at(deadline)), f)
     }
 
     fn with_upgraded_by<R>(&mut self, how: RawUpgrade, f: impl FnOnce(&mut T) -> R) -> Option<R> {
