@@ -75,11 +75,11 @@ pub(crate) fn generation() -> usize {
 }
 
 #[cfg(all(test, unix, not(any(loom, miri))))]
-mod tests {
+pub(crate) mod tests {
     use crate::spin::{self, Spin};
 
     /// Whether `life` returns true in a child, which then ends.
-    fn is_true_in_a_child(life: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn is_true_in_a_child(life: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child does nothing but `life`, which needs no other thread.
         match unsafe { libc::fork() } {
             0 => {

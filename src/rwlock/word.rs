@@ -122,6 +122,11 @@ pub(super) fn is_biased_as(before: usize, state: usize) -> bool {
     !HAS_BIAS || (before ^ state) >> (HALF % usize::BITS) == 0
 }
 
+/// Whether two words, which have names, have the same.
+pub(super) fn has_same_name(one: usize, other: usize) -> bool {
+    (one ^ other) & (COPY.mask | PERIOD.mask) == 0
+}
+
 /// Whether there is a revoker: a thread that looks whether it may take the name away (RW7).
 pub(super) fn is_being_revoked(state: usize) -> bool {
     revokers(state) != 0

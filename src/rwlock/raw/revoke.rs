@@ -5,10 +5,11 @@ use super::queue::{Given, Kind, keep_for, revocation_key, revocation_token};
 use super::{RawRwLock, is_named};
 use crate::deadline::Deadline;
 use crate::fence;
+use crate::fork;
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
 use crate::primitive::Ordering::{Relaxed, Release};
 use crate::rwlock::bias::{self, Slot};
-use crate::rwlock::word::{ASYMMETRIC, BIAS, BIASED, ONE_REVOKER, REVOKED, entry, with_revoker};
+use crate::rwlock::word::{ASYMMETRIC, BIAS, BIASED, REVOKED, entry, has_same_name, with_revoker};
 use crate::spin::{Spin, give_way};
 use crate::waiters;
 use std::cell::Cell;
@@ -41,6 +42,7 @@ impl RawRwLock {
     pub(super) fn try_revoke(&self) -> Result<(), Kept> {
         // ORDERING: Relaxed, here and below; the fence orders this before the slots (RW7).
         let mut state = self.state.load(Relaxed);
+        let mut added;
         loop {
             if !is_named(state) {
                 return Ok(());
@@ -48,9 +50,13 @@ impl RawRwLock {
             if bias::is_foreign(state) {
                 refuse_foreign_bias();
             }
-            let Some(counted) = with_revoker(state) else {
-                return Err(Kept::Crowded);
+            let counted = match with_revoker(state) {
+                Some(counted) => counted,
+                // In the child of a fork, those that are counted may not be in this process.
+                None if fork::generation() != 0 => state,
+                None => return Err(Kept::Crowded),
             };
+            added = counted - state;
             let next = counted & !BIASED | REVOKED;
             // ORDERING: Relaxed; see above.
             match self
@@ -68,10 +74,13 @@ impl RawRwLock {
             fence::full();
         }
         let found = self.slot_of_reader(state);
-        let end = |state| {
-            let state = state - ONE_REVOKER;
-            let ends = found.is_none() && state & REVOKED != 0;
-            Some(if ends { state & !BIAS } else { state })
+        let end = |now| {
+            // Not counted, it did not keep others from beginning a bias with another name. (None
+            // began one if all that are counted are from before the fork.)
+            let is_mine = added != 0 || with_revoker(now).is_none() && has_same_name(state, now);
+            let ends = found.is_none() && now & REVOKED != 0 && is_mine;
+            let now = now - added;
+            Some(if ends { now & !BIAS } else { now })
         };
         // ORDERING: Release; passes on to the next writer what the readers that have left their
         // slots have released (RW7). Relaxed, because nothing is read.

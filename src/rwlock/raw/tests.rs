@@ -2,6 +2,7 @@
 //! crate, threads that never come.
 
 use super::*;
+use crate::fork;
 use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, ONE_REVOKER, OTHER_NEXT, REVOKED, copy,
     entry, period, with_lease, with_revoker,
@@ -221,6 +222,25 @@ fn writer_beside_too_many_revokers_waits() {
         assert!(writer.join().unwrap());
     });
     assert_eq!(state(&lock) & (WRITER | BIASED | REVOKED), WRITER);
+}
+
+/// As many revokers as can be counted are in the parent of a fork.
+#[test]
+fn writer_beside_too_many_inherited_revokers_writes() {
+    let Some(lock) = biased() else { return };
+    let mut crowded = state(&lock);
+    while let Some(more) = with_revoker(crowded) {
+        crowded = more;
+    }
+    // ORDERING: Relaxed; no other thread uses it.
+    lock.state.store(crowded, Relaxed);
+    fork::watch();
+    let wrote = fork::tests::is_true_in_a_child(|| {
+        let wrote = lock.try_write();
+        wrote && state(&lock) & (WRITER | BIASED | REVOKED) == WRITER
+    });
+    assert!(wrote);
+    assert!(!lock.try_write(), "they are here");
 }
 
 /// Its row may be another thread's by then.
