@@ -1,5 +1,5 @@
 //! Models of every primitive, run by `cargo loom`: the crate's own code over loom's memory and a
-//! modelled parking lot (`src/primitive/modeled.rs` says what is modelled and what is not).
+//! modelled parking lot (`src/sys/model/mod.rs` says what is modelled and what is not).
 //!
 //! Each model is explored until nothing is left to explore, within its stated bound on preemptions.
 //! One file a primitive; `cargo loom NAME` runs those whose name contains it.

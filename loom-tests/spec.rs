@@ -1,6 +1,6 @@
-//! The specifications that users' models run on (`src/spec.rs`): each does what the real primitive
+//! The specifications that users' models run on (`src/sys/spec`): each does what the real primitive
 //! does, and a deadline is a choice. `cargo loom-spec` runs it.
-#![cfg(all(loom, not(anteroom_models)))]
+#![cfg(all(feature = "loom", not(anteroom_models)))]
 
 use anteroom::{Condvar, Mutex, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore};
 use loom::model::Builder;
@@ -8,6 +8,7 @@ use loom::thread;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -189,4 +190,145 @@ fn a_panic_releases_what_it_held() {
         assert_eq!(*lock.read(), 1);
     };
     outcomes(model, [()]);
+}
+
+/// Runs the model beside another thread, so that there is more than one execution.
+fn beside_another_thread(model: impl Fn() + Send + Sync + 'static) {
+    let executions = Arc::new(AtomicUsize::new(0));
+    let counted = executions.clone();
+    loom::model(move || {
+        counted.fetch_add(1, Relaxed);
+        let mutex = Arc::new(Mutex::new(()));
+        let other = beside(&mutex, |mutex| drop(mutex.lock()));
+        model();
+        drop(mutex.lock());
+        other.join().unwrap();
+    });
+    assert!(executions.load(Relaxed) > 1);
+}
+
+#[test]
+fn a_static_lock_is_free_at_the_beginning_of_each_execution() {
+    static MUTEX: Mutex<()> = Mutex::new(());
+    static LOCK: RwLock<()> = RwLock::new(());
+    static PERMITS: Semaphore = Semaphore::new(2);
+
+    beside_another_thread(|| {
+        assert!(!MUTEX.is_locked() && !LOCK.is_locked());
+        assert_eq!(PERMITS.available_permits(), 2);
+        std::mem::forget((MUTEX.lock(), LOCK.write(), PERMITS.acquire()));
+        assert!(MUTEX.is_locked() && LOCK.is_locked());
+        assert_eq!(PERMITS.available_permits(), 1);
+    });
+}
+
+#[test]
+fn a_static_lock_blocks_the_other_threads_of_an_execution() {
+    static COUNT: Mutex<u32> = Mutex::new(0);
+    static CHANGED: Condvar = Condvar::new();
+
+    loom::model(|| {
+        *COUNT.lock() = 0;
+        let add = || {
+            *COUNT.lock() += 1;
+            CHANGED.notify_one();
+        };
+        let others = [thread::spawn(add), thread::spawn(add)];
+        let mut count = COUNT.lock();
+        CHANGED.wait_while(&mut count, |count| *count < 2);
+        drop(count);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
+fn a_static_lock_is_free_after_a_model_that_failed() {
+    static MUTEX: Mutex<()> = Mutex::new(());
+
+    let deadlock = || {
+        loom::model(|| {
+            std::mem::forget(MUTEX.lock());
+            drop(MUTEX.lock());
+        });
+    };
+    assert!(std::panic::catch_unwind(deadlock).is_err());
+    beside_another_thread(|| drop(MUTEX.lock()));
+}
+
+#[test]
+fn a_static_lock_serves_one_of_several_models_that_run_at_once() {
+    static INSIDE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+    fn add(which: usize) {
+        let mut inside = INSIDE.lock();
+        inside.push(which);
+        assert!(inside.iter().all(|other| *other == which), "{inside:?}");
+    }
+    let model = |which: usize| {
+        move || {
+            INSIDE.lock().clear();
+            let other = thread::spawn(move || add(which));
+            add(which);
+            other.join().unwrap();
+            INSIDE.lock().clear();
+        }
+    };
+    std::thread::scope(|s| {
+        for which in 0..3 {
+            s.spawn(move || loom::model(model(which)));
+        }
+    });
+}
+
+/// Each of two models waits for a lock that the other one uses.
+#[test]
+fn models_that_would_wait_for_each_other_panic() {
+    static ONE: Mutex<()> = Mutex::new(());
+    static OTHER: Mutex<()> = Mutex::new(());
+
+    let both_run = Arc::new(std::sync::Barrier::new(2));
+    let run = |first: &'static Mutex<()>, second: &'static Mutex<()>| {
+        let both_run = both_run.clone();
+        std::thread::spawn(move || {
+            loom::model(move || {
+                drop(first.lock());
+                both_run.wait();
+                drop(second.lock());
+            });
+        })
+    };
+    let models = [run(&ONE, &OTHER), run(&OTHER, &ONE)];
+    let panicked = models.map(|model| model.join().is_err());
+    assert_eq!(panicked.into_iter().filter(|panicked| *panicked).count(), 1);
+}
+
+#[test]
+fn a_thread_may_use_a_lock_first_when_the_models_main_thread_has_ended() {
+    static MUTEX: Mutex<u32> = Mutex::new(0);
+
+    loom::model(|| {
+        let mutex = Arc::new(Mutex::new(0));
+        for _ in 0..2 {
+            let mutex = mutex.clone();
+            thread::spawn(move || {
+                *mutex.lock() += 1;
+                assert!(*mutex.lock() <= 2);
+                *MUTEX.lock() += 1;
+            });
+        }
+    });
+}
+
+#[test]
+fn a_lock_may_move_between_two_uses() {
+    loom::model(|| {
+        let lock = RwLock::new(1);
+        *lock.write() += 1;
+        let moved = Arc::new(lock);
+        let other = beside(&moved, |lock| *lock.read());
+        let upgradable = moved.upgradable_read();
+        assert_eq!(*upgradable, 2);
+        drop(upgradable);
+        assert_eq!(other.join().unwrap(), 2);
+    });
 }

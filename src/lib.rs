@@ -64,114 +64,73 @@
 //! - **When a queue in strict order matters more than speed.** Running threads acquire ahead of
 //!   parked waiters for up to 500 µs.
 //!
-//! # In your own loom models
-//! With `--cfg loom`, [`Mutex`], [`RwLock`], [`Condvar`] and [`Semaphore`] take part in a model as
-//! short specifications: they block as loom's types do, a lost wake-up is a deadlock, and a timeout
-//! is a choice. The repository's README says more.
-// `specified` is made of files that are modules of the crate, too.
+//! # In your own models
+//! With the feature `loom` or `shuttle`, [`Mutex`], [`RwLock`], [`Condvar`] and [`Semaphore`] take
+//! part in a model of [loom](https://docs.rs/loom) or [shuttle](https://docs.rs/shuttle) as short
+//! specifications: they block as its types do, a lost wake-up is a deadlock, and a timeout is a
+//! choice. The repository's README says more.
+// `specified` mounts the types a second time.
 #![cfg_attr(anteroom_models, allow(clippy::duplicate_mod))]
+// Models use only a part of the crate.
+#![cfg_attr(
+    any(anteroom_models, feature = "loom", feature = "shuttle"),
+    allow(dead_code, unreachable_pub, unused_imports)
+)]
 
 /// The examples of the README are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-mod deadline;
-#[cfg(any(not(loom), anteroom_models))]
-mod fence;
-#[cfg(any(not(loom), anteroom_models))]
-mod fork;
-#[cfg(not(loom))]
-mod handoff;
-#[cfg(not(loom))]
-mod lease;
-#[cfg(not(loom))]
 pub mod lifecycle;
-#[cfg(not(loom))]
 pub mod limits;
-#[cfg(all(unix, not(any(loom, miri))))]
-mod load;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod lock_apis;
-#[cfg(any(not(loom), anteroom_models))]
 mod parking;
 pub mod poison;
-mod primitive;
+#[cfg(not(anteroom_models))]
+mod policy;
+mod raw;
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
     target_pointer_width = "64",
-    any(not(loom), anteroom_models),
-    not(shuttle)
+    not(all(anteroom_models, shuttle))
 ))]
 pub mod shared;
-#[cfg(all(loom, not(anteroom_models)))]
-#[path = "spec/mod.rs"]
-mod spec;
-#[cfg(all(anteroom_models, not(shuttle)))]
-#[doc(hidden)]
-pub mod specified;
-#[cfg(not(loom))]
-mod spin;
-#[cfg(not(loom))]
-mod system;
-#[path = "types/mod.rs"]
+mod sys;
 mod types;
-#[cfg(any(not(loom), anteroom_models))]
 mod waiters;
 
-#[cfg(any(not(loom), anteroom_models))]
 mod condvar {
-    mod awake;
     pub(crate) mod raw;
-    use crate::types::condvar::waitable;
 }
-#[cfg(any(not(loom), anteroom_models))]
 mod mutex {
     pub(crate) mod raw;
 }
-#[cfg(any(not(loom), anteroom_models))]
 mod rwlock {
     pub(crate) mod bias;
     pub(crate) mod raw;
     pub(crate) mod word;
 }
-#[cfg(any(not(loom), anteroom_models))]
 mod semaphore {
     pub(crate) mod raw;
-    use crate::types::semaphore::TryAcquireError;
 }
 
-/// What the types stand on: the algorithms, and in a user's model their specifications.
-#[cfg(any(not(loom), anteroom_models))]
-mod raw {
+/// The algorithms.
+mod algorithms {
     pub(crate) use crate::condvar::raw as condvar;
     pub(crate) use crate::mutex::raw as mutex;
     pub(crate) use crate::rwlock::raw as rwlock;
     pub(crate) use crate::semaphore::raw as semaphore;
 }
-#[cfg(all(loom, not(anteroom_models)))]
-use spec as raw;
 
+use sys::locks;
 #[cfg(anteroom_models)]
-use primitive::modeled::{handoff, lease, spin};
+use sys::model::policy;
 
 pub use types::*;
 
-#[cfg(all(anteroom_models, target_os = "linux", not(shuttle)))]
-#[doc(hidden)]
-pub use parking::lot::model as parking_lot;
 #[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use primitive::modeled::lot::{outlast_leases, sleepers};
-#[cfg(all(anteroom_models, not(shuttle)))]
-#[doc(hidden)]
-pub use primitive::modeled::mortal::{MORTALS, has_died, set_fates};
-#[cfg(anteroom_models)]
-#[doc(hidden)]
-pub use primitive::modeled::{
-    Bias, Choices, Model, pause_after_fences, set_choices, stop_when_woken,
-};
-#[cfg(anteroom_models)]
-#[doc(hidden)]
-pub use waiters::no_thread_waits;
+pub use sys::model::interface::*;

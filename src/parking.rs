@@ -29,21 +29,21 @@
 //! one copy of parking_lot_core, with parking_lot too. There the tokens of two copies differ,
 //! because they are private addresses.
 
-use crate::deadline::Deadline;
-use crate::fork;
-#[cfg(any(doc, not(any(target_os = "linux", loom))))]
-use crate::lease;
+use crate::sys::deadline::Deadline;
+use crate::sys::{IS_MODEL, fork, sizes};
 use std::time::Duration;
 
-#[cfg(all(target_os = "linux", not(shuttle)))]
+#[cfg(not(any(target_os = "linux", anteroom_models)))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
 pub(crate) mod lot;
 
-#[cfg(loom)]
-use crate::primitive::modeled::lot as used;
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(anteroom_models)]
+use crate::sys::model::lot as used;
+#[cfg(not(any(target_os = "linux", anteroom_models)))]
+use elsewhere as used;
+#[cfg(all(target_os = "linux", not(anteroom_models)))]
 use lot as used;
-#[cfg(not(any(target_os = "linux", loom)))]
-use parking_lot_core as used;
 
 pub(crate) use used::{FilterOp, ParkResult, ParkToken, UnparkToken};
 use used::{RequeueOp, UnparkResult};
@@ -112,7 +112,8 @@ pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
     /// How long it sleeps before it looks for the first time. `None`: until it is woken.
     pub(crate) first: Option<Duration>,
     /// Whether another waiter is on its way, so that one thread of the queue must watch: look
-    /// whenever it has slept for [`lease::LONGEST`]. Runs under the queue's lock.
+    /// whenever it has slept for
+    /// [`LONGEST`](crate::policy::lease::LONGEST). Runs under the queue's lock.
     pub(crate) expects: E,
     /// Ends what a thread that has not come was woken for, and wakes the next, perhaps the caller.
     /// The argument allows that: not after a sleep for `first` only, while another thread watches.
@@ -122,7 +123,7 @@ pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
 
 /// As [`park`], for a thread that looks, if there is a `look`. A thread that does not watch looks
 /// too if others are parked before it, at most eight times a second all together
-/// ([`lease::ROUND`]).
+/// ([`ROUND`](crate::policy::lease::ROUND)).
 ///
 /// Where the lot is parking_lot_core, no thread can be told to watch, nor look from its place in
 /// the queue. Each thread that looks sleeps for `lease::ROUND` at most: `TimedOut` may come early.
@@ -139,47 +140,18 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     look: Option<Look<E, L>>,
 ) -> ParkResult {
     fork::watch();
-    #[cfg(any(target_os = "linux", loom))]
-    {
-        let limit = deadline.instant();
-        // SAFETY: see `park`.
-        unsafe { used::park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
-    }
-    #[cfg(not(any(target_os = "linux", loom)))]
-    {
-        let look = look.filter(|look| look.key == key);
-        let nap = |look: &Look<E, L>| match look.first {
-            Some(first) => first,
-            None if (look.expects)() => lease::LONGEST,
-            None => lease::ROUND,
-        };
-        let limit = match &look {
-            Some(look) => deadline.min(Deadline::after(nap(look))),
-            None => deadline,
-        };
-        let limit = limit.instant();
-        // SAFETY: see `park`.
-        let result = unsafe { used::park(key, validate, before_sleep, timed_out, token, limit) };
-        if let (ParkResult::TimedOut, Some(look)) = (result, look) {
-            (look.look)(look.first.is_none());
-        }
-        result
-    }
+    let limit = deadline.instant();
+    // SAFETY: see `park`.
+    unsafe { used::park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
 }
 
 /// Tells a thread that looks under `key` to watch, if there is one and none watches.
 pub(crate) fn call_watcher(key: usize) {
-    #[cfg(any(target_os = "linux", loom))]
     used::call_watcher(key);
-    #[cfg(not(any(target_os = "linux", loom)))]
-    let _ = key;
 }
 
 /// Runs `work` under the locks of both keys' queues if both are empty, for a child of a fork.
-#[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) use used::if_empty;
-#[cfg(not(all(target_os = "linux", not(loom))))]
-pub(crate) fn if_empty(_one: usize, _other: usize, _work: impl FnOnce()) {}
 
 /// Goes through the queue of `key` and unparks the threads that `choose` picks. `callback` then
 /// gets their number and whether others stay, and returns the token for all of them. If others stay
@@ -198,7 +170,7 @@ pub(crate) unsafe fn unpark_some(
     // SAFETY: see `park`.
     unsafe {
         used::unpark_filter(key, choose, |r| {
-            assert!(cfg!(not(loom)) || r.unparked_threads <= BATCH);
+            assert!(!IS_MODEL || r.unparked_threads <= BATCH);
             callback(r.unparked_threads, r.have_more_threads)
         })
     };
@@ -206,7 +178,7 @@ pub(crate) unsafe fn unpark_some(
 
 /// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack.
 /// Fewer in a model, so that few threads make several batches.
-pub(crate) const BATCH: usize = if cfg!(loom) { 2 } else { 8 };
+pub(crate) const BATCH: usize = sizes::BATCH;
 
 /// Unparks the first thread for which `choose` says so, and no other. If there is one, `callback`
 /// runs. Returns whether there was one.

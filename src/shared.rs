@@ -127,22 +127,22 @@
 //! a stable kernel of 2022 or later ("futex: Resend potentially swallowed owner death
 //! notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod awake;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod bells;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 #[path = "shared/modeled_bells.rs"]
 mod bells;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod block;
 mod condvar;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod error;
 /// In a model no thread stays awake, and none relies on looking again after some time.
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod awake {
-    use crate::deadline::Deadline;
+    use crate::sys::deadline::Deadline;
 
     pub(super) fn behind(deadline: Deadline) -> Deadline {
         deadline
@@ -152,63 +152,63 @@ mod awake {
         ready() >= least
     }
 }
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod fifo;
 mod gate;
 mod held;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod kernel;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 #[path = "shared/modeled.rs"]
 mod kernel;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 use kernel as me;
 mod ledger;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(anteroom_models)))]
 mod limits_tests;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod lock_error;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod mapped;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod me;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod memory;
 mod message_queue;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod mutex;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod mutex {
     pub(crate) mod raw;
 }
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod pipe;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod process;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod region;
 mod ring;
 mod robust;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod rwlock;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod rwlock {
     pub(crate) mod raw;
 }
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod semaphore;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod semaphore {
     pub(crate) mod raw;
 }
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod shareable;
 
 pub use message_queue::{Message, Selector};
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 #[doc(hidden)]
 pub use shareable::{fingerprint, mix, mix_number};
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 pub use {
     condvar::Condvar,
     error::OpenError,
@@ -227,9 +227,9 @@ pub use {
 };
 
 /// Models of what is in here: they look at what no user sees.
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 #[path = "../loom-tests/shared/mod.rs"]
 mod models;
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 #[doc(hidden)]
 pub use models::MODELS;

@@ -31,7 +31,7 @@
 //!
 //! ## Watchers
 //! A woken thread may be stopped before it runs (a signal handler, a debugger, a starved priority).
-//! No other waiter may depend on it for longer than a lease lasts ([`lease`](crate::lease)). So
+//! No other waiter may depend on it for longer than a lease lasts ([`lease`](crate::policy::lease)). So
 //! each lock keeps an invariant:
 //!
 //! > **W.** A thread is *on its way* to a lock if it was woken for it, or the lock is kept for it.
@@ -56,18 +56,17 @@
 //! **Addresses that do not fit** in slot and tag have no designated waker: with 57-bit mappings,
 //! tagged pointers, and wherever there are no 64-bit atomics. There every unlock wakes a waiter.
 
-use crate::deadline::Deadline;
-use crate::fence;
-use crate::lease;
 use crate::parking::{self, Look, ParkResult, ParkToken};
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{AtomicState, State, table};
+use crate::policy::lease;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::fence;
+use crate::sys::{AtomicState, IS_MODEL, State, only_in_models, sizes, table};
 use std::cell::Cell;
 use std::time::Duration;
 
-/// A collision costs a needless look at a queue. So there are many more slots than locks with
-/// waiters at one time. In a model every address collides with every other.
-const INDEX_BITS: u32 = if cfg!(loom) { 0 } else { 13 };
+/// In a model every address collides with every other.
+const INDEX_BITS: u32 = sizes::WAITERS;
 
 /// The bits of an address that slot and tag hold. A larger address is never marked `DESIGNATED`.
 const ADDRESS_BITS: u32 = if HAS_TAGS { 48 } else { INDEX_BITS };
@@ -128,7 +127,7 @@ pub(crate) fn has_waker(address: usize) -> bool {
 /// As [`has_waker`], under the queue's lock.
 pub(crate) fn has_waker_locked(address: usize) -> bool {
     let (slot, tag) = find(address);
-    let state = if cfg!(loom) {
+    let state = if IS_MODEL {
         // A stale value would only make the search longer.
         // ORDERING: Relaxed; see below.
         slot.fetch_or(0, Relaxed)
@@ -321,7 +320,7 @@ pub(crate) fn look_requeued(key: usize, wake: impl Fn()) {
 }
 
 /// In the child of a fork: no other thread waits, whatever the table says.
-#[cfg(all(unix, not(any(loom, miri))))]
+#[allow(dead_code, reason = "only where there is fork")]
 pub(crate) fn begin_child() {
     for slot in slots() {
         // Zero is not written: each page that this writes is copied.
@@ -333,14 +332,15 @@ pub(crate) fn begin_child() {
     }
 }
 
-/// For models: whether no thread is counted or parked, and none is a designated waker.
-#[cfg(loom)]
-pub fn no_thread_waits() -> bool {
-    // ORDERING: Relaxed; the model's threads have ended, or not begun.
-    crate::primitive::modeled::lot::is_empty() && slots()[0].load(Relaxed) & CONTENT == 0
+only_in_models! {
+    /// Whether no thread is counted or parked, and none is a designated waker.
+    pub fn no_thread_waits() -> bool {
+        // ORDERING: Relaxed; the model's threads have ended, or not begun.
+        crate::sys::model::lot::is_empty() && slots()[0].load(Relaxed) & CONTENT == 0
+    }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;

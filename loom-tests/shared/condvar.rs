@@ -1,13 +1,13 @@
 //! Models of the condition variable between processes: waiters and notifiers are killed.
 
 use super::{all_are_alive, mortal_process, process, share, sleepers};
-use crate::deadline::Deadline;
 use crate::models;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::mortal::AtomicU32;
 use crate::shared::condvar::raw::RawCondvar;
 use crate::shared::me::Me;
 use crate::shared::mutex::raw::RawMutex;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::AtomicU32;
 use std::time::Duration;
 
 models! {

@@ -1,12 +1,12 @@
 //! Models of the gate: waiters take one each of what other threads give, and are killed.
 
 use super::{mortal_process, process, share};
-use crate::deadline::Deadline;
 use crate::models;
-use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
-use crate::primitive::mortal::AtomicU32;
 use crate::shared::gate::Gate;
 use crate::shared::me::Me;
+use crate::sys::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::AtomicU32;
 use std::time::Duration;
 
 models! {

@@ -1,5 +1,5 @@
 //! Models of what processes share: threads stand for processes, and are killed at any step
-//! (`src/primitive/modeled/mortal.rs`). They are compiled into the crate, whose innards they look
+//! (`src/sys/model/mortal.rs`). They are compiled into the crate, whose innards they look
 //! at.
 
 mod condvar;
@@ -24,7 +24,7 @@ pub const MODELS: &[&[crate::Model]] = &[
     held::MODELS,
 ];
 
-use crate::primitive::modeled::mortal::{
+use crate::sys::model::mortal::{
     all_are_alive, holds_nothing, live_again, mortal, nothing_is_pending, sleepers,
 };
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! Models of the robust mutex.
 
 use super::{mortal_process, process, share};
-use crate::deadline::Deadline;
 use crate::models;
 use crate::shared::me::Me;
 use crate::shared::mutex::raw::{Locked, RawMutex};
+use crate::sys::deadline::Deadline;
 use std::time::Duration;
 
 models! {

@@ -3,11 +3,11 @@
 //! A message of type *n* says *n*, in a slot of its own: each receiver checks that it is whole.
 
 use super::{mortal_process, process, second_mortal_process, share};
-use crate::deadline::Deadline;
 use crate::models;
 use crate::shared::Selector;
 use crate::shared::message_queue::raw::{Head, Queue};
 use crate::shared::message_queue::slots::{Memory, Slots};
+use crate::sys::deadline::Deadline;
 use std::time::Duration;
 
 models! {

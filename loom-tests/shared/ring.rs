@@ -2,10 +2,10 @@
 //! killed, and are left alone.
 
 use super::{mortal_process, process, share};
-use crate::deadline::Deadline;
 use crate::models;
 use crate::shared::bells::Bells;
 use crate::shared::ring::{Amount, Ring, Stop};
+use crate::sys::deadline::Deadline;
 use loom::cell::UnsafeCell;
 use loom::thread::JoinHandle;
 use std::time::Duration;

@@ -4,11 +4,11 @@ use super::{
     Known, Ready, known, known_mortal, live_again, mortal, mortal_process, process,
     second_mortal_process, share, until_asleep,
 };
-use crate::deadline::Deadline;
 use crate::models;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::mortal::AtomicU32;
 use crate::shared::rwlock::raw::{RawRwLock, Refused, Written};
+use crate::sys::Ordering::Relaxed;
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::AtomicU32;
 use std::cell::Cell;
 use std::time::Duration;
 

@@ -6,11 +6,11 @@ use super::{
     nothing_is_pending, process, second_mortal, second_mortal_process, share, sleepers,
     until_asleep,
 };
-use crate::deadline::Deadline;
 use crate::models;
-use crate::primitive::Access;
 use crate::shared::ledger::{Holder, SLOTS};
 use crate::shared::semaphore::raw::{MAX_PERMITS, RawSemaphore, Refused};
+use crate::sys::Access;
+use crate::sys::deadline::Deadline;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;

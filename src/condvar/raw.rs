@@ -28,15 +28,15 @@
 //! they depend on the woken thread.) Waiters for a reader-writer lock are all woken: readers enter
 //! together, and writers with a condition variable are rare.
 
-use super::awake;
-use super::waitable::Waitable;
-use crate::deadline::Deadline;
-use crate::fork;
 use crate::mutex::raw::RawMutex;
 use crate::parking::{self, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::{AtomicUsize, const_fn};
+use crate::policy::awake;
+use crate::raw::{Requeue, Waits};
 use crate::rwlock::raw::RawRwLock;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::deadline::Deadline;
+use crate::sys::fork;
+use crate::sys::{AtomicUsize, const_fn, only_in_models};
 use crate::waiters;
 use std::cell::Cell;
 
@@ -151,7 +151,7 @@ impl RawCondvar {
     }
 
     /// Waits. Returns whether the caller was notified before its time was up.
-    pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
+    pub(crate) fn wait<G: Waits>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let lock = guard.raw_lock().queue_key();
         if deadline.is_past() {
             // ORDERING: Relaxed; it only detects a misuse.
@@ -238,31 +238,11 @@ impl RawCondvar {
         (&raw const *self).addr() + offset
     }
 
-    #[cfg(loom)]
-    pub(crate) fn assert_at_rest(&mut self) {
-        assert_eq!(crate::primitive::at_rest!(self.lock), 0, "at rest");
+    only_in_models! {
+        pub(crate) fn assert_at_rest(&mut self) {
+            assert_eq!(crate::sys::at_rest!(self.lock), 0, "at rest");
+        }
     }
-}
-
-/// A lock to whose queue waiters may be requeued.
-pub trait Requeue {
-    /// The condition variable's queue in which its waiters sleep.
-    const QUEUE: usize;
-    /// The key of the lock's own queue.
-    fn queue_key(&self) -> usize;
-    /// What a waiter parks with.
-    fn park_token(&self) -> usize;
-    /// Acquires the lock for a woken waiter, if this unpark token says that the lock is reserved
-    /// for it. False if the waiter has to acquire it as any other thread.
-    fn took(&self, token: usize) -> bool;
-    /// Whether it is held now. The answer may be stale.
-    fn is_held(&self) -> bool;
-    /// A waiter's time was up after it had been requeued to `key`, whose queue is locked.
-    fn requeued_timed_out(&self, key: usize);
-    /// Whether a requeued waiter may depend on another one.
-    fn expects_requeued(&self) -> bool;
-    /// What a requeued waiter does when it looks.
-    fn look_requeued(&self);
 }
 
 impl Requeue for RawMutex {
@@ -306,23 +286,7 @@ impl Requeue for RawRwLock {
         self.key()
     }
 
-    fn park_token(&self) -> usize {
-        0
-    }
-
-    fn took(&self, _token: usize) -> bool {
-        false
-    }
-
     fn is_held(&self) -> bool {
         self.is_locked_exclusive()
     }
-
-    fn requeued_timed_out(&self, _key: usize) {}
-
-    fn expects_requeued(&self) -> bool {
-        false
-    }
-
-    fn look_requeued(&self) {}
 }

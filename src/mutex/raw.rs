@@ -2,7 +2,7 @@
 //!
 //! An unlock must not miss a waiter: it releases, then looks for waiters. On the fast path that
 //! look is a plain load of another cache line ([`crate::waiters`]), ordered by the light side of an
-//! asymmetric fence ([`crate::fence`]). Waiters pay for both.
+//! asymmetric fence ([`crate::sys::fence`]). Waiters pay for both.
 //!
 //! | byte | meaning |
 //! |---|---|
@@ -33,23 +33,22 @@
 //! A running thread may acquire the mutex ahead of parked waiters (barging). Parked waiters are
 //! woken in their order, one at a time. A woken thread that did not get the mutex, and has waited
 //! for the starvation threshold ([`Starvation`]), counts as starved. Then, once in each handoff
-//! interval ([`crate::handoff`]), an unlocker reserves the mutex for the first thread in the queue,
-//! under the queue's lock. If another thread barges in before that, its unlock does the same. And
-//! while a designated waker is on its way, it may have no processor to run on: one unlock in a few
-//! yields its own ([`handoff::is_sampled`](crate::handoff::is_sampled)). `unlock_fair` reserves the
-//! mutex at once, so that it never looks free in between.
+//! interval ([`handoff`]), an unlocker reserves the mutex for the first thread in the queue, under
+//! the queue's lock. If another thread barges in before that, its unlock does the same. And while a
+//! designated waker is on its way, it may have no processor to run on: one unlock in a few yields
+//! its own ([`handoff::is_sampled`]). `unlock_fair` reserves the mutex at once, so that it never
+//! looks free in between.
 //!
 //! Sources: barging with parking by address is parking_lot's (A. d'Antras, 2016) after WebKit's (F.
 //! Pizlo, 2015); the designated waker is nsync's; the asymmetric unlock is this crate's.
 
-use crate::deadline::Deadline;
-use crate::fence;
-use crate::handoff;
-use crate::lease;
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{Access, AtomicU8, Starvation, const_fn};
-use crate::spin::{self, Spin};
+use crate::policy::spin::{self, Spin};
+use crate::policy::{Starvation, handoff, lease};
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::fence;
+use crate::sys::{Access, AtomicU8, const_fn, only_in_models, without};
 use crate::waiters;
 use std::cell::Cell;
 use std::ptr;
@@ -242,7 +241,7 @@ impl RawMutex {
         let callback = || {
             if token.get() == RESERVED_FOR_YOU {
                 waiters::hand_off(key);
-            } else if designates.get() && !cfg!(anteroom_without = "designated") {
+            } else if designates.get() && !without::DESIGNATED {
                 token.set(if waiters::wake(key) { TRY_WAKER } else { TRY });
             } else {
                 waiters::remove(key);
@@ -433,9 +432,10 @@ impl RawMutex {
         taken
     }
 
-    /// For models: the mutex is free, without waiters, and no thread touches it at the same time.
-    #[cfg(loom)]
-    pub(crate) fn assert_at_rest(&mut self) {
-        assert_eq!(crate::primitive::at_rest!(self.state), 0, "at rest");
+    only_in_models! {
+        /// The mutex is free, without waiters, and no thread touches it at the same time.
+        pub(crate) fn assert_at_rest(&mut self) {
+            assert_eq!(crate::sys::at_rest!(self.state), 0, "at rest");
+        }
     }
 }

@@ -24,20 +24,17 @@
 //! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
 
 use super::Look;
-use crate::fork;
-use crate::lease;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{AtomicU32, AtomicUsize, const_fn, table};
+use crate::policy::lease;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::fork;
+use crate::sys::{AtomicU32, AtomicUsize, IS_MODEL, const_fn, sizes, table};
 use std::cell::{Cell, UnsafeCell};
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ptr;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-#[cfg(loom)]
-use crate::primitive::model::sync::{Mutex, MutexGuard};
-#[cfg(not(loom))]
-use std::sync::{Mutex, MutexGuard};
+use crate::sys::lot::{Mutex, MutexGuard, futex};
 
 /// What a thread parks with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -293,7 +290,7 @@ impl Queue {
 }
 
 /// In a model there are two buckets, so that the keys of each collide.
-const INDEX_BITS: u32 = if cfg!(loom) { 1 } else { 9 };
+const INDEX_BITS: u32 = sizes::BUCKETS;
 
 /// On a cache line of its own.
 #[repr(align(64))]
@@ -404,56 +401,6 @@ unsafe fn release(parked: *const Parked, token: UnparkToken) -> *const AtomicU32
     word
 }
 
-/// Sleeping on a word, through the kernel.
-#[cfg(not(loom))]
-mod futex {
-    use super::{AtomicU32, Instant};
-    use rustix::thread::futex::{Flags, wait as wait_for};
-
-    /// Sleeps while the word is `value`, or for a shorter time. False, at once, if the time is up.
-    pub(super) fn wait(word: &AtomicU32, value: u32, limit: Option<Instant>) -> bool {
-        let left = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return false;
-        }
-        // (A time that does not fit is longer than any sleep.)
-        let left = left.and_then(|left| left.try_into().ok());
-        let _ = wait_for(word, Flags::PRIVATE, value, left.as_ref());
-        true
-    }
-
-    /// Wakes the thread that sleeps on the word. The word may be gone by now. Then this wakes no
-    /// thread, or one that sleeps on another word there, and looks again.
-    pub(super) fn wake(word: *const AtomicU32) {
-        let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
-        // SAFETY: the kernel uses the address only to look for sleeping threads.
-        unsafe { libc::syscall(libc::SYS_futex, word, operation, 1) };
-    }
-}
-
-/// In a model, the modelled lot is the kernel's.
-#[cfg(loom)]
-mod futex {
-    use super::{AtomicU32, Instant, Relaxed, lease};
-    use crate::primitive::modeled::{looking, lot as kernel};
-
-    pub(super) fn wait(word: &AtomicU32, value: u32, limit: Option<Instant>) -> bool {
-        // ORDERING: Relaxed; the caller looks again.
-        let validate = || word.load(Relaxed) == value;
-        let is_round = |limit: &Instant| *limit > Instant::now() + lease::LONGEST;
-        let limit = limit.filter(|limit| looking() || !is_round(limit));
-        let (key, token) = ((&raw const *word).addr(), kernel::ParkToken(0));
-        // SAFETY: nothing else parks at this word.
-        let result = unsafe { kernel::park(key, validate, || {}, |_, _| {}, token, limit) };
-        result != kernel::ParkResult::TimedOut
-    }
-
-    pub(super) fn wake(word: *const AtomicU32) {
-        // SAFETY: nothing else parks at this word.
-        unsafe { kernel::unpark_one(word.addr(), |_| kernel::UnparkToken(0)) };
-    }
-}
-
 /// Ends the process if a callback panics: a queued entry must stay on its thread's stack.
 struct NoUnwinding;
 
@@ -469,7 +416,7 @@ impl NoUnwinding {
 impl Drop for NoUnwinding {
     fn drop(&mut self) {
         // A model that fails unwinds all its threads.
-        if cfg!(not(loom)) {
+        if !IS_MODEL {
             std::process::abort();
         }
     }
@@ -651,7 +598,6 @@ pub(crate) fn call_watcher(key: usize) {
 }
 
 /// Runs `work` under the locks of both keys' queues if no thread is parked in either.
-#[cfg(not(loom))]
 pub(crate) fn if_empty(one: usize, other: usize, work: impl FnOnce()) {
     let (mut first, mut second) = lock_both(one, other);
     let has_any = |queue: &mut Queue, key| queue.take(key, |_| FilterOp::Stop, |_| {});
@@ -705,7 +651,7 @@ pub(crate) unsafe fn unpark_requeue(
 }
 
 /// In the child of a fork, whose only thread is not parked: no thread is, and no bucket is locked.
-#[cfg(not(any(loom, miri)))]
+#[allow(dead_code, reason = "not in Miri")]
 pub(crate) fn begin_child() {
     for bucket in buckets() {
         // SAFETY: there is one thread, and it is in `fork`, so nothing refers to the mutex. The
@@ -715,7 +661,7 @@ pub(crate) fn begin_child() {
 }
 
 /// The lot itself, for models of it.
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 #[doc(hidden)]
 pub mod model {
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::{LockResult, MutexGuard};
 use crate::RawCondvar;
-use crate::primitive::const_fn;
+use crate::sys::const_fn;
 use std::fmt;
 use std::time::{Duration, Instant};
 

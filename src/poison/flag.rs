@@ -1,6 +1,6 @@
 //! Whether a lock is poisoned, and what a guard remembers to find out.
 
-use crate::primitive::unmodelled::{AtomicBool, Ordering};
+use crate::sys::unmodelled::{AtomicBool, Ordering};
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 use std::thread;
 

@@ -4,7 +4,7 @@ use super::flag::{self, Flag, Section};
 use super::mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
 use super::{LockResult, PoisonError, TryLockError, TryLockResult, access, lock};
 use crate::RawRwLock;
-use crate::primitive::const_fn;
+use crate::sys::const_fn;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;

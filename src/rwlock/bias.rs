@@ -26,28 +26,16 @@
 //! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads
 //! into one table. Rows of threads are as in hazard pointers (M. Michael, 2004).
 
-mod copy;
-mod worth;
-
 use super::raw::RawRwLock;
 use super::word;
-use crate::fence;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{AtomicUsize, const_fn, table, thread_locals};
+use crate::policy::worth;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::fence;
+pub(crate) use crate::sys::sizes::{ROWS, SLOTS, STRAYS};
+use crate::sys::{AtomicUsize, array_of, const_fn, copy, table, thread_locals};
 use std::cell::Cell;
 
-pub(super) use copy::{is_foreign, numbered_copy};
-pub(super) use worth::{Earned, begins, promotes};
-
-/// The number of threads that can be biased readers at once. The table takes 128 KiB. Parts of it
-/// that no thread has used stay untouched, and need no memory.
-pub(crate) const ROWS: usize = if cfg!(loom) { 2 } else { 1024 };
-
-/// The number of locks that one thread can read at once by bias.
-pub(crate) const SLOTS: usize = if cfg!(loom) { 1 } else { 7 };
-
-/// The number of reads that may outlive their threads. (In a model they stay in their rows.)
-pub(crate) const STRAYS: usize = if cfg!(loom) { 0 } else { 1024 };
+pub(super) use worth::{Earned, promotes};
 
 /// The content of a free slot: no entry is zero.
 const FREE: usize = 0;
@@ -69,12 +57,8 @@ struct Row {
 impl Row {
     const_fn! {
         const fn new() -> Self {
-            #[cfg(not(loom))]
-            let slots = [const { Slot(AtomicUsize::new(FREE)) }; SLOTS];
-            #[cfg(loom)]
-            let slots = std::array::from_fn(|_| Slot(AtomicUsize::new(FREE)));
             Row {
-                slots,
+                slots: array_of!(Slot(AtomicUsize::new(FREE))),
                 state: AtomicUsize::new(VACANT),
             }
         }
@@ -258,6 +242,23 @@ impl Registry {
     }
 }
 
+/// Whether another copy of the crate has biased a lock with this word. Then its readers are not in
+/// this copy's rows (RW9).
+pub(super) fn is_foreign(state: usize) -> bool {
+    word::is_named(state) && Some(word::copy_of(state)) != copy::own()
+}
+
+/// This copy's bits in a word that it has biased. Gives the copy a number if it has none yet.
+pub(super) fn numbered_copy() -> Option<usize> {
+    copy::numbered(word::copy)
+}
+
+/// Whether the calling thread, which has just counted itself, is to make the lock biased.
+#[inline(always)]
+pub(super) fn begins(earned: Earned) -> bool {
+    worth::begins(earned, rows_in_use)
+}
+
 /// The number of rows in use: no row beyond it is taken.
 fn rows_in_use() -> usize {
     // ORDERING: Acquire; pairs with the Release in `lower`. The fence before it, and that of a
@@ -269,7 +270,7 @@ fn rows_in_use() -> usize {
 fn strays_in_use() -> impl Iterator<Item = &'static Slot> {
     // ORDERING: Acquire; a thread that sees an entry gone from a slot has acquired what the move
     // released before (B2), and this must not be read earlier.
-    let some = cfg!(not(loom)) && counts()[1].load(Acquire) != 0;
+    let some = STRAYS != 0 && counts()[1].load(Acquire) != 0;
     strays().iter().take(if some { STRAYS } else { 0 })
 }
 
@@ -338,7 +339,7 @@ impl Slot {
     fn moves_away(&self) -> bool {
         // ORDERING: Relaxed; the caller owns the slot.
         let entry = self.0.load(Relaxed);
-        if entry == FREE || cfg!(loom) {
+        if entry == FREE || STRAYS == 0 {
             return entry == FREE;
         }
         // ORDERING: Relaxed, here and below; the Release in `leave` comes after all of it (B2).
@@ -393,7 +394,7 @@ pub(super) fn new_period() -> usize {
 
 /// In the child of a fork: the rows of other threads have no owners. A row with an entry stays
 /// taken, for good: the forking thread may use what is read there.
-#[cfg(all(unix, not(any(loom, miri))))]
+#[allow(dead_code, reason = "only where there is fork")]
 pub(crate) fn begin_child() {
     let mine = MINE.try_with(Cell::get).unwrap_or(NONE).row;
     let is_mine = |row: &Row| mine.is_some_and(|mine| std::ptr::eq(mine, row));

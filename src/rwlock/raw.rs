@@ -8,7 +8,7 @@
 //!
 //! No thread owns a bit before it is inside: a waiter may be stopped at any time, and the others
 //! must be able to go on without it. So whatever is kept for a waiter is kept on a lease
-//! ([`lease`](crate::lease)), and the first thread takes it that may.
+//! ([`lease`](crate::policy::lease)), and the first thread takes it that may.
 //!
 //! | flag | meaning |
 //! |---|---|
@@ -28,7 +28,7 @@
 //! readers count themselves. When no slot has the entry, the writer takes the name away.
 //!
 //! There are two pairs of fences. With the full pair, a reader pays an exchange, on a cache line of
-//! its own. The asymmetric pair ([`crate::fence`]) costs readers nothing, but a writer about ten
+//! its own. The asymmetric pair ([`crate::sys::fence`]) costs readers nothing, but a writer about ten
 //! microseconds. So it is for locks that are hardly ever written: `ASYMMETRIC` says that readers
 //! rely on it. [`super::bias`] decides when a bias begins, and when it becomes asymmetric.
 //!
@@ -66,20 +66,20 @@
 //! it waits only for the readers that are inside by then. A writer that waits for a slot does so at
 //! once. When a starved thread is woken, the lock is kept for it. The queue is first in, first out,
 //! among the threads that may enter: a reader that enters wakes the next. Where the woken thread is
-//! late, one release in each handoff interval ([`crate::handoff`]) wakes the next in the queue; and
-//! one release in a few yields, for it may have no processor to run on.
+//! late, one release in each handoff interval ([`handoff`]) wakes the next in the queue; and one
+//! release in a few yields, for it may have no processor to run on.
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
 //! fences of this crate's; the queue is parking_lot's (A. d'Antras, 2016), with one thread woken at
 //! a time.
 //!
-//! [`Starvation`]: crate::primitive::Starvation
+//! [`Starvation`]: crate::policy::Starvation
 
 mod convert;
 mod queue;
 mod readers;
 mod revoke;
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests;
 
 use super::bias;
@@ -87,10 +87,10 @@ use super::word::{
     DESIGNATED, NEXT, OTHER_NEXT, PARKED, READERS, UNBIASED, UPGRADABLE, WRITER, WRITER_NEXT,
     admits_upgradable, admits_writer, is_named, readers, with_lease,
 };
-use crate::deadline::Deadline;
-use crate::handoff;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{Access, AtomicUsize, const_fn};
+use crate::policy::handoff;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::{Access, AtomicUsize, IS_MODEL, const_fn, copy, only_in_models};
 use queue::{Given, Kind};
 
 /// The untyped reader-writer lock: what [`RwLock`](crate::RwLock) has beside its data.
@@ -105,30 +105,12 @@ pub struct RawRwLock {
     data: Access,
 }
 
-/// The word of a new lock.
-#[cfg(not(loom))]
-const fn initial() -> usize {
-    0
-}
-
-#[cfg(loom)]
-fn initial() -> usize {
-    use super::word::{ASYMMETRIC, BIASED, copy};
-    use crate::primitive::modeled::{Bias, bias};
-    let biased = BIASED | copy(1).unwrap_or(0);
-    match bias() {
-        Bias::Never | Bias::Warming => 0,
-        Bias::OwnLine => biased,
-        Bias::Asymmetric => biased | ASYMMETRIC,
-    }
-}
-
 impl RawRwLock {
     const_fn! {
         /// Creates an open lock.
         pub const fn new() -> Self {
             RawRwLock {
-                state: AtomicUsize::new(initial()),
+                state: AtomicUsize::new(copy::new_word()),
                 data: Access::new(),
             }
         }
@@ -243,7 +225,7 @@ impl RawRwLock {
         impl Drop for Abort {
             fn drop(&mut self) {
                 // A model that fails unwinds all its threads.
-                if cfg!(not(loom)) {
+                if !IS_MODEL {
                     std::process::abort();
                 }
             }
@@ -385,7 +367,7 @@ impl RawRwLock {
                 handoff::record(key);
             }
             // The designated waker may have no processor to run on.
-            crate::spin::give_way();
+            crate::policy::spin::give_way();
         }
     }
 
@@ -396,24 +378,23 @@ impl RawRwLock {
         self.state.load(Relaxed) & PARKED != 0
     }
 
-    /// For models: the lock is free, without waiters, and no thread touches it at the same time.
-    #[cfg(loom)]
-    pub(crate) fn assert_at_rest(&mut self) {
-        self.assert_rests(0);
-    }
+    only_in_models! {
+        /// The lock is free, without waiters, and no thread touches it at the same time.
+        pub(crate) fn assert_at_rest(&mut self) {
+            self.assert_rests(0);
+        }
 
-    /// As [`assert_at_rest`](Self::assert_at_rest), for a lock that is never biased.
-    #[cfg(loom)]
-    pub(crate) fn assert_unbiased_at_rest(&mut self) {
-        self.assert_rests(UNBIASED);
-    }
+        /// As [`assert_at_rest`](Self::assert_at_rest), for a lock that is never biased.
+        pub(crate) fn assert_unbiased_at_rest(&mut self) {
+            self.assert_rests(UNBIASED);
+        }
 
-    #[cfg(loom)]
-    fn assert_rests(&mut self, revokers: usize) {
-        assert!(!self.is_locked(), "at rest");
-        let state = crate::primitive::at_rest!(self.state);
-        assert_eq!(state & (PARKED | DESIGNATED), 0, "at rest");
-        assert_eq!(super::word::revokers(state), revokers, "at rest");
+        fn assert_rests(&mut self, revokers: usize) {
+            assert!(!self.is_locked(), "at rest");
+            let state = crate::sys::at_rest!(self.state);
+            assert_eq!(state & (PARKED | DESIGNATED), 0, "at rest");
+            assert_eq!(super::word::revokers(state), revokers, "at rest");
+        }
     }
 }
 

@@ -14,7 +14,7 @@
 //!
 //! A word of 32 bits has no second half, and no bias. [`raw`](super::raw) says what the bits mean.
 
-use crate::lease;
+use crate::policy::lease;
 
 pub(super) const WRITER: usize = 1;
 pub(super) const UPGRADABLE: usize = 2;
@@ -47,9 +47,9 @@ const fn bias_field(bit: u32, bits: u32) -> Field {
     }
 }
 
-pub(super) const BIASED: usize = bias_flag(0);
+pub(crate) const BIASED: usize = bias_flag(0);
 pub(super) const REVOKED: usize = bias_flag(1);
-pub(super) const ASYMMETRIC: usize = bias_flag(2);
+pub(crate) const ASYMMETRIC: usize = bias_flag(2);
 const REVOKERS: Field = bias_field(3, 5);
 const COPY: Field = bias_field(8, 8);
 const PERIOD: Field = bias_field(16, 16);
@@ -258,7 +258,7 @@ pub(super) fn has_no_readers(state: usize) -> bool {
     state & READERS == 0 && !is_named(state)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

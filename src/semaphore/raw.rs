@@ -70,13 +70,13 @@
 mod wait;
 mod wake;
 
-use super::TryAcquireError;
-use crate::deadline::Deadline;
-use crate::handoff;
-use crate::lease;
 use crate::parking::{self, NO_TOKEN};
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{AtomicUsize, const_fn};
+use crate::policy::handoff;
+use crate::policy::lease;
+use crate::raw::TryAcquireError;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::{AtomicUsize, const_fn, only_in_models};
 use std::cell::Cell;
 
 const CLOSED: usize = 1;
@@ -203,11 +203,12 @@ impl RawSemaphore {
         }
     }
 
-    /// For models: no thread waits for the semaphore, or touches it at the same time.
-    #[cfg(loom)]
-    pub(crate) fn assert_at_rest(&mut self) {
-        let state = crate::primitive::at_rest!(self.state);
-        assert_eq!(state & (ONE - 1) & !CLOSED & !LEASE, 0, "at rest");
+    only_in_models! {
+        /// No thread waits for the semaphore, or touches it at the same time.
+        pub(crate) fn assert_at_rest(&mut self) {
+            let state = crate::sys::at_rest!(self.state);
+            assert_eq!(state & (ONE - 1) & !CLOSED & !LEASE, 0, "at rest");
+        }
     }
 
     #[inline]
@@ -334,7 +335,7 @@ fn too_many_permits(method: &str) -> ! {
     panic!("{method}: more than MAX_PERMITS ({MAX_PERMITS}) permits");
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

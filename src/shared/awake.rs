@@ -14,8 +14,8 @@
 //! The constants were chosen on the machine of the README, with messages of 64 bytes
 //! (`cargo bench --bench processes -- 'message|pipe'`).
 
-use crate::deadline::Deadline;
-use crate::spin::Spin;
+use crate::policy::spin::Spin;
+use crate::sys::deadline::Deadline;
 use std::cell::Cell;
 use std::hint;
 use std::time::Duration;

@@ -7,7 +7,7 @@
 //! - both ends of the other side's bell, so that ringing it never raises `SIGPIPE`.
 
 use super::ring::{Heard, Stop};
-use crate::deadline::Deadline;
+use crate::sys::deadline::Deadline;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno, fcntl_dupfd_cloexec, read, retry_on_intr, write};

@@ -14,8 +14,8 @@
 
 use super::held::Held;
 use super::me::RobustList;
-use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sys::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sys::{AtomicPtr, AtomicU32, AtomicU64};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use std::ops::Range;
 use std::ptr::{self, NonNull};

@@ -2,8 +2,8 @@
 
 pub(crate) mod raw;
 
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod typed;
 
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 pub use typed::Condvar;

@@ -8,7 +8,7 @@
 //!
 //! - (G1) Either the waiter sees the change, or the opener sees the bit. Between its exchange of
 //!   the bit and its check, the waiter runs the heavy side of an asymmetric fence (see
-//!   [`fence`](crate::fence)). Between the change and its look at the bit, the opener runs the
+//!   [`fence`](crate::sys::fence)). Between the change and its look at the bit, the opener runs the
 //!   light side, which costs nothing.
 //! - (G2) Opening wakes one waiter. If there is enough for another, that one opens the gate again.
 //!   So changes may share one.
@@ -30,11 +30,11 @@
 use super::kernel::{self, Watched};
 use super::me::Me;
 use super::robust::Entry;
-use crate::deadline::Deadline;
-use crate::fence;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::const_fn;
-use crate::primitive::mortal::AtomicU32;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::const_fn;
+use crate::sys::deadline::Deadline;
+use crate::sys::fence;
+use crate::sys::mortal::AtomicU32;
 
 /// A waiter has approached since the gate was last opened.
 const APPROACHED: u32 = 1;

@@ -28,8 +28,8 @@
 //! Hence no lock, no version, no store to the owner's memory. (Models:
 //! `loom-tests/shared/held.rs`.)
 
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::{AtomicUsize, in_program_order};
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::{AtomicUsize, in_program_order, only_in_models, sizes};
 use std::ops::Range;
 
 /// How many locks a thread can hold at once. A mutex counts as one; so does a semaphore or a
@@ -37,13 +37,10 @@ use std::ops::Range;
 ///
 /// The kernel looks at the first 2,048 entries of a thread's robust list. The others are for the
 /// robust mutexes of the C library.
-#[cfg(not(loom))]
-pub const MAX_HELD: usize = 1000;
-#[cfg(loom)]
-const MAX_HELD: usize = 3;
+pub const MAX_HELD: usize = sizes::MAX_HELD;
 
 /// How many entries a call links at most, beyond those that its thread holds when it returns.
-const WITHIN_A_CALL: usize = if cfg!(loom) { 1 } else { 8 };
+const WITHIN_A_CALL: usize = sizes::WITHIN_A_CALL;
 
 const CAPACITY: usize = MAX_HELD + WITHIN_A_CALL;
 
@@ -98,7 +95,6 @@ impl Held {
 
     /// Puts both sentinels in front of a list that begins with `next`. Returns its new first
     /// address.
-    #[cfg(not(loom))]
     pub(super) fn precede(&self, head: usize, next: usize) -> usize {
         let first = (&raw const self.first.next).expose_provenance();
         // ORDERING: Relaxed, all; only the owner and the kernel look at them.
@@ -111,13 +107,11 @@ impl Held {
     }
 
     /// The address of the last sentinel's link, which the next entry of the library points back to.
-    #[cfg(not(loom))]
     pub(super) fn last(&self) -> usize {
         self.end()
     }
 
     /// Whether the owner may hold one more when its call returns.
-    #[cfg(not(loom))]
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         // ORDERING: Relaxed; only the owner writes it.
@@ -246,19 +240,20 @@ impl Held {
                 .any(|place| is_inside(self.below[place].load(Acquire)))
     }
 
-    /// It must be [reset](Self::reset) once it is where it stays.
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        let sentinel = || Sentinel {
-            word: [0; 6],
-            previous: AtomicUsize::new(0),
-            next: AtomicUsize::new(0),
-        };
-        Held {
-            first: sentinel(),
-            last: sentinel(),
-            count: AtomicUsize::new(0),
-            below: std::array::from_fn(|_| AtomicUsize::new(0)),
+    only_in_models! {
+        /// It must be [reset](Self::reset) once it is where it stays.
+        pub(crate) fn new() -> Self {
+            let sentinel = || Sentinel {
+                word: [0; 6],
+                previous: AtomicUsize::new(0),
+                next: AtomicUsize::new(0),
+            };
+            Held {
+                first: sentinel(),
+                last: sentinel(),
+                count: AtomicUsize::new(0),
+                below: std::array::from_fn(|_| AtomicUsize::new(0)),
+            }
         }
     }
 }

@@ -10,10 +10,10 @@
 
 use super::error::OpenError;
 use super::process::Page;
-use crate::deadline::Deadline;
-use crate::fence;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::mortal::{AtomicU32, AtomicU64};
+use crate::sys::Ordering::Relaxed;
+use crate::sys::deadline::Deadline;
+use crate::sys::fence;
+use crate::sys::mortal::{AtomicU32, AtomicU64};
 use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags, WaitFlags, WaitPtr, WaitvFlags, WakeOp, WakeOpCmp};
 use rustix::time::{ClockId, Timespec, clock_gettime};

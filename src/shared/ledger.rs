@@ -52,14 +52,14 @@ mod waiting;
 
 use super::gate::Gate;
 use super::me::Me;
-use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
-use crate::primitive::mortal::{AtomicU32, AtomicU64};
-use crate::primitive::{array_of, const_fn, in_program_order};
+use crate::sys::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::sys::mortal::{AtomicU32, AtomicU64};
+use crate::sys::{array_of, const_fn, in_program_order, sizes};
 use slot::Slot;
 use std::marker::PhantomData;
 
-/// How many threads can hold something at once: `futex_waitv` takes that many and a gate's (128).
-pub(crate) const SLOTS: usize = if cfg!(loom) { 3 } else { 120 };
+/// How many threads can hold something at once.
+pub(crate) const SLOTS: usize = sizes::HOLDERS;
 
 /// First the biased slots, of which each belongs to a thread, then the shared ones.
 const ALL_SLOTS: usize = 2 * SLOTS;
@@ -426,7 +426,6 @@ impl Holder {
     }
 
     /// The same holder, if its account may hold more or less than what was taken.
-    #[cfg(not(loom))]
     #[inline]
     pub(crate) fn of_a_part(self) -> Self {
         Holder {
@@ -436,7 +435,6 @@ impl Holder {
     }
 
     /// Whether both are the same account.
-    #[cfg(not(loom))]
     #[inline]
     pub(crate) fn is_same(self, other: Self) -> bool {
         self.word == other.word

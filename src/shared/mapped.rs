@@ -8,8 +8,8 @@
 //! read *before* it looked. If the address belongs to another mapping by now, that was made after
 //! the unmapping, so the thread sees the new stamp, or the table without the piece.
 
-use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use crate::primitive::{AtomicPtr, AtomicU64, AtomicUsize};
+use crate::sys::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sys::{AtomicPtr, AtomicU64, AtomicUsize};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use std::ops::Range;

@@ -19,10 +19,10 @@ use super::held::Held;
 use super::mapped;
 use super::process::{NO_PAGE, Page};
 use super::robust::{OFFSET, back_link_of, untagged};
-use crate::fence;
-use crate::primitive::AtomicUsize;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::mortal::AtomicU32;
+use crate::sys::AtomicUsize;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::fence;
+use crate::sys::mortal::AtomicU32;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -388,6 +388,6 @@ fn insert(held: &Held, list: NonNull<RobustList>) {
         // SAFETY: a mutex of the library's that this thread holds, so it is mapped.
         unsafe { back_link_of(next).write(held.last()) };
     }
-    crate::primitive::in_program_order();
+    crate::sys::in_program_order();
     list.first.set(first);
 }

@@ -6,15 +6,15 @@ mod selector;
 mod side;
 pub(crate) mod slots;
 
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod error;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod layout;
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod queue;
 
 pub use selector::{Message, Selector};
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 pub use {
     error::{ReceiveError, SendError},
     queue::MessageQueue,

@@ -1,12 +1,12 @@
-//! The kernel and the calling thread in a model, over `src/primitive/modeled/mortal.rs`.
+//! The kernel and the calling thread in a model, over `src/sys/model/mortal.rs`.
 
-pub(super) use crate::primitive::mortal::{
+pub(super) use crate::sys::mortal::{
     Watched, add_one_and_wake, clear_and_wake_all, is_alive, wait, wake,
 };
 
-use crate::deadline::Deadline;
-use crate::fence;
-use crate::primitive::mortal;
+use crate::sys::deadline::Deadline;
+use crate::sys::fence;
+use crate::sys::mortal;
 
 /// As many as a model needs.
 pub(super) const MOST_WORDS: usize = 8;

@@ -3,9 +3,9 @@
 
 use super::kernel;
 use super::ring::{Heard, Stop};
-use crate::deadline::Deadline;
-use crate::primitive::Ordering::{Acquire, Relaxed};
-use crate::primitive::mortal::AtomicU32;
+use crate::sys::Ordering::{Acquire, Relaxed};
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::AtomicU32;
 use std::sync::Arc;
 use std::sync::atomic;
 

@@ -5,7 +5,7 @@ use super::error::OpenError;
 use super::region::{Payload, Region};
 use super::ring::{Amount, Ring, Stop};
 use super::shareable::fingerprint;
-use crate::deadline::Deadline;
+use crate::sys::deadline::Deadline;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::ptr::NonNull;

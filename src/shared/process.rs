@@ -10,8 +10,8 @@
 //!
 //! Nothing here waits, so no thread that the child lacks can have left anything half done.
 
-use crate::primitive::Ordering::{AcqRel, Acquire, Relaxed};
-use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sys::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::sys::{AtomicPtr, AtomicU32, AtomicU64};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ptr;

@@ -51,12 +51,11 @@ use super::bells::Bells;
 use super::kernel;
 use super::me::Me;
 use super::mutex::raw::RawMutex;
-use crate::deadline::Deadline;
-use crate::fence;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::const_fn;
-use crate::primitive::mortal::{AtomicU32, AtomicU64};
-use crate::spin;
+use crate::policy::spin;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::{AtomicU32, AtomicU64};
+use crate::sys::{const_fn, fence, only_in_models, sizes};
 
 /// Keeps the sides' writes two cache lines apart: processors fetch a line's neighbour along.
 #[repr(C, align(128))]
@@ -89,9 +88,8 @@ const LEFT: u32 = 2;
 /// How many bytes can be written at most after the last reader was killed.
 pub(super) const ASK: u64 = 4096;
 
-/// How many bytes are copied before the other side may copy them, so that both copy at once. With
-/// it, a ring of 64 KiB passes 8 GB/s.
-pub(super) const PIECE: u64 = if cfg!(loom) { 2 } else { 16 * 1024 };
+/// How many bytes are copied before the other side may copy them.
+pub(super) const PIECE: u64 = sizes::PIECE;
 
 #[repr(C)]
 pub(super) struct Ring {
@@ -108,7 +106,6 @@ pub(super) enum Stop {
     /// The places contradict each other.
     Damaged,
     /// A bell failed: its descriptor was closed, or is another file's. With the error's number.
-    #[cfg_attr(loom, allow(dead_code, reason = "a model's bells always work"))]
     System(i32),
 }
 
@@ -197,20 +194,19 @@ impl Ring {
         self.readers.calls.0.fetch_or(LEFT, Release);
     }
 
-    #[cfg(loom)]
-    pub(super) fn written(&self) -> u64 {
-        // ORDERING: Relaxed; the caller has waited for the writers.
-        self.writers.place.0.load(Relaxed)
-    }
+    only_in_models! {
+        pub(super) fn written(&self) -> u64 {
+            // ORDERING: Relaxed; the caller has waited for the writers.
+            self.writers.place.0.load(Relaxed)
+        }
 
-    #[cfg(loom)]
-    pub(super) fn read(&self) -> u64 {
-        // ORDERING: as above.
-        self.readers.place.0.load(Relaxed)
+        pub(super) fn read(&self) -> u64 {
+            // ORDERING: as above.
+            self.readers.place.0.load(Relaxed)
+        }
     }
 
     /// Forgets the bytes that were not read. No thread has either side open.
-    #[cfg(not(loom))]
     pub(super) fn discard(&self) {
         // ORDERING: Relaxed; a thread opens the ring after this, under a lock.
         let place = self.writers.place.0.load(Relaxed);

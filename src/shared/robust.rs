@@ -15,18 +15,18 @@
 //!
 //! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc.
 
-use crate::primitive::const_fn;
-use crate::primitive::mortal::{AtomicU32, AtomicU64};
-#[cfg(not(loom))]
-use crate::primitive::{Ordering::Relaxed, in_program_order};
+use crate::sys::const_fn;
+use crate::sys::mortal::{AtomicU32, AtomicU64};
+#[cfg(not(anteroom_models))]
+use crate::sys::{Ordering::Relaxed, in_program_order};
 
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 use super::held::Bypass;
 use super::me::Me;
-#[cfg(loom)]
-use crate::primitive::mortal;
-#[cfg(not(loom))]
-use crate::primitive::robust_word::OWNER;
+#[cfg(anteroom_models)]
+use crate::sys::mortal;
+#[cfg(not(anteroom_models))]
+use crate::sys::robust_word::OWNER;
 
 /// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for the primitive
 /// that it is part of, an unused link back, and a link on, which is the entry's address in lists.
@@ -39,7 +39,7 @@ pub(super) struct Entry {
 }
 
 /// The distance from the link of an entry, to which a list points, to its word.
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 pub(super) const OFFSET: isize = -(std::mem::offset_of!(Entry, next) as isize);
 
 impl Entry {
@@ -63,7 +63,7 @@ impl Entry {
 }
 
 /// On real threads, the list is glibc's.
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 impl Entry {
     /// Makes the entry pending: the kernel looks at it at the thread's end, linked or not.
     #[inline]
@@ -137,20 +137,20 @@ impl Entry {
 }
 
 /// An address in a list without its lowest bit, the C library's mark of priority inheritance.
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 #[inline]
 pub(super) fn untagged(address: usize) -> usize {
     address & !1
 }
 
 /// The link back of the library's entry at this address in a list.
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 pub(super) fn back_link_of(address: usize) -> *mut usize {
     std::ptr::with_exposed_provenance_mut(untagged(address) - size_of::<usize>())
 }
 
 /// In a model, the list is the modelled kernel's.
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 impl Entry {
     pub(super) fn pend(&self, _: Me) {
         mortal::pend(Some(&self.word));

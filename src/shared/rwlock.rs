@@ -6,7 +6,7 @@ pub(crate) mod raw;
 use super::ledger::SLOTS;
 use super::lock_error::TOO_MANY_HELD;
 use super::shareable::{Shareable, fingerprint, mix_number};
-use crate::deadline::Deadline;
+use crate::sys::deadline::Deadline;
 pub use guards::{RwLockReadGuard, RwLockWriteGuard, WriterDied};
 use raw::{RawRwLock, Refused, Written};
 use std::cell::UnsafeCell;

@@ -5,7 +5,7 @@ pub(crate) mod raw;
 use super::ledger::{Holder, SLOTS};
 use super::lock_error::TOO_MANY_HELD;
 use super::shareable::{Shareable, fingerprint};
-use crate::deadline::Deadline;
+use crate::sys::deadline::Deadline;
 use raw::{MAX_PERMITS, RawSemaphore, Refused};
 use std::time::{Duration, Instant};
 use std::{error, fmt};

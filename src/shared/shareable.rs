@@ -1,6 +1,6 @@
 //! [`Shareable`]: the types that processes may share.
 
-use crate::primitive::mortal::{AtomicU32, AtomicU64};
+use crate::sys::mortal::{AtomicU32, AtomicU64};
 
 /// A type that several processes may have mapped at once, each at an address of its own.
 ///

@@ -2,9 +2,9 @@
 
 pub(crate) mod waitable;
 
-use super::raw::condvar::RawCondvar;
-use crate::deadline::Deadline;
-use crate::primitive::const_fn;
+use super::locks::condvar::RawCondvar;
+use crate::sys::deadline::Deadline;
+use crate::sys::{const_fn, only_in_models};
 use std::fmt;
 use std::time::{Duration, Instant};
 use waitable::{View, Waitable};
@@ -65,12 +65,6 @@ pub struct Condvar {
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    #[cfg(all(
-        target_os = "linux",
-        target_env = "gnu",
-        target_pointer_width = "64",
-        not(loom)
-    ))]
     pub(crate) fn new(timed_out: bool) -> Self {
         WaitTimeoutResult(timed_out)
     }
@@ -159,15 +153,16 @@ impl Condvar {
         self.raw.notify_all()
     }
 
-    /// For models: no thread waits, or touches the condition variable at the same time.
-    #[cfg(anteroom_models)]
-    #[doc(hidden)]
-    pub fn assert_at_rest(&mut self) {
-        self.raw.assert_at_rest();
+    only_in_models! {
+        /// For models: no thread waits, or touches the condition variable at the same time.
+        #[doc(hidden)]
+        pub fn assert_at_rest(&mut self) {
+            self.raw.assert_at_rest();
+        }
     }
 
     fn wait_by<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> WaitTimeoutResult {
-        WaitTimeoutResult(!self.raw.wait(guard, deadline))
+        WaitTimeoutResult::new(!self.raw.wait(guard, deadline))
     }
 
     fn wait_while_by<G, F>(

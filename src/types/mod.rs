@@ -1,7 +1,7 @@
 //! The public types: what users see of the primitives, without an algorithm.
 //!
-//! They stand on the untyped primitives in the module `raw` beside this one: the algorithms, or in
-//! a user's model their specifications (`src/spec`).
+//! They stand on the untyped primitives in the module `locks` beside this one: the algorithms, or in
+//! a user's model their specifications (`src/sys/spec`).
 
 pub(crate) mod condvar;
 pub mod guard;
@@ -12,13 +12,13 @@ pub(crate) mod semaphore;
 mod send_rwlock;
 mod values;
 
-use super::raw;
+use super::locks;
 
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::Guard;
+pub use locks::mutex::RawMutex;
+pub use locks::rwlock::RawRwLock;
 pub use mutex::{ArcMutexGuard, MappedArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
-pub use raw::mutex::RawMutex;
-pub use raw::rwlock::RawRwLock;
 pub use raw_locks::{RawCondvar, RawSendRwLock, RawThreadId};
 pub use rwlock::{
     ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,

@@ -2,9 +2,9 @@
 
 use super::guard::sealed::Mode;
 use super::guard::{ArcMapped, Exclusive, Guard, Mapped, lock};
-use super::raw::mutex::RawMutex;
-use crate::deadline::Deadline;
-use crate::primitive::const_fn;
+use super::locks::mutex::RawMutex;
+use crate::sys::deadline::Deadline;
+use crate::sys::{const_fn, only_in_models};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -198,11 +198,12 @@ impl<T: ?Sized> Mutex<T> {
         unsafe { self.raw.unlock_fair() };
     }
 
-    /// For models: the mutex is free, without waiters, and no thread touches it at the same time.
-    #[cfg(anteroom_models)]
-    #[doc(hidden)]
-    pub fn assert_at_rest(&mut self) {
-        self.raw.assert_at_rest();
+    only_in_models! {
+        /// For models: the mutex is free, without waiters, and no thread touches it at the same time.
+        #[doc(hidden)]
+        pub fn assert_at_rest(&mut self) {
+            self.raw.assert_at_rest();
+        }
     }
 
     /// Makes a guard for a mutex that the caller has locked by other means: with a guard that was

@@ -4,10 +4,10 @@
 use super::condvar::Condvar;
 use super::guard::sealed::{Lock, Mode, Whole};
 use super::guard::{Exclusive, Guard, Shared, Upgradable};
-use super::raw::mutex::RawMutex;
-use super::raw::rwlock::RawRwLock;
-use crate::deadline::Deadline;
-use crate::primitive::const_fn;
+use super::locks::mutex::RawMutex;
+use super::locks::rwlock::RawRwLock;
+use crate::sys::const_fn;
+use crate::sys::deadline::Deadline;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;

@@ -4,9 +4,9 @@ mod modes;
 
 use super::guard::sealed::Mode;
 use super::guard::{ArcMapped, Exclusive, Guard, Mapped, Shared, Upgradable, lock};
-use super::raw::rwlock::RawRwLock;
-use crate::deadline::Deadline;
-use crate::primitive::const_fn;
+use super::locks::rwlock::RawRwLock;
+use crate::sys::deadline::Deadline;
+use crate::sys::{const_fn, only_in_models};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -341,11 +341,12 @@ impl<T: ?Sized> RwLock<T> {
         &self.raw
     }
 
-    /// For models: the lock is free, without waiters, and no thread touches it at the same time.
-    #[cfg(anteroom_models)]
-    #[doc(hidden)]
-    pub fn assert_at_rest(&mut self) {
-        self.raw.assert_at_rest();
+    only_in_models! {
+        /// For models: the lock is free, without waiters, and no thread touches it at the same time.
+        #[doc(hidden)]
+        pub fn assert_at_rest(&mut self) {
+            self.raw.assert_at_rest();
+        }
     }
 
     /// # Safety

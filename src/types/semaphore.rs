@@ -1,8 +1,9 @@
 //! [`Semaphore`]: the types. The algorithm is in `src/semaphore/raw.rs`.
 
-use super::raw::semaphore::{self as raw, RawSemaphore};
-use crate::deadline::Deadline;
-use crate::primitive::const_fn;
+use super::locks::semaphore::{self as raw, RawSemaphore};
+pub use crate::raw::TryAcquireError;
+use crate::sys::deadline::Deadline;
+use crate::sys::{const_fn, only_in_models};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -51,35 +52,13 @@ pub struct Semaphore {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcquireError(());
 
-/// Why permits were not acquired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TryAcquireError {
-    /// The semaphore was closed.
-    Closed,
-    /// There are not enough permits, or they are reserved for a waiter. Only from forms that try.
-    NoPermits,
-    /// The time was up. Only from timed forms.
-    TimedOut,
-}
-
 impl fmt::Display for AcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("semaphore closed")
     }
 }
 
-impl fmt::Display for TryAcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryAcquireError::Closed => "semaphore closed",
-            TryAcquireError::NoPermits => "no permits available",
-            TryAcquireError::TimedOut => "timed out waiting for permits",
-        })
-    }
-}
-
 impl std::error::Error for AcquireError {}
-impl std::error::Error for TryAcquireError {}
 
 /// Holds permits of a semaphore, reached through `S`, and gives them back when dropped.
 ///
@@ -148,11 +127,12 @@ impl Semaphore {
         self.raw.available_permits()
     }
 
-    /// For models: no thread waits for the semaphore, or touches it at the same time.
-    #[cfg(anteroom_models)]
-    #[doc(hidden)]
-    pub fn assert_at_rest(&mut self) {
-        self.raw.assert_at_rest();
+    only_in_models! {
+        /// For models: no thread waits for the semaphore, or touches it at the same time.
+        #[doc(hidden)]
+        pub fn assert_at_rest(&mut self) {
+            self.raw.assert_at_rest();
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::guard::sealed::{Mode, Pointer};
 use super::guard::{ArcMapped, Exclusive, Guard, Mapped, Shared, Upgradable, lock};
-use super::raw::rwlock::RawRwLock;
+use super::locks::rwlock::RawRwLock;
 use super::rwlock::acquire;
-use crate::deadline::Deadline;
-use crate::primitive::const_fn;
+use crate::sys::deadline::Deadline;
+use crate::sys::{const_fn, only_in_models};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -148,11 +148,12 @@ impl<T: ?Sized> SendRwLock<T> {
         self.data.get_mut()
     }
 
-    /// For models: the lock is free, without waiters, and no thread touches it at the same time.
-    #[cfg(anteroom_models)]
-    #[doc(hidden)]
-    pub fn assert_at_rest(&mut self) {
-        self.raw.assert_unbiased_at_rest();
+    only_in_models! {
+        /// The lock is free, without waiters, and no thread touches it at the same time.
+        #[doc(hidden)]
+        pub fn assert_at_rest(&mut self) {
+            self.raw.assert_unbiased_at_rest();
+        }
     }
 
     /// # Safety

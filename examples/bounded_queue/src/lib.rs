@@ -1,7 +1,7 @@
 //! A small bounded queue over anteroom's mutex and condition variables, written as any user would:
 //! it does not know that it can be checked.
 //!
-//! `tests/loom.rs` checks it. With `NOTIFY_ALWAYS` false the queue has a bug that one sees in many
+//! `tests/loom.rs` and `tests/shuttle.rs` check it. With `NOTIFY_ALWAYS` false the queue has a bug that one sees in many
 //! hand-written queues: a producer that notifies only when the queue was empty loses the second of
 //! two consumers.
 
@@ -34,6 +34,7 @@ impl<T, const NOTIFY_ALWAYS: bool> BoundedQueue<T, NOTIFY_ALWAYS> {
             .wait_while(&mut items, |items| items.len() == self.capacity);
         let was_empty = items.is_empty();
         items.push_back(item);
+        meter::pass();
         if NOTIFY_ALWAYS || was_empty {
             self.not_empty.notify_one();
         }

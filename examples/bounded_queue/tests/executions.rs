@@ -1,6 +1,6 @@
 //! How many executions loom explores for three small programs over anteroom's mutex, and over
 //! loom's own.
-#![cfg(loom)]
+#![cfg(feature = "loom")]
 
 use loom::thread;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The queue in a loom model: every order in which the threads can run. `cargo loom-example` runs
 //! it.
-#![cfg(loom)]
+#![cfg(feature = "loom")]
 
 use bounded_queue::BoundedQueue;
 use loom::thread;

@@ -3,11 +3,11 @@
 use super::RawRwLock;
 use super::queue::{Given, Kind};
 use super::readers::too_many_readers;
-use crate::deadline::Deadline;
-use crate::primitive::Ordering::{Acquire, Relaxed};
 use crate::rwlock::word::{
     MAX_READERS, NEXT, ONE_READER, READERS, UPGRADABLE, WRITER, has_no_readers, readers,
 };
+use crate::sys::Ordering::{Acquire, Relaxed};
+use crate::sys::deadline::Deadline;
 
 impl RawRwLock {
     /// Turns the caller, the upgradable reader, into the writer if there are no readers.

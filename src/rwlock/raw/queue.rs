@@ -1,16 +1,16 @@
 //! The reader-writer lock's queue: waiting and waking. The invariants are those of [`raw`](super).
 
 use super::RawRwLock;
-use crate::deadline::Deadline;
-use crate::fork;
 use crate::parking::{self, FilterOp, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::Starvation;
+use crate::policy::Starvation;
+use crate::policy::spin::Spin;
 use crate::rwlock::word::{
     DESIGNATED, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT, admits_reader,
     admits_upgradable, is_late, is_named, with_lease,
 };
-use crate::spin::Spin;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::deadline::Deadline;
+use crate::sys::fork;
 use std::cell::Cell;
 use std::ptr;
 
@@ -445,7 +445,7 @@ impl RawRwLock {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

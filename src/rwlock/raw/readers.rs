@@ -2,16 +2,16 @@
 
 use super::queue::{Given, Kind, revocation_key};
 use super::{RawRwLock, readers};
-use crate::deadline::Deadline;
-use crate::fence;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
+use crate::policy::spin::Spin;
 use crate::rwlock::bias::{self, Earned, Slot};
 use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, NEXT, ONE_READER, PARKED, READERS, REVOKED,
     WRITER_NEXT, admits_any_reader, admits_reader, entry, fits, is_abandoned, is_being_revoked,
     is_biased_as, is_named, with_lease,
 };
-use crate::spin::Spin;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::fence;
 use crate::waiters;
 
 /// Ends a read beyond `limit` readers. For a read that is acquired again it ends the process, as

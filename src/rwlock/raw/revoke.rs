@@ -3,14 +3,13 @@
 
 use super::queue::{Given, Kind, keep_for, revocation_key, revocation_token};
 use super::{RawRwLock, is_named};
-use crate::deadline::Deadline;
-use crate::fence;
-use crate::fork;
 use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
-use crate::primitive::Ordering::{Relaxed, Release};
+use crate::policy::spin::{Spin, give_way};
 use crate::rwlock::bias::{self, Slot};
 use crate::rwlock::word::{ASYMMETRIC, BIAS, BIASED, REVOKED, entry, has_same_name, with_revoker};
-use crate::spin::{Spin, give_way};
+use crate::sys::Ordering::{Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::{fence, fork};
 use crate::waiters;
 use std::cell::Cell;
 

@@ -2,11 +2,11 @@
 //! crate, threads that never come.
 
 use super::*;
-use crate::fork;
 use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, ONE_REVOKER, OTHER_NEXT, REVOKED, copy,
     entry, period, with_lease, with_revoker,
 };
+use crate::sys::fork;
 use crate::waiters;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

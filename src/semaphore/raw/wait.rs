@@ -4,7 +4,7 @@
 //! A waiter does not yield. Beside threads that use up their time slices, a waiter that yields runs
 //! after all of them, and a woken one before them. (Beside 8 holders of one permit, a request for 8
 //! permits waited 48 ms with two yields before each sleep, and mostly not at all without.) A waiter
-//! leaves a hot semaphore alone for a moment first, as a hot mutex ([`spin`](crate::spin)): 8
+//! leaves a hot semaphore alone for a moment first, as a hot mutex ([`spin`](crate::policy::spin)): 8
 //! threads with one permit and empty critical sections made 1.25 times as many acquisitions.
 
 use super::wake::{CALL, front, waiting, wants};
@@ -12,11 +12,11 @@ use super::{
     ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, is_expected,
     is_reserved, without_turn,
 };
-use crate::deadline::Deadline;
 use crate::parking::{self, Look, ParkResult};
-use crate::primitive::Ordering::{Acquire, Relaxed};
-use crate::semaphore::TryAcquireError;
-use crate::spin::Spin;
+use crate::policy::spin::Spin;
+use crate::raw::TryAcquireError;
+use crate::sys::Ordering::{Acquire, Relaxed};
+use crate::sys::deadline::Deadline;
 
 impl RawSemaphore {
     #[cold]

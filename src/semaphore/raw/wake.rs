@@ -2,10 +2,10 @@
 //! invariants are those of [`raw`](super).
 
 use super::{ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, with_lease};
-use crate::fork;
-use crate::handoff;
 use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkToken, UnparkToken};
-use crate::primitive::Ordering::Relaxed;
+use crate::policy::handoff;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::fork;
 use std::cell::Cell;
 use std::ptr;
 
@@ -201,7 +201,7 @@ impl RawSemaphore {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

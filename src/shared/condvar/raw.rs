@@ -20,15 +20,15 @@
 //! - (IC5) A woken waiter that is killed while it acquires the mutex has been notified, and no
 //!   other waiter takes its place. For it, the mutex is pending.
 
-use crate::deadline::Deadline;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::const_fn;
-use crate::primitive::mortal::AtomicU32;
+use crate::policy::spin::Spin;
 use crate::shared::kernel;
 use crate::shared::me::Me;
 use crate::shared::mutex::raw::{Locked, RawMutex};
 use crate::shared::robust::Entry;
-use crate::spin::Spin;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::AtomicU32;
+use crate::sys::{const_fn, only_in_models};
 
 /// A waiter may be asleep.
 const WAITS: u32 = 1;
@@ -99,11 +99,12 @@ impl RawCondvar {
         in_time
     }
 
-    /// Whether there was a notification, or one is under way.
-    #[cfg(loom)]
-    pub(crate) fn has_notified(&self) -> bool {
-        // ORDERING: Relaxed; asked after the notifier has ended.
-        self.waits().load(Relaxed) & ALL != 0 || self.count().load(Relaxed) != 0
+    only_in_models! {
+        /// Whether there was a notification, or one is under way.
+        pub(crate) fn has_notified(&self) -> bool {
+            // ORDERING: Relaxed; asked after the notifier has ended.
+            self.waits().load(Relaxed) & ALL != 0 || self.count().load(Relaxed) != 0
+        }
     }
 
     #[inline]

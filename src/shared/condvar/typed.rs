@@ -2,10 +2,10 @@
 
 use super::raw::RawCondvar;
 use crate::WaitTimeoutResult;
-use crate::deadline::Deadline;
 use crate::shared::me::Me;
 use crate::shared::mutex::{LockResult, MutexGuard};
 use crate::shared::shareable::{Shareable, fingerprint};
+use crate::sys::deadline::Deadline;
 use std::fmt;
 use std::time::{Duration, Instant};
 

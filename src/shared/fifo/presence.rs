@@ -14,8 +14,8 @@
 //! finds another one's ticket there notes it as *abandoned*: its lock no longer counts.
 
 use super::super::error::OpenError;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::mortal::AtomicU64;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::mortal::AtomicU64;
 use rustix::fd::{AsRawFd, OwnedFd};
 use std::io;
 

@@ -24,9 +24,9 @@ use super::super::kernel;
 use super::super::me::Me;
 use super::slot::{Mode, Reservation, Retirement};
 use super::{Account, Kind, Ledger, SLOTS};
-use crate::fence;
-use crate::primitive::Ordering::{Relaxed, Release};
-use crate::primitive::thread_locals;
+use crate::sys::Ordering::{Relaxed, Release};
+use crate::sys::fence;
+use crate::sys::thread_locals;
 use std::cell::Cell;
 use std::ops::Range;
 

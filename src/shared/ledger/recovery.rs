@@ -2,7 +2,7 @@
 
 use super::super::me::Me;
 use super::{ALL_SLOTS, Kind, Ledger, SLOTS, State};
-use crate::primitive::Ordering::Acquire;
+use crate::sys::Ordering::Acquire;
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     /// How many slots have been begun. The number in memory cannot be trusted.

@@ -36,10 +36,10 @@
 use super::super::me::Me;
 use super::super::robust::Entry;
 use super::Held;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::mortal::{AtomicU32, AtomicU64};
-use crate::primitive::robust_word::{OWNER, OWNER_DIED, WAITERS};
-use crate::primitive::{const_fn, in_program_order};
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::mortal::{AtomicU32, AtomicU64};
+use crate::sys::robust_word::{OWNER, OWNER_DIED, WAITERS};
+use crate::sys::{const_fn, in_program_order};
 
 #[repr(C, align(64))]
 pub(super) struct Slot {
@@ -136,14 +136,14 @@ impl Slot {
         !self.is_held_by(me) || self.is_in_list_of(me)
     }
 
-    #[cfg(not(loom))]
+    #[cfg(not(anteroom_models))]
     #[cold]
     pub(super) fn is_in_list_of(&self, me: Me) -> bool {
         let start = std::ptr::from_ref(self).addr();
         me.held().holds_any_in(&(start..start + size_of::<Self>()))
     }
 
-    #[cfg(loom)]
+    #[cfg(anteroom_models)]
     pub(super) fn is_in_list_of(&self, me: Me) -> bool {
         self.is_held_by(me)
     }

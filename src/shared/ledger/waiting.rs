@@ -3,10 +3,10 @@
 use super::super::kernel::{self, Watched};
 use super::super::me::Me;
 use super::{ALL_SLOTS, Kind, Ledger, SLOTS};
-use crate::deadline::Deadline;
-use crate::primitive::Ordering::{Acquire, Relaxed};
-use crate::primitive::robust_word::OWNER_DIED;
-use crate::spin::Spin;
+use crate::policy::spin::Spin;
+use crate::sys::Ordering::{Acquire, Relaxed};
+use crate::sys::deadline::Deadline;
+use crate::sys::robust_word::OWNER_DIED;
 
 /// The words that a waiter sleeps on, beside the gate's own.
 const WORDS: usize = 3 + SLOTS;

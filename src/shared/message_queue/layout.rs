@@ -2,11 +2,11 @@
 
 use super::raw::Head;
 use super::slots::Memory;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::mortal::AtomicU64;
 use crate::shared::error::OpenError;
 use crate::shared::region::{Payload, Region};
 use crate::shared::shareable::fingerprint;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::mortal::AtomicU64;
 use std::ptr::NonNull;
 
 /// Stands before the slots. A process reads the first two numbers only when it opens the queue.

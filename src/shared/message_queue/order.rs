@@ -4,8 +4,8 @@
 //! one dies meanwhile, or the list is impossible, it is [made anew](Order::rebuild).
 
 use super::slots::{Guarded, NOWHERE, Nonsense, Slots};
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::mortal::AtomicU64;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::mortal::AtomicU64;
 use std::ops::Range;
 
 /// All zero: no messages.

@@ -5,10 +5,10 @@ use super::layout::{Front, Layout, PAYLOAD, front};
 use super::raw::Queue;
 use super::selector::{KINDS, Message, Selector};
 use super::slots::{Memory, Nonsense, Slots};
-use crate::deadline::Deadline;
 use crate::shared::error::OpenError;
 use crate::shared::memory::OWNER_ONLY;
 use crate::shared::region::{self, Region};
+use crate::sys::deadline::Deadline;
 use std::fmt;
 use std::time::{Duration, Instant};
 

@@ -19,9 +19,9 @@ use super::order::Order;
 use super::selector::{Message, Selector};
 use super::side::{Attempt, Side, Wish};
 use super::slots::{NOWHERE, Nonsense, Slots};
-use crate::deadline::Deadline;
 use crate::shared::me::Me;
 use crate::shared::mutex::raw::Locked;
+use crate::sys::deadline::Deadline;
 
 /// A queue without its slots. All zero: an empty one.
 #[repr(C)]

@@ -29,7 +29,6 @@ pub(super) const KINDS: RangeInclusive<i64> = 1..=i64::MAX;
 
 impl Selector {
     /// Whether a message can ever match.
-    #[cfg(not(loom))]
     pub(super) fn is_valid(self) -> bool {
         match self {
             Self::Any => true,

@@ -18,13 +18,13 @@
 //! waiter that did not sleep yet sees the count and does not sleep.
 
 use super::slots::Nonsense;
-use crate::deadline::Deadline;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::mortal::AtomicU64;
 use crate::shared::awake;
 use crate::shared::gate::Gate;
 use crate::shared::me::Me;
 use crate::shared::mutex::raw::RawMutex;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::AtomicU64;
 
 /// Keeps the sides' writes two cache lines apart: processors fetch a line's neighbour along.
 #[repr(C, align(128))]

@@ -5,9 +5,9 @@
 //! each side finds what the other one hands over, though receivers free places in any order.
 
 use super::selector::{KINDS, Message};
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::guarded;
-use crate::primitive::mortal::{AtomicU32, AtomicU64};
+use crate::sys::Ordering::Relaxed;
+use crate::sys::guarded;
+use crate::sys::mortal::{AtomicU32, AtomicU64};
 pub(crate) use memory::Memory;
 
 /// Room for one message, and an entry of each ring.
@@ -27,7 +27,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    #[cfg(loom)]
+    #[cfg(anteroom_models)]
     fn new() -> Self {
         Slot {
             number: AtomicU64::new(0),
@@ -97,7 +97,7 @@ impl Slots {
         self.count
     }
 
-    #[cfg(not(loom))]
+    #[cfg(not(anteroom_models))]
     pub(super) fn room(&self) -> usize {
         self.room
     }
@@ -218,7 +218,7 @@ impl Slots {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(anteroom_models))]
 mod memory {
     use super::Slot;
     use std::ptr::NonNull;
@@ -299,11 +299,11 @@ mod memory {
     }
 }
 
-#[cfg(loom)]
+#[cfg(anteroom_models)]
 mod memory {
     use super::Slot;
-    use crate::primitive::Ordering::Relaxed;
-    use crate::primitive::mortal::AtomicU64;
+    use crate::sys::Ordering::Relaxed;
+    use crate::sys::mortal::AtomicU64;
 
     /// Slots with messages of at most eight bytes, which are written in one step.
     pub(crate) struct Memory(Vec<(Slot, AtomicU64)>);

@@ -13,7 +13,7 @@
 //!   words stay.
 //! - **unlock** stores 0. Then, if `waits` is set, it wakes one waiter.
 //! - (IM1) Either the releaser sees `waits`, or the waiter sees the release: an asymmetric fence
-//!   ([`fence`](crate::fence)) stands between the store and the releaser's look (light side), and
+//!   ([`fence`](crate::sys::fence)) stands between the store and the releaser's look (light side), and
 //!   between `waits` and the waiter's last look at the word (heavy side). So both together cost one
 //!   locked instruction; in glibc they cost two.
 //! - (IM2) `waits` stays set when a waiter is woken. Other mutexes clear it, and the woken waiter
@@ -32,12 +32,12 @@
 use super::super::kernel;
 use super::super::me::Me;
 use super::super::robust::Entry;
-use crate::deadline::Deadline;
-use crate::primitive::Ordering::{Acquire, Relaxed, Release};
-use crate::primitive::mortal::AtomicU32;
-use crate::primitive::robust_word::{OWNER, OWNER_DIED, WAITERS};
-use crate::primitive::{Access, const_fn};
-use crate::spin::Spin;
+use crate::policy::spin::Spin;
+use crate::sys::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::AtomicU32;
+use crate::sys::robust_word::{OWNER, OWNER_DIED, WAITERS};
+use crate::sys::{Access, const_fn};
 
 #[repr(C)]
 pub(crate) struct RawMutex {
@@ -68,7 +68,6 @@ impl RawMutex {
     ///
     /// # Panics
     /// If this thread holds it already.
-    #[cfg(not(loom))]
     #[inline]
     pub(crate) fn lock_once(&self, me: Me) -> Option<Locked> {
         self.entry.pend(me);
@@ -78,7 +77,6 @@ impl RawMutex {
         }
     }
 
-    #[cfg(not(loom))]
     #[cold]
     fn lock_once_contended(&self, me: Me) -> Option<Locked> {
         // ORDERING: Relaxed; only the thread itself writes its number.
@@ -237,7 +235,6 @@ impl RawMutex {
     }
 
     /// A word for the primitive that the mutex is part of. Only the holder writes it.
-    #[cfg(not(loom))]
     #[inline]
     pub(crate) fn note(&self) -> &AtomicU32 {
         &self.entry.own[0]

@@ -13,8 +13,8 @@
 
 use super::super::ledger::{Account, Held, Holder, Kind, Ledger};
 use super::super::me::Me;
-use crate::deadline::Deadline;
-use crate::primitive::{Access, const_fn};
+use crate::sys::deadline::Deadline;
+use crate::sys::{Access, const_fn};
 
 const CLOSED: u32 = 1 << 31;
 const DIED: u32 = 1 << 30;

@@ -17,10 +17,10 @@ use super::super::gate::Gate;
 use super::super::ledger::{Account, Holder, Kind, Ledger};
 use super::super::me::Me;
 use super::super::mutex::raw::RawMutex;
-use crate::deadline::Deadline;
-use crate::primitive::Ordering::Relaxed;
-use crate::primitive::const_fn;
-use crate::primitive::mortal::AtomicU32;
+use crate::sys::Ordering::Relaxed;
+use crate::sys::const_fn;
+use crate::sys::deadline::Deadline;
+use crate::sys::mortal::AtomicU32;
 
 const CLOSED: u32 = 1 << 31;
 
@@ -350,7 +350,6 @@ impl RawSemaphore {
     }
 
     /// Takes up to this many permits for good. Returns how many.
-    #[cfg(not(loom))]
     pub(crate) fn take_for_good(&self, permits: u32) -> u32 {
         self.me();
         loop {

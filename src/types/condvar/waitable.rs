@@ -2,21 +2,13 @@
 
 use super::super::guard::sealed::{Mode, Whole};
 use super::super::guard::{Exclusive, Guard, Shared, Upgradable};
-use super::super::raw::condvar::Requeue;
-use super::super::raw::rwlock::RawRwLock;
+use super::super::locks::rwlock::RawRwLock;
+use crate::raw::{Requeue, Waits};
 
 /// A guard that can wait: one that holds a whole lock.
-pub trait Waitable: for<'v> View<'v> {
-    /// The untyped lock.
-    type Raw: Requeue;
-    /// The untyped lock.
-    fn raw_lock(&self) -> &Self::Raw;
-    /// Acquires the lock again.
-    fn relock(&self);
-    /// # Safety
-    /// The guard is not used until `relock`, or until `Requeue::took` returns true.
-    unsafe fn unlock(&self);
-}
+pub trait Waitable: for<'v> View<'v> + Waits {}
+
+impl<G: for<'v> View<'v> + Waits> Waitable for G {}
 
 /// A guard that can show its data for `'v`. (The second parameter is never named. It tells the
 /// compiler that the guard lives that long.)
@@ -27,12 +19,11 @@ pub trait View<'v, Alive = &'v Self> {
     fn view(&'v mut self) -> Self::View;
 }
 
-impl<L, M, T> Waitable for Guard<L, M, T>
+impl<L, M, T> Waits for Guard<L, M, T>
 where
     L: Whole<T, Raw: Requeue>,
     M: Mode<L::Raw>,
     T: ?Sized,
-    Self: for<'v> View<'v>,
 {
     type Raw = L::Raw;
 

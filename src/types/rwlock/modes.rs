@@ -3,7 +3,7 @@
 use super::super::guard::sealed::{Mode, Whole};
 use super::super::guard::{Exclusive, Guard, Shared, Upgradable};
 use super::RawRwLock;
-use crate::deadline::Deadline;
+use crate::sys::deadline::Deadline;
 use std::time::{Duration, Instant};
 
 /// Implements a mode.

@@ -129,7 +129,7 @@ impl<'a> Finder<'a> {
         };
         for weaker in weaker {
             let what = format!("{} → {weaker}", last(path));
-            let mutated = format!("crate::primitive::Ordering::{weaker}");
+            let mutated = format!("crate::sys::Ordering::{weaker}");
             self.site.instead(range(expr), what, &mutated);
         }
     }
@@ -141,8 +141,8 @@ impl<'a> Finder<'a> {
             }
             "heavy" => ("{ crate::mutant::weak_fence(); true }", "true"),
             "heavy_until" => (
-                "{ crate::mutant::weak_fence(); crate::deadline::Deadline::NEVER }",
-                "crate::deadline::Deadline::NEVER",
+                "{ crate::mutant::weak_fence(); crate::sys::deadline::Deadline::NEVER }",
+                "crate::sys::deadline::Deadline::NEVER",
             ),
             _ => return,
         };

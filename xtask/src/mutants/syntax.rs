@@ -4,7 +4,7 @@ use std::ops::Range;
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprPath, Stmt};
 
-/// Models leave these out (`src/spin.rs`, `src/handoff.rs`), or nothing but these notices.
+/// Models leave these out (`src/policy`), or nothing but these notices.
 const NOT_MODELLED: &[&str] = &[
     "spin",
     "Spin",

@@ -25,17 +25,22 @@
 //! **Left out.** A queue's mutex orders memory between its users, as the real one does. So a model
 //! cannot show that an ordering is needed where that mutex gives it already.
 
+pub(crate) mod face;
+pub(crate) mod interface;
 pub(crate) mod lot;
 #[cfg(not(shuttle))]
 pub(crate) mod mortal;
+pub(crate) mod policy;
+#[cfg(not(shuttle))]
+pub mod specified;
 pub(crate) mod weak;
 
-use super::{Ordering, model};
+use super::{Ordering, engine};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 
-/// See [`crate::primitive::Access`].
+/// See [`crate::sys::Access`].
 #[cfg(not(shuttle))]
 pub(crate) struct Access(loom::cell::UnsafeCell<()>);
 
@@ -91,10 +96,10 @@ impl<T: 'static> Drop for Kept<T> {
 }
 
 pub(crate) fn fence_seq_cst() {
-    // ORDERING: SeqCst, for both sides of `crate::fence`.
-    model::sync::atomic::fence(model::sync::atomic::Ordering::SeqCst);
+    // ORDERING: SeqCst, for both sides of `crate::sys::fence`.
+    engine::sync::atomic::fence(engine::sync::atomic::Ordering::SeqCst);
     if PAUSES.try_with(Cell::get).is_ok_and(|pauses| pauses) {
-        model::thread::yield_now();
+        engine::thread::yield_now();
     }
 }
 
@@ -157,8 +162,8 @@ thread_local! {
     static CHOICES: Cell<Choices> = Cell::new(Choices::default());
 }
 
-crate::primitive::thread_locals! {
-    static STOP: RefCell<Option<std::sync::Arc<model::sync::Mutex<()>>>> = RefCell::new(None);
+super::thread_locals! {
+    static STOP: RefCell<Option<std::sync::Arc<engine::sync::Mutex<()>>>> = RefCell::new(None);
     static PAUSES: Cell<bool> = Cell::new(false);
 }
 
@@ -171,7 +176,7 @@ pub fn pause_after_fences() {
 
 /// From now on, the calling thread is stopped each time it is woken, as a signal handler may stop a
 /// thread. It goes on when it can lock `gate`.
-pub fn stop_when_woken(gate: std::sync::Arc<model::sync::Mutex<()>>) {
+pub fn stop_when_woken(gate: std::sync::Arc<engine::sync::Mutex<()>>) {
     STOP.with(|stop| *stop.borrow_mut() = Some(gate));
 }
 
@@ -230,102 +235,4 @@ pub enum Bias {
 
 pub(crate) fn bias() -> Bias {
     CHOICES.get().bias
-}
-
-pub(crate) struct Starvation;
-
-impl Starvation {
-    pub(crate) fn new() -> Self {
-        Starvation
-    }
-
-    pub(crate) fn is_reached(&mut self) -> bool {
-        impatient()
-    }
-
-    pub(crate) fn limit(deadline: crate::deadline::Deadline) -> crate::deadline::Deadline {
-        deadline
-    }
-}
-
-/// `src/spin.rs` in a model. A spinning thread looks again where a parking one would do so later,
-/// which mostly explores what parking does. So here it looks only once, and only where the model
-/// asks for it ([`Choices::awake`]).
-pub(crate) mod spin {
-    pub(crate) struct Spin {
-        is_over: bool,
-    }
-
-    impl Spin {
-        pub(crate) fn new() -> Self {
-            Spin {
-                is_over: !super::CHOICES.get().awake,
-            }
-        }
-
-        pub(crate) fn unyielding() -> Self {
-            Spin::new()
-        }
-
-        pub(crate) fn hot() -> Self {
-            Spin::new()
-        }
-
-        pub(crate) fn woken() -> Self {
-            Spin::new()
-        }
-
-        pub(crate) fn with_yields(self, _: u32) -> Self {
-            self
-        }
-
-        pub(crate) fn is_rested(&mut self) -> bool {
-            false
-        }
-
-        pub(crate) fn got_it(self) {}
-
-        pub(crate) fn again(&mut self) -> bool {
-            !std::mem::replace(&mut self.is_over, true)
-        }
-    }
-
-    pub(crate) fn give_way() {}
-}
-
-/// `src/handoff.rs` in a model: where waiters starve, every release may be a direct handoff.
-pub(crate) mod handoff {
-    pub(crate) fn due(_: usize) -> bool {
-        super::impatient()
-    }
-
-    pub(crate) fn is_sampled() -> bool {
-        true
-    }
-
-    pub(crate) fn record(_: usize) {}
-}
-
-/// `src/lease.rs` in a model: a choice ([`Choices::stalled`], [`Choices::lasting`]).
-pub(crate) mod lease {
-    // A nap ends at once, however long it is. A round comes only with `Choices::looking`.
-    #[cfg(not(shuttle))]
-    pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_secs(1);
-    #[cfg(not(shuttle))]
-    pub(crate) const ROUND: std::time::Duration = std::time::Duration::from_secs(3600);
-
-    pub(crate) fn begin(_: u32) -> u32 {
-        0
-    }
-
-    pub(crate) fn is_over(_: u32, _: u32) -> bool {
-        let choices = super::CHOICES.get();
-        choices.stalled || choices.lasting && super::lot::has_napped()
-    }
-
-    /// Where no lease is ever over, there are no watchers either: that shortens the search.
-    pub(crate) fn may_stall() -> bool {
-        let choices = super::CHOICES.get();
-        choices.stalled || choices.lasting
-    }
 }

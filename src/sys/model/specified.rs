@@ -1,11 +1,9 @@
 //! The types over the specifications, as a user's model has them, beside those over the algorithms
 //! in one build. `loom-tests/litmus.rs` runs the same programs over both.
 
-#[path = "spec/mod.rs"]
-mod spec;
-#[path = "types/mod.rs"]
+#[path = "../../types/mod.rs"]
 mod types;
 
-use spec as raw;
+use crate::sys::spec as locks;
 
 pub use types::*;

@@ -1,8 +1,9 @@
-//! The specifications of the primitives: what they are inside *your* loom models.
+//! The specifications of the primitives: what they are inside *your* models.
 //!
-//! Under `--cfg loom` the public types stand on these specifications instead of the algorithms.
-//! (This crate's own models check the algorithms, with `--cfg anteroom_models`.) So a user's model
-//! explores the user's steps, and not a lock's: for a [`Mutex`](crate::Mutex) as few as for loom's.
+//! With the feature `loom` or `shuttle`, the public types stand on these specifications instead of
+//! the algorithms. (This crate's own models check the algorithms, with `--cfg anteroom_models`.) So
+//! a user's model explores the user's steps, and not a lock's: for a [`Mutex`](crate::Mutex) as few
+//! as for loom's.
 //!
 //! Each file here replaces the `raw` module of one primitive, with the same functions. A
 //! specification allows every order in which the real primitive may serve threads. A waiter may be
@@ -15,19 +16,32 @@
 //!
 //! A deadline is a choice. A timed call looks, lets other threads run, looks once more, and gives
 //! up. So it fails or succeeds in every way that some timing could bring about.
+//!
+//! Each `new` is `const`: see [`execution`]. A lock may be a `static`, and is free at the beginning
+//! of each execution. Its data is ordinary memory, which stays.
 
 pub(crate) mod condvar;
+mod engine;
+mod execution;
 pub(crate) mod mutex;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
 
-use crate::deadline::Deadline;
-use loom::sync::{Condvar, Mutex};
+use super::deadline::Deadline;
+use super::only_in_models;
+use engine::{Condvar, Mutex};
+use execution::PerExecution;
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
 /// A state, and threads that wait for it to change.
 pub(crate) struct Monitor<S> {
+    /// The state at the beginning of an execution.
+    initial: S,
+    parts: PerExecution<Parts<S>>,
+}
+
+struct Parts<S> {
     inner: Mutex<Inner<S>>,
     changed: Condvar,
 }
@@ -37,20 +51,31 @@ struct Inner<S> {
     waiting: usize,
 }
 
-impl<S> Monitor<S> {
-    pub(crate) fn new(state: S) -> Self {
+impl<S: Clone> Monitor<S> {
+    pub(crate) const fn new(initial: S) -> Self {
         Monitor {
-            inner: Mutex::new(Inner { state, waiting: 0 }),
-            changed: Condvar::new(),
+            initial,
+            parts: PerExecution::new(),
         }
+    }
+
+    fn parts(&self) -> &Parts<S> {
+        self.parts.get(|| Parts {
+            inner: Mutex::new(Inner {
+                state: self.initial.clone(),
+                waiting: 0,
+            }),
+            changed: Condvar::new(),
+        })
     }
 
     /// Changes the state in one step.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut S) -> R) -> R {
-        let mut inner = self.inner.lock().unwrap();
+        let parts = self.parts();
+        let mut inner = parts.inner.lock().unwrap();
         let result = change(&mut inner.state);
         if inner.waiting > 0 {
-            self.changed.notify_all();
+            parts.changed.notify_all();
         }
         result
     }
@@ -73,36 +98,40 @@ impl<S> Monitor<S> {
         mut step: impl FnMut(&mut S) -> Option<R>,
         give_up: impl FnOnce(&mut S) -> R,
     ) -> R {
-        if deadline.passed() {
+        if deadline.exists() {
             if let Some(result) = self.change(&mut step) {
                 return result;
             }
             // What other threads do in between precedes the deadline.
             return self.change(|state| step(state).unwrap_or_else(|| give_up(state)));
         }
-        let mut inner = self.inner.lock().unwrap();
+        let parts = self.parts();
+        let mut inner = parts.inner.lock().unwrap();
         loop {
             if let Some(result) = step(&mut inner.state) {
                 if inner.waiting > 0 {
-                    self.changed.notify_all();
+                    parts.changed.notify_all();
                 }
                 return result;
             }
             inner.waiting += 1;
-            inner = self.changed.wait(inner).unwrap();
+            inner = parts.changed.wait(inner).unwrap();
             inner.waiting -= 1;
         }
     }
 
-    /// Asserts that no thread waits, and the state is `free`.
-    #[cfg(anteroom_models)]
-    pub(crate) fn assert_at_rest(&mut self, free: impl FnOnce(&S) -> bool) {
-        let inner = self.inner.get_mut().unwrap();
-        assert!(inner.waiting == 0 && free(&inner.state), "at rest");
+    only_in_models! {
+        /// Asserts that no thread waits, and the state is `free`.
+        pub(crate) fn assert_at_rest(&mut self, free: impl FnOnce(&S) -> bool) {
+            if let Some(parts) = self.parts.get_mut() {
+                let inner = parts.inner.get_mut().unwrap();
+                assert!(inner.waiting == 0 && free(&inner.state), "at rest");
+            }
+        }
     }
 
     /// Whether a thread waits.
     pub(crate) fn is_waited_for(&self) -> bool {
-        self.inner.lock().unwrap().waiting > 0
+        self.parts().inner.lock().unwrap().waiting > 0
     }
 }

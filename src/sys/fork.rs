@@ -7,7 +7,7 @@
 //! two kinds of lock work in the child, whatever other threads were doing to them: a lock that was
 //! free, and a lock that the forking thread held.
 //!
-//! - **Registered** when the program is loaded ([`crate::load`]), before it has threads: a fork in
+//! - **Registered** when the program is loaded ([`crate::sys::load`]), before it has threads: a fork in
 //!   the middle of a later registration would not run the handler. [`watch`] registers it in a
 //!   program that was linked without that.
 //! - **Idempotent**: the handler may run more than once in a child.
@@ -16,15 +16,17 @@
 //!   with every lock. A child that was made without the C library's handlers (`vfork`, `_Fork`, a
 //!   raw system call) may not wait. A signal handler that interrupted a wait may not fork.
 
-#[cfg(all(unix, not(any(loom, miri))))]
+#[cfg(all(unix, not(any(anteroom_models, miri))))]
 pub(crate) use unix::{generation, watch};
 
-#[cfg(all(unix, not(any(loom, miri))))]
+#[cfg(all(unix, not(any(anteroom_models, miri))))]
 mod unix {
     #[cfg(target_os = "linux")]
     use crate::parking::lot;
-    use crate::primitive::{AtomicUsize, Ordering::Relaxed};
-    use crate::{load, rwlock, spin, waiters};
+    use crate::policy::spin;
+    use crate::sys::load;
+    use crate::sys::{AtomicUsize, Ordering::Relaxed};
+    use crate::{rwlock, waiters};
 
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
     static GENERATION: AtomicUsize = AtomicUsize::new(0);
@@ -66,17 +68,17 @@ mod unix {
     }
 }
 
-#[cfg(not(all(unix, not(any(loom, miri)))))]
+#[cfg(not(all(unix, not(any(anteroom_models, miri)))))]
 pub(crate) fn watch() {}
 
-#[cfg(any(miri, loom, not(unix)))]
+#[cfg(any(miri, anteroom_models, not(unix)))]
 pub(crate) fn generation() -> usize {
     0
 }
 
-#[cfg(all(test, unix, not(any(loom, miri))))]
+#[cfg(all(test, unix, not(any(anteroom_models, miri))))]
 pub(crate) mod tests {
-    use crate::spin::{self, Spin};
+    use crate::policy::spin::{self, Spin};
 
     /// Whether `life` returns true in a child, which then ends.
     pub(crate) fn is_true_in_a_child(life: impl FnOnce() -> bool) -> bool {

@@ -1,8 +1,9 @@
 //! The semaphore: a number of permits, and whether it is closed.
 
-use super::super::types::TryAcquireError;
 use super::Monitor;
-use crate::deadline::Deadline;
+use crate::raw::TryAcquireError;
+use crate::sys::deadline::Deadline;
+use crate::sys::only_in_models;
 
 /// The same as the real one's.
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
@@ -12,6 +13,7 @@ pub(crate) struct RawSemaphore {
     monitor: Monitor<State>,
 }
 
+#[derive(Clone)]
 struct State {
     permits: usize,
     closed: bool,
@@ -48,7 +50,7 @@ impl State {
 }
 
 impl RawSemaphore {
-    pub(crate) fn new(permits: usize) -> Self {
+    pub(crate) const fn new(permits: usize) -> Self {
         assert!(
             permits <= MAX_PERMITS,
             "Semaphore::new: more than MAX_PERMITS permits"
@@ -137,8 +139,9 @@ impl RawSemaphore {
         self.monitor.change(|state| state.permits)
     }
 
-    #[cfg(anteroom_models)]
-    pub(crate) fn assert_at_rest(&mut self) {
-        self.monitor.assert_at_rest(|_| true);
+    only_in_models! {
+        pub(crate) fn assert_at_rest(&mut self) {
+            self.monitor.assert_at_rest(|_| true);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The time until which a call may wait.
 
+use super::IS_MODEL;
 use std::time::{Duration, Instant};
 
 /// A point in time, or never.
@@ -20,7 +21,6 @@ impl Deadline {
     }
 
     /// The earlier of the two.
-    #[cfg(any(not(loom), all(anteroom_models, not(shuttle))))]
     pub(crate) fn min(self, other: Deadline) -> Self {
         match (self.0, other.0) {
             (Some(a), Some(b)) => Deadline(Some(a.min(b))),
@@ -28,20 +28,22 @@ impl Deadline {
         }
     }
 
+    /// Whether there is a limit.
+    pub(crate) fn exists(self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether the deadline has passed. In a model, each has passed at the first look.
     pub(crate) fn passed(self) -> bool {
-        self.0
-            .is_some_and(|deadline| cfg!(loom) || deadline <= Instant::now())
+        self.exists() && (IS_MODEL || self.0 <= Some(Instant::now()))
     }
 
     /// Whether it had passed before the call began to wait. Never in a model, so that a timed wait
     /// explores what an untimed one does, too.
-    #[cfg(any(not(loom), anteroom_models))]
     pub(crate) fn is_past(self) -> bool {
-        !cfg!(loom) && self.passed()
+        !IS_MODEL && self.passed()
     }
 
-    #[cfg(any(not(loom), anteroom_models))]
     pub(crate) fn instant(self) -> Option<Instant> {
         self.0
     }

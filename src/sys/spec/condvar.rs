@@ -1,17 +1,18 @@
 //! The condition variable: the tickets of its waiters, in the order in which they were drawn.
 
-use super::super::types::condvar::waitable::Waitable;
 use super::Monitor;
 use super::mutex::RawMutex;
 use super::rwlock::RawRwLock;
-use crate::deadline::Deadline;
+use crate::raw::{Requeue, Waits};
+use crate::sys::deadline::Deadline;
+use crate::sys::only_in_models;
 use std::collections::VecDeque;
 
 pub(crate) struct RawCondvar {
     monitor: Monitor<Waiters>,
 }
 
-#[derive(Default)]
+#[derive(Clone)]
 struct Waiters {
     /// The key of the lock that they all have.
     key: usize,
@@ -20,6 +21,12 @@ struct Waiters {
 }
 
 impl Waiters {
+    const NONE: Self = Waiters {
+        key: 0,
+        tickets: VecDeque::new(),
+        next: 0,
+    };
+
     fn draw(&mut self, key: usize) -> Option<usize> {
         if self.tickets.is_empty() {
             self.key = key;
@@ -39,9 +46,9 @@ impl Waiters {
 }
 
 impl RawCondvar {
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         RawCondvar {
-            monitor: Monitor::new(Waiters::default()),
+            monitor: Monitor::new(Waiters::NONE),
         }
     }
 
@@ -55,14 +62,15 @@ impl RawCondvar {
             .change(|waiters| std::mem::take(&mut waiters.tickets).len())
     }
 
-    #[cfg(anteroom_models)]
-    pub(crate) fn assert_at_rest(&mut self) {
-        self.monitor
-            .assert_at_rest(|waiters| waiters.tickets.is_empty());
+    only_in_models! {
+        pub(crate) fn assert_at_rest(&mut self) {
+            self.monitor
+                .assert_at_rest(|waiters| waiters.tickets.is_empty());
+        }
     }
 
     /// Waits. Returns whether the caller was notified before its time was up.
-    pub(crate) fn wait<G: Waitable>(&self, guard: &mut G, deadline: Deadline) -> bool {
+    pub(crate) fn wait<G: Waits>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let key = guard.raw_lock().queue_key();
         let ticket = self.monitor.change(|waiters| waiters.draw(key));
         let ticket = ticket.expect(
@@ -77,12 +85,6 @@ impl RawCondvar {
         guard.relock();
         notified
     }
-}
-
-/// A lock that waiters release and acquire again.
-pub trait Requeue {
-    /// An address that identifies this lock.
-    fn queue_key(&self) -> usize;
 }
 
 impl Requeue for RawMutex {

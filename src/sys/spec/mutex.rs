@@ -4,71 +4,79 @@
 //! knows of. So a release looks whether a thread tries, which gives loom a point at which that may
 //! happen. Where no thread tries, there is nothing to explore.
 
-use crate::deadline::Deadline;
-use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use loom::sync::{Mutex, MutexGuard};
+use super::engine::{Mutex, MutexGuard, Tries};
+use super::execution::PerExecution;
+use crate::sys::deadline::Deadline;
+use crate::sys::only_in_models;
 use std::cell::Cell;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::sync::{PoisonError, TryLockError};
 
 /// The untyped mutex: what [`Mutex`](crate::Mutex) has beside its data.
 pub struct RawMutex {
-    /// Dropped before the mutex, which it borrows.
-    held: Cell<Option<MutexGuard<'static, ()>>>,
-    /// Boxed, so that it stays in place when this is moved.
-    mutex: Box<Mutex<()>>,
-    tries: AtomicUsize,
+    parts: PerExecution<Parts>,
 }
 
-// SAFETY: only the holder of the mutex touches the cell.
-unsafe impl Send for RawMutex {}
-// SAFETY: see above.
-unsafe impl Sync for RawMutex {}
+struct Parts {
+    mutex: Mutex<()>,
+    /// The holder's guard. It is not dropped with this: an execution may end with a held mutex.
+    held: Cell<Option<ManuallyDrop<MutexGuard<'static, ()>>>>,
+    tries: Tries,
+}
 
-impl RawMutex {
-    /// Creates an unlocked mutex.
-    pub fn new() -> Self {
-        RawMutex {
-            held: Cell::new(None),
-            mutex: Box::new(Mutex::new(())),
-            tries: AtomicUsize::new(0),
-        }
-    }
-
-    /// An address that identifies this mutex.
-    pub(crate) fn key(&self) -> usize {
-        (&raw const *self.mutex).addr()
-    }
-
+impl Parts {
     fn keep(&self, guard: MutexGuard<'_, ()>) {
-        // SAFETY: the mutex stays where it is, and is dropped after the guard.
+        // SAFETY: the mutex stays where it is, in a box, and the guard is not used after it.
         let guard = unsafe { mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard) };
-        self.held.set(Some(guard));
+        self.held.set(Some(ManuallyDrop::new(guard)));
     }
 
     fn try_guard(&self) -> Option<MutexGuard<'_, ()>> {
+        self.tries.add();
         match self.mutex.try_lock() {
             Ok(guard) => Some(guard),
             Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
+}
+
+impl RawMutex {
+    /// Creates an unlocked mutex.
+    pub const fn new() -> Self {
+        RawMutex {
+            parts: PerExecution::new(),
+        }
+    }
+
+    fn parts(&self) -> &Parts {
+        self.parts.get(|| Parts {
+            mutex: Mutex::new(()),
+            held: Cell::new(None),
+            tries: Tries::new(),
+        })
+    }
+
+    /// An address that identifies this mutex.
+    pub(crate) fn key(&self) -> usize {
+        (&raw const *self.parts()).addr()
+    }
 
     /// Locks the mutex, blocking until it is free.
     pub fn lock(&self) {
-        // A panic that releases loom's mutex poisons it. Ours is as before.
-        self.keep(self.mutex.lock().unwrap_or_else(PoisonError::into_inner));
+        let parts = self.parts();
+        // A panic that releases the engine's mutex poisons it. Ours is as before.
+        parts.keep(parts.mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Locks the mutex if it is free. Returns whether it did.
     pub fn try_lock(&self) -> bool {
-        // ORDERING: Relaxed; it orders nothing.
-        self.tries.fetch_add(1, Relaxed);
-        self.try_guard().map(|guard| self.keep(guard)).is_some()
+        let parts = self.parts();
+        parts.try_guard().map(|guard| parts.keep(guard)).is_some()
     }
 
     pub(crate) fn lock_until(&self, deadline: Deadline) -> bool {
-        if !deadline.passed() {
+        if !deadline.exists() {
             self.lock();
             return true;
         }
@@ -78,9 +86,7 @@ impl RawMutex {
 
     /// Whether it is held now.
     pub fn is_locked(&self) -> bool {
-        // ORDERING: Relaxed; see `try_lock`.
-        self.tries.fetch_add(1, Relaxed);
-        self.try_guard().is_none()
+        self.parts().try_guard().is_none()
     }
 
     /// Unlocks the mutex.
@@ -88,12 +94,12 @@ impl RawMutex {
     /// # Safety
     /// The caller holds the mutex: it, or a thread that left this to it, has locked it.
     pub unsafe fn unlock(&self) {
+        let parts = self.parts.here().expect("the holder has used it");
         // A model that has failed unwinds its threads, and is no model any more.
         if !std::thread::panicking() {
-            // ORDERING: Relaxed; see `try_lock`.
-            self.tries.load(Relaxed);
+            parts.tries.look();
         }
-        drop(self.held.take());
+        drop(parts.held.take().map(ManuallyDrop::into_inner));
     }
 
     /// As [`unlock`](Self::unlock).
@@ -105,9 +111,10 @@ impl RawMutex {
         unsafe { self.unlock() };
     }
 
-    #[cfg(anteroom_models)]
-    pub(crate) fn assert_at_rest(&mut self) {
-        assert!(!self.is_locked(), "at rest");
+    only_in_models! {
+        pub(crate) fn assert_at_rest(&mut self) {
+            assert!(!self.is_locked(), "at rest");
+        }
     }
 
     /// Lets another thread have the mutex for a while.

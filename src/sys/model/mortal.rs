@@ -16,9 +16,9 @@
 
 use super::super::Ordering::{self, AcqRel, Relaxed};
 use super::super::robust_word::{OWNER, OWNER_DIED, WAITERS};
-use super::model::sync::{Condvar, Mutex, atomic};
+use super::engine::sync::{Condvar, Mutex, atomic};
 use super::{joins_one_by_one, newest_first};
-use crate::deadline::Deadline;
+use crate::sys::deadline::Deadline;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

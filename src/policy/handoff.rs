@@ -2,25 +2,15 @@
 //!
 //! A handoff leaves the lock idle until its new holder runs, so handoffs must be rare. They also
 //! bound the wait of the first thread in the queue, so they must be certain. So while a starved
-//! waiter exists, there is one handoff in each *handoff interval* ([`INTERVAL`]): one at most, at
+//! waiter exists, there is one handoff in each *handoff interval* ([`FAIRNESS`]): one at most, at
 //! the first release after it.
 //!
 //! Source: the fairness clocks of parking_lot's queues (A. d'Antras, 2016), which are random there.
 
-use crate::primitive::{AtomicU32, Ordering::Relaxed, table};
-use crate::system::microseconds;
+use super::{FAIRNESS, HANDOFF_SAMPLE};
+use crate::sys::system::microseconds;
+use crate::sys::{AtomicU32, Ordering::Relaxed, table, without};
 use std::cell::Cell;
-
-/// The handoff interval in microseconds: about ten times what a sleeping thread needs to run, on
-/// the machine of the `contention` benchmark, which chose it.
-const INTERVAL: u32 = 500;
-
-/// One release in this many is sampled ([`is_sampled`]): it may read the clock, which takes longer
-/// than a short critical section, and yields while a designated waker is on its way. The more of
-/// them yield, the sooner that thread runs, and the slower the others are. Measured: a mutex's
-/// polite thread beside 8 hogs waits 1.1, 1.3, 2.2, 4.2, 4.5 ms at most with 6, 8, 10, 12, 14, and
-/// the hogs do 0.80, 0.84, 0.86, 0.90, 0.93 of what they do without.
-const SAMPLE: u32 = 10;
 
 const INDEX_BITS: u32 = 10;
 
@@ -38,15 +28,16 @@ fn last_handoff(address: usize) -> &'static AtomicU32 {
 pub(crate) fn due(address: usize) -> bool {
     // ORDERING: Relaxed, here and below; a time, which orders nothing.
     let passed = microseconds().wrapping_sub(last_handoff(address).load(Relaxed));
-    passed >= INTERVAL || cfg!(anteroom_without = "interval")
+    passed >= FAIRNESS || without::INTERVAL
 }
 
-/// Whether a release is one of those that may take a little longer: one call in [`SAMPLE`].
+/// Whether a release is one of those that may take a little longer: one call in
+/// [`HANDOFF_SAMPLE`].
 pub(crate) fn is_sampled() -> bool {
     thread_local! { static ASKED: Cell<u32> = const { Cell::new(0) }; }
     let asked = ASKED.get().wrapping_add(1);
     ASKED.set(asked);
-    asked.is_multiple_of(SAMPLE)
+    asked.is_multiple_of(HANDOFF_SAMPLE)
 }
 
 /// Records a handoff that happens now.

@@ -4,8 +4,8 @@
 //! the next may succeed, and so on. A failure that the code does not expect becomes a lost permit,
 //! a lost flag or an endless loop.
 
-use super::model::sync::atomic;
-use super::model::thread::{ThreadId, current};
+use super::engine::sync::atomic;
+use super::engine::thread::{ThreadId, current};
 use super::{Ordering, weak_fails};
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};

@@ -1,7 +1,8 @@
 //! The reader-writer lock: the threads inside, and a claim to be next.
 
 use super::Monitor;
-use crate::deadline::Deadline;
+use crate::sys::deadline::Deadline;
+use crate::sys::only_in_models;
 
 /// The untyped reader-writer lock: what [`RwLock`](crate::RwLock) has beside its data.
 pub struct RawRwLock {
@@ -13,7 +14,7 @@ pub struct RawRwLock {
 ///
 /// A reader does not enter in one step. It arrives first, and is refused if a writer has come
 /// meanwhile. A writer that only tries is refused if a reader has arrived.
-#[derive(Default)]
+#[derive(Clone)]
 struct State {
     readers: usize,
     /// Readers that look whether they may enter.
@@ -29,6 +30,15 @@ struct State {
 }
 
 impl State {
+    const FREE: Self = State {
+        readers: 0,
+        arriving: 0,
+        expected: 0,
+        upgradable: false,
+        writer: false,
+        written: false,
+    };
+
     /// A recursive reader passes a writer that waits.
     fn lets_in(&self, recursive: bool) -> bool {
         !self.writer || (recursive && !self.written)
@@ -89,14 +99,14 @@ impl State {
 
 impl RawRwLock {
     /// Creates an open lock.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         RawRwLock {
-            monitor: Monitor::new(State::default()),
+            monitor: Monitor::new(State::FREE),
         }
     }
 
     /// The same: no specified lock is biased.
-    pub(crate) fn unbiased() -> Self {
+    pub(crate) const fn unbiased() -> Self {
         RawRwLock::new()
     }
 
@@ -156,7 +166,7 @@ impl RawRwLock {
     pub(crate) fn write(&self, deadline: Deadline) -> bool {
         let claim = |state: &mut State| {
             // A writer whose time is up takes what is kept for another one.
-            let joins = deadline.passed() && !state.written && !state.upgradable;
+            let joins = deadline.exists() && !state.written && !state.upgradable;
             let may = state.is_claimable() || joins;
             state.writer |= may;
             may.then_some(true)
@@ -283,15 +293,15 @@ impl RawRwLock {
         unsafe { self.unlock_upgradable() };
     }
 
-    #[cfg(anteroom_models)]
-    pub(crate) fn assert_at_rest(&mut self) {
-        let free = |state: &State| state.readers == 0 && !state.upgradable && !state.writer;
-        self.monitor.assert_at_rest(free);
-    }
+    only_in_models! {
+        pub(crate) fn assert_at_rest(&mut self) {
+            let free = |state: &State| state.readers == 0 && !state.upgradable && !state.writer;
+            self.monitor.assert_at_rest(free);
+        }
 
-    #[cfg(anteroom_models)]
-    pub(crate) fn assert_unbiased_at_rest(&mut self) {
-        self.assert_at_rest();
+        pub(crate) fn assert_unbiased_at_rest(&mut self) {
+            self.assert_at_rest();
+        }
     }
 
     pub(crate) fn is_waited_for(&self) -> bool {

@@ -19,10 +19,10 @@
 //! - **In a model** both sides are sequentially consistent fences. That is stronger than the truth
 //!   in one respect: two `light` fences order each other there, and here they do not.
 
-use crate::primitive::AtomicUsize;
+use crate::sys::AtomicUsize;
 
 /// The unlocker's side: keeps the compiler from moving a later load above an earlier store.
-#[cfg(all(target_os = "linux", not(any(loom, miri))))]
+#[cfg(all(target_os = "linux", not(any(anteroom_models, miri))))]
 #[inline(always)]
 pub(crate) fn light() {
     // ORDERING: pairs with `heavy` in the waiter; see the module.
@@ -34,7 +34,7 @@ pub(crate) fn light() {
 ///
 /// Costs a fraction of a microsecond if no other core runs this process, else about ten. It never
 /// registers: no waiter could make up for the time that takes.
-#[cfg(all(target_os = "linux", not(any(loom, miri))))]
+#[cfg(all(target_os = "linux", not(any(anteroom_models, miri))))]
 #[cold]
 pub(crate) fn heavy() -> bool {
     use rustix::thread::{MembarrierCommand, membarrier};
@@ -59,9 +59,9 @@ pub(crate) fn heavy_or_wait() {
 
 /// Registers this process, and the children that it forks, so that `heavy` works. Takes half a
 /// microsecond in a process with one thread. Beside other threads it waits until every processor
-/// has switched threads, 7 to 28 ms, so only [`crate::load`] calls it. If the system refuses,
+/// has switched threads, 7 to 28 ms, so only [`crate::sys::load`] calls it. If the system refuses,
 /// `heavy` reports that later.
-#[cfg(all(unix, not(any(loom, miri))))]
+#[cfg(all(unix, not(any(anteroom_models, miri))))]
 pub(crate) fn register() {
     #[cfg(target_os = "linux")]
     // SAFETY: the call has no pointer arguments, and changes nothing that a program sees. (Not
@@ -81,7 +81,7 @@ pub(crate) fn register() {
     target_os = "linux",
     target_env = "gnu",
     target_pointer_width = "64",
-    not(loom)
+    not(anteroom_models)
 ))]
 #[cold]
 pub(crate) fn heavy_for_others() -> bool {
@@ -96,7 +96,7 @@ pub(crate) fn heavy_for_others() -> bool {
     target_os = "linux",
     target_env = "gnu",
     target_pointer_width = "64",
-    not(loom)
+    not(anteroom_models)
 ))]
 pub(crate) fn join_others() -> bool {
     use rustix::thread::{MembarrierCommand, membarrier};
@@ -109,13 +109,13 @@ pub(crate) fn heavy_for_others() -> bool {
     heavy()
 }
 
-#[cfg(any(not(target_os = "linux"), loom, miri))]
+#[cfg(any(not(target_os = "linux"), anteroom_models, miri))]
 #[inline]
 pub(crate) fn light() {
     full();
 }
 
-#[cfg(any(not(target_os = "linux"), loom, miri))]
+#[cfg(any(not(target_os = "linux"), anteroom_models, miri))]
 #[inline]
 pub(crate) fn heavy() -> bool {
     full();
@@ -123,21 +123,27 @@ pub(crate) fn heavy() -> bool {
 }
 
 /// Whether `heavy` is an ordinary fence, which never fails.
-pub(crate) const IS_CHEAP: bool = cfg!(all(any(not(target_os = "linux"), miri), not(loom)));
+pub(crate) const IS_CHEAP: bool = cfg!(all(
+    any(not(target_os = "linux"), miri),
+    not(anteroom_models)
+));
+
+/// Whether `light` is cheaper than `full`, or stands for one that is.
+const IS_ASYMMETRIC: bool = cfg!(any(all(target_os = "linux", not(miri)), anteroom_models));
 
 /// Whether `light` is cheaper than `full`, and `heavy` works. Runs one `heavy`.
 pub(crate) fn is_asymmetric() -> bool {
-    cfg!(any(all(target_os = "linux", not(miri)), loom)) && heavy()
+    IS_ASYMMETRIC && heavy()
 }
 
 /// A sequentially consistent fence.
 #[inline]
 pub(crate) fn full() {
-    #[cfg(not(loom))]
+    #[cfg(not(anteroom_models))]
     // ORDERING: SeqCst; in this whole module, the caller says what for.
     std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-    #[cfg(loom)]
-    crate::primitive::modeled::fence_seq_cst();
+    #[cfg(anteroom_models)]
+    crate::sys::model::fence_seq_cst();
 }
 
 /// [`full`], right after a successful exchange or compare-exchange of any ordering. On x86-64 such
@@ -147,16 +153,16 @@ pub(crate) fn full() {
         target_os = "linux",
         target_env = "gnu",
         target_pointer_width = "64",
-        not(loom)
+        not(anteroom_models)
     ),
     all(anteroom_models, not(shuttle))
 ))]
 #[inline(always)]
 pub(crate) fn after_exchange() {
-    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    #[cfg(all(target_arch = "x86_64", not(anteroom_models), not(miri)))]
     // ORDERING: the exchange's; the compiler must not undo it.
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
-    #[cfg(any(not(target_arch = "x86_64"), loom, miri))]
+    #[cfg(any(not(target_arch = "x86_64"), anteroom_models, miri))]
     full();
 }
 
@@ -164,14 +170,14 @@ pub(crate) fn after_exchange() {
 /// cheaper than a store and a fence.
 #[inline(always)]
 pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
-    #[cfg(not(loom))]
+    #[cfg(not(anteroom_models))]
     // ORDERING: SeqCst; pairs with `full` between another thread's store and its load.
     atomic.swap(value, std::sync::atomic::Ordering::SeqCst);
-    #[cfg(loom)]
+    #[cfg(anteroom_models)]
     {
         // Loom supports sequentially consistent fences, but no such accesses.
         // ORDERING: Release, and the fence; together as the exchange above.
-        atomic.store(value, crate::primitive::Ordering::Release);
+        atomic.store(value, crate::sys::Ordering::Release);
         full();
     }
 }
@@ -179,11 +185,11 @@ pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
 /// Loads with Acquire, ordered after a preceding [`store_then_full`].
 #[inline(always)]
 pub(crate) fn load_after_full(atomic: &AtomicUsize) -> usize {
-    #[cfg(not(loom))]
+    #[cfg(not(anteroom_models))]
     // ORDERING: SeqCst, as that store, which holds back no other load. It costs what Acquire does.
     let value = atomic.load(std::sync::atomic::Ordering::SeqCst);
-    #[cfg(loom)]
+    #[cfg(anteroom_models)]
     // ORDERING: Acquire; the fence in `store_then_full` does the rest.
-    let value = atomic.load(crate::primitive::Ordering::Acquire);
+    let value = atomic.load(crate::sys::Ordering::Acquire);
     value
 }

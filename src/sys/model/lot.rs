@@ -1,10 +1,10 @@
 //! The parking lot of a model, with the names of parking_lot_core, whose documentation describes
 //! them. The parent module says what is modelled, and what is not.
 
-use crate::primitive::model::sync::Mutex;
-use crate::primitive::model::sync::atomic::AtomicUsize;
-use crate::primitive::model::sync::atomic::Ordering::{Acquire, Release};
-use crate::primitive::model::thread::{self, Thread};
+use crate::sys::engine::sync::Mutex;
+use crate::sys::engine::sync::atomic::AtomicUsize;
+use crate::sys::engine::sync::atomic::Ordering::{Acquire, Release};
+use crate::sys::engine::thread::{self, Thread};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,9 +44,9 @@ pub(crate) enum RequeueOp {
 }
 
 use crate::parking::Look;
-use crate::primitive::modeled::lease;
+use crate::policy::lease;
 
-crate::primitive::thread_locals! {
+crate::sys::thread_locals! {
     /// How often the calling thread has timed out or looked since it was woken.
     static NAPS: std::cell::Cell<usize> = std::cell::Cell::new(0);
     /// Whether it has ever napped for as long as a lease lasts.
@@ -166,7 +166,7 @@ impl Parked {
 
 type Queue = Arc<Mutex<Vec<Arc<Parked>>>>;
 
-crate::primitive::model::lazy_static! {
+crate::sys::engine::lazy_static! {
     static ref QUEUES: std::sync::Mutex<BTreeMap<usize, Queue>> = Default::default();
 }
 
@@ -410,3 +410,6 @@ pub(crate) unsafe fn unpark_requeue(
     }
     result
 }
+
+/// No model forks.
+pub(crate) fn if_empty(_one: usize, _other: usize, _work: impl FnOnce()) {}

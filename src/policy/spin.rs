@@ -2,7 +2,7 @@
 //!
 //! To park and be woken takes about 50 µs; to acquire a lock that has just become free, 0.1 µs. So
 //! a waiter first looks again: after one pause, two, four …, then every quarter of a microsecond,
-//! for [`LIMIT`] in all. If the lock becomes free meanwhile, no sleep is needed. If not, the
+//! for [`SPIN`] in all. If the lock becomes free meanwhile, no sleep is needed. If not, the
 //! spinning costs a part of what the sleep does.
 //!
 //! **More threads than processors.** A spinning waiter needs a processor, and so does the holder.
@@ -18,41 +18,16 @@
 //! that the lock is hot. The next [`QUIET_TURNS`] times that it has to wait, it leaves the lock
 //! alone for [`QUIET`] before it looks. Readers that count themselves in one word wait only for its
 //! cache line. But with writers among them they wait for it as often, so the same holds.
-//!
-//! The `contention` benchmark chose the constants (its rows `mutex, …`, `rwlock, …` and `… waits`),
-//! on the machine of the README.
 
-use crate::fork;
-use crate::primitive::{AtomicUsize, Ordering::Relaxed, thread_locals};
-use crate::system;
+use super::{HEAT_SAMPLE, HOT, QUIET, QUIET_TURNS, SLICE, SPIN, SPIN_PAUSES, YIELDS};
+use crate::sys::fork;
+use crate::sys::system;
+use crate::sys::{AtomicUsize, Ordering::Relaxed, thread_locals, without};
 use std::cell::Cell;
 use std::hint;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-pub(crate) use crate::system::give_way;
-
-/// How long a waiter spins in all.
-const LIMIT: Duration = Duration::from_micros(20);
-
-/// The most pauses between two looks: about a quarter of a microsecond.
-const MOST_PAUSES: u32 = 16;
-
-/// A lock is hot if a thread attempts it again within this time after its wait ended.
-const HOT: Duration = Duration::from_nanos(300);
-
-/// How long a waiter leaves a hot lock alone, and how many times before it measures again.
-const QUIET: Duration = Duration::from_micros(10);
-const QUIET_TURNS: u32 = 16;
-
-/// One wait in this many is measured: reading the clock takes longer than a short section.
-const SAMPLE: u32 = 8;
-
-/// How long a thread may spin, in one wait or many, before it yields once. Two threads that spin
-/// for each other may keep all others off a processor for a long time.
-const SLICE: Duration = Duration::from_micros(100);
-
-/// How often a waiter yields before it parks.
-const YIELDS: u32 = 2;
+pub(crate) use crate::sys::system::give_way;
 
 /// The number of threads that spin beyond their first looks.
 static SPINNING: AtomicUsize = AtomicUsize::new(0);
@@ -135,7 +110,7 @@ impl Spin {
 
     /// For a lock that may be hot. If the wait ends well, call [`got_it`](Self::got_it).
     pub(crate) fn hot() -> Self {
-        if cfg!(anteroom_without = "rest") {
+        if without::REST {
             return Spin::new();
         }
         let mut spin = Spin::new();
@@ -176,7 +151,7 @@ impl Spin {
     pub(crate) fn got_it(self) {
         let mut heat = HEAT.get();
         heat.waits = heat.waits.wrapping_add(1);
-        if heat.quiet_turns == 0 && heat.waits.is_multiple_of(SAMPLE) {
+        if heat.quiet_turns == 0 && heat.waits.is_multiple_of(HEAT_SAMPLE) {
             heat.got_it = Some(Instant::now());
         }
         HEAT.set(heat);
@@ -184,9 +159,9 @@ impl Spin {
 
     /// Pauses and returns true, or returns false when it is time to park: from then on always.
     pub(crate) fn again(&mut self) -> bool {
-        if self.pauses == MOST_PAUSES && !self.goes_on() {
+        if self.pauses == SPIN_PAUSES && !self.goes_on() {
             self.stop();
-            if self.yields > 0 && !cfg!(anteroom_without = "yields") {
+            if self.yields > 0 && !without::YIELDS {
                 self.yields -= 1;
                 give_way();
                 return true;
@@ -196,14 +171,14 @@ impl Spin {
         for _ in 0..self.pauses {
             hint::spin_loop();
         }
-        self.pauses = (2 * self.pauses).min(MOST_PAUSES);
+        self.pauses = (2 * self.pauses).min(SPIN_PAUSES);
         self.pauses > 0
     }
 
-    /// Whether this thread may spin beyond its first looks, and has not spun for [`LIMIT`].
+    /// Whether this thread may spin beyond its first looks, and has not spun for [`SPIN`].
     fn goes_on(&mut self) -> bool {
         let since = self.counted.or_else(|| self.count());
-        since.is_some_and(|since| since.elapsed() < LIMIT) && !cfg!(anteroom_without = "spin")
+        since.is_some_and(|since| since.elapsed() < SPIN) && !without::SPIN
     }
 
     /// Counts this thread as spinning from now on, if there is a processor for it.
@@ -237,14 +212,14 @@ impl Drop for Spin {
 }
 
 /// In the child of a fork: no other thread spins.
-#[cfg(all(unix, not(any(loom, miri))))]
+#[allow(dead_code, reason = "only where there is fork")]
 pub(crate) fn begin_child() {
     // ORDERING: Relaxed; there is one thread.
     SPINNING.store(0, Relaxed);
 }
 
 /// For the tests of `fork`.
-#[cfg(all(test, unix))]
+#[cfg(test)]
 pub(crate) fn spinning() -> usize {
     // ORDERING: Relaxed; a number.
     SPINNING.load(Relaxed)

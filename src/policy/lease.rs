@@ -5,29 +5,17 @@
 //! a direct handoff, or the front waiter's reservation of permits. When the lease is over, any
 //! thread may take it. No thread owns anything before it has run.
 //!
-//! A lease lasts 4 to 6 ms. That is about a hundred times what a woken thread needs to run on the
-//! machine of the `contention` benchmark, and a few time slices of a thread that runs in its place.
-//!
 //! The lock's word stores the beginning of the lease in few bits: the clock's count of [`TICK`]s
 //! modulo `kinds`. So an abandoned lease looks young again for three ticks in `kinds`, which delays
 //! a thread that looks just then by as much.
 
-use crate::system::microseconds;
+pub(crate) use super::ROUND;
+use super::{TICK, TICKS};
+use crate::sys::system::microseconds;
 use std::time::Duration;
-
-/// The clock's unit as a power of two: 2¹¹ µs, about 2 ms.
-const TICK: u32 = 11;
-
-/// A lease lasts until this many ticks have begun after its own.
-const TICKS: u32 = 3;
 
 /// The longest time that a lease lasts. A watcher that sleeps for so long finds it over.
 pub(crate) const LONGEST: Duration = Duration::from_micros((TICKS as u64) << TICK);
-
-/// A parked waiter looks at its lock once in this time for each thread that is parked with it
-/// ([`crate::parking`]). So all of them together look at most eight times a second. Not measured:
-/// it is a tenth of what a person notices, and too rare to show in a processor's load.
-pub(crate) const ROUND: Duration = Duration::from_millis(128);
 
 /// The time now, modulo `kinds`, which is a power of two.
 fn tick(kinds: u32) -> u32 {

@@ -1,0 +1,85 @@
+//! Policy: how long, how often, until when. Nothing here decides whether a lock is right.
+//!
+//! All constants are in this file, each with its unit and what chose it. Where nothing else is
+//! said, that is the `contention` benchmark, by the named row, on the machine of the README. In the
+//! crate's models all of it is a choice of the model (`src/sys/model/policy.rs`).
+
+pub(crate) mod awake;
+pub(crate) mod handoff;
+pub(crate) mod lease;
+pub(crate) mod spin;
+mod starvation;
+pub(crate) mod worth;
+
+pub(crate) use starvation::Starvation;
+
+use std::time::Duration;
+
+/// Both the starvation threshold and the handoff interval, in µs: about ten times what a woken
+/// thread needs to run. Rows `mutex, …`.
+const FAIRNESS: u32 = 500;
+
+/// One release in this many is sampled ([`handoff::is_sampled`]): it may read the clock, which takes
+/// longer than a short critical section, and yields while a designated waker is on its way. The more
+/// of them yield, the sooner that thread runs, and the slower the others are. Measured: a mutex's
+/// polite thread beside 8 hogs waits 1.1, 1.3, 2.2, 4.2, 4.5 ms at most with 6, 8, 10, 12, 14, and
+/// the hogs do 0.80, 0.84, 0.86, 0.90, 0.93 of what they do without.
+const HANDOFF_SAMPLE: u32 = 10;
+
+/// How long a waiter spins in all before it parks. Rows `mutex, …`, `rwlock, …` and `… waits`, as
+/// for all of spinning.
+const SPIN: Duration = Duration::from_micros(20);
+
+/// The most pauses between two looks of a spinning waiter: about a quarter of a microsecond.
+const SPIN_PAUSES: u32 = 16;
+
+/// How often a waiter yields before it parks.
+const YIELDS: u32 = 2;
+
+/// How long a thread may spin, in one wait or many, before it yields once. Two threads that spin
+/// for each other may keep all others off a processor for a long time.
+const SLICE: Duration = Duration::from_micros(100);
+
+/// A lock is hot if a thread attempts it again within this time after its wait ended.
+const HOT: Duration = Duration::from_nanos(300);
+
+/// How long a waiter leaves a hot lock alone, and how many times before it measures again.
+const QUIET: Duration = Duration::from_micros(10);
+const QUIET_TURNS: u32 = 16;
+
+/// One wait in this many is measured: reading the clock takes longer than a short section.
+const HEAT_SAMPLE: u32 = 8;
+
+/// The clock's unit of leases as a power of two: 2¹¹ µs, about 2 ms.
+const TICK: u32 = 11;
+
+/// A lease lasts until this many ticks have begun after its own, 4 to 6 ms: about a hundred times
+/// what a woken thread needs to run, and a few time slices of a thread that runs in its place.
+const TICKS: u32 = 3;
+
+/// A parked waiter looks at its lock once in this time for each thread that is parked with it. So
+/// all of them together look at most eight times a second. Not measured: it is a tenth of what a
+/// person notices, and too rare to show in a processor's load.
+pub(crate) const ROUND: Duration = Duration::from_millis(128);
+
+/// How long a condition variable's lone waiter spins, in µs: about twice what a sleeping notifier
+/// needs to run and notify. Rows `condvar, …`, as for the next three.
+const AWAKE: u32 = 20;
+
+/// The number of pauses between two looks of that waiter: about a tenth of a microsecond.
+const AWAKE_PAUSES: u32 = 8;
+
+/// For how many times the lost time no waiter of a condition variable spins.
+const AWAKE_PRICE: u32 = 32;
+
+/// The longest time without that spinning, in µs: a stopped process may have lost hours.
+const AWAKE_LONGEST: u32 = 1_000_000;
+
+/// Ten times what a writer pays to end a bias: without the rows, and for each row. The unit is what
+/// a bias saves a lone reader, a few ns. Rows `rwlock, …`.
+const BIAS: usize = 256;
+const BIAS_OF_A_ROW: usize = 16;
+
+/// The number of reads after which a bias becomes asymmetric. This many times what a full fence
+/// costs more than a light one is about ten times what a heavy fence costs the next writer.
+const ASYMMETRIC: u32 = 1 << 14;

@@ -1,0 +1,69 @@
+//! What the types ask of raw locks, which the algorithms and their specifications both are.
+
+use std::fmt;
+
+/// Why permits were not acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryAcquireError {
+    /// The semaphore was closed.
+    Closed,
+    /// There are not enough permits, or they are reserved for a waiter. Only from forms that try.
+    NoPermits,
+    /// The time was up. Only from timed forms.
+    TimedOut,
+}
+
+impl fmt::Display for TryAcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryAcquireError::Closed => "semaphore closed",
+            TryAcquireError::NoPermits => "no permits available",
+            TryAcquireError::TimedOut => "timed out waiting for permits",
+        })
+    }
+}
+
+impl std::error::Error for TryAcquireError {}
+
+/// A lock that waiters of a condition variable release and acquire again. If it gives a queue, they
+/// may be requeued to it.
+pub trait Requeue {
+    /// The condition variable's queue in which its waiters sleep.
+    const QUEUE: usize = 0;
+    /// The key of the lock's own queue: an address that identifies the lock.
+    fn queue_key(&self) -> usize;
+    /// What a waiter parks with.
+    fn park_token(&self) -> usize {
+        0
+    }
+    /// Acquires the lock for a woken waiter, if this unpark token says that the lock is reserved
+    /// for it. False if the waiter has to acquire it as any other thread.
+    fn took(&self, _token: usize) -> bool {
+        false
+    }
+    /// Whether it is held now. The answer may be stale.
+    fn is_held(&self) -> bool {
+        false
+    }
+    /// A waiter's time was up after it had been requeued to `key`, whose queue is locked.
+    fn requeued_timed_out(&self, _key: usize) {}
+    /// Whether a requeued waiter may depend on another one.
+    fn expects_requeued(&self) -> bool {
+        false
+    }
+    /// What a requeued waiter does when it looks.
+    fn look_requeued(&self) {}
+}
+
+/// A guard whose lock can be released and acquired again.
+pub trait Waits {
+    /// The untyped lock.
+    type Raw: Requeue;
+    /// The untyped lock.
+    fn raw_lock(&self) -> &Self::Raw;
+    /// Acquires the lock again.
+    fn relock(&self);
+    /// # Safety
+    /// The guard is not used until `relock`, or until `Requeue::took` returns true.
+    unsafe fn unlock(&self);
+}
