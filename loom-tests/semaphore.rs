@@ -70,9 +70,9 @@ models! {
     waiter_is_not_left_to_a_stopped_thread: 1 lasting,
     waiter_is_not_left_to_a_stopped_front_waiter: 1 lasting impatient,
     permit_reserved_by_a_stopped_thread_is_taken: 1 stalled impatient,
-    waiter_is_called_beside_a_late_front_waiter: 0 stalled,
-    three_in_the_front_queue_are_woken_by_one_release: 0 stalled,
-    thread_that_stays_in_the_front_queue_is_woken_later: 0 stalled,
+    waiter_is_called_beside_a_late_front_waiter: 0 stalled impatient,
+    three_in_the_front_queue_hear_of_the_closing: 0 stalled impatient,
+    thread_that_stays_in_the_front_queue_is_woken_later: 0 stalled impatient,
 }
 
 const A_WHILE: Duration = Duration::from_millis(1);
@@ -515,8 +515,8 @@ fn waiter_is_not_left_to_a_stopped_thread() {
     semaphore.into_inner().assert_at_rest();
 }
 
-/// The first has reserved the only permit and sleeps in the front queue, so that another one waits.
-/// Then it is woken, and stopped.
+/// The first sleeps in the front queue, and another one waits behind it, since there is no permit.
+/// Then the first is woken, and stopped.
 fn waiter_is_not_left_to_a_stopped_front_waiter() {
     let gate = Gate::default();
     let semaphore = Common::new(Semaphore::new(0));
@@ -524,10 +524,11 @@ fn waiter_is_not_left_to_a_stopped_front_waiter() {
     loom::thread::yield_now();
     semaphore.add_permits(1);
     loom::thread::yield_now();
+    semaphore.forget_permits(1);
     let waiter = semaphore.spawn(take_one);
     loom::thread::yield_now();
     let closed = gate.lock().unwrap();
-    semaphore.add_permits(1);
+    semaphore.add_permits(2);
     // (The first may have come before that, and taken both.)
     semaphore.add_permits(1);
     waiter.join().unwrap();
@@ -553,27 +554,31 @@ fn permit_reserved_by_a_stopped_thread_is_taken() {
 }
 
 /// Starts threads that take so many permits for good, and calls one after the other to the front
-/// queue: no turn lasts until the thread has come.
+/// queue: no turn lasts until the thread has come. (It comes when the gate opens.)
 fn call_all(semaphore: &Common<Semaphore>, wanted: &[u32]) -> Vec<JoinHandle<bool>> {
+    let gate = Gate::default();
+    let closed = gate.lock().unwrap();
     let start = |&wanted: &u32| {
-        let thread = semaphore
-            .spawn(move |semaphore| semaphore.acquire_many(wanted).map(Permit::forget).is_ok());
+        let take =
+            move |semaphore: &Semaphore| semaphore.acquire_many(wanted).map(Permit::forget).is_ok();
+        let thread = semaphore.spawn_stoppable(&gate, take);
         loom::thread::yield_now();
         thread
     };
     let threads = wanted.iter().map(start).collect();
     wanted.iter().for_each(|_| semaphore.add_permits(1));
+    drop(closed);
     loom::thread::yield_now();
     threads
 }
 
 /// More than one batch holds.
-fn three_in_the_front_queue_are_woken_by_one_release() {
+fn three_in_the_front_queue_hear_of_the_closing() {
     let semaphore = Common::new(Semaphore::new(0));
     let threads = call_all(&semaphore, &[4; 3]);
-    semaphore.add_permits(9);
-    assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
-    rest(semaphore, 0);
+    semaphore.close();
+    assert!(!threads.into_iter().any(|thread| thread.join().unwrap()));
+    rest(semaphore, 3);
 }
 
 fn thread_that_stays_in_the_front_queue_is_woken_later() {
