@@ -60,6 +60,7 @@ const NOT_MUTATED: &[&str] = &[
     "src/shared/shareable.rs",
     "src/types/guard.rs",
     "src/types/mutex.rs",
+    "src/types/raw_locks.rs",
     "src/types/rwlock.rs",
     "src/types/semaphore.rs",
 ];
