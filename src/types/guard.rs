@@ -12,7 +12,7 @@
 mod mapped;
 
 pub use mapped::{ArcMapped, Mapped};
-use sealed::{Lock, Mode, Reference, Whole};
+use sealed::{AnyThread, Lock, Mode, Reference, Whole};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -29,11 +29,13 @@ use std::sync::Arc;
 #[must_use = "the lock is released at once if the guard is not kept"]
 pub struct Guard<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized> {
     lock: L,
-    // A raw pointer, so that the guard is not `Send`. Where the guard may write its data, `L` is
-    // invariant in `T`; where it may not, the guard may be covariant.
+    // Where the guard may write its data, `L` is invariant in `T`; where it may not, the guard may
+    // be covariant.
     mode: PhantomData<(M, *const T)>,
 }
 
+// SAFETY: any thread may release the lock, and use the data (`AnyThread`).
+unsafe impl<L: Lock<T> + AnyThread, M: Mode<L::Raw>, T: ?Sized> Send for Guard<L, M, T> {}
 // SAFETY: a shared guard gives `&T` only, which may cross threads if `T: Sync`. Unlocking needs the
 // guard itself, which stays where it is.
 unsafe impl<L: Lock<T>, M: Mode<L::Raw>, T: ?Sized + Sync> Sync for Guard<L, M, T> {}
@@ -309,10 +311,23 @@ pub(crate) mod sealed {
     }
 
     /// A lock that its guard may release for a while, because the guard accesses all data.
+    #[diagnostic::on_unimplemented(
+        message = "a mapped guard can neither wait nor be released for a while",
+        label = "this guard gives access to a part of the data only",
+        note = "another thread could take the part away, while the lock is released",
+        note = "wait with the guard of the whole lock, and map it afterwards"
+    )]
     pub trait Whole<T: ?Sized>: Lock<T> {}
 
     /// A lock that is borrowed for `'a`.
     pub trait Reference<'a, T: ?Sized>: Whole<T> {}
+
+    /// A reference to a lock that any thread may release, with data that any thread may use.
+    #[diagnostic::on_unimplemented(
+        message = "this guard cannot be sent to another thread: send the lock, and acquire it \
+                   there (only the guards of a `SendRwLock` may be sent)"
+    )]
+    pub trait AnyThread {}
 
     /// A lock whose guard may be narrowed to a part of the data.
     pub trait Narrow<T: ?Sized>: Lock<T> {

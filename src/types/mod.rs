@@ -14,6 +14,7 @@ mod values;
 
 use super::locks;
 
+pub use condvar::waitable::{View, Waitable};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::Guard;
 pub use locks::mutex::RawMutex;

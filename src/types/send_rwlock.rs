@@ -1,6 +1,6 @@
 //! [`SendRwLock`]: a reader-writer lock whose guards may be sent to other threads.
 
-use super::guard::sealed::{Mode, Pointer};
+use super::guard::sealed::{AnyThread, Mode, Pointer};
 use super::guard::{ArcMapped, Exclusive, Guard, Mapped, Shared, Upgradable, lock};
 use super::locks::rwlock::RawRwLock;
 use super::rwlock::acquire;
@@ -60,23 +60,17 @@ unsafe impl<T: ?Sized + Send> Send for SendRwLock<T> {}
 // SAFETY: readers share `&T` between threads (`Sync`); a writer may take the data out (`Send`).
 unsafe impl<T: ?Sized + Send + Sync> Sync for SendRwLock<T> {}
 
-// SAFETY: any thread may release an unbiased lock (RW10). The guard gives `&T` where it is (`Sync`),
-// or `&mut T`, now or when it is upgraded (`Send`).
-unsafe impl<M: Mode<RawRwLock>, T: ?Sized + Send + Sync> Send for Guard<&SendRwLock<T>, M, T> {}
-// SAFETY: see above; the lock is unbiased, because only a `SendRwLock` is mapped so.
-unsafe impl<M: Mode<RawRwLock>, P: Pointer<Target = T>, T: ?Sized + Send + Sync> Send
-    for Guard<Mapped<'_, RawRwLock, P, true>, M, T>
-{
-}
-// SAFETY: see above; with the last `Arc` the data is dropped where the guard is (`Send`).
-unsafe impl<M: Mode<RawRwLock>, T: ?Sized + Send + Sync> Send for Guard<Arc<SendRwLock<T>>, M, T> {}
-// SAFETY: see above; `T` is what is dropped, `U` what the guard gives.
-unsafe impl<M, P, T, U> Send for Guard<ArcMapped<SendRwLock<T>, P>, M, U>
+// Any thread may release an unbiased lock (RW10). The guard gives `&T` where it is (`Sync`), or `&mut
+// T`, now or when it is upgraded (`Send`).
+impl<T: ?Sized + Send + Sync> AnyThread for &SendRwLock<T> {}
+// Only a `SendRwLock` is mapped so.
+impl<P: Pointer<Target: Send + Sync>> AnyThread for Mapped<'_, RawRwLock, P, true> {}
+// With the last `Arc` the data is dropped where the guard is (`Send`).
+impl<T: ?Sized + Send + Sync> AnyThread for Arc<SendRwLock<T>> {}
+impl<T, P> AnyThread for ArcMapped<SendRwLock<T>, P>
 where
-    M: Mode<RawRwLock>,
-    P: Pointer<Target = U>,
     T: ?Sized + Send + Sync,
-    U: ?Sized + Send + Sync,
+    P: Pointer<Target: Send + Sync>,
 {
 }
 

@@ -1,0 +1,7 @@
+use anteroom::{Condvar, Mutex};
+
+fn main() {
+    let ready = Mutex::new(false);
+    let mut guard = ready.lock();
+    Condvar::new().wait(&mut *guard);
+}
