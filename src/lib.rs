@@ -91,6 +91,8 @@ pub mod poison;
 #[cfg(not(anteroom_models))]
 mod policy;
 mod raw;
+#[cfg(feature = "serde")]
+mod serialize;
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",

@@ -202,6 +202,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("shared", &["policy", "sys", "types"]),
     ("lock_apis", &["types"]),
     ("poison", &["sys", "types"]),
+    ("serialize", &["poison", "types"]),
     ("lifecycle", &["shared"]),
     ("limits", &["shared"]),
 ];

@@ -12,6 +12,8 @@ mod harness {
 }
 mod layers;
 mod poison;
+#[cfg(feature = "serde")]
+mod serialize;
 mod statistics;
 mod tables;
 mod types;
