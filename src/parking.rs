@@ -9,8 +9,9 @@
 //! lock is alive. Others happen after it: a mutex's, the last reader's of a writer, a semaphore's.
 //! By then the lock may be gone, and its memory may hold another lock whose waiters park under the
 //! same key. So a waiter that may get a stale wake parks with a token that no lock of another kind
-//! uses: [`private`] makes such tokens. A stale wake picks only these. If it finds one, then that
-//! waiter borrows a lock there, so the lock is alive.
+//! uses under that key. [`private`] makes such tokens; another one is a mutex's own key. A stale
+//! wake picks only these. If it finds one, that waiter borrows a lock of the same kind there. So
+//! that lock is alive, though it may be another one than the lock that was released.
 //!
 //! **Tokens that a stale wake picks**, under the key at which its own lock was:
 //!
@@ -51,8 +52,8 @@ use used::{RequeueOp, UnparkResult};
 /// An unpark token that says nothing.
 pub(crate) const NO_TOKEN: UnparkToken = UnparkToken(0);
 
-/// A park token that no other lock in this process uses; `n` is below [`PRIVATE_TOKENS`]. It is an
-/// address inside a variable of this module, so no lock's.
+/// A park token that only locks of one kind use, of this copy of the crate; `n` is below
+/// [`PRIVATE_TOKENS`]. It is an address inside a variable of this module, so no lock's.
 pub(crate) fn private(n: usize) -> ParkToken {
     ParkToken((&raw const PRIVATE.0[n]).addr())
 }

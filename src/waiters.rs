@@ -16,7 +16,8 @@
 //!   queue, under that queue's lock, takes it off the count too.
 //! - **`FENCED`** says that there is a *fenced waiter*, so that no unlocker can miss the count: one
 //!   of the counted threads has run the heavy fence since it was counted ([`park`]). It falls when
-//!   `parked` becomes zero. So of many waiters only the first runs the fence.
+//!   `parked` becomes zero. A waiter that is counted while it is set needs no fence of its own;
+//!   each one that was counted before runs its own when it has slept for [`SHORT`].
 //! - **`DESIGNATED`** says that the lock with this tag has a *designated waker*: a woken thread
 //!   that has neither acquired it nor parked again. Meanwhile unlockers wake no other thread for
 //!   this lock: a second one could only get in the first one's way, and a wake-up costs many

@@ -11,23 +11,31 @@
 //! | from `RESERVED` on | free, and kept on a lease for one waiter; the other bits say since when |
 //!
 //! ## Invariants
-//! - **M1.** Only the holder changes the byte from `LOCKED`. Any thread may change it from
-//!   `UNLOCKED` to `LOCKED`, and is the holder then.
+//! - **M1.** Only the holder changes the byte from `LOCKED`. A thread becomes the holder by the
+//!   exchange that makes the byte `LOCKED`. Any thread may do so if the byte is free, which is
+//!   `UNLOCKED` or a reserved one whose lease is over; M5 says which thread may do so before.
 //! - **M2.** After the store of `UNLOCKED` an unlocker touches the mutex no more. The exception:
-//!   under the queue's lock, it finds a thread that waits for this mutex. That thread borrows the
-//!   mutex, so it is alive, and the unlocker may reserve it.
-//! - **M3.** A thread that sleeps until it is woken has seen `LOCKED` after a `heavy` fence, and
-//!   its slot has had a count since before that. So each later unlocker sees the count
-//!   ([`waiters::park`]).
-//! - **M4.** While this mutex has a designated waker, unlockers wake no other thread. The
-//!   designation ends when that thread has acquired the mutex (then its own unlock looks for
-//!   waiters), or after it has counted itself and before it looks at the byte for the last time. If
-//!   it gives up because its time is over, it looks once more after a fence, and acquires the mutex
-//!   if that is free: a wake-up may have been left to it.
-//! - **M5.** A byte from `RESERVED` on is on a lease ([`lease`]) for a waiter that was woken with
-//!   `RESERVED_FOR_YOU`. That thread changes it to `LOCKED`. When the lease is over, any thread
-//!   may. So no mutex is ever held by a thread that has not run.
+//!   under the queue's lock, it finds a thread that waits for a mutex at this address. That thread
+//!   borrows the mutex, so one exists there, and the unlocker may reserve it. (It may be another
+//!   mutex than the one that was released.)
+//! - **M3.** A thread that sleeps until it is woken has seen `LOCKED` after a `heavy` fence that it
+//!   ran itself, or that another waiter with the same slot ran. The slot has had a count since
+//!   before that fence. So each later unlocker sees the count ([`waiters::park`]). A thread that
+//!   saw a reserved byte watches (M6). Requeued threads are counted while a thread is on its way
+//!   ([`requeued`](RawMutex::requeued)).
+//! - **M4.** While this mutex has a designated waker, unlockers wake no other thread, but for a
+//!   handoff that is due and for `unlock_fair`. The designation ends when that thread has acquired
+//!   the mutex (then its own unlock looks for waiters), or after it has counted itself and before
+//!   it looks at the byte for the last time, or when a waiter that looks ends it (M6). If the
+//!   designated waker gives up because its time is over, it looks once more after a fence, and
+//!   acquires the mutex if that is free: an unlocker may have left a wake-up to it.
+//! - **M5.** A reserved byte (`RESERVED` or more) is on a lease ([`lease`]) for a waiter that was
+//!   woken with `RESERVED_FOR_YOU`, and that thread changes it to `LOCKED`. When the lease is over,
+//!   the mutex is free: any thread may take it, or reserve it anew. A thread that was woken so
+//!   takes whichever reservation it finds. If its own lease is over, that may be another waiter's,
+//!   which then finds the mutex held and parks again. So no thread holds the mutex before it runs.
 //! - **M6.** No waiter depends on a woken thread for longer than a lease: W of [`crate::waiters`].
+//!   The exception: a requeued waiter looks only if it was told to watch.
 //!
 //! ## Fairness
 //! A running thread may acquire the mutex ahead of parked waiters (barging). Parked waiters are
@@ -248,11 +256,13 @@ impl RawMutex {
             }
             token.get()
         };
-        // SAFETY: the mutex may be gone, but `choose` picks only `private` tokens.
+        // SAFETY: the mutex may be gone, but `choose` picks only `private(0)` and the key itself.
+        // No lock of another kind uses these under this key (the table in `parking`).
         unsafe { parking::unpark_first(key, choose, callback) }
     }
 
-    /// Reserves the mutex for a waiter, under the queue's lock. False if it is not free.
+    /// Reserves the mutex for a waiter, under the queue's lock. False if it is not free. (A mutex
+    /// with a reservation whose lease is over is free, and gets a new one: M5.)
     fn reserve(&self) -> bool {
         let next = |state| is_free(state).then(reserved);
         // ORDERING: Relaxed, both; this exchange continues the release sequence of the store that
@@ -359,8 +369,8 @@ impl RawMutex {
         self.try_take()
     }
 
-    /// Acquires the mutex that was reserved for the calling thread. False if the lease is over, and
-    /// another thread has acquired it.
+    /// Acquires the mutex that was reserved for the calling thread, or whichever reservation is in
+    /// its place by now (M5). False if another thread has acquired the mutex after the lease.
     fn receive(&self) -> bool {
         // An exchange reads the newest value, so this does not rely on what a wake-up orders.
         // ORDERING: Acquire; as in `try_take`.

@@ -10,7 +10,8 @@
 //!   are in a static table and never unmapped, because a writer may be looking. A thread that finds
 //!   no free row, or whose slots are full, counts itself.
 //! - **Slots.** Only the row's owner writes an entry into a slot, and only the owner takes it out,
-//!   because a guard stays on its thread.
+//!   because a guard stays on its thread. The exception: when a lock is dropped, its thread takes
+//!   out the entries that forgotten guards have left of it ([`purge`]).
 //! - **Strays.** A row may hold entries when its thread ends: of a guard in another thread-local,
 //!   or of a forgotten one. They move to a table of their own, in which all threads exchange.
 //! - **Entries are anonymous.** Two reads of one lock have the same entry, and a published read is
@@ -290,7 +291,8 @@ impl Slot {
     /// Whether the entry is here. Only for the slot's owner.
     #[inline(always)]
     pub(super) fn is_mine(&self, entry: usize) -> bool {
-        // ORDERING: Relaxed; only the owner stores.
+        // ORDERING: Relaxed; only the owner stores entries. (A `purge` that is seen late makes the
+        // slot look full, which costs its owner nothing but the use of it.)
         self.0.load(Relaxed) == entry
     }
 

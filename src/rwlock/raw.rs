@@ -64,10 +64,13 @@
 //! A running thread may enter ahead of parked waiters (barging). A thread that has waited for the
 //! starvation threshold ([`Starvation`]) is *starved*. A starved writer sets `WRITER_NEXT`, so that
 //! it waits only for the readers that are inside by then. A writer that waits for a slot does so at
-//! once. When a starved thread is woken, the lock is kept for it. The queue is first in, first out,
-//! among the threads that may enter: a reader that enters wakes the next. Where the woken thread is
-//! late, one release in each handoff interval ([`handoff`]) wakes the next in the queue; and one
-//! release in a few yields, for it may have no processor to run on.
+//! once. When a starved thread is woken, the lock is kept for it.
+//!
+//! Of the threads in the queue that may enter, those are woken first: a starved writer for which
+//! the lock is kept; else a reader, also if a writer came before it; else any other. Among these,
+//! the one that came first. A reader that enters wakes the next. While the woken thread is on its
+//! way, one release in each handoff interval ([`handoff`]) wakes the next in the queue all the
+//! same; and one release in a few yields, because the woken thread may have no processor to run on.
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
 //! fences of this crate's; the queue is parking_lot's (A. d'Antras, 2016), with one thread woken at

@@ -22,9 +22,9 @@ pub enum TryLockError<G> {
     Poisoned,
     /// As [`LockError::TooManyHeld`].
     TooManyHeld,
-    /// Another thread holds the lock.
+    /// The lock is held, by another thread or by this one.
     WouldBlock,
-    /// Other threads held the lock until the deadline.
+    /// The lock was held until the deadline, by other threads or by this one.
     TimedOut,
 }
 
@@ -59,8 +59,8 @@ impl<G> TryLockError<G> {
             Self::OwnerDied(_) => OWNER_DIED,
             Self::Poisoned => POISONED,
             Self::TooManyHeld => TOO_MANY_HELD,
-            Self::WouldBlock => "another thread holds the lock",
-            Self::TimedOut => "other threads held the lock until the deadline",
+            Self::WouldBlock => "the lock is held",
+            Self::TimedOut => "the lock was held until the deadline",
         }
     }
 }

@@ -38,7 +38,9 @@ use std::time::{Duration, Instant};
 /// Every use by `&`, also one that only tries or asks, panics where a lock must not be ([what is
 /// checked](super#what-is-checked)). Nothing has changed then.
 ///
-/// A thread that locks a mutex which it holds itself panics instead of deadlocking.
+/// [`lock`](Self::lock) panics if the calling thread holds the mutex already: else it would
+/// deadlock. The other methods report that the mutex is held: [`try_lock`](Self::try_lock) at once,
+/// the ones with a time when it is over.
 #[repr(C)]
 pub struct Mutex<T> {
     raw: RawMutex,
@@ -74,7 +76,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Acquires the mutex, blocking until no other thread holds it.
+    /// Acquires the mutex, blocking until no thread holds it.
     ///
     /// # Errors
     /// [`LockError`], if a holder died, or if this thread holds
@@ -95,7 +97,8 @@ impl<T> Mutex<T> {
     /// Acquires the mutex if no thread holds it.
     ///
     /// # Errors
-    /// [`TryLockError::WouldBlock`] if a thread holds it; else as [`lock`](Self::lock)'s.
+    /// [`TryLockError::WouldBlock`] if a thread holds it, this one or another; else as
+    /// [`lock`](Self::lock)'s.
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<'_, T> {
         let me = self.me();
@@ -110,7 +113,8 @@ impl<T> Mutex<T> {
     /// an `Instant` is for ever.
     ///
     /// # Errors
-    /// [`TryLockError::TimedOut`] if it was not; else as [`lock`](Self::lock)'s.
+    /// [`TryLockError::TimedOut`] if it was not, also because this thread holds it itself; else as
+    /// [`lock`](Self::lock)'s.
     pub fn try_lock_for(&self, timeout: Duration) -> TryLockResult<'_, T> {
         self.lock_before(Deadline::after(timeout))
     }

@@ -109,8 +109,8 @@ impl<G> RwLockError<G> {
         match self {
             Self::WriterDied(_) => "the last writer died while writing",
             Self::Poisoned => "a writer died while writing, and its data was not repaired",
-            Self::WouldBlock => "another thread holds the lock",
-            Self::TimedOut => "other threads held the lock until the deadline",
+            Self::WouldBlock => "the lock is held, or a writer waits for it",
+            Self::TimedOut => "the lock was held until the deadline",
             Self::TooManyThreads => "too many threads use the lock",
             Self::TooManyHeld => TOO_MANY_HELD,
         }

@@ -87,9 +87,9 @@ impl RawMutex {
         self.lock_contended(me, Deadline::NEVER, None)
     }
 
-    /// Acquires the mutex. Returns nothing if other threads hold it until the deadline. A mutex that
-    /// names the calling thread counts as another one's: no thread calls this for one that it
-    /// holds, but other processes may have written the number.
+    /// Acquires the mutex. Returns nothing if it is held until the deadline. A mutex that names the
+    /// calling thread counts as held, too: that thread holds it and waits in vain, or another
+    /// process has written the number.
     #[inline]
     pub(crate) fn lock(&self, me: Me, deadline: Deadline) -> Option<Locked> {
         self.entry.pend(me);
