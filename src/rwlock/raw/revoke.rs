@@ -41,8 +41,7 @@ impl RawRwLock {
     pub(super) fn try_revoke(&self) -> Result<(), Kept> {
         // ORDERING: Relaxed, here and below; the fence orders this before the slots (RW7).
         let mut state = self.state.load(Relaxed);
-        let mut added;
-        loop {
+        let added = loop {
             if !is_named(state) {
                 return Ok(());
             }
@@ -55,17 +54,16 @@ impl RawRwLock {
                 None if fork::generation() != 0 => state,
                 None => return Err(Kept::Crowded),
             };
-            added = counted - state;
             let next = counted & !BIASED | REVOKED;
             // ORDERING: Relaxed; see above.
             match self
                 .state
                 .compare_exchange_weak(state, next, Relaxed, Relaxed)
             {
-                Ok(_) => break,
+                Ok(_) => break counted - state,
                 Err(now) => state = now,
             }
-        }
+        };
         if state & ASYMMETRIC != 0 {
             // The system may refuse now what it granted when the lock became asymmetric.
             fence::heavy_or_wait();

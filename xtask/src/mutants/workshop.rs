@@ -122,8 +122,10 @@ impl Workshop {
         files.extend(source::below("parking_lot/src")?);
         let fingerprints = Fingerprints::of(&files)?;
         files.push(("src/mutant.rs".into(), switch.to_string() + &count));
-        let versions = fs::read_to_string(source::root().join("Cargo.lock"))?;
-        files.push(("Cargo.lock".into(), versions));
+        for name in ["Cargo.lock", "src/lifecycle.md", "src/limits.md"] {
+            let text = fs::read_to_string(source::root().join(name))?;
+            files.push((name.into(), text));
+        }
         files.push(("Cargo.toml".into(), manifest()?));
 
         let copy = folder.join("crate");
@@ -217,13 +219,14 @@ fn manifest() -> Result<String> {
     tests
         .context("there are tests")?
         .retain(|test| test["name"].as_str() == Some("loom"));
-    // What only tests on real threads need, part of it in a folder that is not copied.
     let targets = manifest
         .get_mut("target")
         .and_then(toml::Value::as_table_mut);
-    targets
-        .context("there are dependencies of some targets")?
-        .remove("cfg(not(loom))");
+    for (_, target) in targets.context("there are dependencies of some targets")? {
+        // What only tests on real threads need, part of it in a folder that is not copied.
+        let of_tests = target.as_table_mut();
+        of_tests.and_then(|target| target.remove("dev-dependencies"));
+    }
     manifest.insert("workspace".into(), toml::Table::new().into());
     Ok(toml::to_string(&manifest)?)
 }
