@@ -8,7 +8,7 @@
 //! | [`Mutex`] | 1 + data | a running one; every 500 µs the first waiter, if some wait that long |
 //! | [`RwLock`] | 8 + data | a running one; after 500 µs by turns (phase-fair) |
 //! | [`Condvar`] | 8 | the one that has waited longest; no spurious wake-ups |
-//! | [`Semaphore`] | 8 | a running one, then the first waiter; after 500 µs the first waiter |
+//! | [`Semaphore`] | 8 | a running one, then the first waiter; after 500 µs permits are reserved for it |
 //!
 //! They have timeouts, guards behind an `Arc`, and `const` constructors. None poisons. (Those of
 //! [`poison`] do, and have std's names.) An [`RwLock`] is upgradable and downgradable, and its

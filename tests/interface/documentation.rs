@@ -8,6 +8,7 @@ use std::path::Path;
 const README: &str = include_str!("../../README.md");
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
+const MIGRATION: &str = include_str!("../../MIGRATION.md");
 const SECURITY: &str = include_str!("../../SECURITY.md");
 const VERIFICATION: &str = include_str!("../../VERIFICATION.md");
 const FOUND: &str = include_str!("../FOUND.md");
@@ -37,6 +38,7 @@ fn links_lead_to_files() {
         (README, root.to_path_buf(), 20),
         (ARCHITECTURE, root.to_path_buf(), 40),
         (CONTRIBUTING, root.to_path_buf(), 5),
+        (MIGRATION, root.to_path_buf(), 2),
         (SECURITY, root.to_path_buf(), 5),
         (VERIFICATION, root.to_path_buf(), 1),
         (FOUND, root.join("tests"), 4),
