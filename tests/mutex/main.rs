@@ -297,7 +297,7 @@ fn debug_shows_the_data_or_that_it_is_locked_and_never_waits() {
         let mutex = Mutex::new(5);
         assert_eq!(format!("{mutex:?}"), "Mutex { data: 5 }");
         let guard = mutex.lock();
-        assert_eq!(format!("{mutex:?}"), "Mutex { .. }");
+        assert_eq!(format!("{mutex:?}"), "Mutex { data: <locked> }");
         assert_eq!(format!("{guard:?} {guard}"), "5 5");
         assert_eq!(format!("{guard:03}"), "005");
     });

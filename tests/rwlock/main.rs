@@ -324,7 +324,7 @@ fn debug_shows_the_data_or_that_it_is_written_and_never_waits() {
         assert_eq!(format!("{lock:?}"), "RwLock { data: 5 }");
         drop(reader);
         let writer = lock.write();
-        assert_eq!(format!("{lock:?}"), "RwLock { .. }");
+        assert_eq!(format!("{lock:?}"), "RwLock { data: <locked> }");
         drop(writer);
         assert_eq!(format!("{lock:?}"), "RwLock { data: 5 }");
     });
