@@ -6,7 +6,8 @@
 //! not panic, and must not park or unpark.
 //!
 //! **Stale wakes.** Some wakes happen before, or together with, the release of the lock, so the
-//! lock is alive. Others happen after it: a mutex's, the last reader's of a writer, a semaphore's.
+//! lock is alive. Others happen after it: those by which a mutex, a reader-writer lock or a
+//! semaphore wakes a waiter, and those by which a reader that has left its slot wakes a writer.
 //! By then the lock may be gone, and its memory may hold another lock whose waiters park under the
 //! same key. So a waiter that may get a stale wake parks with a token that no lock of another kind
 //! uses under that key. [`private`] makes such tokens; another one is a mutex's own key. A stale
@@ -117,8 +118,8 @@ pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
     /// [`LONGEST`](crate::policy::lease::LONGEST). Runs under the queue's lock.
     pub(crate) expects: E,
     /// Ends what a thread that has not come was woken for, and wakes the next, perhaps the caller.
-    /// The argument allows that: not after a sleep for `first` only, while another thread watches.
-    /// Runs without the queue's lock.
+    /// The argument says whether it may do the former: it may after a nap of a lease or more, and
+    /// not after the shorter sleep for `first`. Runs without the queue's lock.
     pub(crate) look: L,
 }
 

@@ -25,8 +25,8 @@ impl fmt::Display for TryAcquireError {
 
 impl std::error::Error for TryAcquireError {}
 
-/// A lock that waiters of a condition variable release and acquire again. If it gives a queue, they
-/// may be requeued to it.
+/// A lock that waiters of a condition variable release and acquire again. They may be requeued to
+/// a mutex. A lock to which none are requeued keeps the defaults of all that concerns that.
 pub trait Requeue {
     /// The condition variable's queue in which its waiters sleep.
     const QUEUE: usize = 0;

@@ -11,9 +11,9 @@
 //! ```
 //!
 //! - **`parked`** is at least the number of threads in the queues of the addresses that share the
-//!   slot. It may be more, since a thread counts itself before it parks, and addresses collide:
-//!   that costs an unlocker a needless look at a queue. A thread that takes another one out of a
-//!   queue, under that queue's lock, takes it off the count too.
+//!   slot. It may be more, since a thread counts itself before it parks; and all of them may wait
+//!   for another lock with the same slot. Either costs an unlocker a needless look at a queue. A
+//!   thread that takes another one out of a queue, under that queue's lock, takes it off the count.
 //! - **`FENCED`** says that there is a *fenced waiter*, so that no unlocker can miss the count: one
 //!   of the counted threads has run the heavy fence since it was counted ([`park`]). It falls when
 //!   `parked` becomes zero. A waiter that is counted while it is set needs no fence of its own;
@@ -26,14 +26,14 @@
 //!   has waited for the starvation threshold. It falls with a handoff, or when no thread is parked.
 //!
 //! An unlocker that sees `DESIGNATED` leaves it to the designated waker to wake the next waiter.
-//! Either that thread acquires the lock; then its own unlock sees the parked threads. Or it parks
-//! again; then it looks at the lock after clearing the flag, as every waiter looks after counting
-//! itself.
+//! Either that thread acquires the lock: then its own unlock sees the parked threads. Or it parks
+//! again: it clears the flag as it counts itself, and looks at the lock after that. Or its time is
+//! up: then it has cleared the flag, runs a fence, and tries to acquire the lock once more.
 //!
 //! ## Watchers
 //! A woken thread may be stopped before it runs (a signal handler, a debugger, a starved priority).
-//! No other waiter may depend on it for longer than a lease lasts ([`lease`](crate::policy::lease)). So
-//! each lock keeps an invariant:
+//! No other waiter may depend on it for longer than a lease lasts
+//! ([`lease`](crate::policy::lease)). So each lock keeps an invariant:
 //!
 //! > **W.** A thread is *on its way* to a lock if it was woken for it, or the lock is kept for it.
 //! > While one is, and others are parked behind it, one of those *watches*: it sleeps for
@@ -50,9 +50,10 @@
 //!
 //! **Watchers may be stopped, too**, any number of them. So each thread that is parked behind
 //! others looks now and then, and if a thread is on its way, watches from then on. All of them
-//! together look at most eight times a second ([`lease::ROUND`]). So if stopped waiters have a free
-//! lock between them, a running one acquires it after 128 ms for each parked thread, and 6 ms for
-//! each that was woken in vain. (Requeued threads look only when told to.)
+//! together look at most eight times a second ([`lease::ROUND`]). Suppose that a lock is free, and
+//! that both the woken thread and the watcher are stopped. Then a running waiter acquires the lock
+//! after at most 128 ms for each parked thread, and 6 ms for each that was woken and does not run.
+//! (Requeued threads look only when they are told to watch.)
 //!
 //! **Addresses that do not fit** in slot and tag have no designated waker: with 57-bit mappings,
 //! tagged pointers, and wherever there are no 64-bit atomics. There every unlock wakes a waiter.
@@ -141,7 +142,8 @@ pub(crate) fn has_waker_locked(address: usize) -> bool {
 
 /// Counts `threads` more as parked.
 pub(crate) fn add(address: usize, threads: usize) {
-    // ORDERING: Relaxed; the threads that woke the first of them will see it.
+    // ORDERING: Relaxed; under the queue's lock, before the woken thread is told so. It acquires
+    // the lock later, and its unlock sees the count.
     slot(address).fetch_add(threads as State * ONE_PARKED, Relaxed);
 }
 
@@ -172,7 +174,7 @@ pub(crate) fn remove(address: usize) {
 /// Returns whether there was a change.
 fn change(address: usize, next: impl Fn(State) -> Option<State>) -> bool {
     // ORDERING: Relaxed, both; seen late, it costs an unlocker one look at a queue. An unlocker
-    // that leaves the waiters to a designated waker needs to see nothing else.
+    // that leaves the waiters to a designated waker reads nothing else that belongs to the flag.
     slot(address).fetch_update(Relaxed, Relaxed, next).is_ok()
 }
 
@@ -236,10 +238,9 @@ fn count(address: usize, was_waker: bool) -> bool {
         change(address, |state| Some((state & !DESIGNATED) + ONE_PARKED));
         return false;
     }
-    // (One step: loom does not see that an exchange after a load of one's own is in the way of
-    // another thread's earlier load.)
-    // ORDERING: Acquire; pairs with the Release in `fenced`. So the `heavy` before that precedes
-    // what the caller does next. (The thread that ran it may wait for another lock.)
+    // (One exchange, not a load and an exchange: for these loom finds executions that cannot be.)
+    // ORDERING: Acquire; pairs with the Release in `fenced`. So the `heavy` of the thread that set
+    // `FENCED` happens before what the caller does next. (That thread may wait for another lock.)
     slot(address).fetch_add(ONE_PARKED, Acquire) & FENCED != 0
 }
 
@@ -252,8 +253,9 @@ fn count(address: usize, was_waker: bool) -> bool {
 /// **The fence.** A heavy fence interrupts every core that runs this process. So a waiter first
 /// sleeps for [`SHORT`] at most, without one. Nearly always the unlocker sees it all the same; if
 /// not, the waiter has lost no more than that. Only then it calls `heavy`, looks again, and sleeps
-/// until it is woken, all in its place in the queue. So the fence costs a small part of the wait.
-/// Where the system refuses it, one waiter watches. Where it is cheap, it comes first.
+/// until it is woken, all in its place in the queue. So only a wait of a hundred times a fence's
+/// cost has one. Where the system refuses the fence, one waiter of the queue watches. Where it is
+/// an ordinary one ([`fence::IS_CHEAP`]), a waiter runs it before it parks.
 ///
 /// A waiter that finds others counted, and `FENCED`, needs no fence of its own before it sleeps
 /// until it is woken. The slot has not been empty since the fence of one of them. So an unlocker
@@ -314,7 +316,8 @@ pub(crate) unsafe fn park(
 /// The look of a thread that a condition variable has requeued to `key`.
 pub(crate) fn look_requeued(key: usize, wake: impl Fn()) {
     if end_designation(key) {
-        // It may not look again, so it must see the lock now.
+        // Unlockers left because of the designation, so this look must see their releases. (A
+        // requeued waiter looks again only if it is told to watch.)
         fence::heavy_or_wait();
     }
     wake();

@@ -4,10 +4,10 @@
 //!
 //! ## Invariants
 //! - **C1.** The word is zero exactly when both queues are empty. The first waiter sets it. The
-//!   thread that takes out the last one clears it, under the lock of that one's queue. So a
-//!   notifier that reads zero may leave: a thread that began to wait before the notifier's own
-//!   critical section released the lock after writing the word. (A fork's child may inherit a word
-//!   without waiters.)
+//!   thread that takes the last waiter out clears it, under the lock of that waiter's queue. So a
+//!   notifier that reads zero may leave. A waiter writes the word before it releases the lock. If
+//!   that came before the notifier's own critical section, the notifier would see it. (The child of
+//!   a fork may inherit a word without waiters.)
 //! - **C2.** Waiters for a mutex sleep in the queue at the condition variable's address, waiters
 //!   for a reader-writer lock in the queue at the next address. At most one queue is in use,
 //!   because all waiters have the same lock.
@@ -21,12 +21,16 @@
 //! ## `notify_all`
 //! A mutex admits one thread at a time. So `notify_all` wakes one waiter and requeues the others to
 //! the mutex, where they are counted as its waiters. The woken thread will acquire the mutex, and
-//! see the others when it unlocks; so does each of them later. The woken thread may be stopped
-//! before it does (see the watchers of [`waiters`]). If the mutex is held, mostly by the notifier,
-//! its holder finds the others when it unlocks. Else the notifier tells one of them to watch. (A
-//! holder that is just unlocking may miss them, if its store is still on the way to memory. Then
-//! they depend on the woken thread.) Waiters for a reader-writer lock are all woken: readers enter
-//! together, and writers with a condition variable are rare.
+//! see the others when it unlocks; so does each of them later.
+//!
+//! The woken thread may be stopped before it acquires the mutex (see the watchers of [`waiters`]).
+//! If the mutex is held, mostly by the notifier, its holder finds the requeued waiters when it
+//! unlocks. If the mutex is free or kept, the notifier tells one of them to watch. (A holder may be
+//! unlocking just then: the notifier does not see its store yet, and it does not see their count.
+//! Then they depend on the woken thread.)
+//!
+//! Waiters for a reader-writer lock are all woken: readers enter together, and writers with a
+//! condition variable are rare.
 
 use crate::mutex::raw::RawMutex;
 use crate::parking::{self, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
@@ -93,7 +97,8 @@ impl RawCondvar {
             NO_TOKEN
         };
         for queue in [self.queue(MUTEX), self.queue(OTHER)] {
-            // SAFETY: we borrow the condition variable. After finding a waiter we touch it no more.
+            // SAFETY: we borrow the condition variable. (If a waiter was found, this call touches
+            // the condition variable no more.)
             unsafe { parking::unpark_one(queue, callback) };
             if found.get() {
                 return true;
@@ -130,7 +135,8 @@ impl RawCondvar {
             // SAFETY: we borrow the condition variable.
             Some(0) => unsafe { parking::unpark_all(self.queue(OTHER), NO_TOKEN, taken_out) },
             Some(threads) => threads,
-            // When the last of them left, no thread was waiting. This call takes effect then.
+            // The waiters with `lock` have left since the word was read. When the last of them
+            // left, no thread waited: this call takes effect at that moment.
             None => 0,
         }
     }
@@ -169,7 +175,8 @@ impl RawCondvar {
         let notified = Cell::new(true);
         let first = Cell::new(false);
         let validate = || {
-            // An exchange, because waiters may join both queues, which have two locks, at once.
+            // An exchange, because at the same time another thread may join the other queue, which
+            // has another lock.
             // ORDERING: Relaxed, both; C1 says what orders them.
             let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
             first.set(others.is_ok());

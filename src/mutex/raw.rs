@@ -2,7 +2,7 @@
 //!
 //! An unlock must not miss a waiter: it releases, then looks for waiters. On the fast path that
 //! look is a plain load of another cache line ([`crate::waiters`]), ordered by the light side of an
-//! asymmetric fence ([`crate::sys::fence`]). Waiters pay for both.
+//! asymmetric fence ([`crate::sys::fence`]). What an unlocker saves by that, waiters pay.
 //!
 //! | byte | meaning |
 //! |---|---|
@@ -42,10 +42,10 @@
 //! woken in their order, one at a time. A woken thread that did not get the mutex, and has waited
 //! for the starvation threshold ([`Starvation`]), counts as starved. Then, once in each handoff
 //! interval ([`handoff`]), an unlocker reserves the mutex for the first thread in the queue, under
-//! the queue's lock. If another thread barges in before that, its unlock does the same. And while a
-//! designated waker is on its way, it may have no processor to run on: one unlock in a few yields
-//! its own ([`handoff::is_sampled`]). `unlock_fair` reserves the mutex at once, so that it never
-//! looks free in between.
+//! the queue's lock. If another thread barges in before that, its unlock does the same. And the
+//! designated waker may have no processor to run on: while it is on its way, the thread of one
+//! unlock in a few yields ([`handoff::is_sampled`]). `unlock_fair` reserves the mutex at once, so
+//! that the mutex never looks free in between.
 //!
 //! Sources: barging with parking by address is parking_lot's (A. d'Antras, 2016) after WebKit's (F.
 //! Pizlo, 2015); the designated waker is nsync's; the asymmetric unlock is this crate's.
@@ -117,8 +117,8 @@ impl RawMutex {
         (&raw const *self).expose_provenance()
     }
 
-    /// The park token of a waiter for a condition variable: the mutex's address. In the queue of
-    /// that address, to which it may be requeued, only such waiters have it, as a `private` token.
+    /// The park token of a condition variable's waiter that may be requeued to this mutex: the
+    /// mutex's address. In the queue at that address only such waiters have this token.
     pub(crate) fn requeued_token(&self) -> ParkToken {
         ParkToken(self.key())
     }
@@ -208,6 +208,7 @@ impl RawMutex {
         if !waiters::has_waker(key) {
             Self::wake_one(key);
         } else if handoff::is_sampled() && !(handoff::due(key) && Self::wake_one(key)) {
+            // No handoff is due, and the designated waker may have no processor to run on.
             spin::give_way();
         }
     }
@@ -223,7 +224,8 @@ impl RawMutex {
             if !is_handoff && waiters::has_waker(key) {
                 return FilterOp::Stop;
             }
-            // Requeued waiters do little: the more of them are on their way, the better.
+            // Requeued waiters mostly hold the mutex for a short time. So several may be on their
+            // way at once, and none of them becomes the designated waker.
             if waiter == ParkToken(key) {
                 return FilterOp::Unpark;
             }
@@ -291,7 +293,7 @@ impl RawMutex {
                 waiters::remove(key);
                 reserved()
             } else {
-                // No thread is in the queue. One on its way sees this byte there.
+                // No thread is in the queue. One that is about to park there will see this byte.
                 UNLOCKED
             };
             // ORDERING: Release; pairs with the Acquire of the next holder's `take_from` or
@@ -328,7 +330,7 @@ impl RawMutex {
         // Whether this thread was woken, and did not acquire the mutex.
         let mut in_vain = false;
         loop {
-            // It looks first: the exchange would take the cache line from the holder for nothing.
+            // (A load first: an exchange would take the cache line from the holder for nothing.)
             // ORDERING: Relaxed; `try_take` orders what follows.
             if (spin.is_rested() || is_free(self.state.load(Relaxed))) && self.try_take() {
                 if is_waker {
@@ -363,7 +365,8 @@ impl RawMutex {
         if was_waker {
             // ORDERING: the fence orders the end of the designation before the exchange in
             // `try_take`. It pairs with the unlocker's light side: an unlocker that left the other
-            // waiters to this thread released the mutex before that (M4).
+            // waiters to this thread released the mutex before that (M4). If the system refuses the
+            // fence, one of the other waiters watches, and finds what this thread has missed.
             fence::heavy();
         }
         self.try_take()
@@ -396,7 +399,8 @@ impl RawMutex {
         unsafe { waiters::park(key, token, was_waker, deadline, validate, is_kept, wake) }
     }
 
-    /// What a parked waiter does when it looks: it wakes the next one, as an unlocker would.
+    /// What a parked waiter does when it looks: if the mutex is free, it wakes the first in the
+    /// queue, perhaps itself, as an unlocker would.
     fn wake_if_free(&self) {
         // ORDERING: Relaxed; what it misses, the next look sees.
         if is_free(self.state.load(Relaxed)) {
@@ -406,7 +410,8 @@ impl RawMutex {
 
     /// Whether a requeued waiter may depend on another one. Called under the queue's lock.
     pub(crate) fn expects_requeued(&self) -> bool {
-        // ORDERING: Relaxed; under the queue's lock. A caller that holds the mutex knows that.
+        // ORDERING: Relaxed; under the queue's lock. (A notifier that holds the mutex has written
+        // the byte itself.)
         self.state.load(Relaxed) != LOCKED || waiters::has_waker_locked(self.key())
     }
 

@@ -9,9 +9,10 @@
 //! long, or because the notifier needs this thread's processor. It is also lost if the thread loses
 //! its processor meanwhile: a waiter that sleeps keeps its time slice, and gets a processor soon
 //! after its wake-up. So when a time was lost at a condition variable, its waiters sleep at once
-//! for the next [`AWAKE_PRICE`] times that time. So they lose at most one part in that many.
+//! for the next [`AWAKE_BREAK`] times that time, but not longer than for [`AWAKE_LONGEST`].
+//! So they lose at most one part in that many, unless a single loss takes longer than 31 ms.
 
-use super::{AWAKE, AWAKE_LONGEST, AWAKE_PAUSES, AWAKE_PRICE};
+use super::{AWAKE, AWAKE_LONGEST, AWAKE_PAUSES, AWAKE_BREAK};
 use crate::sys::deadline::Deadline;
 use crate::sys::system::microseconds;
 use crate::sys::{AtomicU32, Ordering::Relaxed, table, without};
@@ -42,7 +43,7 @@ impl Pause {
         self.start.store(now, Relaxed);
         // ORDERING: Relaxed; see `lasts`.
         self.length
-            .store(lost.saturating_mul(AWAKE_PRICE).min(AWAKE_LONGEST), Relaxed);
+            .store(lost.saturating_mul(AWAKE_BREAK).min(AWAKE_LONGEST), Relaxed);
     }
 }
 
@@ -64,7 +65,8 @@ pub(crate) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn()
     while !notified() && took() < AWAKE && !deadline.passed() {
         spin();
     }
-    // The word changes under the queue's lock. Just afterwards the waiter is told not to sleep.
+    // A notifier changes the word under the queue's lock, and releases the waiter just afterwards.
+    // If that has happened after one more pause, the waiter does not sleep at all.
     spin();
     let took = took();
     if took >= AWAKE {
@@ -72,8 +74,8 @@ pub(crate) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn()
     }
 }
 
-/// Yields to the holder if a woken waiter finds the lock held. Mostly that is the notifier, which
-/// waits for this thread's processor.
+/// Yields if a woken waiter finds the lock held. Mostly the notifier holds it, and waits for the
+/// processor on which this thread runs.
 pub(crate) fn let_holder_leave(is_held: impl Fn() -> bool) {
     if is_held() {
         crate::policy::spin::give_way();
@@ -90,8 +92,8 @@ mod tests {
         assert!(!pause.lasts(0));
         pause.begin(u32::MAX - 5, 20);
         assert!(pause.lasts(u32::MAX - 5));
-        assert!(pause.lasts(20 * AWAKE_PRICE - 7), "beyond the clock's wrap");
-        assert!(!pause.lasts(20 * AWAKE_PRICE - 6));
+        assert!(pause.lasts(20 * AWAKE_BREAK - 7), "beyond the clock's wrap");
+        assert!(!pause.lasts(20 * AWAKE_BREAK - 6));
     }
 
     #[test]

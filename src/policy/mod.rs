@@ -69,8 +69,9 @@ const AWAKE: u32 = 20;
 /// The number of pauses between two looks of that waiter: about a tenth of a microsecond.
 const AWAKE_PAUSES: u32 = 8;
 
-/// For how many times the lost time no waiter of a condition variable spins.
-const AWAKE_PRICE: u32 = 32;
+/// When a time was lost by spinning at a condition variable, none of its waiters spins for this
+/// many times that time.
+const AWAKE_BREAK: u32 = 32;
 
 /// The longest time without that spinning, in µs: a stopped process may have lost hours.
 const AWAKE_LONGEST: u32 = 1_000_000;

@@ -47,7 +47,8 @@
 //! - **RW5.** A starved writer in the queue that waits for readers has set `WRITER_NEXT`. Or a
 //!   thread is inside, or woken, that will wake the next, and then sets it again.
 //! - **RW6.** A thread that has released touches the lock no more. The exception: under the queue's
-//!   lock, it finds a thread there that waits for this lock. That thread borrows the lock.
+//!   lock, it finds a thread there that waits for a lock of this kind. That thread borrows the lock
+//!   at this address, perhaps another one than was released.
 //! - **RW7.** While a reader is inside by its slot, the word has the name that it has published.
 //!   Only a *revoker* takes a name away: a thread that has counted itself in the word and then,
 //!   after the fence, seen no slot with the entry. While a revoker is counted, no bias begins. So

@@ -55,7 +55,7 @@
 //!   longer than it takes to wake all.
 //! - **S5.** A thread that has given back its permits touches the semaphore no more. The exception:
 //!   under the lock of a queue, it finds a thread there that waits for permits. That thread borrows
-//!   the semaphore, so it is alive.
+//!   the semaphore at this address, so one exists there (perhaps another one).
 //! - **S6.** While a front waiter is on its way (`is_expected`) and others are in the queue, one of
 //!   them watches (W of [`waiters`](crate::waiters)). Waking a front waiter calls a watcher.
 //!

@@ -2,13 +2,15 @@
 //!
 //! A store-load race has two sides: "I release, then look for waiters", and "I announce that I
 //! wait, then look at the lock". Each needs a full fence, or both may miss the other. Unlocking is
-//! common and waiting is rare. So the unlocker's fence only holds the compiler back, and the
-//! waiter's makes up for it: it runs a full barrier on every core that runs a thread of this
+//! common and waiting is rare. So the unlocker's fence only holds the compiler back. The waiter's
+//! fence does the work of both: it runs a full barrier on every core that runs a thread of this
 //! process at that moment. A thread that does not run has passed a full barrier when it was
 //! switched out.
 //!
 //! - **Guarantee.** Thread A stores x, calls `light`, loads y. Thread B stores y, calls `heavy`
-//!   (which returns true), loads x. Then at least one of them sees the other's store.
+//!   (which returns true), loads x. Then at least one of them sees the other's store. So if A's
+//!   load misses B's store, then all that A did before `light` is visible after B's `heavy`: to B,
+//!   and to each thread that acquires what B releases later.
 //! - **Source.** The asymmetric fences of C++ (P1202, D. Goldblatt, 2018). On Linux: the
 //!   `membarrier` system call (M. Desnoyers, 2010–2017), command `PRIVATE_EXPEDITED`.
 //! - **Where there is no membarrier** (another system) both sides are sequentially consistent
@@ -17,7 +19,7 @@
 //!   looks again. The unlocker never asks which case it is.
 //! - **Between processes** the command is `GLOBAL_EXPEDITED`, which reaches registered processes.
 //! - **In a model** both sides are sequentially consistent fences. That is stronger than the truth
-//!   in one respect: two `light` fences order each other there, and here they do not.
+//!   in one respect: in a model two `light` fences order each other, on real threads they do not.
 
 use crate::sys::AtomicUsize;
 
@@ -33,7 +35,7 @@ pub(crate) fn light() {
 /// refuses, or if this process is not registered.
 ///
 /// Costs a fraction of a microsecond if no other core runs this process, else about ten. It never
-/// registers: no waiter could make up for the time that takes.
+/// registers the process: beside other threads that takes longer than most waits ([`register`]).
 #[cfg(all(target_os = "linux", not(any(anteroom_models, miri))))]
 #[cold]
 pub(crate) fn heavy() -> bool {
@@ -43,9 +45,9 @@ pub(crate) fn heavy() -> bool {
 }
 
 /// As `heavy`, for a caller that cannot look again later. Where the system refuses, it waits until
-/// stores become visible by themselves, however busy the memory: a store leaves its processor
-/// within a microsecond once it heads the store buffer, and every interrupted thread passes a
-/// barrier. Ten milliseconds are a thousand times what the rest of the buffer takes.
+/// stores become visible by themselves, however busy the memory. A store leaves its processor
+/// within a microsecond once it is the oldest in the store buffer, and every interrupted thread
+/// passes a barrier. Ten milliseconds are a thousand times what a full store buffer takes.
 ///
 /// Source: A. Morrison and Y. Afek, ASPLOS 2015 (temporally bounded store buffers).
 #[cold]
@@ -59,8 +61,8 @@ pub(crate) fn heavy_or_wait() {
 
 /// Registers this process, and the children that it forks, so that `heavy` works. Takes half a
 /// microsecond in a process with one thread. Beside other threads it waits until every processor
-/// has switched threads, 7 to 28 ms, so only [`crate::sys::load`] calls it. If the system refuses,
-/// `heavy` reports that later.
+/// has switched threads, 7 to 28 ms, so only [`crate::sys::load`] calls it. If the system refuses
+/// to register the process, each later `heavy` returns false.
 #[cfg(all(unix, not(any(anteroom_models, miri))))]
 pub(crate) fn register() {
     #[cfg(target_os = "linux")]
@@ -91,7 +93,7 @@ pub(crate) fn heavy_for_others() -> bool {
 }
 
 /// Makes [`heavy_for_others`] reach this process from now on. False if the system refuses: then
-/// `light` is not enough here.
+/// this process's threads need a full fence in the place of `light`.
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -122,7 +124,8 @@ pub(crate) fn heavy() -> bool {
     true
 }
 
-/// Whether `heavy` is an ordinary fence, which never fails.
+/// Whether `heavy` is an ordinary fence, which never fails and interrupts no core, so that a waiter
+/// runs it at once. False in a model, so that models have the paths where it comes later.
 pub(crate) const IS_CHEAP: bool = cfg!(all(
     any(not(target_os = "linux"), miri),
     not(anteroom_models)
@@ -131,7 +134,8 @@ pub(crate) const IS_CHEAP: bool = cfg!(all(
 /// Whether `light` is cheaper than `full`, or stands for one that is.
 const IS_ASYMMETRIC: bool = cfg!(any(all(target_os = "linux", not(miri)), anteroom_models));
 
-/// Whether `light` is cheaper than `full`, and `heavy` works. Runs one `heavy`.
+/// Whether `light` is cheaper than `full`, and `heavy` works. Runs one `heavy`. True in a model,
+/// where all three are the same: so models have the paths of asymmetric fences.
 pub(crate) fn is_asymmetric() -> bool {
     IS_ASYMMETRIC && heavy()
 }
@@ -160,14 +164,14 @@ pub(crate) fn full() {
 #[inline(always)]
 pub(crate) fn after_exchange() {
     #[cfg(all(target_arch = "x86_64", not(anteroom_models), not(miri)))]
-    // ORDERING: the exchange's; the compiler must not undo it.
+    // ORDERING: the exchange is a full fence for the processor, and this is one for the compiler.
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
     #[cfg(any(not(target_arch = "x86_64"), anteroom_models, miri))]
     full();
 }
 
-/// Stores with Release, ordered before a sequentially consistent load that follows. One exchange is
-/// cheaper than a store and a fence.
+/// Stores with Release, ordered before the calling thread's next [`load_after_full`]. One exchange
+/// is cheaper than a store and a fence.
 #[inline(always)]
 pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
     #[cfg(not(anteroom_models))]
@@ -182,11 +186,12 @@ pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
     }
 }
 
-/// Loads with Acquire, ordered after a preceding [`store_then_full`].
+/// Loads with Acquire, ordered after the calling thread's preceding [`store_then_full`].
 #[inline(always)]
 pub(crate) fn load_after_full(atomic: &AtomicUsize) -> usize {
     #[cfg(not(anteroom_models))]
-    // ORDERING: SeqCst, as that store, which holds back no other load. It costs what Acquire does.
+    // ORDERING: SeqCst, as the exchange there, which need not come before a weaker load. On x86-64
+    // this load costs what one with Acquire does.
     let value = atomic.load(std::sync::atomic::Ordering::SeqCst);
     #[cfg(anteroom_models)]
     // ORDERING: Acquire; the fence in `store_then_full` does the rest.

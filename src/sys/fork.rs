@@ -14,7 +14,8 @@
 //! - **The handler** runs in the child's only thread. It allocates nothing and takes no lock.
 //! - **Left to the user**: a lock that another thread held at the fork stays held in the child, as
 //!   with every lock. A child that was made without the C library's handlers (`vfork`, `_Fork`, a
-//!   raw system call) may not wait. A signal handler that interrupted a wait may not fork.
+//!   raw system call) may not wait. A child that a signal handler forked in the middle of a wait
+//!   may not return into that wait. (Where it costs nothing, the code allows for that all the same.)
 
 #[cfg(all(unix, not(any(anteroom_models, miri))))]
 pub(crate) use unix::{generation, watch};
