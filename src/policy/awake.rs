@@ -12,7 +12,7 @@
 //! for the next [`AWAKE_BREAK`] times that time, but not longer than for [`AWAKE_LONGEST`].
 //! So they lose at most one part in that many, unless a single loss takes longer than 31 ms.
 
-use super::{AWAKE, AWAKE_LONGEST, AWAKE_PAUSES, AWAKE_BREAK};
+use super::{AWAKE, AWAKE_BREAK, AWAKE_LONGEST, AWAKE_PAUSES};
 use crate::sys::deadline::Deadline;
 use crate::sys::system::microseconds;
 use crate::sys::{AtomicU32, Ordering::Relaxed, table, without};
