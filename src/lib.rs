@@ -5,10 +5,10 @@
 //! # In one process
 //! | primitive | bytes | which thread goes first |
 //! |---|---|---|
-//! | [`Mutex`] | 1 + data | a running one; every 500 µs the first waiter, if some wait that long |
-//! | [`RwLock`] | 8 + data | a running one; after 500 µs by turns (phase-fair) |
+//! | [`Mutex`] | 1 + data | running threads may pass for 500 µs; then the first waiter |
+//! | [`RwLock`] | 8 + data | running threads may pass for 500 µs; then by turns (phase-fair) |
 //! | [`Condvar`] | 8 | the one that has waited longest; no spurious wake-ups |
-//! | [`Semaphore`] | 8 | a running one, then the first waiter; after 500 µs permits are reserved for it |
+//! | [`Semaphore`] | 8 | running threads may pass for 500 µs; then permits are reserved |
 //!
 //! They have timeouts, guards behind an `Arc`, and `const` constructors. None poisons. (Those of
 //! [`poison`] do, and have std's names.) An [`RwLock`] is upgradable and downgradable, and its
@@ -44,9 +44,9 @@
 //! | [`shared::RwLock`] | 15,488 + data | read locks end; the next writer is told of a dead one |
 //! | [`shared::Condvar`] | 40 | a notification that a killed waiter got goes to another one |
 //! | [`shared::Semaphore`] | 15,488 | its permits come back |
-//! | [`shared::MessageQueue`] | | each message was sent whole or not at all |
-//! | [`shared::pipe`], [`shared::Fifo`] | | end of file, without a reader a broken pipe |
-//! | [`shared::Shared`], [`shared::SharedMemory`] | | the name and the memory stay |
+//! | [`shared::MessageQueue`] | – | each message was sent whole or not at all |
+//! | [`shared::pipe`], [`shared::Fifo`] | – | end of file, without a reader a broken pipe |
+//! | [`shared::Shared`], [`shared::SharedMemory`] | – | the name and the memory stay |
 //!
 //! # Pages
 //! - [`lifecycle`]: what each primitive does when its process forks, executes another program or

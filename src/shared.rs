@@ -60,7 +60,7 @@
 //! - **Which process holds a lock.** A guard belongs to one process, whatever numbers threads have.
 //!   In a child of a fork and its descendants, an inherited guard does nothing when it is dropped.
 //!
-//! # What is not
+//! # What is not promised
 //! - **Hostile processes.** A process that may write to the memory can block others for ever, and
 //!   change the data. It cannot make them read or write anywhere else: they do not believe sizes
 //!   and positions in it, and record in their own memory which locks a thread holds. So it is safe

@@ -15,6 +15,12 @@ use crate::sys::mortal::{AtomicU32, AtomicU64};
 /// - Its layout is the same in every program for this machine (`#[repr(C)]`, or a number's).
 /// - [`FINGERPRINT`](Self::FINGERPRINT) differs for every other layout.
 /// - [`HAS_LOCKS`](Self::HAS_LOCKS) is true if one of this module's locks is in it, however deep.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot lie in memory that processes share",
+    label = "this type is not `Shareable`",
+    note = "numbers, atomics, arrays and the locks of `anteroom::shared` are `Shareable`",
+    note = "define a struct of them with the macro `anteroom::shareable!`"
+)]
 pub unsafe trait Shareable: Sync + Sized + 'static {
     /// Identifies the type: opening what was created with another fingerprint is an error.
     const FINGERPRINT: u64;
