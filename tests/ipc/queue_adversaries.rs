@@ -206,30 +206,3 @@ fn random_bytes_in_its_memory_do_no_harm() {
     }
     assert!(done > rounds, "most of it works");
 }
-
-/// Another process writes the caller's number into a lock of the queue. The caller may be blocked
-/// by that, but does not panic, as a thread would that locks a mutex twice.
-#[test]
-fn a_lock_that_names_its_caller_does_not_make_it_panic() {
-    let name = Name::new("queue");
-    drop(MessageQueue::create(&name, 2, 8).unwrap());
-    let path = format!("/dev/shm/{}", &*name);
-    let size = std::fs::metadata(&path).unwrap().len();
-    for place in (64..size).step_by(4) {
-        let child = Child::fork(|| {
-            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-            let queue = MessageQueue::open(&name).unwrap();
-            let me = std::process::id();
-            file.write_all_at(&me.to_ne_bytes(), place).unwrap();
-            let _ = queue.try_send(1, b"a");
-            let _ = queue.try_receive(Selector::Any, &mut [0; 8]);
-        });
-        child.until_asleep_or_done();
-        match child.has_ended() {
-            true => child.succeed(),
-            false => child.kill(),
-        }
-        MessageQueue::unlink(&name).unwrap();
-        drop(MessageQueue::create(&name, 2, 8).unwrap());
-    }
-}

@@ -64,32 +64,11 @@ impl RawMutex {
         }
     }
 
-    /// As [`lock`](Self::lock) without a deadline, for a mutex that a user's thread may hold.
+    /// Acquires the mutex. Returns nothing if it is held until the deadline, be it by this thread.
     ///
     /// # Panics
-    /// If this thread holds it already.
-    #[inline]
-    pub(crate) fn lock_once(&self, me: Me) -> Option<Locked> {
-        self.entry.pend(me);
-        match self.take(me, 0) {
-            Ok(locked) => Some(self.enter(me, locked)),
-            Err(_) => self.lock_once_contended(me),
-        }
-    }
-
-    #[cold]
-    fn lock_once_contended(&self, me: Me) -> Option<Locked> {
-        // ORDERING: Relaxed; only the thread itself writes its number.
-        if self.entry.word.load(Relaxed) & OWNER == me.id() {
-            Entry::settle(me);
-            panic!("shared::Mutex::lock: this thread holds it already");
-        }
-        self.lock_contended(me, Deadline::NEVER, None)
-    }
-
-    /// Acquires the mutex. Returns nothing if it is held until the deadline. A mutex that names the
-    /// calling thread counts as held, too: that thread holds it and waits in vain, or another
-    /// process has written the number.
+    /// If this thread holds it already and there is no deadline. (Or its memory says so: another
+    /// process may have written the number.)
     #[inline]
     pub(crate) fn lock(&self, me: Me, deadline: Deadline) -> Option<Locked> {
         self.entry.pend(me);
@@ -132,6 +111,10 @@ impl RawMutex {
                     Ok(locked) => return Some(self.enter(me, locked)),
                     Err(_) => continue,
                 }
+            }
+            if value & OWNER == me.id() && deadline.instant().is_none() {
+                Entry::settle(me);
+                panic!("shared::Mutex::lock: this thread holds it already");
             }
             // ORDERING: Relaxed; the caller looks again.
             let is_news = news.is_some_and(|(word, seen)| word.load(Relaxed) != seen);
