@@ -14,15 +14,16 @@
 //!   out the entries that forgotten guards have left of it ([`purge`]).
 //! - **Strays.** A row may hold entries when its thread ends: of a guard in another thread-local,
 //!   or of a forgotten one. They move to a table of their own, in which all threads exchange.
-//! - **Entries are anonymous.** Two reads of one lock have the same entry, and a published read is
-//!   as good as a counted one. A thread that leaves takes any one of them away.
+//! - **Entries are anonymous.** All reads of one lock by one bias have the same entry, and a
+//!   published read keeps writers out as a counted one does. So a thread that ends a read takes
+//!   away one of its own entries, whichever it finds; else a stray; else it counts one reader less.
 //!
 //! Invariants, which [`raw`](super::raw) relies on:
 //! - **B1.** A row whose slots may hold the entry of a read is below [`rows_in_use`]. Its owner
 //!   raised that number before, and no thread lowers it below a row that is taken. Lowering it
 //!   releases what the row's owners have read; a writer that looks at fewer rows acquires that.
-//! - **B2.** A stray is in its place before it leaves its slot, and [`STRAYS`](strays_in_use)
-//!   counts it for as long. So a thread that looks at rows first, and then at strays, sees it.
+//! - **B2.** A stray is in its place before it leaves its slot, and the number of strays (see
+//!   [`strays_in_use`]) counts it from before that until it is gone. So a thread that looks at rows first, and then at strays, sees it.
 //!
 //! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads
 //! into one table. Rows of threads are as in hazard pointers (M. Michael, 2004).
@@ -93,7 +94,8 @@ thread_locals! {
 }
 
 /// Gives the row back when its thread ends. (It keeps what it needs for that, because a model's
-/// tables may be gone by then.)
+/// tables may be gone by then. It is no lease of [`policy::lease`](crate::policy::lease): only the
+/// thread's end ends it.)
 struct Lease(Cell<Option<(&'static Row, Registry)>>);
 
 /// The rows, and how many are in use.
@@ -115,7 +117,7 @@ impl Drop for Lease {
         let Some((row, registry)) = self.0.get() else {
             return;
         };
-        // From here on this thread counts itself.
+        // If its slots are free, the thread has no row from here on, and counts itself as a reader.
         let moved = row.slots.iter().all(Slot::moves_away);
         if moved {
             let _ = MINE.try_with(|mine| mine.set(NONE));
@@ -165,8 +167,9 @@ pub(super) fn take_stray(entry: usize) -> bool {
         if !stray.holds(entry) {
             return false;
         }
-        // ORDERING: Release; as in `leave`. Acquire, on failure and in `holds`: a thread that has
-        // taken this stray has left another in its place, in the rest of the table.
+        // ORDERING: Release; as in `leave`. Acquire, on failure and in `holds`: if another thread
+        // has taken this stray, there is another one with this entry in the rest of the table, and
+        // the search must see it there.
         let taken = stray.0.compare_exchange(entry, FREE, Release, Acquire);
         if taken.is_ok() {
             // ORDERING: Release; pairs with the Acquire in `strays_in_use`. A writer that finds no
@@ -177,10 +180,12 @@ pub(super) fn take_stray(entry: usize) -> bool {
     })
 }
 
-/// Runs once in a thread's life. If no row is free, the thread asks again much later.
+/// Gives the calling thread a row, once in its life. If no row is free, the thread asks again only
+/// after some thousands of reads.
 #[cold]
 fn take_row() -> Option<&'static Row> {
-    /// Where no row is free, a look at all of them costs about 10 µs: a tenth of so many reads.
+    /// In reads. Where no row is free, a look at all of them costs about 10 µs: a tenth of what so
+    /// many reads cost.
     const PAUSE: u32 = 1 << 14;
 
     let pause = |reads: &Cell<u32>| reads.replace(reads.get().checked_sub(1).unwrap_or(PAUSE)) != 0;
@@ -376,11 +381,11 @@ pub(super) fn purge(entry: usize) {
 
 /// A period for a bias that begins, of which no slot has an entry (RW8).
 ///
-/// The entry of a forgotten guard stays where its lock was. Another lock, which is biased already,
-/// may be moved there. So it is not enough that no entry of this lock has the period. No entry of
-/// any lock may have it, unless as many biases have begun since as there are periods.
+/// A forgotten guard leaves an entry with the address at which its lock was. Another lock that is
+/// biased already may be moved to that address. So it is not enough that no entry with this lock's
+/// address has the period: no entry with any address may have it. (Unless the tries are used up.)
 pub(super) fn new_period() -> usize {
-    /// There are fewer slots than periods.
+    /// There are fewer slots and strays (8,192) than this, and each excludes one period.
     const TRIES: usize = 1 << 14;
 
     let mut period = 0;

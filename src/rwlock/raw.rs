@@ -6,16 +6,17 @@
 //! | `UPGRADABLE` | n | n readers and an upgradable one |
 //! | `WRITER` | 0 | one writer |
 //!
-//! No thread owns a bit before it is inside: a waiter may be stopped at any time, and the others
-//! must be able to go on without it. So whatever is kept for a waiter is kept on a lease
-//! ([`lease`](crate::policy::lease)), and the first thread takes it that may.
+//! A waiter may be stopped at any time, and the others must be able to go on without it. So no
+//! thread owns one of these bits before it is inside. What is kept for a waiter is kept on a lease
+//! ([`lease`](crate::policy::lease)); after that, any thread may enter.
 //!
 //! | flag | meaning |
 //! |---|---|
 //! | `PARKED` | a thread is in the queue |
-//! | `DESIGNATED` | a designated waker was woken, and has neither entered nor passed that on |
+//! | `DESIGNATED` | there is a designated waker: it has neither entered nor passed that on |
 //! | `WRITER_NEXT` | new readers, writers and upgradable readers keep out: a writer enters next |
 //! | `OTHER_NEXT` | new writers and upgradable readers keep out |
+//! | both | all keep out but the woken thread, of whatever kind: a fair release keeps the lock |
 //!
 //! ## Biased readers
 //! A reader is *counted* in the word. Or, while `BIASED` is set, it *publishes* itself in the
@@ -28,9 +29,9 @@
 //! readers count themselves. When no slot has the entry, the writer takes the name away.
 //!
 //! There are two pairs of fences. With the full pair, a reader pays an exchange, on a cache line of
-//! its own. The asymmetric pair ([`crate::sys::fence`]) costs readers nothing, but a writer about ten
-//! microseconds. So it is for locks that are hardly ever written: `ASYMMETRIC` says that readers
-//! rely on it. [`super::bias`] decides when a bias begins, and when it becomes asymmetric.
+//! its own. The asymmetric pair ([`crate::sys::fence`]) costs readers nothing, but a writer about
+//! ten microseconds. So it is for locks that are hardly ever written: `ASYMMETRIC` says that
+//! readers rely on it. [`super::bias`] decides when a bias begins, and when it becomes asymmetric.
 //!
 //! ## Invariants
 //! - **RW1.** `WRITER` is set only where no reader is counted, there is no name, and no other
@@ -38,14 +39,16 @@
 //!   owner clears or exchanges them. While `WRITER` is set, no reader enters and no bias begins.
 //! - **RW2.** The *queue* (key: the word's address) holds all waiters, but for those that wait for
 //!   slots. `PARKED` is set whenever a thread is in it, and changes only under its lock.
-//! - **RW3.** Where a thread of the queue may enter, there is a designated waker, or a thread on
-//!   its way to wake one. Three kinds of thread wake the next ([`wake`](RawRwLock::wake)): one that
-//!   releases something while `PARKED` is set; one that was woken and entered as a reader or
-//!   upgradable reader; one that gives up after it was woken.
+//! - **RW3.** Where a thread of the queue may enter, there is a designated waker, or a thread that
+//!   is about to wake one. Four kinds of thread wake the next ([`wake`](RawRwLock::wake)): one that
+//!   releases something while `PARKED` is set (of counted readers, the last); one that was woken
+//!   and entered as a reader or upgradable reader; one that entered so without being woken, where
+//!   the lock was kept until then; one that gives up after it was woken.
 //! - **RW4.** While a thread is on its way (`DESIGNATED`), or the lock is free and kept, with
 //!   others in the queue, one of them watches (W of [`crate::waiters`]).
-//! - **RW5.** A starved writer in the queue that waits for readers has set `WRITER_NEXT`. Or a
-//!   thread is inside, or woken, that will wake the next, and then sets it again.
+//! - **RW5.** A starved writer in the queue that waits for readers has set `WRITER_NEXT`. If the
+//!   flag was cleared since, a thread is inside, or was woken, that will wake the next. A thread
+//!   that wakes the next sets the flag again for such a writer.
 //! - **RW6.** A thread that has released touches the lock no more. The exception: under the queue's
 //!   lock, it finds a thread there that waits for a lock of this kind. That thread borrows the lock
 //!   at this address, perhaps another one than was released.
@@ -54,12 +57,13 @@
 //!   after the fence, seen no slot with the entry. While a revoker is counted, no bias begins. So
 //!   it takes away the name it has looked for, however long it was stopped in between.
 //! - **RW8.** No slot has the entry of a name when a bias with that name begins. (The exception: a
-//!   reader that has yet to look at the word, and will find the bias right.) So a forgotten guard
-//!   concerns its own lock only.
+//!   reader has published the entry, and has yet to look at the word. It will find that name there,
+//!   and be inside by that bias.) So a forgotten guard concerns its own lock only.
 //! - **RW9.** A copy of the crate neither publishes readers of a bias that another copy began, nor
 //!   revokes it: the other's rows are unknown here. Its readers count themselves; writers panic.
-//! - **RW10.** An *unbiased* lock has one revoker more than there are, from the beginning and for
-//!   good. So no bias begins (RW7), each reader is counted, and any thread may release its read.
+//! - **RW10.** The word of an *unbiased* lock counts one revoker that does not exist, from the
+//!   beginning and for good. So no bias begins (RW7), each reader is counted, and any thread may
+//!   release its read.
 //!
 //! ## Fairness
 //! A running thread may enter ahead of parked waiters (barging). A thread that has waited for the

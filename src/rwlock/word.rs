@@ -209,8 +209,9 @@ pub(super) fn is_abandoned(state: usize) -> bool {
     !next_waits(state) && lease::is_over(LEASE.of(state) as u32, LEASES)
 }
 
-/// Whether a woken thread is late, or the one that the lock is kept for. A mere designated waker
-/// always is: it has no lease.
+/// Whether the thread that is on its way counts as late. If the lock is kept for it, it is late
+/// when the lease is over. A designated waker for which nothing is kept has no lease: it counts as
+/// late from the beginning. So it does while a writer, for which the lock is kept, waits for readers.
 pub(super) fn is_late(state: usize) -> bool {
     next_waits(state) || !is_kept(state)
 }

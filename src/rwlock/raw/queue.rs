@@ -37,7 +37,8 @@ impl Kind {
     /// Whether a thread that was given this has no reason to sleep in the queue.
     fn may_enter(self, state: usize, given: Given) -> bool {
         let is_next = given.is_next;
-        // (A name is to be taken away, for which no thread waits in this queue.)
+        // (With a name, a writer has to revoke the bias first. For that it does not wait in this
+        // queue.)
         let is_empty = state & READERS == 0 || is_named(state);
         match self {
             Kind::Reader => admits_reader(state, false, is_next),
@@ -91,7 +92,8 @@ impl Waiter {
         self.starved && self.kind.next() == WRITER_NEXT
     }
 
-    /// Whether it may enter a lock with this word, if what is kept is kept for it.
+    /// Whether it may enter a lock with this word. (If the lock is kept, suppose that it is kept for
+    /// this thread.)
     fn is_due(self, state: usize) -> bool {
         let waits_for_readers = self.kind.next() == WRITER_NEXT && state & READERS != 0;
         !waits_for_readers && !self.kind.is_excluded(state)
@@ -105,7 +107,8 @@ enum Group {
     Writers,
     /// All readers, so that they wait for one writer at most.
     Readers,
-    /// Also readers: one that was refused what a fair unlock keeps may have come meanwhile.
+    /// All kinds, readers too: one may have joined the queue since the search for readers, because
+    /// a fair release kept the lock and so refused it.
     All,
 }
 
@@ -161,9 +164,9 @@ pub(super) fn revocation_token() -> ParkToken {
     parking::private(2)
 }
 
-/// The state in which the lock is kept for such a thread. Not for a writer beside an upgradable
-/// reader, perhaps one that came after the writer was chosen: an upgradable reader lets new readers
-/// in for as long as it likes, and may wait for one of them.
+/// The state in which the lock is kept for a thread of this kind. It is not kept for a writer while
+/// there is an upgradable reader, which may have entered after the writer was chosen. For an
+/// upgradable reader lets new readers in for as long as it likes, and may wait for one of them.
 pub(super) fn keep_for(kind: Kind, state: usize) -> usize {
     match kind {
         Kind::Writer if kind.is_excluded(state) => state,
@@ -227,7 +230,7 @@ impl RawRwLock {
                     }
                 }
                 ParkResult::TimedOut if deadline.passed() => {
-                    // What it has kept, it has kept for itself.
+                    // If this thread keeps the lock, as a starved writer, it does so for itself.
                     given.is_next = keeps(starved);
                     break attempt(&mut given) == Some(true);
                 }
@@ -307,14 +310,16 @@ impl RawRwLock {
         }
     }
 
-    /// Leaves it to another thread to wake the next, if the caller is the designated waker.
+    /// If the caller is the designated waker, ends the designation and wakes the next, which is the
+    /// designated waker then.
     pub(super) fn pass_on(&self, given: &mut Given) {
         if std::mem::take(&mut given.designation) != 0 {
             self.release(DESIGNATED, 0, false);
         }
     }
 
-    /// Ends what the caller, which gives up, has kept, or another thread for it.
+    /// Ends the keeping of the lock for the caller, which gives up: by the caller itself, or by the
+    /// thread that woke it.
     fn keep_no_more(&self, by_itself: bool) {
         // ORDERING: Relaxed; a thread that keeps the lock later does so for others, or on a lease.
         let state = self.state.load(Relaxed);
@@ -354,8 +359,8 @@ impl RawRwLock {
         found.get()
     }
 
-    /// Wakes the next thread in the queue that may enter, if there is no designated waker, or the
-    /// release is `fair`: then the lock is kept for it.
+    /// Wakes the next thread in the queue that may enter, if there is no designated waker. If
+    /// `fair`, it does so in any case, and keeps the lock for the woken thread.
     ///
     /// # Safety
     /// `key` is that of a reader-writer lock. It may be gone.
@@ -410,7 +415,8 @@ impl RawRwLock {
                 // SAFETY: called only where a waiter was found, as above. That waiter has not been
                 // told yet that it is woken, or it is in the queue, which is locked.
                 let lock = unsafe { &*lock };
-                // ORDERING: Relaxed, both; nothing is given, and the queue's lock orders the flags.
+                // ORDERING: Relaxed, both; the woken thread does not own anything by this, and the
+                // queue's lock orders the flags.
                 let before = lock.state.fetch_update(Relaxed, Relaxed, |s| Some(next(s)));
                 before.unwrap_or_else(|state| state)
             };
@@ -424,7 +430,7 @@ impl RawRwLock {
             };
             let is_next = fair || waiter.starved;
             let before = change(&|state| {
-                // What was kept until now was kept for no thread.
+                // The lock is not kept any more for a thread that was chosen earlier.
                 let state = state & !NEXT & if more { !0 } else { !PARKED } | DESIGNATED;
                 match is_next {
                     true => keep_for(waiter.kind, state),

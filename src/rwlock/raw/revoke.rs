@@ -149,7 +149,7 @@ impl RawRwLock {
             let result =
                 unsafe { waiters::park(queue, token, false, deadline, validate, || false, wake) };
             if result == ParkResult::TimedOut && deadline.passed() {
-                // A nap may have missed the wake-up.
+                // The reader may have left without seeing this thread, which may have run no fence.
                 return !slot.holds(entry);
             }
         }
