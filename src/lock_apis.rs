@@ -311,7 +311,7 @@ macro_rules! implement_lock_api {
         }
     };
 
-    // ---- Releasing, and changing the mode. The caller holds the lock in the mode that this is for.
+    // ---- Releasing, and changing the mode. The caller holds the lock in the first mode.
     (@release v4 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
         /// # Safety
         /// The caller holds the lock in this mode.
@@ -425,7 +425,6 @@ macro_rules! implement {
     ($v:tt $api:ident) => {
         use crate::{RawMutex, RawRwLock, RawSendRwLock};
         use std::convert::identity;
-        use std::ops::Deref;
 
         implement_lock_api! {
             $v $api mutex RawMutex, RawMutex::new(), GuardNoSend,
@@ -437,7 +436,7 @@ macro_rules! implement {
         }
         implement_lock_api! {
             $v $api rwlock [] RawSendRwLock, RawSendRwLock::new(), GuardSend,
-            by RawSendRwLock::deref, recursive false
+            by identity::<&RawSendRwLock>, recursive false
         }
         implement_lock_api! { $v $api thread crate::RawThreadId, crate::RawThreadId }
     };

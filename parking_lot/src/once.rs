@@ -16,6 +16,7 @@
 use super::parts::Ordering::{Acquire, Relaxed, Release};
 use super::parts::{AtomicU8, Condvar, Mutex};
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 pub(crate) const NEW: u8 = 0;
 const RUNNING: u8 = 1;
@@ -85,6 +86,10 @@ pub struct Once {
     mutex: Mutex<()>,
     changed: Condvar,
 }
+
+// A panic poisons it.
+impl UnwindSafe for Once {}
+impl RefUnwindSafe for Once {}
 
 impl Once {
     pub(crate) const fn of(state: AtomicU8, mutex: Mutex<()>, changed: Condvar) -> Self {

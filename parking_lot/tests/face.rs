@@ -1,6 +1,7 @@
 //! Each public name of parking_lot, used once; in both versions where both have it.
 
 use std::cell::RefCell;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -218,6 +219,7 @@ macro_rules! checks {
         #[test]
         fn once_is_poisoned_until_one_ignores_it() {
             let once = Once::default();
+            static_assertions::assert_impl_all!(Once: UnwindSafe, RefUnwindSafe);
             assert!(panics(|| once.call_once(|| quiet_panic())));
             assert!(once.state().poisoned());
             assert!(panics(|| once.call_once(|| ())));

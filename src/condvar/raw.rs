@@ -56,8 +56,8 @@ const OTHER: usize = 1;
 #[cold]
 fn misused() -> ! {
     panic!(
-        "Condvar::wait: other threads are waiting on this condition variable with \
-        another lock"
+        "Condvar::wait: attempted to use a condition variable with more than one mutex or \
+        reader-writer lock: other threads are waiting on it with another lock"
     );
 }
 

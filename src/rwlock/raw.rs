@@ -226,6 +226,16 @@ impl RawRwLock {
         taken
     }
 
+    /// As [`write`](Self::write), of an unbiased lock: its word is not zero when it is free.
+    #[inline]
+    pub(crate) fn write_unbiased(&self, deadline: Deadline) -> bool {
+        let taken = self.try_claim_write(Given::NOTHING) || self.write_contended(deadline);
+        if taken {
+            self.data.exclusive();
+        }
+        taken
+    }
+
     /// Acquires a write again that the caller's guard has released. The guard lives on: no
     /// unwinding.
     pub(crate) fn write_again(&self) {
@@ -256,11 +266,11 @@ impl RawRwLock {
     #[inline]
     pub(crate) unsafe fn unlock_write(&self) {
         self.data.exclusive();
+        let key = self.key();
         // ORDERING: Release; pairs with the Acquire of the threads that enter next (RW1).
-        let alone = self.state.compare_exchange(WRITER, 0, Release, Relaxed);
-        if alone.is_err() {
-            self.release(WRITER, 0, false);
-        }
+        let state = self.state.fetch_sub(WRITER, Release);
+        // SAFETY: the caller owned the lock until just now (RW6).
+        unsafe { Self::released(key, state, false) };
     }
 
     /// # Safety

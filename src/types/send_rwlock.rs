@@ -94,7 +94,7 @@ impl<T> SendRwLock<T> {
 impl<T: ?Sized> SendRwLock<T> {
     acquire! {
         "for reading", SendRwLockReadGuard, ArcSendRwLockReadGuard,
-        by |raw: &RawRwLock, deadline| raw.read(false, deadline),
+        by |raw: &RawRwLock, deadline| raw.read_unbiased(false, deadline),
         at once |raw: &RawRwLock| raw.try_read(false);
         read, try_read, try_read_for, try_read_until;
         read_arc, try_read_arc, try_read_arc_for, try_read_arc_until
@@ -103,7 +103,7 @@ impl<T: ?Sized> SendRwLock<T> {
     acquire! {
         "for reading, even if a writer waits for other readers to leave",
         SendRwLockReadGuard, ArcSendRwLockReadGuard,
-        by |raw: &RawRwLock, deadline| raw.read(true, deadline),
+        by |raw: &RawRwLock, deadline| raw.read_unbiased(true, deadline),
         at once |raw: &RawRwLock| raw.try_read(true);
         read_recursive, try_read_recursive, try_read_recursive_for, try_read_recursive_until;
         read_arc_recursive, try_read_arc_recursive,
@@ -112,7 +112,7 @@ impl<T: ?Sized> SendRwLock<T> {
 
     acquire! {
         "for writing", SendRwLockWriteGuard, ArcSendRwLockWriteGuard,
-        by RawRwLock::write, at once RawRwLock::try_write;
+        by RawRwLock::write_unbiased, at once RawRwLock::try_write;
         write, try_write, try_write_for, try_write_until;
         write_arc, try_write_arc, try_write_arc_for, try_write_arc_until
     }

@@ -141,125 +141,139 @@ fn raw_condvar_wakes_what_waits_with_a_raw_mutex() {
     });
 }
 
-/// The modes that a raw lock admits: shared, upgradable, exclusive.
-fn admitted(lock: &RawRwLock) -> [bool; 3] {
-    let shared: [fn(&RawRwLock) -> bool; 6] = [
-        RawRwLock::try_lock_shared,
-        RawRwLock::try_lock_shared_recursive,
-        |lock| lock.try_lock_shared_for(Duration::ZERO),
-        |lock| lock.try_lock_shared_until(Instant::now()),
-        |lock| lock.try_lock_shared_recursive_for(Duration::ZERO),
-        |lock| lock.try_lock_shared_recursive_until(Instant::now()),
-    ];
-    let upgradable: [fn(&RawRwLock) -> bool; 3] = [
-        RawRwLock::try_lock_upgradable,
-        |lock| lock.try_lock_upgradable_for(Duration::ZERO),
-        |lock| lock.try_lock_upgradable_until(Instant::now()),
-    ];
-    let exclusive: [fn(&RawRwLock) -> bool; 3] = [
-        RawRwLock::try_lock_exclusive,
-        |lock| lock.try_lock_exclusive_for(Duration::ZERO),
-        |lock| lock.try_lock_exclusive_until(Instant::now()),
-    ];
-    let all = |ways: &[fn(&RawRwLock) -> bool], unlock: unsafe fn(&RawRwLock)| {
-        let taken = ways.iter().filter(|way| {
-            let taken = way(lock);
-            if taken {
-                // SAFETY: just acquired in this mode.
-                unsafe { unlock(lock) };
+/// What both raw reader-writer locks do.
+macro_rules! raw_modes {
+    ($module:ident, $Raw:ident) => {
+        mod $module {
+            use anteroom::$Raw;
+            use std::time::{Duration, Instant};
+
+            /// The modes that a raw lock admits: shared, upgradable, exclusive.
+            fn admitted(lock: &$Raw) -> [bool; 3] {
+                let shared: [fn(&$Raw) -> bool; 6] = [
+                    $Raw::try_lock_shared,
+                    $Raw::try_lock_shared_recursive,
+                    |lock| lock.try_lock_shared_for(Duration::ZERO),
+                    |lock| lock.try_lock_shared_until(Instant::now()),
+                    |lock| lock.try_lock_shared_recursive_for(Duration::ZERO),
+                    |lock| lock.try_lock_shared_recursive_until(Instant::now()),
+                ];
+                let upgradable: [fn(&$Raw) -> bool; 3] = [
+                    $Raw::try_lock_upgradable,
+                    |lock| lock.try_lock_upgradable_for(Duration::ZERO),
+                    |lock| lock.try_lock_upgradable_until(Instant::now()),
+                ];
+                let exclusive: [fn(&$Raw) -> bool; 3] = [
+                    $Raw::try_lock_exclusive,
+                    |lock| lock.try_lock_exclusive_for(Duration::ZERO),
+                    |lock| lock.try_lock_exclusive_until(Instant::now()),
+                ];
+                let all = |ways: &[fn(&$Raw) -> bool], unlock: unsafe fn(&$Raw)| {
+                    let taken = ways.iter().filter(|way| {
+                        let taken = way(lock);
+                        if taken {
+                            // SAFETY: just acquired in this mode.
+                            unsafe { unlock(lock) };
+                        }
+                        taken
+                    });
+                    let number = taken.count();
+                    assert!(number == 0 || number == ways.len(), "they differ");
+                    number != 0
+                };
+                [
+                    all(&shared, $Raw::unlock_shared),
+                    all(&upgradable, $Raw::unlock_upgradable),
+                    all(&exclusive, $Raw::unlock_exclusive),
+                ]
             }
-            taken
-        });
-        let number = taken.count();
-        assert!(number == 0 || number == ways.len(), "they differ");
-        number != 0
+
+            /// Goes through all modes of it.
+            pub(super) fn check(lock: &$Raw) {
+                const FREE: [bool; 3] = [true; 3];
+                const READ: [bool; 3] = [true, true, false];
+                const READ_UPGRADABLY: [bool; 3] = [true, false, false];
+                const WRITTEN: [bool; 3] = [false; 3];
+
+                assert_eq!(admitted(lock), FREE);
+                for acquire in [$Raw::lock_shared, $Raw::lock_shared_recursive] {
+                    acquire(lock);
+                    assert_eq!(admitted(lock), READ);
+                    // SAFETY: this thread reads, here and below.
+                    unsafe { lock.bump_shared() };
+                    assert_eq!(admitted(lock), READ);
+                    // SAFETY: see above.
+                    unsafe { lock.unlock_shared_fair() };
+                    assert_eq!(admitted(lock), FREE);
+                }
+                lock.lock_exclusive();
+                // SAFETY: this thread writes.
+                unsafe { lock.bump_exclusive() };
+                assert_eq!(admitted(lock), WRITTEN);
+                assert!(lock.is_locked_exclusive());
+                // SAFETY: see above.
+                unsafe { lock.downgrade() };
+                assert_eq!(admitted(lock), READ);
+                // SAFETY: it reads.
+                unsafe { lock.unlock_shared() };
+                lock.lock_exclusive();
+                // SAFETY: it writes.
+                unsafe { lock.downgrade_to_upgradable() };
+                // SAFETY: it reads upgradably, here and below.
+                unsafe { lock.bump_upgradable() };
+                assert_eq!(admitted(lock), READ_UPGRADABLY);
+                let ways: [unsafe fn(&$Raw) -> bool; 3] = [
+                    $Raw::try_upgrade,
+                    |lock| {
+                        // SAFETY: see above.
+                        unsafe { lock.try_upgrade_for(Duration::ZERO) }
+                    },
+                    |lock| {
+                        // SAFETY: see above.
+                        unsafe { lock.try_upgrade_until(Instant::now()) }
+                    },
+                ];
+                for way in ways {
+                    lock.lock_shared();
+                    // SAFETY: see above.
+                    assert!(!unsafe { way(lock) });
+                    // SAFETY: it reads.
+                    unsafe { lock.unlock_shared() };
+                    // SAFETY: see above.
+                    assert!(unsafe { way(lock) });
+                    // SAFETY: it writes.
+                    unsafe { lock.downgrade_to_upgradable() };
+                }
+                // SAFETY: see above.
+                unsafe { lock.upgrade() };
+                assert_eq!(admitted(lock), WRITTEN);
+                // SAFETY: it writes.
+                unsafe { lock.downgrade_to_upgradable() };
+                // SAFETY: it reads upgradably.
+                unsafe { lock.downgrade_upgradable() };
+                assert_eq!(admitted(lock), READ);
+                // SAFETY: it reads.
+                unsafe { lock.unlock_shared() };
+                lock.lock_upgradable();
+                // SAFETY: it reads upgradably.
+                unsafe { lock.unlock_upgradable_fair() };
+                lock.lock_exclusive();
+                // SAFETY: it writes.
+                unsafe { lock.unlock_exclusive_fair() };
+                assert_eq!(admitted(lock), FREE);
+                assert!(!lock.is_locked());
+            }
+        }
     };
-    [
-        all(&shared, RawRwLock::unlock_shared),
-        all(&upgradable, RawRwLock::unlock_upgradable),
-        all(&exclusive, RawRwLock::unlock_exclusive),
-    ]
 }
 
-fn check_raw_modes(lock: &RawRwLock) {
-    const FREE: [bool; 3] = [true; 3];
-    const READ: [bool; 3] = [true, true, false];
-    const READ_UPGRADABLY: [bool; 3] = [true, false, false];
-    const WRITTEN: [bool; 3] = [false; 3];
-
-    assert_eq!(admitted(lock), FREE);
-    for acquire in [RawRwLock::lock_shared, RawRwLock::lock_shared_recursive] {
-        acquire(lock);
-        assert_eq!(admitted(lock), READ);
-        // SAFETY: this thread reads, here and below.
-        unsafe { lock.bump_shared() };
-        assert_eq!(admitted(lock), READ);
-        // SAFETY: see above.
-        unsafe { lock.unlock_shared_fair() };
-        assert_eq!(admitted(lock), FREE);
-    }
-    lock.lock_exclusive();
-    // SAFETY: this thread writes.
-    unsafe { lock.bump_exclusive() };
-    assert_eq!(admitted(lock), WRITTEN);
-    assert!(lock.is_locked_exclusive());
-    // SAFETY: see above.
-    unsafe { lock.downgrade() };
-    assert_eq!(admitted(lock), READ);
-    // SAFETY: it reads.
-    unsafe { lock.unlock_shared() };
-    lock.lock_exclusive();
-    // SAFETY: it writes.
-    unsafe { lock.downgrade_to_upgradable() };
-    // SAFETY: it reads upgradably, here and below.
-    unsafe { lock.bump_upgradable() };
-    assert_eq!(admitted(lock), READ_UPGRADABLY);
-    let ways: [unsafe fn(&RawRwLock) -> bool; 3] = [
-        RawRwLock::try_upgrade,
-        |lock| {
-            // SAFETY: see above.
-            unsafe { lock.try_upgrade_for(Duration::ZERO) }
-        },
-        |lock| {
-            // SAFETY: see above.
-            unsafe { lock.try_upgrade_until(Instant::now()) }
-        },
-    ];
-    for way in ways {
-        lock.lock_shared();
-        // SAFETY: see above.
-        assert!(!unsafe { way(lock) });
-        // SAFETY: it reads.
-        unsafe { lock.unlock_shared() };
-        // SAFETY: see above.
-        assert!(unsafe { way(lock) });
-        // SAFETY: it writes.
-        unsafe { lock.downgrade_to_upgradable() };
-    }
-    // SAFETY: see above.
-    unsafe { lock.upgrade() };
-    assert_eq!(admitted(lock), WRITTEN);
-    // SAFETY: it writes.
-    unsafe { lock.downgrade_to_upgradable() };
-    // SAFETY: it reads upgradably.
-    unsafe { lock.downgrade_upgradable() };
-    assert_eq!(admitted(lock), READ);
-    // SAFETY: it reads.
-    unsafe { lock.unlock_shared() };
-    lock.lock_upgradable();
-    // SAFETY: it reads upgradably.
-    unsafe { lock.unlock_upgradable_fair() };
-    lock.lock_exclusive();
-    // SAFETY: it writes.
-    unsafe { lock.unlock_exclusive_fair() };
-    assert_eq!(admitted(lock), FREE);
-    assert!(!lock.is_locked());
-}
+raw_modes! { raw, RawRwLock }
+raw_modes! { raw_send, RawSendRwLock }
 
 #[test]
 fn raw_locks_have_every_mode() {
     must_end(|| {
-        check_raw_modes(&RawRwLock::new());
-        check_raw_modes(&RawSendRwLock::new());
+        raw::check(&RawRwLock::new());
+        raw_send::check(&RawSendRwLock::new());
     });
 }

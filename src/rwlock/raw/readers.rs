@@ -46,6 +46,25 @@ impl RawRwLock {
         inside
     }
 
+    /// As [`read`](Self::read), of an unbiased lock: its readers earn no bias.
+    #[inline]
+    pub(crate) fn read_unbiased(&self, recursive: bool, deadline: Deadline) -> bool {
+        // ORDERING: Relaxed; looked at again.
+        let state = self.state.load(Relaxed);
+        let next = state.wrapping_add(ONE_READER);
+        if admits_any_reader(state)
+            // ORDERING: Acquire; pairs with the Release of the last writer (RW1).
+            && self
+                .state
+                .compare_exchange(state, next, Acquire, Relaxed)
+                .is_ok()
+        {
+            self.data.shared();
+            return true;
+        }
+        self.read(recursive, deadline)
+    }
+
     /// Acquires a read that the caller has released for a while. It must not unwind, so it aborts
     /// if there are too many readers.
     pub(crate) fn read_again(&self) {

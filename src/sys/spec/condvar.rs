@@ -74,7 +74,8 @@ impl RawCondvar {
         let key = guard.raw_lock().queue_key();
         let ticket = self.monitor.change(|waiters| waiters.draw(key));
         let ticket = ticket.expect(
-            "Condvar::wait: other threads are waiting on this condition variable with another lock",
+            "Condvar::wait: attempted to use a condition variable with more than one mutex or \
+            reader-writer lock: other threads are waiting on it with another lock",
         );
         // SAFETY: the guard holds the lock; we acquire it again below.
         unsafe { guard.unlock() };

@@ -154,6 +154,10 @@ impl RawRwLock {
         false
     }
 
+    pub(crate) fn read_unbiased(&self, recursive: bool, deadline: Deadline) -> bool {
+        self.read(recursive, deadline)
+    }
+
     pub(crate) fn read_again(&self) {
         self.read(false, Deadline::NEVER);
     }
@@ -182,6 +186,10 @@ impl RawRwLock {
     fn begin_writing(&self, deadline: Deadline) -> bool {
         let begin = |state: &mut State| state.begin_writing().then_some(true);
         self.monitor.wait(deadline, begin, |_| false)
+    }
+
+    pub(crate) fn write_unbiased(&self, deadline: Deadline) -> bool {
+        self.write(deadline)
     }
 
     pub(crate) fn write_again(&self) {
