@@ -14,6 +14,8 @@ models! {
     two_reads_that_were_sent_and_a_writer: 2 impatient,
     an_upgradable_read_that_was_sent_is_upgraded: 2 warming,
     a_write_that_was_sent_is_released: 3,
+    a_reader_and_a_writer_exclude_each_other: 3,
+    two_readers_and_a_writer: 2 impatient,
 }
 
 type Lock = Arc<SendRwLock<usize>>;
@@ -82,4 +84,30 @@ fn a_write_that_was_sent_is_released() {
     write(&lock);
     writer.join().unwrap();
     rest(lock, 2);
+}
+
+/// Runs `others` beside a writer.
+fn beside_a_writer(others: &[fn(&Lock)]) {
+    let lock = new();
+    let spawn = |other: &fn(&Lock)| {
+        let (other, lock) = (*other, lock.clone());
+        thread::spawn(move || other(&lock))
+    };
+    let others: Vec<_> = others.iter().map(spawn).collect();
+    write(&lock);
+    others.into_iter().for_each(|it| it.join().unwrap());
+    rest(lock, 1);
+}
+
+fn read(lock: &Lock) {
+    let first = *lock.read();
+    assert!(*lock.read() >= first);
+}
+
+fn a_reader_and_a_writer_exclude_each_other() {
+    beside_a_writer(&[read]);
+}
+
+fn two_readers_and_a_writer() {
+    beside_a_writer(&[|lock| drop(lock.read()), |lock| drop(lock.read_recursive())]);
 }

@@ -52,13 +52,9 @@ impl RawRwLock {
         // ORDERING: Relaxed; looked at again.
         let state = self.state.load(Relaxed);
         let next = state.wrapping_add(ONE_READER);
-        if admits_any_reader(state)
-            // ORDERING: Acquire; pairs with the Release of the last writer (RW1).
-            && self
-                .state
-                .compare_exchange(state, next, Acquire, Relaxed)
-                .is_ok()
-        {
+        // ORDERING: Acquire; pairs with the Release of the last writer (RW1).
+        let count = || self.state.compare_exchange(state, next, Acquire, Relaxed);
+        if admits_any_reader(state) && count().is_ok() {
             self.data.shared();
             return true;
         }
