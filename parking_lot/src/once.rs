@@ -7,9 +7,9 @@
 //! | `POISONED` | the last closure panicked | a caller that ignores this, to `RUNNING` |
 //! | `DONE` | a closure has returned | none |
 //!
-//! The state changes only with the mutex held, and a thread that waits for a change has looked at it
-//! with the mutex held. So no change is missed. Closures run without the mutex. A thread that finds
-//! `DONE` does not lock: its Acquire pairs with the Release of the thread that stored it.
+//! The state changes only with the mutex held, and a thread that waits for a change has looked at
+//! it with the mutex held. So no change is missed. Closures run without the mutex. A thread that
+//! finds `DONE` does not lock: its Acquire pairs with the Release of the thread that stored it.
 //!
 //! The model is `loom-tests/once.rs`.
 
