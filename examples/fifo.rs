@@ -4,7 +4,7 @@
 //! the other. What is typed there comes out here, until its end (Ctrl-D), or until one of them is
 //! killed.
 
-use anteroom::shared::{Fifo, OpenError};
+use anteroom::ipc::{Fifo, OpenError};
 use std::error::Error;
 use std::io;
 

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --example message_queue`
 
-use anteroom::shared::{MessageQueue, Selector};
+use anteroom::ipc::{MessageQueue, Selector};
 use std::env;
 use std::error::Error;
 use std::process::Command;

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --example pipe`
 
-use anteroom::shared::{PipeReader, PipeWriter, pipe};
+use anteroom::ipc::{PipeReader, PipeWriter, pipe};
 use std::io::{self, Read, Write};
 
 const TEXT: &str = "The anteroom is where threads wait for a locked room.\n";

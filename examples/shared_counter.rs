@@ -3,7 +3,7 @@
 //!
 //! `cargo run --example shared_counter`
 
-use anteroom::shared::{LockError, Mutex, MutexGuard, Shared};
+use anteroom::ipc::{LockError, Mutex, MutexGuard, Shared};
 use std::env;
 use std::error::Error;
 use std::io::{BufRead, BufReader};

@@ -36,17 +36,18 @@
 //! ```
 //!
 //! # Between processes
-//! On 64-bit Linux with glibc, [`shared`] has what processes need that share memory.
+//! On 64-bit Linux with glibc, [`ipc`] has what processes need that share memory. (The feature `ipc`,
+//! which is on by default.)
 //!
 //! | primitive | bytes | when a process dies |
 //! |---|---|---|
-//! | [`shared::Mutex`] | 40 + data | the next holder is told, and repairs the data or poisons it |
-//! | [`shared::RwLock`] | 15,488 + data | read locks end; the next writer is told of a dead one |
-//! | [`shared::Condvar`] | 40 | a notification that a killed waiter got goes to another one |
-//! | [`shared::Semaphore`] | 15,488 | its permits come back |
-//! | [`shared::MessageQueue`] | – | each message was sent whole or not at all |
-//! | [`shared::pipe`], [`shared::Fifo`] | – | end of file, without a reader a broken pipe |
-//! | [`shared::Shared`], [`shared::SharedMemory`] | – | the name and the memory stay |
+//! | [`ipc::Mutex`] | 40 + data | the next holder is told, and repairs the data or poisons it |
+//! | [`ipc::RwLock`] | 15,488 + data | read locks end; the next writer is told of a dead one |
+//! | [`ipc::Condvar`] | 40 | a notification that a killed waiter got goes to another one |
+//! | [`ipc::Semaphore`] | 15,488 | its permits come back |
+//! | [`ipc::MessageQueue`] | – | each message was sent whole or not at all |
+//! | [`ipc::pipe`], [`ipc::Fifo`] | – | end of file, without a reader a broken pipe |
+//! | [`ipc::Shared`], [`ipc::SharedMemory`] | – | the name and the memory stay |
 //!
 //! # Pages
 //! - [`lifecycle`]: what each primitive does when its process forks, executes another program or
@@ -54,7 +55,7 @@
 //!   where the system refuses a call; beside std, parking_lot and glibc.
 //! - [`limits`]: how many readers, permits, threads, locks and bytes there may be, and what happens
 //!   beyond.
-//! - [`shared`]: what is guaranteed, checked and not supported between processes.
+//! - [`ipc`]: what is guaranteed, checked and not supported between processes.
 //!
 //! # When not to use this
 //! - **In async code.** These primitives block the thread.
@@ -71,10 +72,20 @@
 //! choice. The repository's README says more.
 // `specified` mounts the types a second time.
 #![cfg_attr(anteroom_models, allow(clippy::duplicate_mod))]
-// Models use only a part of the crate.
+// Models use only a part of the crate; so do builds without `ipc`.
 #![cfg_attr(
-    any(anteroom_models, feature = "loom", feature = "shuttle"),
-    allow(dead_code, unreachable_pub, unused_imports)
+    any(
+        anteroom_models,
+        feature = "loom",
+        feature = "shuttle",
+        not(all(
+            feature = "ipc",
+            target_os = "linux",
+            target_env = "gnu",
+            target_pointer_width = "64"
+        ))
+    ),
+    allow(dead_code, unreachable_pub, unused_imports, unused_macros)
 )]
 
 /// The examples of the README are tests.
@@ -82,6 +93,14 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+#[cfg(all(
+    feature = "ipc",
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(all(anteroom_models, shuttle))
+))]
+pub mod ipc;
 pub mod lifecycle;
 pub mod limits;
 #[cfg(not(anteroom_models))]
@@ -93,13 +112,6 @@ mod policy;
 mod raw;
 #[cfg(feature = "serde")]
 mod serialize;
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    not(all(anteroom_models, shuttle))
-))]
-pub mod shared;
 mod sys;
 mod types;
 mod waiters;

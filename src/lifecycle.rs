@@ -1,7 +1,12 @@
-// Where there is no `shared`, the end of `lifecycle.md` links to its file instead.
+// Where there is no `ipc`, the end of `lifecycle.md` links to its file instead.
 #![cfg_attr(
-    all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"),
-    doc = "[shared]: crate::shared\n"
+    all(
+        feature = "ipc",
+        target_os = "linux",
+        target_env = "gnu",
+        target_pointer_width = "64"
+    ),
+    doc = "[ipc]: crate::ipc\n"
 )]
 //! [`limits`]: crate::limits
 //!

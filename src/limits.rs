@@ -1,19 +1,24 @@
 //! [`RwLock`]: crate::RwLock
 //! [`Semaphore`]: crate::Semaphore
-// Where there is no `shared`, the end of `limits.md` links to its files instead.
+// Where there is no `ipc`, the end of `limits.md` links to its files instead.
 #![cfg_attr(
-    all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"),
-    doc = "[`shared`]: crate::shared\n\
-    [`MAX_HELD`]: crate::shared::MAX_HELD\n\
-    [s-rwlock]: crate::shared::RwLock\n\
-    [s-semaphore]: crate::shared::Semaphore\n\
-    [`Shared`]: crate::shared::Shared\n\
-    [`MessageQueue`]: crate::shared::MessageQueue\n\
-    [`PipeWriter`]: crate::shared::PipeWriter\n\
-    [`OpenError::NameTooLong`]: crate::shared::OpenError::NameTooLong\n\
-    [`OpenError::SizeOutOfRange`]: crate::shared::OpenError::SizeOutOfRange\n\
-    [`OpenError::System`]: crate::shared::OpenError::System\n\
-    [`OpenError::Unsupported`]: crate::shared::OpenError::Unsupported\n"
+    all(
+        feature = "ipc",
+        target_os = "linux",
+        target_env = "gnu",
+        target_pointer_width = "64"
+    ),
+    doc = "[`ipc`]: crate::ipc\n\
+    [`MAX_HELD`]: crate::ipc::MAX_HELD\n\
+    [s-rwlock]: crate::ipc::RwLock\n\
+    [s-semaphore]: crate::ipc::Semaphore\n\
+    [`Shared`]: crate::ipc::Shared\n\
+    [`MessageQueue`]: crate::ipc::MessageQueue\n\
+    [`PipeWriter`]: crate::ipc::PipeWriter\n\
+    [`OpenError::NameTooLong`]: crate::ipc::OpenError::NameTooLong\n\
+    [`OpenError::SizeOutOfRange`]: crate::ipc::OpenError::SizeOutOfRange\n\
+    [`OpenError::System`]: crate::ipc::OpenError::System\n\
+    [`OpenError::Unsupported`]: crate::ipc::OpenError::Unsupported\n"
 )]
 //!
 #![doc = include_str!("limits.md")]

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use anteroom::shared::Shared;
+use anteroom::ipc::Shared;
 
 use crate::common::shared::lock::SharedLock;
 use crate::common::work;

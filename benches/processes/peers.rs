@@ -4,7 +4,7 @@
 macro_rules! mutexes {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [
-            anteroom::shared::Shared<anteroom::shared::Mutex<()>>,
+            anteroom::ipc::Shared<anteroom::ipc::Mutex<()>>,
             $crate::common::shared::lock::Pthread<true>,
             $crate::common::shared::lock::Pthread<false>,
         ] $measure)
@@ -38,7 +38,7 @@ macro_rules! plain_semaphores {
 macro_rules! read_write {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [
-            anteroom::shared::Shared<anteroom::shared::RwLock<()>>,
+            anteroom::ipc::Shared<anteroom::ipc::RwLock<()>>,
             $crate::common::shared::read_write::Pthread,
         ] $measure)
     };
@@ -48,7 +48,7 @@ macro_rules! read_write {
 macro_rules! queues {
     ($Peer:ident => $measure:expr) => {
         $crate::harness::peers!($Peer in [
-            anteroom::shared::MessageQueue,
+            anteroom::ipc::MessageQueue,
             $crate::common::shared::queue::Posix,
             $crate::common::shared::system_v::Queue,
         ] $measure)

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anteroom::shared::Shared;
+use anteroom::ipc::Shared;
 
 use crate::children::Children;
 pub use crate::harness::slice::Slice;

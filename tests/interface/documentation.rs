@@ -1,7 +1,7 @@
 //! What the README and the pages of the documentation say of this repository is so.
 #![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
-use anteroom::{Condvar, Mutex, RwLock, Semaphore, shared};
+use anteroom::{Condvar, Mutex, RwLock, Semaphore, ipc};
 use common::processes::{Child, Name, turn};
 use std::path::Path;
 
@@ -76,10 +76,10 @@ fn sizes_in_the_tables_are_those_of_the_types() {
         ("RwLock", size_of::<RwLock<()>>(), " + data"),
         ("Condvar", size_of::<Condvar>(), ""),
         ("Semaphore", size_of::<Semaphore>(), ""),
-        ("shared::Mutex", size_of::<shared::Mutex<()>>(), " + data"),
-        ("shared::RwLock", size_of::<shared::RwLock<()>>(), " + data"),
-        ("shared::Condvar", size_of::<shared::Condvar>(), ""),
-        ("shared::Semaphore", size_of::<shared::Semaphore>(), ""),
+        ("ipc::Mutex", size_of::<ipc::Mutex<()>>(), " + data"),
+        ("ipc::RwLock", size_of::<ipc::RwLock<()>>(), " + data"),
+        ("ipc::Condvar", size_of::<ipc::Condvar>(), ""),
+        ("ipc::Semaphore", size_of::<ipc::Semaphore>(), ""),
     ];
     for (primitive, size, rest) in sizes {
         for page in [README, FRONT] {
@@ -105,16 +105,16 @@ fn descriptors<T>(make: impl FnOnce() -> T, expected: usize) {
 fn ends_take_as_many_descriptors_as_the_limits_say() {
     let _turn = turn();
     assert!(LIMITS.contains("| 3 (an end of a FIFO 2) |"));
-    descriptors(|| shared::pipe(1).unwrap(), 2 * 3);
+    descriptors(|| ipc::pipe(1).unwrap(), 2 * 3);
     let name = Name::new("ends");
-    shared::Fifo::create(&name, 1).unwrap();
+    ipc::Fifo::create(&name, 1).unwrap();
     let both = || {
         std::thread::scope(|s| {
-            let reader = s.spawn(|| shared::Fifo::open_reader(&name).unwrap());
-            let writer = shared::Fifo::open_writer(&name).unwrap();
+            let reader = s.spawn(|| ipc::Fifo::open_reader(&name).unwrap());
+            let writer = ipc::Fifo::open_writer(&name).unwrap();
             (reader.join().unwrap(), writer)
         })
     };
     descriptors(both, 2 * 2);
-    shared::Fifo::unlink(&name).unwrap();
+    ipc::Fifo::unlink(&name).unwrap();
 }

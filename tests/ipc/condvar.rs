@@ -1,5 +1,5 @@
 //! The condition variable between processes: forked children wait, notify, and are killed.
-use anteroom::shared::{Condvar, LockError, Mutex, Shared};
+use anteroom::ipc::{Condvar, LockError, Mutex, Shared};
 use common::processes::{Child, shared, until, until_all_asleep, until_asleep};
 use std::time::{Duration, Instant};
 

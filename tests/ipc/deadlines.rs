@@ -2,7 +2,7 @@
 //! is does no harm.
 //!
 //! Adversary 23.
-use anteroom::shared::{
+use anteroom::ipc::{
     AcquireError, Condvar, MessageQueue, Mutex, RwLock, RwLockError, Selector, Semaphore,
     TryLockError,
 };

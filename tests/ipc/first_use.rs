@@ -2,7 +2,7 @@
 //! process, which would have asked before.
 //!
 //! Adversary 45.
-use anteroom::shared::{MessageQueue, Mutex, OpenError, Semaphore, Shared, pipe};
+use anteroom::ipc::{MessageQueue, Mutex, OpenError, Semaphore, Shared, pipe};
 use common::alone::alone;
 use common::processes::{Child, Name, shared};
 use common::sandbox::Refusal::Fails;

@@ -2,7 +2,7 @@
 //!
 //! What a process finds out once, it finds out at its first lock. So each round has a process of
 //! its own, forked by a test that never takes a lock itself.
-use anteroom::shared::Mutex;
+use anteroom::ipc::Mutex;
 use common::alone::alone;
 use common::processes::{Child, shared};
 use std::sync::Barrier;

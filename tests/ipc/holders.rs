@@ -5,7 +5,7 @@ mod beside_the_library;
 mod mapped;
 mod outside;
 
-use anteroom::shared::{
+use anteroom::ipc::{
     AcquireError, Condvar, LockError, MAX_HELD, Mutex, RwLock, RwLockError, Semaphore, Shared,
     TryLockError,
 };

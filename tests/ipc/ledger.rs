@@ -1,6 +1,6 @@
 //! How a thread is known to a semaphore, or a reader-writer lock, between processes: by a slot,
 //! which it finds again.
-use anteroom::shared::{AcquireError, Mutex, RwLock, RwLockError, Semaphore, Shared, TryLockError};
+use anteroom::ipc::{AcquireError, Mutex, RwLock, RwLockError, Semaphore, Shared, TryLockError};
 use common::alone::alone;
 use common::processes::{Child, End, Name, counter, shared, until, until_asleep};
 use std::sync::Barrier;

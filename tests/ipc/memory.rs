@@ -5,7 +5,7 @@
 
 mod strangers;
 
-use anteroom::shared::{MessageQueue, Mutex, OpenError, Shared, SharedMemory, TryLockError};
+use anteroom::ipc::{MessageQueue, Mutex, OpenError, Shared, SharedMemory, TryLockError};
 use common::processes::{Child, Name};
 use std::fs::{self, File};
 use std::io::Write;

@@ -1,5 +1,5 @@
 //! The mutex between processes: forked children hold it, wait for it, and are killed.
-use anteroom::shared::{LockError, Mutex, Shared, TryLockError};
+use anteroom::ipc::{LockError, Mutex, Shared, TryLockError};
 use common::processes::{Child, End, Name, shared, until, until_all_asleep, until_asleep};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! The message queue between processes: what its calls promise, and forked children that send,
 //! receive and are killed.
-use anteroom::shared::{
+use anteroom::ipc::{
     Message, MessageQueue, OpenError, ReceiveError, Selector, SendError, SharedMemory,
 };
 use common::processes::{Child, Name, counter, until, until_all_asleep, until_asleep};

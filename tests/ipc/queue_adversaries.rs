@@ -1,6 +1,6 @@
 //! The message queue between processes, with what is not in its calls: kills by the hundred, memory
 //! full of random bytes, counters that come round.
-use anteroom::shared::{Message, MessageQueue, ReceiveError, Selector};
+use anteroom::ipc::{Message, MessageQueue, ReceiveError, Selector};
 use common::processes::{Child, Name, counter, until, until_asleep};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering::SeqCst;

@@ -3,7 +3,7 @@
 //!
 //! Adversary 33. `ANTEROOM_FUZZ=1000000` tries as many. (Queues, pipes and mutexes have theirs
 //! beside their other tests.)
-use anteroom::shared::{Condvar, Mutex, RwLock, Semaphore, Shareable};
+use anteroom::ipc::{Condvar, Mutex, RwLock, Semaphore, Shareable};
 use common::processes::{Child, counter, shared};
 use fastrand::Rng;
 use std::panic::{AssertUnwindSafe, catch_unwind};

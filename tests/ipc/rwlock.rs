@@ -1,7 +1,7 @@
 //! The reader-writer lock between processes: forked children read, write, wait, and are killed.
 //!
 //! Adversaries 30 and 32, and 25's for random instructions.
-use anteroom::shared::{RwLock, RwLockError, Shared};
+use anteroom::ipc::{RwLock, RwLockError, Shared};
 use common::processes::{Child, Name, shared, until, until_all_asleep, until_asleep};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 //! on without.
 //!
 //! Adversary 45.
-use anteroom::shared::{
+use anteroom::ipc::{
     AcquireError, Condvar, Fifo, LockError, MessageQueue, Mutex, OpenError, RwLock, RwLockError,
     Selector, Semaphore, Shared, SharedMemory, pipe,
 };

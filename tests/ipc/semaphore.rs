@@ -4,7 +4,7 @@
 
 mod slots;
 
-use anteroom::shared::{AcquireError, Semaphore, Shared};
+use anteroom::ipc::{AcquireError, Semaphore, Shared};
 use common::processes::{Child, Name, shared, until, until_all_asleep, until_asleep};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

@@ -3,7 +3,7 @@
 
 use crate::scenario::{Common, Scenario};
 use crate::storm::Storm;
-use anteroom::shared::{Condvar, LockError, LockResult, Mutex, MutexGuard};
+use anteroom::ipc::{Condvar, LockError, LockResult, Mutex, MutexGuard};
 use common::processes::shared;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! beginning, without a gap.
 
 use crate::scenario::{Common, Scenario, own};
-use anteroom::shared::{PipeReader, PipeWriter, pipe};
+use anteroom::ipc::{PipeReader, PipeWriter, pipe};
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 

@@ -22,7 +22,7 @@ mod semaphore;
 mod storm;
 mod trace;
 
-use anteroom::shared::Mutex;
+use anteroom::ipc::Mutex;
 use scenario::Scenario;
 use std::time::Duration;
 use storm::Storm;

@@ -2,7 +2,7 @@
 
 use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
-use anteroom::shared::{LockError, Mutex, MutexGuard, TryLockError};
+use anteroom::ipc::{LockError, Mutex, MutexGuard, TryLockError};
 use common::processes::{Child, shared};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

@@ -2,7 +2,7 @@
 //! another, leaves it whole, or so that it can be removed, and nothing else.
 
 use crate::scenario::{Common, Scenario, own};
-use anteroom::shared::{Fifo, OpenError, Shared};
+use anteroom::ipc::{Fifo, OpenError, Shared};
 use common::processes::{Child, Name};
 use std::io::{Read, Write};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Numbers for messages, each of which must arrive once.
 
 use crate::storm::Toll;
-use anteroom::shared::Shared;
+use anteroom::ipc::Shared;
 use common::processes::shared;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 

@@ -7,7 +7,7 @@
 use crate::numbers::{self, Numbers};
 use crate::scenario::{Common, Scenario, own};
 use crate::storm::Storm;
-use anteroom::shared::{PipeReader, PipeWriter, pipe};
+use anteroom::ipc::{PipeReader, PipeWriter, pipe};
 use std::io::{ErrorKind, Read, Write};
 
 const BYTES: usize = 16;

@@ -4,7 +4,7 @@
 use crate::numbers::{self, Numbers};
 use crate::scenario::{Common, Scenario, own};
 use crate::storm::Storm;
-use anteroom::shared::{MessageQueue, ReceiveError, Selector};
+use anteroom::ipc::{MessageQueue, ReceiveError, Selector};
 
 const CAPACITY: usize = 3;
 const BYTES: usize = 48;

@@ -3,7 +3,7 @@
 
 use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
-use anteroom::shared::{RwLock, RwLockError, RwLockReadGuard, RwLockWriteGuard};
+use anteroom::ipc::{RwLock, RwLockError, RwLockReadGuard, RwLockWriteGuard};
 use common::processes::{Child, shared};
 use std::cell::RefCell;
 use std::mem;

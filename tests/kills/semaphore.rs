@@ -2,7 +2,7 @@
 
 use crate::scenario::{Common, Scenario};
 use crate::storm::{self, Storm};
-use anteroom::shared::{Semaphore, SemaphorePermit};
+use anteroom::ipc::{Semaphore, SemaphorePermit};
 use common::processes::{Child, shared};
 use std::cell::RefCell;
 use std::mem;

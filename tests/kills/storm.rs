@@ -5,7 +5,7 @@
 //! it is dead too, everything is looked at, with none about.
 
 use crate::scenario::Common;
-use anteroom::shared::Shared;
+use anteroom::ipc::Shared;
 use common::processes::{Child, is_asleep, shared, until, until_asleep};
 use hdrhistogram::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

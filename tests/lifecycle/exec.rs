@@ -2,7 +2,7 @@
 
 use crate::subjects::{Channel, Entry, Lock, Pipe, SharedMutex, Subject};
 use crate::tools::{Thread, make};
-use anteroom::shared::TryLockError;
+use anteroom::ipc::TryLockError;
 use common::processes::{Child, End, until, until_asleep};
 use std::ffi::CString;
 use std::io::Read;

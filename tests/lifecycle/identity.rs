@@ -3,7 +3,7 @@
 use crate::runner::ignore;
 use crate::subjects::{Channel, Entry, Lock};
 use crate::tools::{Thread, make, this_thread};
-use anteroom::shared::{RwLock, Semaphore};
+use anteroom::ipc::{RwLock, Semaphore};
 use common::processes::{Child, counter, state, until};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,7 +3,7 @@
 
 use crate::subjects::{Channel, Condvar, Entry, Lock, ReadLocked, Subject};
 use crate::tools::{Event, Thread, make};
-use anteroom::shared;
+use anteroom::ipc;
 use common::page::Page;
 use common::processes::{Child, Name};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -78,7 +78,7 @@ macro_rules! all_refused {
 const SHORT: Duration = Duration::from_millis(1);
 
 pub(crate) fn mutex_outside_a_region() {
-    type M = shared::Mutex<u64>;
+    type M = ipc::Mutex<u64>;
     all_refused!(
         Box::new(M::new(0)),
         "lock": |it: &M| it.lock().is_ok();
@@ -88,14 +88,14 @@ pub(crate) fn mutex_outside_a_region() {
     let local = M::new(0);
     refused("on the stack", || drop(local.lock()));
     // Not in its region yet.
-    let made = shared::Shared::<M>::anonymous_with(|it| {
+    let made = ipc::Shared::<M>::anonymous_with(|it| {
         refused("within create_with", || drop(it.lock()));
     });
     assert!(made.unwrap().lock().is_ok());
 }
 
 pub(crate) fn rwlock_outside_a_region() {
-    type L = shared::RwLock<u64>;
+    type L = ipc::RwLock<u64>;
     all_refused!(
         Box::new(L::new(0)),
         "read": |it: &L| it.read().is_ok();
@@ -110,7 +110,7 @@ pub(crate) fn rwlock_outside_a_region() {
 }
 
 pub(crate) fn semaphore_outside_a_region() {
-    type S = shared::Semaphore;
+    type S = ipc::Semaphore;
     for make in [S::new, S::without_give_back] {
         all_refused!(
             Box::new(make(1)),
@@ -130,7 +130,7 @@ pub(crate) fn semaphore_outside_a_region() {
 }
 
 pub(crate) fn condvar_outside_a_region() {
-    type C = shared::Condvar;
+    type C = ipc::Condvar;
     let mutex = shared_mutex();
     all_refused!(
         Box::new(C::new()),
@@ -142,8 +142,8 @@ pub(crate) fn condvar_outside_a_region() {
     assert!(mutex.try_lock().is_ok(), "a refused wait holds the mutex");
 }
 
-fn shared_mutex() -> shared::Shared<shared::Mutex<u64>> {
-    shared::Shared::anonymous(shared::Mutex::new(0)).unwrap()
+fn shared_mutex() -> ipc::Shared<ipc::Mutex<u64>> {
+    ipc::Shared::anonymous(ipc::Mutex::new(0)).unwrap()
 }
 
 /// Its guard was forgotten. The next lock at the same address knows nothing of that.
@@ -198,7 +198,7 @@ pub(crate) fn channel_dropped<C: Channel>() {
 /// A pipe's last end is dropped by another thread than the one that made it, with bytes inside.
 pub(crate) fn pipe_dropped() {
     for _ in 0..10 {
-        let (reader, writer) = shared::pipe(10).unwrap();
+        let (reader, writer) = ipc::pipe(10).unwrap();
         writer.try_write(b"a").unwrap();
         let (other_reader, other_writer) = (reader.clone(), writer.clone());
         Thread::spawn(move || drop((reader, writer))).join();

@@ -2,7 +2,7 @@
 
 use crate::subjects::{Bounded, Broadcast, Channel, Entry, Lock, SharedRead};
 use crate::tools::{Thread, interrupt, make};
-use anteroom::shared::{PipeReader, PipeWriter, RwLockError};
+use anteroom::ipc::{PipeReader, PipeWriter, RwLockError};
 use common::processes::{Child, counter, state, until};
 use std::io::Read;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
@@ -249,7 +249,7 @@ pub(crate) fn second_sender_of_a_channel<C: Bounded>() {
 
 /// The end of the file reaches the second of two readers, too.
 pub(crate) fn second_reader_at_the_end() {
-    let (reader, writer) = anteroom::shared::pipe(100).unwrap();
+    let (reader, writer) = anteroom::ipc::pipe(100).unwrap();
     let reader: &PipeReader = Box::leak(Box::new(reader));
     let ends: &_ = Box::leak(Box::new(counter()));
     let wait = move |writer: Option<PipeWriter>| {

@@ -1,8 +1,8 @@
 //! What the events happen to: each primitive as something that one thread holds and another enters
 //! ([`Lock`]), or as something that one thread waits at and another signals ([`Channel`]).
 
-use anteroom::shared::{self, Fifo, LockError, PipeReader, PipeWriter, RwLockError};
-use anteroom::shared::{Selector, Shared};
+use anteroom::ipc::{self, Fifo, LockError, PipeReader, PipeWriter, RwLockError};
+use anteroom::ipc::{Selector, Shared};
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
@@ -216,11 +216,11 @@ impl Broadcast for Condvar {
     }
 }
 
-pub(crate) struct SharedMutex(pub(crate) Shared<shared::Mutex<u64>>);
-subject!(SharedMutex, "shared_mutex", shared::Mutex::new(0), shared);
+pub(crate) struct SharedMutex(pub(crate) Shared<ipc::Mutex<u64>>);
+subject!(SharedMutex, "shared_mutex", ipc::Mutex::new(0), shared);
 
 /// Locks it, repairing it if need be.
-pub(crate) fn locked(mutex: &shared::Mutex<u64>) -> (shared::MutexGuard<'_, u64>, Entry) {
+pub(crate) fn locked(mutex: &ipc::Mutex<u64>) -> (ipc::MutexGuard<'_, u64>, Entry) {
     match mutex.lock() {
         Ok(guard) => (guard, Entry::Cleanly),
         Err(LockError::OwnerDied(died)) => (died.repair(), Entry::AfterDeath),
@@ -229,7 +229,7 @@ pub(crate) fn locked(mutex: &shared::Mutex<u64>) -> (shared::MutexGuard<'_, u64>
 }
 
 impl Lock for SharedMutex {
-    type Guard<'a> = shared::MutexGuard<'a, u64>;
+    type Guard<'a> = ipc::MutexGuard<'a, u64>;
     const DEATH: Entry = Entry::AfterDeath;
     fn hold(&self) -> Self::Guard<'_> {
         self.0.lock().unwrap()
@@ -245,7 +245,7 @@ impl Lock for SharedMutex {
 }
 
 /// Writes, repairing it if need be.
-fn written(lock: &shared::RwLock<u64>) -> Entry {
+fn written(lock: &ipc::RwLock<u64>) -> Entry {
     match lock.write() {
         Ok(mut guard) => {
             *guard += 1;
@@ -260,16 +260,16 @@ fn written(lock: &shared::RwLock<u64>) -> Entry {
 }
 
 /// A reader-writer lock, held by a writer.
-pub(crate) struct SharedWritten(pub(crate) Shared<shared::RwLock<u64>>);
+pub(crate) struct SharedWritten(pub(crate) Shared<ipc::RwLock<u64>>);
 subject!(
     SharedWritten,
     "shared_rwlock_written",
-    shared::RwLock::new(0),
+    ipc::RwLock::new(0),
     shared
 );
 
 impl Lock for SharedWritten {
-    type Guard<'a> = shared::RwLockWriteGuard<'a, u64>;
+    type Guard<'a> = ipc::RwLockWriteGuard<'a, u64>;
     const DEATH: Entry = Entry::AfterDeath;
     fn hold(&self) -> Self::Guard<'_> {
         self.0.write().unwrap()
@@ -287,16 +287,16 @@ impl Lock for SharedWritten {
 }
 
 /// A reader-writer lock, held by a reader.
-pub(crate) struct SharedRead(pub(crate) Shared<shared::RwLock<u64>>);
+pub(crate) struct SharedRead(pub(crate) Shared<ipc::RwLock<u64>>);
 subject!(
     SharedRead,
     "shared_rwlock_read",
-    shared::RwLock::new(0),
+    ipc::RwLock::new(0),
     shared
 );
 
 impl Lock for SharedRead {
-    type Guard<'a> = shared::RwLockReadGuard<'a, u64>;
+    type Guard<'a> = ipc::RwLockReadGuard<'a, u64>;
     const DEATH: Entry = Entry::Cleanly;
     fn hold(&self) -> Self::Guard<'_> {
         self.0.read().unwrap()
@@ -310,16 +310,16 @@ impl Lock for SharedRead {
 }
 
 /// A semaphore of one permit.
-pub(crate) struct SharedSemaphore(pub(crate) Shared<shared::Semaphore>);
+pub(crate) struct SharedSemaphore(pub(crate) Shared<ipc::Semaphore>);
 subject!(
     SharedSemaphore,
     "shared_semaphore",
-    shared::Semaphore::new(1),
+    ipc::Semaphore::new(1),
     shared
 );
 
 impl Lock for SharedSemaphore {
-    type Guard<'a> = shared::SemaphorePermit<'a>;
+    type Guard<'a> = ipc::SemaphorePermit<'a>;
     const DEATH: Entry = Entry::Cleanly;
     fn hold(&self) -> Self::Guard<'_> {
         self.0.acquire().unwrap()
@@ -336,8 +336,8 @@ impl Lock for SharedSemaphore {
 anteroom::shareable! {
     /// A number, and a condition variable that tells of it.
     pub(crate) struct Board {
-        pub(crate) mutex: shared::Mutex<u64>,
-        pub(crate) condvar: shared::Condvar,
+        pub(crate) mutex: ipc::Mutex<u64>,
+        pub(crate) condvar: ipc::Condvar,
     }
 }
 
@@ -346,8 +346,8 @@ subject!(
     SharedCondvar,
     "shared_condvar",
     Board {
-        mutex: shared::Mutex::new(0),
-        condvar: shared::Condvar::new(),
+        mutex: ipc::Mutex::new(0),
+        condvar: ipc::Condvar::new(),
     },
     shared
 );
@@ -376,15 +376,15 @@ impl Channel for SharedCondvar {
     }
 }
 
-pub(crate) struct Queue(pub(crate) shared::MessageQueue);
+pub(crate) struct Queue(pub(crate) ipc::MessageQueue);
 
 impl Subject for Queue {
     const NAME: &'static str = "shared_queue";
     fn make(name: &str) -> Self {
-        Queue(shared::MessageQueue::create(name, 100, 8).unwrap())
+        Queue(ipc::MessageQueue::create(name, 100, 8).unwrap())
     }
     fn open(name: &str) -> Option<Self> {
-        Some(Queue(shared::MessageQueue::open(name).unwrap()))
+        Some(Queue(ipc::MessageQueue::open(name).unwrap()))
     }
 }
 
@@ -412,7 +412,7 @@ pub(crate) struct Pipe(pub(crate) PipeReader, pub(crate) PipeWriter);
 impl Subject for Pipe {
     const NAME: &'static str = "shared_pipe";
     fn make(_: &str) -> Self {
-        let (reader, writer) = shared::pipe(100).unwrap();
+        let (reader, writer) = ipc::pipe(100).unwrap();
         Pipe(reader, writer)
     }
 }

@@ -120,7 +120,7 @@ pub(crate) fn condvar_guard_leaked() {
 }
 
 /// The waiter gets the mutex of the thread that has ended.
-fn shared_condvar_waiter_wakes(end: fn(anteroom::shared::MutexGuard<'static, u64>)) {
+fn shared_condvar_waiter_wakes(end: fn(anteroom::ipc::MutexGuard<'static, u64>)) {
     let (condvar, _name) = make::<SharedCondvar>();
     let waiter = Thread::asleep(|| condvar.wait());
     let notifier = Thread::spawn(move || {
@@ -188,7 +188,7 @@ pub(crate) fn pipe_in_a_thread_local() {
 }
 
 /// The end of a pipe stays open as long as the process lives.
-fn pipe_stays_open(end: fn(anteroom::shared::PipeWriter)) {
+fn pipe_stays_open(end: fn(anteroom::ipc::PipeWriter)) {
     let Pipe(reader, writer) = Pipe::make("");
     Thread::spawn(move || end(writer)).join();
     let error = reader.try_read(&mut [0]).unwrap_err();

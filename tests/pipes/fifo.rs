@@ -3,7 +3,7 @@
 
 mod names;
 
-use anteroom::shared::{Fifo, OpenError, PipeReader, PipeWriter, Shared, SharedMemory};
+use anteroom::ipc::{Fifo, OpenError, PipeReader, PipeWriter, Shared, SharedMemory};
 use common::processes::{Child, Name, sleep_for_ever, turn, until_asleep};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};

@@ -7,7 +7,7 @@
 mod deaths;
 mod owners;
 
-use anteroom::shared::{Fifo, MessageQueue, OpenError, Shared, SharedMemory};
+use anteroom::ipc::{Fifo, MessageQueue, OpenError, Shared, SharedMemory};
 use common::processes::{Child, Name, counter, turn, until};
 use std::fs;
 use std::io::{Read, Write};

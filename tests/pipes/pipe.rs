@@ -1,5 +1,5 @@
 //! The pipe between processes: what comes out of it.
-use anteroom::shared::{PipeReader, pipe};
+use anteroom::ipc::{PipeReader, pipe};
 use common::ends::Ends;
 use common::processes::{Child, counter, turn};
 use std::io::{ErrorKind, Read, Write};

@@ -1,7 +1,7 @@
 //! The pipe between processes whose ends are dropped, or whose owners are killed.
 //!
 //! Adversary 35.
-use anteroom::shared::{PipeReader, PipeWriter, pipe};
+use anteroom::ipc::{PipeReader, PipeWriter, pipe};
 use common::ends::Ends;
 use common::processes::{Child, counter, sleep_for_ever, turn, until, until_asleep};
 use std::io::{ErrorKind, Read, Write};

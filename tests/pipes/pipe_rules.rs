@@ -2,7 +2,7 @@
 //! is atomic, which write waits for which; and descriptors that were closed underneath.
 //!
 //! Adversaries 35, 45.
-use anteroom::shared::{Fifo, PipeReader, PipeWriter, pipe};
+use anteroom::ipc::{Fifo, PipeReader, PipeWriter, pipe};
 use common::processes::{Child, Name, turn, until_asleep};
 use std::io::{ErrorKind, Read, Write};
 use std::mem::forget;

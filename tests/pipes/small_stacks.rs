@@ -1,6 +1,6 @@
 //! Pipes, FIFOs and message queues on threads with 16 KiB of stack, the least that `pthread_create`
 //! takes, and 2 KiB of it in use. A call that needs more ends the process.
-use anteroom::shared::{Fifo, MessageQueue, OpenError, Selector, pipe};
+use anteroom::ipc::{Fifo, MessageQueue, OpenError, Selector, pipe};
 use common::processes::{Child, Name, turn};
 use std::io::Write;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use anteroom::shared::{Mutex, Semaphore, Shared};
+use anteroom::ipc::{Mutex, Semaphore, Shared};
 
 use super::memory::Placed;
 use super::system_v;

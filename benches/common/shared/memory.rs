@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use anteroom::shared::SharedMemory;
+use anteroom::ipc::SharedMemory;
 
 /// A value in memory that this process shares with those that it forks.
 pub struct Placed<T> {

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-use anteroom::shared::{MessageQueue, Selector};
+use anteroom::ipc::{MessageQueue, Selector};
 
 use super::system_v;
 

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use anteroom::shared::{RwLock, Shared};
+use anteroom::ipc::{RwLock, Shared};
 
 use super::memory::Placed;
 

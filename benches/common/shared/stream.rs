@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process;
 
-use anteroom::shared::{Fifo, PipeReader, PipeWriter, pipe};
+use anteroom::ipc::{Fifo, PipeReader, PipeWriter, pipe};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::pipe::fcntl_setpipe_size;
 

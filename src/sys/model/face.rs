@@ -6,6 +6,8 @@ pub(crate) use loom as engine;
 #[cfg(shuttle)]
 pub(crate) use shuttle as engine;
 
+#[cfg(all(feature = "ipc", target_os = "linux", not(shuttle)))]
+pub(crate) use super::ipc;
 #[cfg(not(shuttle))]
 pub(crate) use super::{Access, mortal};
 

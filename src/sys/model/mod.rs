@@ -27,6 +27,8 @@
 
 pub(crate) mod face;
 pub(crate) mod interface;
+#[cfg(all(feature = "ipc", target_os = "linux", not(shuttle)))]
+pub(crate) mod ipc;
 pub(crate) mod lot;
 #[cfg(not(shuttle))]
 pub(crate) mod mortal;

@@ -1,7 +1,7 @@
 //! The ends of a pipe in a test of several processes: which process has which.
 
 use crate::processes::Child;
-use anteroom::shared::{PipeReader, PipeWriter, pipe};
+use anteroom::ipc::{PipeReader, PipeWriter, pipe};
 
 /// Both ends, as long as this process has them.
 pub struct Ends {

@@ -1,6 +1,6 @@
 //! Child processes of a test: forked, killed, waited for.
 
-use anteroom::shared::{Shareable, Shared};
+use anteroom::ipc::{Shareable, Shared};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::time::{ClockId, Timespec, clock_gettime};
@@ -214,6 +214,6 @@ impl std::ops::Deref for Name {
 
 impl Drop for Name {
     fn drop(&mut self) {
-        let _ = anteroom::shared::SharedMemory::unlink(&self.0);
+        let _ = anteroom::ipc::SharedMemory::unlink(&self.0);
     }
 }

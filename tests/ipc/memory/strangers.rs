@@ -166,7 +166,7 @@ fn without_its_folder_nothing_is_created_and_says_why() {
             SharedMemory::open_or_create("x", 10).map(drop),
             Shared::create("x", AtomicU64::new(0)).map(drop),
             MessageQueue::create("x", 1, 1).map(drop),
-            anteroom::shared::Fifo::create("x", 10),
+            anteroom::ipc::Fifo::create("x", 10),
         ];
         for created in created {
             let refused = created.unwrap_err();

@@ -24,10 +24,8 @@ impl Fingerprints {
                 Some(module) if module.starts_with("litmus") => {
                     litmus.push((module.to_string(), tokens.to_string()));
                 }
-                None | Some("model" | "shared/mod") => tokens.to_string().hash(&mut common),
-                Some(module) => {
-                    modules.push((module.replace("shared/", "shared::models::"), tokens))
-                }
+                None | Some("model" | "ipc/mod") => tokens.to_string().hash(&mut common),
+                Some(module) => modules.push((module.replace("ipc/", "ipc::models::"), tokens)),
             }
         }
         let mut prints = of_litmus(&litmus, &common);
