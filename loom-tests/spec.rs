@@ -2,6 +2,7 @@
 //! does, and a deadline is a choice. `cargo loom-spec` runs it.
 #![cfg(all(feature = "loom", not(anteroom_models)))]
 
+use anteroom::poison;
 use anteroom::{Condvar, Mutex, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore};
 use loom::model::Builder;
 use loom::thread;
@@ -188,6 +189,41 @@ fn a_panic_releases_what_it_held() {
         let other = beside(&lock, |lock| *lock.write() += 1);
         other.join().unwrap();
         assert_eq!(*lock.read(), 1);
+    };
+    outcomes(model, [()]);
+}
+
+#[test]
+fn a_wait_with_a_poisonable_mutex_is_notified_or_timed_out() {
+    let model = || {
+        let both = Arc::new((poison::Mutex::new(false), poison::Condvar::new()));
+        let other = beside(&both, |(ready, changed)| {
+            *ready.lock().unwrap() = true;
+            changed.notify_one();
+        });
+        let ready = both.0.lock().unwrap();
+        let waited = both.1.wait_timeout_while(ready, A_WHILE, |ready| !*ready);
+        let (ready, result) = waited.unwrap();
+        assert_eq!(result.timed_out(), !*ready);
+        drop(ready);
+        other.join().unwrap();
+        result.timed_out()
+    };
+    outcomes(model, [true, false]);
+}
+
+#[test]
+fn a_panic_poisons_in_a_model() {
+    let model = || {
+        let lock = Arc::new(poison::RwLock::new(0));
+        let panics = || {
+            let _write = lock.write();
+            std::panic::resume_unwind(Box::new(()));
+        };
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        let other = beside(&lock, |lock| lock.write().map(drop).is_err());
+        assert!(lock.read().map(drop).is_err());
+        assert!(other.join().unwrap());
     };
     outcomes(model, [()]);
 }
