@@ -9,21 +9,25 @@
 //! neither side writes into the other's entries.
 //!
 //! The first sentinel's link names the newest entry. The others stand in `below[..count]`, oldest
-//! first. So holding a single lock takes no store but that link.
+//! first. So holding a single lock takes no store but that link. (An entry that was below a newer
+//! one, and is the newest again, stands in `below[count]` too.)
 //!
 //! **Other threads look in here** before they unmap memory ([`holds_any_in`](Held::holds_any_in)),
-//! while the owner locks and unlocks something else. They look for entries in that memory whose
-//! guards were forgotten: such an entry is held from before the look until after it. A look finds
-//! each of them. Let an entry's *place* be the number of older ones.
+//! while the owner locks and unlocks locks elsewhere. A thread that looks wants to know whether an
+//! entry in that memory is held. Only a forgotten guard can hold one there, since others borrow the
+//! mapping; so such an entry is held from before the look until after it. We show that a look finds
+//! each of these. An entry's *place* is the number of older entries that the owner holds.
 //! - (H1) Until a newer entry is linked for the first time, the link names the entry.
-//! - (H2) Later it stands at its place in `below`, also when newest again: a place up to `count`.
+//! - (H2) From then on the entry stands at its place in `below`, also when it is the newest again.
+//!   That place is `count` at most.
 //! - (H3) Its place never grows. It shrinks when an older one is removed, and then the entry stands
 //!   at its new place before anything else is stored at the old one.
 //! - (H4) A look reads the link first: if that names another entry, H2 holds by now. Then it reads
 //!   `count`, and then the places from that one down to 0. Suppose that an entry is missing where
 //!   it stood. What is there instead was stored (Release) after the entry was stored at a lower
 //!   place, and the look (Acquire) comes to that place later.
-//! - (H5) An entry that is not held stands at no place up to `count`, nor does the link name it.
+//! - (H5) Once an entry has been removed, the link does not name it, and it stands at no place up
+//!   to `count`. So a look does not find what is not held.
 //!
 //! Hence no lock, no version, no store to the owner's memory. (Models:
 //! `loom-tests/ipc/held.rs`.)

@@ -2,7 +2,8 @@
 //!
 //! A thread that takes such a word announces it twice, so that the kernel knows of it after every
 //! instruction. First the list's head names the entry as *pending*; then the word gets the thread's
-//! number; then the entry is linked into the list. Releasing runs backwards.
+//! number; then the entry is linked into the list, and need not be pending any more. Releasing does
+//! it in the opposite order: pending, unlinked, the number cleared, no longer pending.
 //!
 //! A pending entry may be held or not: the kernel looks at its word. If no thread holds it, the
 //! kernel wakes a waiter there, since the dead thread may have been woken to take it, or about to

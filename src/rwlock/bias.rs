@@ -23,7 +23,8 @@
 //!   raised that number before, and no thread lowers it below a row that is taken. Lowering it
 //!   releases what the row's owners have read; a writer that looks at fewer rows acquires that.
 //! - **B2.** A stray is in its place before it leaves its slot, and the number of strays (see
-//!   [`strays_in_use`]) counts it from before that until it is gone. So a thread that looks at rows first, and then at strays, sees it.
+//!   [`strays_in_use`]) counts it from before that until it is gone. So a thread that looks at rows
+//!   first, and then at strays, sees it.
 //!
 //! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads
 //! into one table. Rows of threads are as in hazard pointers (M. Michael, 2004).

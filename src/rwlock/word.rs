@@ -211,7 +211,7 @@ pub(super) fn is_abandoned(state: usize) -> bool {
 
 /// Whether the thread that is on its way counts as late. If the lock is kept for it, it is late
 /// when the lease is over. A designated waker for which nothing is kept has no lease: it counts as
-/// late from the beginning. So it does while a writer, for which the lock is kept, waits for readers.
+/// late from the beginning. So does a writer that waits for readers while the lock is kept for it.
 pub(super) fn is_late(state: usize) -> bool {
     next_waits(state) || !is_kept(state)
 }

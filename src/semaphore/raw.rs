@@ -11,22 +11,26 @@
 //! there is a *front waiter* already. The called thread becomes the front waiter, which is next. It
 //! is given nothing. It tries by itself, beside running threads that may take permits ahead of it
 //! (barging). While there are too few permits for it, it sleeps in a second queue, the *front
-//! queue*, and each thread that brings enough permits wakes it. When a thread brings permits a
-//! handoff interval ([`handoff`]) after the call, it makes a *reservation*: from then on no other
-//! thread takes permits until the front waiter has as many as it wants. (The front waiter could not
-//! make it: mostly it is late because it has no processor, and the threads that are refused permits
-//! now leave it theirs.) When it has taken them and permits are left, it calls the next waiter.
+//! queue*, and each thread that brings enough permits wakes it. When it has taken its permits and
+//! others are left, it calls the next waiter.
+//!
+//! A thread that brings permits later than a handoff interval ([`handoff`]) after the call makes a
+//! *reservation*: from then on no other thread takes permits until the front waiter has as many as
+//! it wants. (The front waiter does not make it itself. Mostly it is late because it has no
+//! processor; and the threads that are refused permits from then on leave their processors to it.)
 //!
 //! The front waiter may be stopped at any time, so its turn is on a lease ([`lease`]). The lease
-//! begins anew with a reservation, and when the front waiter is woken from the front queue. When
-//! the lease is over, any thread may take the reserved permits. And a thread may end its turn and
-//! call the next: a thread that brings permits, or a watcher. For while a front waiter is on its
-//! way, one thread of the queue watches, as [`waiters`](crate::waiters) describes: it looks when it
-//! has napped for as long as a lease lasts. Each thread that is parked behind others looks now and
-//! then, because any number of them may be stopped.
+//! begins anew with a reservation, and when the front waiter is woken from the front queue. It does
+//! not end while the front waiter sleeps there. When it is over, any thread may take the reserved
+//! permits. And a thread that brings permits, or a watcher, may end the front waiter's turn and
+//! call the next. For while a front waiter is on its way, one thread of the queue watches, as
+//! [`waiters`](crate::waiters) describes: it looks when it has napped for as long as a lease lasts.
+//! Each thread that is parked behind others looks now and then, because any number of them may be
+//! stopped.
 //!
-//! So there may be several called threads, of which all but one come late: each ends a turn that is
-//! not its own. That costs order and wake-ups, and loses nothing. Several may even sleep in the
+//! So there may be several called threads: the front waiter, and others that did not come during
+//! their leases. When such a thread comes and has its permits, it ends the front waiter's turn.
+//! That costs order and wake-ups, and loses nothing. Several called threads may even sleep in the
 //! front queue. So arriving permits wake each of them for which they may be enough.
 //!
 //! In the child of a fork no thread sleeps in the front queue, whatever the word says. There a
@@ -43,29 +47,31 @@
 //! ## Invariants
 //! - **S1.** `PARKED` is set exactly while a thread is in the queue, and changes only under its
 //!   lock. `ASLEEP` is the same for the front queue.
-//! - **S2.** `FRONT` is set only under the queue's lock, together with taking the first thread out
-//!   of the queue, and only while it is not set, or its lease is over. That thread clears it when
-//!   its turn ends. Only called threads sleep in the front queue. A watcher may clear `FRONT` and
-//!   `RESERVED` before.
-//! - **S3.** At rest, there are too few permits for each thread in the front queue; and without a
-//!   front waiter, for each in the queue. So it was when they parked, or else permits were
-//!   reserved. A thread that brings permits or clears `FRONT` sees in the word that it changed
-//!   whether a waiter is to be woken. Then it wakes that one, or the one in its place by then.
+//! - **S2.** `FRONT` is set only under the queue's lock, as the first thread is taken out of the
+//!   queue, and only if it is not set, or the front waiter's lease is over. The called thread
+//!   clears `FRONT` when its turn ends. A watcher may clear `FRONT` and `RESERVED` before. Only
+//!   called threads sleep in the front queue.
+//! - **S3.** At rest, there are too few permits for each thread in the front queue. If there is no
+//!   front waiter either, there are too few for each thread in the queue. So it was when they
+//!   parked, or else permits were reserved. A thread that brings permits or clears `FRONT` sees in
+//!   the word that it changed whether a waiter is to be woken. Then it wakes that waiter, or the
+//!   one that is in its place by then.
 //! - **S4.** `CLOSED` is set once. From then on no thread joins a queue, and none is in one for
 //!   longer than it takes to wake all.
 //! - **S5.** A thread that has given back its permits touches the semaphore no more. The exception:
 //!   under the lock of a queue, it finds a thread there that waits for permits. That thread borrows
 //!   the semaphore at this address, so one exists there (perhaps another one).
 //! - **S6.** While a front waiter is on its way (`is_expected`) and others are in the queue, one of
-//!   them watches (W of [`waiters`](crate::waiters)). Waking a front waiter calls a watcher.
+//!   them watches (W of [`waiters`](crate::waiters)). A thread that wakes a front waiter tells one
+//!   of them to watch.
 //!
 //! ## Fairness
 //! Waiters get their permits in the order in which they came: one is the front waiter, the others
 //! are behind it. Running threads overtake all of them, but only until a handoff interval after the
 //! call; then the next permits are reserved for the front waiter. So there is at most one
 //! reservation for each handoff interval, however many threads wait. (A reservation may leave
-//! permits idle for as long as it takes to wake a thread.) And a waiter waits at most that long for
-//! each one that came before it, and for permits to be given back.
+//! permits idle for as long as it takes to wake a thread.) So a waiter waits at most one handoff
+//! interval for each waiter that came before it, and beyond that until permits are given back.
 
 mod wait;
 mod wake;
@@ -84,7 +90,8 @@ const PARKED: usize = 2;
 const FRONT: usize = 4;
 const ASLEEP: usize = 8;
 const RESERVED: usize = 16;
-/// When the turn or the reservation began, or was renewed.
+/// The unit of the lease: the time when the turn or the reservation began, or when the front waiter
+/// was last woken from the front queue.
 const ONE_LEASE: usize = 32;
 const LEASES: u32 = 16;
 const LEASE: usize = ONE_LEASE * (LEASES as usize - 1);
@@ -92,8 +99,8 @@ const ONE: usize = 512;
 
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
-/// Whether a thread sleeps that may go on with permits that came to this state. A front waiter that
-/// is late may have stalled.
+/// Whether permits that were brought to this state may be for a parked thread. `is_late` says that
+/// the handoff interval is over: only then it is asked whether the front waiter has stalled.
 #[cold]
 fn is_awaited(state: usize, is_late: bool) -> bool {
     state & ASLEEP != 0 || state & FRONT == 0 || is_late && has_stalled(state)

@@ -9,23 +9,26 @@
 //! The holder always sets the kernel's flag `WAITERS`, so that the kernel wakes a waiter when the
 //! holder dies. Whether there are waiters is said by another word, `waits`.
 //!
-//! - **lock** exchanges 0 for the thread's number. Else it sets `waits`, and sleeps while both
-//!   words stay.
+//! - **lock** exchanges the word of a free mutex for the thread's number. If the mutex is held, it
+//!   sets `waits`, runs the heavy fence, and sleeps while both words stay as they are.
 //! - **unlock** stores 0. Then, if `waits` is set, it wakes one waiter.
 //! - (IM1) Either the releaser sees `waits`, or the waiter sees the release: an asymmetric fence
-//!   ([`fence`](crate::sys::fence)) stands between the store and the releaser's look (light side), and
-//!   between `waits` and the waiter's last look at the word (heavy side). So both together cost one
-//!   locked instruction; in glibc they cost two.
-//! - (IM2) `waits` stays set when a waiter is woken. Other mutexes clear it, and the woken waiter
-//!   sets it again for the others that still sleep. If that waiter were killed first, and another
-//!   thread had barged in, the others would sleep for ever.
-//! - (IM3) An unlocker that found no thread to wake clears `waits`. A waiter may sleep since. So
-//!   the kernel clears it and wakes all in one step (`FUTEX_WAKE_OP`); they set it again.
+//!   ([`fence`](crate::sys::fence)) stands between the release and the releaser's load of `waits`
+//!   (light side), and between the waiter's store of `waits` and its last look at the word, which
+//!   the kernel does for it (heavy side). So lock and unlock together cost one locked instruction;
+//!   in glibc they cost two.
+//! - (IM2) `waits` stays set when a waiter is woken. In other designs the unlocker clears it, and
+//!   the woken waiter sets it again for those that still sleep. If that waiter were killed before,
+//!   while a thread that has barged in holds the mutex, the others would sleep for ever.
+//! - (IM3) An unlocker that found no thread to wake clears `waits`. A waiter may have fallen asleep
+//!   since the search. So the kernel clears `waits` and wakes all waiters in one step
+//!   (`FUTEX_WAKE_OP`), and they set it again.
 //!
 //! **Deaths.** The mutex is *pending* (see [`robust`](super::super::robust)) from before the first
-//! exchange at least until it is linked, also while the waiter sleeps. If a waiter is killed after
-//! it was woken, the kernel wakes another. Once it is linked, another entry may be pending. It is
-//! pending again from before it is unlinked until no waiter needs to be woken any more.
+//! exchange until it is linked, also while the waiter sleeps. So if a waiter is killed after it was
+//! woken, the kernel wakes another. Once the mutex is linked, another entry may be the pending one.
+//! From before the mutex is unlinked it is pending again, until the unlocker has woken a waiter if
+//! there is one. So if the unlocker is killed, the kernel does that.
 //!
 //! Memory ordering is as of any mutex; the next holder also sees what a dead one wrote.
 
@@ -79,7 +82,8 @@ impl RawMutex {
     }
 
     /// As [`lock`](Self::lock), but also gives up as soon as another thread holds the mutex and the
-    /// word of `news` differs from its value. Changing that word wakes all its waiters.
+    /// word of `news` differs from its value. A thread that changes that word wakes all threads
+    /// that sleep on it.
     pub(crate) fn lock_unless(
         &self,
         me: Me,
@@ -126,7 +130,8 @@ impl RawMutex {
             if spin.again() {
                 continue;
             }
-            // ORDERING: Relaxed; the heavy fence orders it before the last look (IM1).
+            // ORDERING: Relaxed; the heavy fence orders it before the last look at the word, which
+            // the kernel does as it puts the thread to sleep (IM1).
             self.waits().swap(1, Relaxed);
             let limit = kernel::heavy_until();
             let (own, until) = ([(word, value), (self.waits(), 1)], deadline.min(limit));
@@ -134,7 +139,7 @@ impl RawMutex {
                 None => kernel::wait(&own, until),
                 Some(news) => kernel::wait(&[own[0], own[1], news], until),
             };
-            // Also if it has not slept at all, because a word had changed.
+            // (Asked each time: a thread that finds a word changed again and again never sleeps.)
             in_time = !deadline.passed();
             // A woken waiter spins again. Else, where others take the mutex all the time, it would
             // run the heavy fence, find the word changed and not sleep; and the next unlocker would
@@ -181,8 +186,9 @@ impl RawMutex {
         locked
     }
 
-    /// Releases the mutex, which the calling thread holds. (It does not check that: loading the
-    /// word so soon after the exchange that took it would cost half as much as all the rest.)
+    /// Releases the mutex, which the calling thread holds. (It does not check that. To load the
+    /// word so soon after the exchange that took it would cost half as much as the rest of a lock
+    /// and an unlock.)
     #[inline]
     pub(crate) fn unlock(&self, me: Me) {
         self.data.exclusive();

@@ -92,8 +92,8 @@ impl Waiter {
         self.starved && self.kind.next() == WRITER_NEXT
     }
 
-    /// Whether it may enter a lock with this word. (If the lock is kept, suppose that it is kept for
-    /// this thread.)
+    /// Whether it may enter a lock with this word. If the lock is kept, this supposes that it is
+    /// kept for this thread.
     fn is_due(self, state: usize) -> bool {
         let waits_for_readers = self.kind.next() == WRITER_NEXT && state & READERS != 0;
         !waits_for_readers && !self.kind.is_excluded(state)

@@ -3,9 +3,10 @@
 //!
 //! A waiter does not yield. Beside threads that use up their time slices, a waiter that yields runs
 //! after all of them, and a woken one before them. (Beside 8 holders of one permit, a request for 8
-//! permits waited 48 ms with two yields before each sleep, and mostly not at all without.) A waiter
-//! leaves a hot semaphore alone for a moment first, as a hot mutex ([`spin`](crate::policy::spin)): 8
-//! threads with one permit and empty critical sections made 1.25 times as many acquisitions.
+//! permits waited 48 ms with two yields before each sleep, and mostly not at all without. There
+//! stays the one yield in 100 µs of every thread that spins.) A waiter leaves a hot semaphore alone
+//! for a moment first, as a hot mutex ([`spin`](crate::policy::spin)): 8 threads with one permit
+//! and empty critical sections made 1.25 times as many acquisitions.
 
 use super::wake::{CALL, front, waiting, wants};
 use super::{
@@ -51,7 +52,8 @@ impl RawSemaphore {
             match self.park(permits, deadline) {
                 ParkResult::Unparked(CALL) => return Ok(false),
                 ParkResult::Unparked(_) => return Err(TryAcquireError::Closed),
-                // If it was the first, there are too few permits for those behind it, too (S3).
+                // It need not call the next: if there is no front waiter, there are too few permits
+                // for each thread in the queue (S3).
                 ParkResult::TimedOut if deadline.passed() => {
                     let taken = self.try_take(permits);
                     return taken.map(|()| true).map_err(in_time);
@@ -145,7 +147,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Sleeps in the queue, unless there is no more reason to.
+    /// Sleeps in the queue, unless there are enough permits by now, or the semaphore is closed.
     fn park(&self, permits: u32, deadline: Deadline) -> ParkResult {
         let validate = || {
             let wait = |state| {
@@ -153,12 +155,14 @@ impl RawSemaphore {
                 let enough = state / ONE >= permits as usize && !is_reserved(state);
                 (!refused && !enough).then_some(state | PARKED)
             };
-            // ORDERING: Relaxed, both; the word orders this against threads that change it, and the
-            // queue's lock against threads that are made to come here (S1).
+            // ORDERING: Relaxed, both; all changes of the word are in one order, so a thread that
+            // changes it later sees `PARKED`, and this sees the change of an earlier one. The
+            // queue's lock orders it against threads that wake others there (S1).
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
         };
         let timed_out = |_, last| {
-            // Else `close` had requeued it, and has cleared the flag.
+            // If it is not the last, the flag stays; or `close` has moved the waiters to a queue of
+            // its own, and has cleared the flag.
             if last {
                 // ORDERING: Relaxed; under the queue's lock.
                 self.state.fetch_and(!PARKED, Relaxed);
@@ -177,7 +181,8 @@ impl RawSemaphore {
         unsafe { parking::park_looking(key, token, deadline, validate, || {}, timed_out, look) }
     }
 
-    /// Sleeps in the front queue, unless there is no more reason to. Only for a called thread (S2).
+    /// Sleeps in the front queue, unless there are enough permits by now, or the semaphore is
+    /// closed. Only for a called thread (S2).
     fn park_in_front(&self, permits: u32, deadline: Deadline) -> ParkResult {
         let validate = || {
             let wait = |state| {

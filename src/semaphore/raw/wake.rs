@@ -66,9 +66,9 @@ impl RawSemaphore {
         }
     }
 
-    /// Makes the first thread in the queue the front waiter, if there is none, or that one has not
-    /// come, and there is a permit. There need not be as many as it wants: else small wishes of
-    /// running threads might keep a large one from ever being called.
+    /// Makes the first thread in the queue the front waiter, if there is a permit, and if there is
+    /// no front waiter or its lease is over. There need not be as many permits as the thread wants:
+    /// else running threads that want few might keep one that wants many from ever being called.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
@@ -114,8 +114,9 @@ impl RawSemaphore {
         unsafe { parking::unpark_some(key, choose, callback) };
     }
 
-    /// Wakes each thread in the front queue for which there may be enough permits, or that is
-    /// refused for good: mostly one, and several if some came late. Returns whether there was one.
+    /// Wakes each thread in the front queue for which there may be enough permits; all of them, if
+    /// the semaphore is closed. Mostly there is one, and several if some came after their leases.
+    /// Returns whether there was one.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
@@ -168,7 +169,9 @@ impl RawSemaphore {
             }
             NO_TOKEN
         };
-        // SAFETY: the semaphore may be gone, but `choose` picks only tokens of semaphores.
+        // SAFETY: the semaphore may be gone, but `choose` picks only tokens of semaphores. (It
+        // would pick those of a reader-writer lock's queue, too. But the key of such a queue is
+        // aligned as a word, and this key is not.)
         unsafe { parking::unpark_some(front(key), choose, callback) };
         if unwatched.get() {
             parking::call_watcher(key);

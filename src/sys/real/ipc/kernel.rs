@@ -43,10 +43,11 @@ impl Watched for AtomicU64 {
 /// Sleeps while all words have these values, until woken on one, or for no reason. Returns false
 /// after the deadline.
 ///
-/// The kernel looks at one word after the other, and the thread may be woken on each as soon as
-/// that one was looked at. So if threads are woken on word A after word B changed, A stands before
-/// B. A thread that was woken on one word and has not run yet can still absorb a wake-up on another
-/// word, which another waiter would have got.
+/// The kernel looks at one word after the other. As soon as it has looked at a word, the thread may
+/// be woken on that word, before the kernel has looked at the next. So if other threads change word
+/// B and then wake threads on word A, A must stand before B in `words`. A thread that was woken on
+/// one word and has not run yet can still absorb a wake-up on another word, which another waiter
+/// would have got.
 #[cold]
 pub(crate) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
     let left = deadline
@@ -96,7 +97,8 @@ fn nap<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
 /// death. Asked each time: a child of a fork may be in a sandbox in which its parent is not.
 ///
 /// It also makes other processes' heavy fences reach this one, which may take tens of milliseconds
-/// beside other threads: too long for a timed call on a lock, which would do it else.
+/// beside other threads. So it happens here, and not within the first call on a lock, which may
+/// have a deadline.
 pub(crate) fn check() -> Result<(), OpenError> {
     fence::join_others();
     // If the call exists, waiting for no word is invalid.
@@ -189,7 +191,8 @@ pub(crate) fn add_one_and_wake(word: &AtomicU32, count: usize) {
 
 fn change_and_wake(changed: &AtomicU32, change: WakeOp, by: u16, word: &AtomicU32, count: usize) {
     let (count, no_more) = (count.min(i32::MAX as usize) as u32, 0);
-    // True whatever the comparison says: that is for a second word to wake on.
+    // The comparison only decides whether threads on the second word are woken, too. There are none
+    // to wake, so any comparison serves.
     let (flags, either) = (Flags::empty(), WakeOpCmp::Lt);
     futex::wake_op(word, flags, count, no_more, changed, change, either, by, 0)
         .expect("a mapped word");

@@ -30,12 +30,14 @@ impl Entry {
         in_program_order();
     }
 
-    /// Links the entry as this thread's newest. It is pending and held; or no other will link it.
+    /// Links the entry as this thread's newest. The caller holds it and has made it pending; or it
+    /// is an entry that no other thread will link.
     #[inline]
     pub(crate) fn link(&self, me: Me) {
         let held = me.held();
         let newest = held.newest();
-        // Mostly that address stands there still. The store costs as much as all the rest of this.
+        // Mostly the link has that value still, from the last time. So this looks first: the store
+        // costs as much as the rest of the function.
         // ORDERING: Relaxed, both: only the kernel looks at the links, after this thread's end.
         if self.next.load(Relaxed) != newest as u64 {
             // ORDERING: as above.
@@ -46,7 +48,8 @@ impl Entry {
         in_program_order();
     }
 
-    /// Unlinks the entry. It is pending; or no thread holds it and no other will link it.
+    /// Unlinks the entry. The caller has made it pending; or it is an entry that no thread holds
+    /// and no other thread will link.
     #[inline(always)]
     pub(crate) fn unlink(&self, me: Me) {
         match me.held().pop(self.address()) {
@@ -67,7 +70,8 @@ impl Entry {
         let newer = unsafe { &*newer };
         // SAFETY: the link of that entry.
         let link = unsafe { &*link };
-        // If the word was overwritten, another thread may hold it: the link is of its list then.
+        // If another process has overwritten that word, another thread may hold the entry. Then the
+        // link belongs to that thread's list, and must stay.
         // ORDERING: Relaxed, both; as in `link`. Only this thread writes its number.
         if newer.load(Relaxed) & OWNER == me.id() {
             // ORDERING: as above.
