@@ -70,9 +70,8 @@
 //! part in a model of [loom](https://docs.rs/loom) or [shuttle](https://docs.rs/shuttle) as short
 //! specifications: they block as its types do, a lost wake-up is a deadlock, and a timeout is a
 //! choice. The repository's README says more.
-// `specified` mounts the types a second time.
-#![cfg_attr(anteroom_models, allow(clippy::duplicate_mod))]
-// Models use only a part of the crate; so do builds without `ipc`.
+// Models use only a part of the crate, and one mounts the types twice; builds without `ipc` lack
+// what uses some of it.
 #![cfg_attr(
     any(
         anteroom_models,
@@ -85,7 +84,13 @@
             target_pointer_width = "64"
         ))
     ),
-    allow(dead_code, unreachable_pub, unused_imports, unused_macros)
+    allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        unused_macros,
+        clippy::duplicate_mod
+    )
 )]
 
 /// The examples of the README are tests.

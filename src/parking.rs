@@ -36,16 +36,11 @@ use crate::sys::{IS_MODEL, fork, sizes};
 use std::time::Duration;
 
 #[cfg(not(any(target_os = "linux", anteroom_models)))]
-mod elsewhere;
+pub(crate) mod elsewhere;
 #[cfg(target_os = "linux")]
 pub(crate) mod lot;
 
-#[cfg(anteroom_models)]
-use crate::sys::model::lot as used;
-#[cfg(not(any(target_os = "linux", anteroom_models)))]
-use elsewhere as used;
-#[cfg(all(target_os = "linux", not(anteroom_models)))]
-use lot as used;
+use crate::sys::parked as used;
 
 pub(crate) use used::{FilterOp, ParkResult, ParkToken, UnparkToken};
 use used::{RequeueOp, UnparkResult};

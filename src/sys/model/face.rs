@@ -11,6 +11,7 @@ pub(crate) use super::ipc;
 #[cfg(not(shuttle))]
 pub(crate) use super::{Access, mortal};
 
+pub(crate) use super::lot as parked;
 pub(crate) use super::weak::AtomicUsize;
 pub(crate) use engine::sync::atomic::{AtomicU8, AtomicU32, AtomicU64 as AtomicState, Ordering};
 

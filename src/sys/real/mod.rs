@@ -28,6 +28,12 @@ pub(crate) mod mortal {
     pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
 }
 
+/// The parking lot.
+#[cfg(not(target_os = "linux"))]
+pub(crate) use crate::parking::elsewhere as parked;
+#[cfg(target_os = "linux")]
+pub(crate) use crate::parking::lot as parked;
+
 /// Keeps the compiler from moving accesses across it. The kernel reads the memory of a thread after
 /// its end. Like a signal handler, it sees the accesses before this fence before those after it.
 #[inline(always)]
