@@ -36,8 +36,8 @@
 //! ```
 //!
 //! # Between processes
-//! On 64-bit Linux with glibc, [`ipc`] has what processes need that share memory. (The feature `ipc`,
-//! which is on by default.)
+//! On 64-bit Linux with glibc, [`ipc`] has what processes need that share memory. (The feature
+//! `ipc`, which is on by default.)
 //!
 //! | primitive | bytes | when a process dies |
 //! |---|---|---|
@@ -106,6 +106,16 @@ mod readme {}
     not(all(anteroom_models, shuttle))
 ))]
 pub mod ipc;
+/// The former name of [`ipc`].
+#[doc(hidden)]
+#[cfg(all(
+    feature = "ipc",
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(all(anteroom_models, shuttle))
+))]
+pub use ipc as shared;
 pub mod lifecycle;
 pub mod limits;
 #[cfg(not(anteroom_models))]

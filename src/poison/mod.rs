@@ -38,9 +38,9 @@
 //! - The types are not those of std: a function that takes a `std::sync::MutexGuard` takes no guard
 //!   of this module.
 //!
-//! Poisoning costs a look at std's count of panics for each acquisition for writing and its release.
-//! In a user's model these locks take part as the others do. A `static` lock that one execution has
-//! poisoned stays so in the next, as its data stays.
+//! Poisoning costs a look at std's count of panics for each acquisition for writing and its
+//! release. In a user's model these locks take part as the others do. A `static` lock that one
+//! execution has poisoned stays so in the next, as its data stays.
 
 mod condvar;
 mod flag;

@@ -19,11 +19,11 @@ use std::time::Duration;
 /// thread needs to run. Rows `mutex, …`.
 const FAIRNESS: u32 = 500;
 
-/// One release in this many is sampled ([`handoff::is_sampled`]): it may read the clock, which takes
-/// longer than a short critical section, and yields while a designated waker is on its way. The more
-/// of them yield, the sooner that thread runs, and the slower the others are. Measured: a mutex's
-/// polite thread beside 8 hogs waits 1.1, 1.3, 2.2, 4.2, 4.5 ms at most with 6, 8, 10, 12, 14, and
-/// the hogs do 0.80, 0.84, 0.86, 0.90, 0.93 of what they do without.
+/// One release in this many is sampled ([`handoff::is_sampled`]): it may read the clock, which
+/// takes longer than a short critical section, and yields while a designated waker is on its way.
+/// The more of them yield, the sooner that thread runs, and the slower the others are. Measured: a
+/// mutex's polite thread beside 8 hogs waits 1.1, 1.3, 2.2, 4.2, 4.5 ms at most with 6, 8, 10, 12,
+/// 14, and the hogs do 0.80, 0.84, 0.86, 0.90, 0.93 of what they do without.
 const HANDOFF_SAMPLE: u32 = 10;
 
 /// How long a waiter spins in all before it parks. Rows `mutex, …`, `rwlock, …` and `… waits`, as

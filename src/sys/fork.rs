@@ -7,15 +7,16 @@
 //! two kinds of lock work in the child, whatever other threads were doing to them: a lock that was
 //! free, and a lock that the forking thread held.
 //!
-//! - **Registered** when the program is loaded ([`crate::sys::load`]), before it has threads: a fork in
-//!   the middle of a later registration would not run the handler. [`watch`] registers it in a
-//!   program that was linked without that.
+//! - **Registered** when the program is loaded ([`crate::sys::load`]), before it has threads: a
+//!   fork in the middle of a later registration would not run the handler. [`watch`] registers it
+//!   in a program that was linked without that.
 //! - **Idempotent**: the handler may run more than once in a child.
 //! - **The handler** runs in the child's only thread. It allocates nothing and takes no lock.
 //! - **Left to the user**: a lock that another thread held at the fork stays held in the child, as
 //!   with every lock. A child that was made without the C library's handlers (`vfork`, `_Fork`, a
 //!   raw system call) may not wait. A child that a signal handler forked in the middle of a wait
-//!   may not return into that wait. (Where it costs nothing, the code allows for that all the same.)
+//!   may not return into that wait. (Where it costs nothing, the code allows for that all the
+//!   same.)
 
 #[cfg(all(unix, not(any(anteroom_models, miri))))]
 pub(crate) use unix::{generation, watch};

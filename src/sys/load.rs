@@ -1,8 +1,9 @@
 //! Registers with the system when the program, or a library that contains this crate, is loaded.
 //!
 //! Two registrations are cheap and certain only while a process has one thread: membarrier's
-//! ([`crate::sys::fence`]), which takes half a microsecond then and 7 to 28 ms beside other threads; and
-//! that of the fork handler ([`crate::sys::fork`]). So neither is left to the first waiter or the user.
+//! ([`crate::sys::fence`]), which takes half a microsecond then and 7 to 28 ms beside other
+//! threads; and that of the fork handler ([`crate::sys::fork`]). So neither is left to the first
+//! waiter or the user.
 //!
 //! Where this does not run, nothing breaks: waiters sleep for short times, as they do where
 //! membarrier is refused, and [`fork::watch`] registers before the first wait.

@@ -1,10 +1,10 @@
 //! The guard: one type for every lock, every mode, and every way to refer to the lock.
 //!
-//! A [`Guard<L, M, T>`](Guard) says *where the lock is* (`L`: a borrow or an `Arc` of it, or that of
-//! a [`Mapped`] guard), *how it is held* (`M`: [`Exclusive`], [`Shared`] or [`Upgradable`]) and
+//! A [`Guard<L, M, T>`](Guard) says *where the lock is* (`L`: a borrow or an `Arc` of it, or that
+//! of a [`Mapped`] guard), *how it is held* (`M`: [`Exclusive`], [`Shared`] or [`Upgradable`]) and
 //! *what it gives access to* (`T`). Programs use aliases: [`MutexGuard`](super::MutexGuard) is
-//! `Guard<&'a Mutex<T>, Exclusive, T>`. So what a guard does is written once: `Deref` and `Drop` for
-//! all, `map` once for each mode, `unlocked` once for all that can be released for a while.
+//! `Guard<&'a Mutex<T>, Exclusive, T>`. So what a guard does is written once: `Deref` and `Drop`
+//! for all, `map` once for each mode, `unlocked` once for all that can be released for a while.
 //!
 //! A mapped guard can neither be released for a while nor wait on a condition variable: another
 //! thread could then change the data, so that the mapped part is no longer there.

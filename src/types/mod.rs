@@ -1,7 +1,7 @@
 //! The public types: what users see of the primitives, without an algorithm.
 //!
-//! They stand on the untyped primitives in the module `locks` beside this one: the algorithms, or in
-//! a user's model their specifications (`src/sys/spec`).
+//! They stand on the untyped primitives in the module `locks` beside this one: the algorithms, or
+//! in a user's model their specifications (`src/sys/spec`).
 
 pub(crate) mod condvar;
 pub mod guard;

@@ -199,7 +199,8 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     only_in_models! {
-        /// For models: the mutex is free, without waiters, and no thread touches it at the same time.
+        /// For models: the mutex is free, without waiters, and no thread touches it at the same
+        /// time.
         #[doc(hidden)]
         pub fn assert_at_rest(&mut self) {
             self.raw.assert_at_rest();

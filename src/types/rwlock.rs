@@ -206,7 +206,9 @@ macro_rules! by_hand {
         $what:literal, $guard:ident, $arc_guard:ident, $Mode:ident, $($forgotten:literal)*;
         $make:ident, $make_arc:ident, $unlock:ident, $unlock_fair:ident
     ) => {
-        #[doc = concat!("Makes a guard of a lock that the caller has acquired ", $what, " by other")]
+        #[doc = concat!(
+            "Makes a guard of a lock that the caller has acquired ", $what,
+            " by other")]
         /// means: with a guard that was forgotten, or by the [raw](Self::raw) lock.
         ///
         /// # Safety
@@ -342,7 +344,8 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     only_in_models! {
-        /// For models: the lock is free, without waiters, and no thread touches it at the same time.
+        /// For models: the lock is free, without waiters, and no thread touches it at the same
+        /// time.
         #[doc(hidden)]
         pub fn assert_at_rest(&mut self) {
             self.raw.assert_at_rest();

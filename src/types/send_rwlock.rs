@@ -60,8 +60,8 @@ unsafe impl<T: ?Sized + Send> Send for SendRwLock<T> {}
 // SAFETY: readers share `&T` between threads (`Sync`); a writer may take the data out (`Send`).
 unsafe impl<T: ?Sized + Send + Sync> Sync for SendRwLock<T> {}
 
-// Any thread may release an unbiased lock (RW10). The guard gives `&T` where it is (`Sync`), or `&mut
-// T`, now or when it is upgraded (`Send`).
+// Any thread may release an unbiased lock (RW10). The guard gives `&T` where it is (`Sync`), or
+// `&mut T`, now or when it is upgraded (`Send`).
 impl<T: ?Sized + Send + Sync> AnyThread for &SendRwLock<T> {}
 // Only a `SendRwLock` is mapped so.
 impl<P: Pointer<Target: Send + Sync>> AnyThread for Mapped<'_, RawRwLock, P, true> {}

@@ -1,7 +1,7 @@
 //! The FIFO: a pipe with a name, between unrelated processes.
 //!
-//! The ring is in a [region](crate::sys::ipc::region) of that name. Its two bells are FIFOs of the kernel
-//! beside it. [`files`] says how these three come and go together.
+//! The ring is in a [region](crate::sys::ipc::region) of that name. Its two bells are FIFOs of the
+//! kernel beside it. [`files`] says how these three come and go together.
 //!
 //! **Opening** takes the *opening lock*, a robust mutex in the region. Under it, an opener opens
 //! the bells, and then locks the one that it will ring: [`presence`] says which lock that is, and

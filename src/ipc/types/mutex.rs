@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 /// A mutual exclusion lock between processes that survives its holder's death.
 ///
-/// It must lie in memory that processes share ([`Shared`](crate::ipc::Shared)), and works between the
-/// threads of one process as well. An unlocked mutex is forty zero bytes and the data.
+/// It must lie in memory that processes share ([`Shared`](crate::ipc::Shared)), and works between
+/// the threads of one process as well. An unlocked mutex is forty zero bytes and the data.
 ///
 /// **Deaths.** If a thread ends while it holds the mutex, because its process was killed or for any
 /// other reason, the next holder gets [`LockError::OwnerDied`]: an error that holds the mutex. The

@@ -291,8 +291,8 @@ impl PipeWriter {
     /// of more, as many as there is room for.
     ///
     /// # Errors
-    /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room, or if a thread that is just writing
-    /// has lost its processor or is stopped (then there may be room);
+    /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room, or if a thread that is just
+    /// writing has lost its processor or is stopped (then there may be room);
     /// [`BrokenPipe`](ErrorKind::BrokenPipe) if no reader is left;
     /// [`InvalidData`](ErrorKind::InvalidData) if the pipe's memory is damaged; the system's
     /// (`EBADF`) if other code has closed the pipe's descriptors.

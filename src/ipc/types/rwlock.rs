@@ -14,8 +14,8 @@ use std::{error, fmt};
 
 /// A reader-writer lock between processes that survives its holders' deaths.
 ///
-/// It must lie in memory that processes share ([`Shared`](crate::ipc::Shared)). It takes about 16,000
-/// bytes besides the data, since it records which thread holds what.
+/// It must lie in memory that processes share ([`Shared`](crate::ipc::Shared)). It takes about
+/// 16,000 bytes besides the data, since it records which thread holds what.
 ///
 /// **Deaths.** If a thread ends, because its process was killed or for any other reason, its read
 /// locks are released. If it ends while it *writes*, the next writer gets

@@ -10,8 +10,8 @@ use std::{error, fmt};
 
 /// Counts permits for threads of all processes. The permits of dead threads come back.
 ///
-/// It must lie in memory that processes share ([`Shared`](crate::ipc::Shared)). It takes about 16,000
-/// bytes, since it records which thread holds how many permits. The names are those of
+/// It must lie in memory that processes share ([`Shared`](crate::ipc::Shared)). It takes about
+/// 16,000 bytes, since it records which thread holds how many permits. The names are those of
 /// [`anteroom::Semaphore`](crate::Semaphore).
 ///
 /// **Deaths.** If a thread ends while it holds permits, because its process was killed or for any

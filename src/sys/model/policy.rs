@@ -19,9 +19,9 @@ impl Starvation {
     }
 }
 
-/// `src/policy/spin.rs` in a model. A spinning thread looks again where a parking one would do so later,
-/// which mostly explores what parking does. So here it looks only once, and only where the model
-/// asks for it ([`Choices::awake`]).
+/// `src/policy/spin.rs` in a model. A spinning thread looks again where a parking one would do so
+/// later, which mostly explores what parking does. So here it looks only once, and only where the
+/// model asks for it ([`Choices::awake`]).
 pub(crate) mod spin {
     pub(crate) struct Spin {
         is_over: bool,

@@ -146,7 +146,8 @@ pub(crate) mod lot {
         use rustix::thread::futex::{Flags, wait as wait_for};
         use std::time::Instant;
 
-        /// Sleeps while the word is `value`, or for a shorter time. False, at once, if the time is up.
+        /// Sleeps while the word is `value`, or for a shorter time. False, at once, if the time is
+        /// up.
         pub(crate) fn wait(word: &AtomicU32, value: u32, limit: Option<Instant>) -> bool {
             let left = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -158,8 +159,8 @@ pub(crate) mod lot {
             true
         }
 
-        /// Wakes the thread that sleeps on the word. The word may be gone by now. Then this wakes no
-        /// thread, or one that sleeps on another word there, and looks again.
+        /// Wakes the thread that sleeps on the word. The word may be gone by now. Then this wakes
+        /// no thread, or one that sleeps on another word there, and looks again.
         pub(crate) fn wake(word: *const AtomicU32) {
             let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
             // SAFETY: the kernel uses the address only to look for sleeping threads.

@@ -198,9 +198,9 @@ fn change_and_wake(changed: &AtomicU32, change: WakeOp, by: u16, word: &AtomicU3
         .expect("a mapped word");
 }
 
-/// Runs the heavy side of [`Me::light`](crate::sys::ipc::me::Me::light), which reaches all processes. A
-/// thread that relies on it may sleep until the returned time: for ever, or 1 ms where the system
-/// refuses such fences.
+/// Runs the heavy side of [`Me::light`](crate::sys::ipc::me::Me::light), which reaches all
+/// processes. A thread that relies on it may sleep until the returned time: for ever, or 1 ms where
+/// the system refuses such fences.
 #[cold]
 pub(crate) fn heavy_until() -> Deadline {
     match fence::heavy_for_others() {

@@ -3,10 +3,11 @@
 //! A *piece* is a run of pages, packed into one number: its start and its length. So it is in the
 //! table or not, and never half. A large region is several pieces.
 //!
-//! **Unmapping** takes the pieces out, then changes the process's [stamp](crate::sys::ipc::process), then
-//! unmaps. A thread relies on a piece that it found for as long as the stamp equals the one that it
-//! read *before* it looked. If the address belongs to another mapping by now, that was made after
-//! the unmapping, so the thread sees the new stamp, or the table without the piece.
+//! **Unmapping** takes the pieces out, then changes the process's
+//! [stamp](crate::sys::ipc::process), then unmaps. A thread relies on a piece that it found for as
+//! long as the stamp equals the one that it read *before* it looked. If the address belongs to
+//! another mapping by now, that was made after the unmapping, so the thread sees the new stamp, or
+//! the table without the piece.
 
 use crate::sys::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sys::{AtomicPtr, AtomicU64, AtomicUsize};

@@ -6,10 +6,11 @@
 //! is the library's own: our entries stand between its robust mutexes, in the same layout
 //! ([`Entry`](crate::ipc::robust::Entry)), and neither side notices.
 //!
-//! This module uses the head of the list as the kernel does. The thread's [block](crate::sys::ipc::block)
-//! records its entries.
+//! This module uses the head of the list as the kernel does. The thread's
+//! [block](crate::sys::ipc::block) records its entries.
 //!
-//! A thread caches all this ([`Known`]) until its process's [stamp](crate::sys::ipc::process) changes.
+//! A thread caches all this ([`Known`]) until its process's [stamp](crate::sys::ipc::process)
+//! changes.
 //!
 //! If other code registers another list (`set_robust_list`), the kernel walks that one, and what
 //! this thread holds stays held after its death. glibc never does so within a process's life.
