@@ -106,7 +106,7 @@ fn watcher_for(
             look();
         }
         if looked.get() == looks && expected.swap(0, Relaxed) == 1 {
-            assert_eq!(unpark(A, 0, 5).0, 1);
+            assert_eq!(unpark(A, 0, 4).0, 1);
         }
     };
     looker((A, 0), false, parked, expects, look)
@@ -120,7 +120,7 @@ fn watcher(parked: &Arc<AtomicUsize>, expected: &Arc<AtomicUsize>) -> thread::Jo
 fn one_that_parks_while_another_is_expected_watches() {
     let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     expected.store(1, Relaxed);
-    assert_eq!(watcher(&parked, &expected).join().unwrap(), 5);
+    assert_eq!(watcher(&parked, &expected).join().unwrap(), 4);
 }
 
 fn one_that_stays_when_another_is_woken_is_told_to_watch() {
@@ -130,7 +130,7 @@ fn one_that_stays_when_another_is_woken_is_told_to_watch() {
     expected.store(1, Relaxed);
     assert_eq!(unpark(A, 1, 2), (1, true));
     assert_eq!(other.join().unwrap(), 2);
-    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(watcher.join().unwrap(), 4);
     assert_eq!(unpark_first(A, 3), (0, false));
 }
 
@@ -140,7 +140,7 @@ fn one_that_another_bucket_is_before_is_told_too() {
     let other = looker((B, 0), false, &parked, || true, |_| ());
     expected.store(1, Relaxed);
     call_watcher(A);
-    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(watcher.join().unwrap(), 4);
     assert_eq!(unpark_first(B, 2), (1, false));
     assert_eq!(other.join().unwrap(), 2);
 }
@@ -164,7 +164,7 @@ fn a_watcher_that_leaves_has_a_follower() {
         }
         let (woken, _) = unpark(A, 1, 2);
         assert!(timed || woken == 1);
-        assert_eq!(follower.join().unwrap(), 5);
+        assert_eq!(follower.join().unwrap(), 4);
         first.join().unwrap();
     }
 }
@@ -176,7 +176,7 @@ fn a_watcher_that_another_lock_hides_has_a_follower() {
     let first = thread::spawn(|| park_looking(A, 1, (true, false), || true, || true, |_| ()));
     call_watcher(B);
     assert_eq!(first.join().unwrap(), None);
-    assert_eq!(follower.join().unwrap(), 5);
+    assert_eq!(follower.join().unwrap(), 4);
 }
 
 /// The last one is told in vain: it may be stopped, as the one that is woken.
@@ -187,7 +187,7 @@ fn one_that_sleeps_for_good_is_told_before_the_last() {
     let last = looker((A, 2), false, &parked, || false, |_| ());
     expected.store(1, Relaxed);
     assert_eq!(unpark(A, 1, 2), (1, true));
-    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(watcher.join().unwrap(), 4);
     assert_eq!(unpark(A, 2, 3), (1, false));
     assert_eq!((other.join().unwrap(), last.join().unwrap()), (2, 3));
 }
@@ -202,7 +202,7 @@ fn last_that_looks_is_told_beside_others() {
     expected.store(1, Relaxed);
     assert_eq!(unpark(A, 2, 2), (1, true));
     assert_eq!(first.join().unwrap(), 2);
-    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(watcher.join().unwrap(), 4);
     assert_eq!(unpark(A, 1, 3), (1, true));
     assert_eq!(unpark(A, 1, 3), (1, false));
     assert_eq!((before.join().unwrap(), behind.join().unwrap()), (3, 3));
@@ -212,7 +212,7 @@ fn watcher_looks_again() {
     let (parked, expected) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     expected.store(1, Relaxed);
     let watcher = watcher_for(2, &parked, &expected, || ());
-    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(watcher.join().unwrap(), 4);
 }
 
 fn watcher_that_sleeps_again_is_told_again() {
@@ -232,7 +232,7 @@ fn watcher_that_sleeps_again_is_told_again() {
             thread::yield_now();
         }
     }
-    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(watcher.join().unwrap(), 4);
 }
 
 fn thread_that_naps_looks_once() {
@@ -257,7 +257,7 @@ fn thread_behind_another_looks_in_its_round() {
     let first = looker((A, 1), false, &parked, || false, |_| ());
     let watcher = watcher(&parked, &expected);
     expected.store(1, Relaxed);
-    assert_eq!(watcher.join().unwrap(), 5);
+    assert_eq!(watcher.join().unwrap(), 4);
     assert_eq!(unpark(A, 1, 2), (1, false));
     assert_eq!(first.join().unwrap(), 2);
 }
@@ -278,9 +278,9 @@ fn a_wake_up_is_not_lost() {
         }
     });
     done.store(1, Relaxed);
-    let (woken, others) = unpark_first(A, 7);
+    let (woken, others) = unpark_first(A, 4);
     let given = waiter.join().unwrap();
-    assert_eq!(given, if woken == 1 { 7 } else { usize::MAX });
+    assert_eq!(given, if woken == 1 { 4 } else { usize::MAX });
     assert!(!others);
     assert_eq!(unpark_first(A, 0), (0, false));
 }
@@ -305,9 +305,9 @@ fn a_wake_up_orders_memory() {
         thread::yield_now();
     }
     // SAFETY: as above.
-    cell.with_mut(|cell| unsafe { *cell = 5 });
+    cell.with_mut(|cell| unsafe { *cell = 4 });
     assert_eq!(unpark_first(A, 0).0, 1);
-    assert_eq!(waiter.join().unwrap(), 5);
+    assert_eq!(waiter.join().unwrap(), 4);
 }
 
 fn a_thread_is_woken_or_its_time_is_up() {
@@ -317,9 +317,9 @@ fn a_thread_is_woken_or_its_time_is_up() {
         assert_eq!(told.get(), given.is_none().then_some((A, true)));
         given
     });
-    let (woken, others) = unpark_first(A, 7);
+    let (woken, others) = unpark_first(A, 4);
     let given = waiter.join().unwrap();
-    assert_eq!(given, (woken == 1).then_some(7));
+    assert_eq!(given, (woken == 1).then_some(4));
     assert!(!others);
     assert_eq!(unpark_first(A, 0), (0, false));
 }
@@ -379,7 +379,7 @@ fn the_first_is_woken_and_the_rest_are_moved() {
     let third = sleeper(C, 0, &parked);
     assert_eq!(requeue(A, C, Some(true), 1), (1, 1));
     assert_eq!(first.join().unwrap(), 1);
-    assert_eq!(unpark_first(A, 9), (0, false));
+    assert_eq!(unpark_first(A, 4), (0, false));
     // It is behind those that were there.
     assert_eq!(unpark_first(C, 3), (1, true));
     assert_eq!(third.join().unwrap(), 3);
@@ -392,11 +392,11 @@ fn all_are_moved() {
     let first = sleeper(A, 0, &parked);
     let second = sleeper(A, 0, &parked);
     // In the same bucket, and then into another, and back.
-    assert_eq!(requeue(A, B, Some(false), 9), (0, 2));
-    assert_eq!(requeue(B, C, Some(false), 9), (0, 2));
-    assert_eq!(requeue(C, B, Some(false), 9), (0, 2));
-    assert_eq!(unpark_first(A, 9), (0, false));
-    assert_eq!(unpark_first(C, 9), (0, false));
+    assert_eq!(requeue(A, B, Some(false), 4), (0, 2));
+    assert_eq!(requeue(B, C, Some(false), 4), (0, 2));
+    assert_eq!(requeue(C, B, Some(false), 4), (0, 2));
+    assert_eq!(unpark_first(A, 4), (0, false));
+    assert_eq!(unpark_first(C, 4), (0, false));
     assert_eq!(unpark_first(B, 1), (1, true));
     assert_eq!(unpark_first(B, 2), (1, false));
     assert_eq!(first.join().unwrap(), 1);
@@ -406,8 +406,8 @@ fn all_are_moved() {
 fn no_waiter_is_moved() {
     let parked = Arc::new(AtomicUsize::new(0));
     let waiter = sleeper(A, 0, &parked);
-    assert_eq!(requeue(A, C, None, 9), (0, 0));
-    assert_eq!(requeue(C, A, Some(true), 9), (0, 0));
+    assert_eq!(requeue(A, C, None, 4), (0, 0));
+    assert_eq!(requeue(C, A, Some(true), 4), (0, 0));
     let other = sleeper(A, 0, &parked);
     assert_eq!(unpark_first(A, 1), (1, true));
     assert_eq!(waiter.join().unwrap(), 1);
@@ -419,7 +419,7 @@ fn one_that_moves_leaves_the_other_of_its_bucket() {
     let parked = Arc::new(AtomicUsize::new(0));
     let first = sleeper(A, 0, &parked);
     let other = sleeper(B, 0, &parked);
-    assert_eq!(requeue(A, C, Some(false), 9), (0, 1));
+    assert_eq!(requeue(A, C, Some(false), 4), (0, 1));
     assert_eq!(unpark_first(C, 1), (1, false));
     assert_eq!(first.join().unwrap(), 1);
     let second = sleeper(C, 0, &parked);
@@ -484,7 +484,7 @@ fn move_one_with_a_limit(from: usize, to: usize) {
         );
         (given, told.get())
     });
-    let (_, moved) = requeue(from, to, Some(false), 9);
+    let (_, moved) = requeue(from, to, Some(false), 4);
     let (woken, _) = unpark_first(to, 1);
     assert!(woken <= moved);
     let (late, _) = match woken {
@@ -510,8 +510,8 @@ fn move_one_with_a_limit(from: usize, to: usize) {
 fn two_that_move_to_and_fro_do_not_meet() {
     let parked = Arc::new(AtomicUsize::new(0));
     let waiter = sleeper(A, 0, &parked);
-    let fro = thread::spawn(|| requeue(C, A, Some(false), 9).1);
-    let to = requeue(A, C, Some(false), 9).1;
+    let fro = thread::spawn(|| requeue(C, A, Some(false), 4).1);
+    let to = requeue(A, C, Some(false), 4).1;
     assert_eq!(to, 1);
     let at = if fro.join().unwrap() == 1 { A } else { C };
     assert_eq!(unpark_first(at, 1), (1, false));

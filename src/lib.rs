@@ -128,6 +128,7 @@ mod raw;
 #[cfg(feature = "serde")]
 mod serialize;
 mod sys;
+mod tokens;
 mod types;
 mod waiters;
 

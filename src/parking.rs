@@ -4,35 +4,10 @@
 //! it waits for. It is unparked with an *unpark token* that says what it was given. The queue of a
 //! key is first in, first out. Callbacks run under the lock of that queue: they must be short, must
 //! not panic, and must not park or unpark.
-//!
-//! **Stale wakes.** Some wakes happen before, or together with, the release of the lock, so the
-//! lock is alive. Others happen after it: those by which a mutex, a reader-writer lock or a
-//! semaphore wakes a waiter, and those by which a reader that has left its slot wakes a writer.
-//! By then the lock may be gone, and its memory may hold another lock whose waiters park under the
-//! same key. So a waiter that may get a stale wake parks with a token that no lock of another kind
-//! uses under that key. [`private`] makes such tokens; another one is a mutex's own key. A stale
-//! wake picks only these. If it finds one, that waiter borrows a lock of the same kind there. So
-//! that lock is alive, though it may be another one than the lock that was released.
-//!
-//! **Tokens that a stale wake picks**, under the key at which its own lock was:
-//!
-//! | stale wake of | picks | which no other waiter there has, since |
-//! |---|---|---|
-//! | a mutex | `private(0)` | it is a private address, used for this only |
-//! | | the key itself | only waiters for condition variables with that mutex park so |
-//! | a reader that withdraws | `private(2)` | as `private(0)` |
-//! | a reader-writer lock | `private(n)` from [`PRIVATE_RWLOCK`] on | as `private(0)` |
-//! | a semaphore | `private(4)`; of front waiters `private(n)` from 8 on | as `private(0)` |
-//!
-//! All other tokens are small numbers, and wakes that pick them come while their lock is alive.
-//!
-//! **Two copies of this crate** in one process (two versions, or a plugin's own) have a parking lot
-//! each, on Linux: no wake of one reaches a waiter of the other. On other systems they may share
-//! one copy of parking_lot_core, with parking_lot too. There the tokens of two copies differ,
-//! because they are private addresses.
 
 use crate::sys::deadline::Deadline;
 use crate::sys::{IS_MODEL, fork, sizes};
+use crate::tokens::{KeyOffset, ParkToken, UnparkToken};
 use std::time::Duration;
 
 #[cfg(not(any(target_os = "linux", anteroom_models)))]
@@ -42,34 +17,39 @@ pub(crate) mod lot;
 
 use crate::sys::parked as used;
 
-pub(crate) use used::{FilterOp, ParkResult, ParkToken, UnparkToken};
-use used::{RequeueOp, UnparkResult};
-
-/// An unpark token that says nothing.
-pub(crate) const NO_TOKEN: UnparkToken = UnparkToken(0);
-
-/// A park token that only locks of one kind use, of this copy of the crate; `n` is below
-/// [`PRIVATE_TOKENS`]. It is an address inside a variable of this module, so no lock's.
-pub(crate) fn private(n: usize) -> ParkToken {
-    ParkToken((&raw const PRIVATE.0[n]).addr())
+/// How a park ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ParkResult {
+    Unparked(UnparkToken),
+    Invalid,
+    TimedOut,
 }
 
-/// The `n` of a token that [`private`] made.
-pub(crate) fn which_private(ParkToken(token): ParkToken) -> Option<usize> {
-    let n = token.wrapping_sub((&raw const PRIVATE).addr());
-    (n < PRIVATE_TOKENS).then_some(n)
+/// What an unpark did.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct UnparkResult {
+    pub(crate) unparked_threads: usize,
+    pub(crate) requeued_threads: usize,
+    /// Whether threads stay under the key.
+    pub(crate) have_more_threads: bool,
 }
 
-/// The number of private tokens. Of the first eight, the mutex has 0, the reader-writer lock 2, and
-/// the semaphore 4. From 8 on they are the semaphore's, up to [`PRIVATE_RWLOCK`].
-pub(crate) const PRIVATE_TOKENS: usize = PRIVATE_RWLOCK + 10;
+/// What to do with a thread that is parked under the key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FilterOp {
+    Unpark,
+    Skip,
+    /// Leave this one and all behind it.
+    Stop,
+}
 
-/// The first private token of the reader-writer lock's queue.
-pub(crate) const PRIVATE_RWLOCK: usize = 8 + 1024;
-
-#[repr(align(8))]
-struct Private([u8; PRIVATE_TOKENS]);
-static PRIVATE: Private = Private([0; PRIVATE_TOKENS]);
+/// What to do with all threads that are parked under the key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequeueOp {
+    Abort,
+    UnparkOneRequeueRest,
+    RequeueAll,
+}
 
 /// Parks the calling thread in the queue of `key`, unless `validate` (under its lock) refuses.
 ///
@@ -199,7 +179,11 @@ pub(crate) unsafe fn unpark_first(
     let mut unparked = false;
     let callback = |threads, _| {
         unparked = threads != 0;
-        if unparked { callback() } else { NO_TOKEN }
+        if unparked {
+            callback()
+        } else {
+            UnparkToken::Nothing
+        }
     };
     // SAFETY: the caller's promise is the same.
     unsafe { unpark_some(key, first, callback) };
@@ -242,11 +226,9 @@ pub(crate) unsafe fn unpark_one_requeue_rest(
             false => RequeueOp::Abort,
         }
     };
-    let callback = |op, result: UnparkResult| {
-        if op != RequeueOp::Abort {
-            callback(result.unparked_threads, result.requeued_threads);
-        }
-        NO_TOKEN
+    let callback = |result: UnparkResult| {
+        callback(result.unparked_threads, result.requeued_threads);
+        UnparkToken::Nothing
     };
     // SAFETY: see `park`.
     let result = unsafe { used::unpark_requeue(from, to, validate, callback) };
@@ -267,21 +249,19 @@ pub(crate) unsafe fn unpark_all(
     token: UnparkToken,
     callback: impl FnOnce(usize),
 ) -> usize {
-    // An odd address, at which no semaphore and no other lock's queue can ever have been: stale
-    // wakes may still be on their way to whatever was here before.
-    #[repr(align(8))]
-    struct Private([u8; 2]);
-    let private = Private([0; 2]);
-    let queue = (&raw const private.0[1]).addr();
+    // A key at which no semaphore or reader-writer lock can have been: their stale wakes may still
+    // be on their way to whatever was here before. (No mutex's waiter is moved.)
+    let private = 0_usize;
+    let queue = KeyOffset::OtherLock.of((&raw const private).addr());
     // SAFETY: see `park`; no other thread can know the address of this local variable.
     let all = unsafe {
         used::unpark_requeue(
             key,
             queue,
             || RequeueOp::RequeueAll,
-            |_, r| {
+            |r| {
                 callback(r.requeued_threads);
-                NO_TOKEN
+                UnparkToken::Nothing
             },
         )
     }

@@ -1,5 +1,6 @@
 //! What the types ask of raw locks, which the algorithms and their specifications both are.
 
+use crate::tokens::{KeyOffset, ParkToken, UnparkToken};
 use std::fmt;
 
 /// Why permits were not acquired.
@@ -29,16 +30,16 @@ impl std::error::Error for TryAcquireError {}
 /// a mutex. A lock to which none are requeued keeps the defaults of all that concerns that.
 pub trait Requeue {
     /// The condition variable's queue in which its waiters sleep.
-    const QUEUE: usize = 0;
+    const QUEUE: KeyOffset = KeyOffset::Own;
     /// The key of the lock's own queue: an address that identifies the lock.
     fn queue_key(&self) -> usize;
     /// What a waiter parks with.
-    fn park_token(&self) -> usize {
-        0
+    fn park_token(&self) -> ParkToken {
+        ParkToken::Notified
     }
     /// Acquires the lock for a woken waiter, if this unpark token says that the lock is reserved
     /// for it. False if the waiter has to acquire it as any other thread.
-    fn took(&self, _token: usize) -> bool {
+    fn took(&self, _token: UnparkToken) -> bool {
         false
     }
     /// Whether it is held now. The answer may be stale.

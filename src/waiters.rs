@@ -58,12 +58,13 @@
 //! **Addresses that do not fit** in slot and tag have no designated waker: with 57-bit mappings,
 //! tagged pointers, and wherever there are no 64-bit atomics. There every unlock wakes a waiter.
 
-use crate::parking::{self, Look, ParkResult, ParkToken};
+use crate::parking::{self, Look, ParkResult};
 use crate::policy::lease;
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::deadline::Deadline;
 use crate::sys::fence;
 use crate::sys::{AtomicState, IS_MODEL, State, only_in_models, sizes, table};
+use crate::tokens::ParkToken;
 use std::cell::Cell;
 use std::time::Duration;
 

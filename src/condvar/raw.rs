@@ -33,7 +33,7 @@
 //! condition variable are rare.
 
 use crate::mutex::raw::RawMutex;
-use crate::parking::{self, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, Look, ParkResult};
 use crate::policy::awake;
 use crate::raw::{Requeue, Waits};
 use crate::rwlock::raw::RawRwLock;
@@ -41,17 +41,15 @@ use crate::sys::Ordering::Relaxed;
 use crate::sys::deadline::Deadline;
 use crate::sys::fork;
 use crate::sys::{AtomicUsize, const_fn, only_in_models};
+use crate::tokens::KeyOffset::{self, OtherLock, Own};
+use crate::tokens::ParkToken;
+use crate::tokens::UnparkToken::{self, Nothing};
 use crate::waiters;
 use std::cell::Cell;
 
 pub(crate) struct RawCondvar {
     lock: AtomicUsize,
 }
-
-/// The offsets of the queues from the condition variable's address (C2): of waiters for a mutex,
-/// and for a reader-writer lock.
-const MUTEX: usize = 0;
-const OTHER: usize = 1;
 
 #[cold]
 fn misused() -> ! {
@@ -94,9 +92,9 @@ impl RawCondvar {
                 // ORDERING: Relaxed; written under the queue's lock (C1).
                 self.lock.store(0, Relaxed);
             }
-            NO_TOKEN
+            Nothing
         };
-        for queue in [self.queue(MUTEX), self.queue(OTHER)] {
+        for queue in [self.queue(Own), self.queue(OtherLock)] {
             // SAFETY: we borrow the condition variable. (If a waiter was found, this call touches
             // the condition variable no more.)
             unsafe { parking::unpark_one(queue, callback) };
@@ -124,7 +122,7 @@ impl RawCondvar {
             // SAFETY: the requeued threads borrow the mutex, and sleep in a queue that is locked.
             needs_watcher.set(moved > 0 && unsafe { RawMutex::requeued(lock, moved) });
         };
-        let queue = self.queue(MUTEX);
+        let queue = self.queue(Own);
         // SAFETY: we borrow the condition variable; a thread in the queue borrows the mutex at
         // `lock`.
         let threads = unsafe { parking::unpark_one_requeue_rest(queue, lock, still_there, moved) };
@@ -133,7 +131,7 @@ impl RawCondvar {
         }
         match threads {
             // SAFETY: we borrow the condition variable.
-            Some(0) => unsafe { parking::unpark_all(self.queue(OTHER), NO_TOKEN, taken_out) },
+            Some(0) => unsafe { parking::unpark_all(self.queue(OtherLock), Nothing, taken_out) },
             Some(threads) => threads,
             // The waiters with `lock` have left since the word was read. When the last of them
             // left, no thread waited: this call takes effect at that moment.
@@ -151,7 +149,7 @@ impl RawCondvar {
             forgotten.set(true);
         };
         if fork::generation() != 0 {
-            parking::if_empty(self.queue(MUTEX), self.queue(OTHER), forget);
+            parking::if_empty(self.queue(Own), self.queue(OtherLock), forget);
         }
         forgotten.get()
     }
@@ -190,7 +188,7 @@ impl RawCondvar {
             if first.get() {
                 // ORDERING: Relaxed; a hint, which orders nothing.
                 let notified = || self.lock.load(Relaxed) != lock;
-                awake::stay_awake(self.queue(MUTEX), deadline, notified);
+                awake::stay_awake(self.queue(Own), deadline, notified);
             }
         };
         let timed_out = |key, last| {
@@ -216,7 +214,7 @@ impl RawCondvar {
         let result = unsafe {
             parking::park_looking(
                 queue,
-                ParkToken(guard.raw_lock().park_token()),
+                guard.raw_lock().park_token(),
                 deadline,
                 validate,
                 before_sleep,
@@ -231,7 +229,7 @@ impl RawCondvar {
             };
         }
         match result {
-            ParkResult::Unparked(UnparkToken(token)) if guard.raw_lock().took(token) => {}
+            ParkResult::Unparked(token) if guard.raw_lock().took(token) => {}
             _ => {
                 awake::let_holder_leave(|| guard.raw_lock().is_held());
                 guard.relock();
@@ -241,8 +239,8 @@ impl RawCondvar {
     }
 
     #[inline]
-    fn queue(&self, offset: usize) -> usize {
-        (&raw const *self).addr() + offset
+    fn queue(&self, which: KeyOffset) -> usize {
+        which.of((&raw const *self).addr())
     }
 
     only_in_models! {
@@ -253,18 +251,16 @@ impl RawCondvar {
 }
 
 impl Requeue for RawMutex {
-    const QUEUE: usize = MUTEX;
-
     fn queue_key(&self) -> usize {
         self.key()
     }
 
-    fn park_token(&self) -> usize {
-        self.requeued_token().0
+    fn park_token(&self) -> ParkToken {
+        ParkToken::Requeued(self.key())
     }
 
-    fn took(&self, token: usize) -> bool {
-        self.lock_after(UnparkToken(token))
+    fn took(&self, token: UnparkToken) -> bool {
+        self.lock_after(token)
     }
 
     fn is_held(&self) -> bool {
@@ -287,7 +283,7 @@ impl Requeue for RawMutex {
 }
 
 impl Requeue for RawRwLock {
-    const QUEUE: usize = OTHER;
+    const QUEUE: KeyOffset = OtherLock;
 
     fn queue_key(&self) -> usize {
         self.key()

@@ -50,13 +50,14 @@
 //! Sources: barging with parking by address is parking_lot's (A. d'Antras, 2016) after WebKit's (F.
 //! Pizlo, 2015); the designated waker is nsync's; the asymmetric unlock is this crate's.
 
-use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, FilterOp, ParkResult};
 use crate::policy::spin::{self, Spin};
 use crate::policy::{Starvation, handoff, lease};
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::deadline::Deadline;
 use crate::sys::fence;
 use crate::sys::{Access, AtomicU8, const_fn, only_in_models, without};
+use crate::tokens::{ParkToken, UnparkToken};
 use crate::waiters;
 use std::cell::Cell;
 use std::ptr;
@@ -68,16 +69,11 @@ const RESERVED: u8 = 0x80;
 const LEASES: u32 = 0x80;
 
 /// Unpark token: try to acquire the mutex.
-const TRY: UnparkToken = NO_TOKEN;
+const TRY: UnparkToken = UnparkToken::Nothing;
 /// As `TRY`, for the designated waker.
-const TRY_WAKER: UnparkToken = UnparkToken(2);
+const TRY_WAKER: UnparkToken = UnparkToken::Designated;
 /// Unpark token: the mutex is reserved for this thread.
-const RESERVED_FOR_YOU: UnparkToken = UnparkToken(1);
-
-/// The park token of a waiter.
-fn waiting() -> ParkToken {
-    parking::private(0)
-}
+const RESERVED_FOR_YOU: UnparkToken = UnparkToken::Kept;
 
 /// A byte that reserves the mutex from now on.
 fn reserved() -> u8 {
@@ -115,12 +111,6 @@ impl RawMutex {
     pub(crate) fn key(&self) -> usize {
         // Exposed, so that a stale wake finds its way back to the mutex.
         (&raw const *self).expose_provenance()
-    }
-
-    /// The park token of a condition variable's waiter that may be requeued to this mutex: the
-    /// mutex's address. In the queue at that address only such waiters have this token.
-    pub(crate) fn requeued_token(&self) -> ParkToken {
-        ParkToken(self.key())
     }
 
     #[inline(always)]
@@ -226,10 +216,10 @@ impl RawMutex {
             }
             // Requeued waiters mostly hold the mutex for a short time. So several may be on their
             // way at once, and none of them becomes the designated waker.
-            if waiter == ParkToken(key) {
+            if waiter == ParkToken::Requeued(key) {
                 return FilterOp::Unpark;
             }
-            if waiter != waiting() {
+            if waiter != ParkToken::Mutex {
                 return FilterOp::Skip;
             }
             if !is_handoff {
@@ -258,8 +248,8 @@ impl RawMutex {
             }
             token.get()
         };
-        // SAFETY: the mutex may be gone, but `choose` picks only `private(0)` and the key itself.
-        // No lock of another kind uses these under this key (the table in `parking`).
+        // SAFETY: the mutex may be gone, but `choose` picks only tokens that no lock of another kind
+        // uses under this key (the table in `tokens`).
         unsafe { parking::unpark_first(key, choose, callback) }
     }
 
@@ -388,7 +378,7 @@ impl RawMutex {
     }
 
     fn park(&self, was_waker: bool, deadline: Deadline) -> ParkResult {
-        let (key, token) = (self.key(), waiting());
+        let (key, token) = (self.key(), ParkToken::Mutex);
         // ORDERING: Relaxed; the queue's lock orders it with handoffs, `heavy` with unlocks (M3).
         let validate = || !is_free(self.state.load(Relaxed));
         // ORDERING: Relaxed; under the queue's lock.

@@ -1,17 +1,47 @@
 //! The parking lot of systems other than Linux: parking_lot_core. No thread can be told to watch
 //! there, nor look from its place in the queue.
 
-use super::Look;
+use super::{FilterOp, Look, ParkResult, RequeueOp, UnparkResult};
 use crate::policy::lease;
+use crate::tokens::{ParkToken, UnparkToken};
+use parking_lot_core as core;
 use std::time::Instant;
 
-pub(crate) use parking_lot_core::{
-    FilterOp, ParkResult, ParkToken, RequeueOp, UnparkResult, UnparkToken, park, unpark_filter,
-    unpark_one, unpark_requeue,
-};
+fn given(token: UnparkToken) -> core::UnparkToken {
+    core::UnparkToken(token.number())
+}
+
+fn done(result: core::UnparkResult) -> UnparkResult {
+    UnparkResult {
+        unparked_threads: result.unparked_threads,
+        requeued_threads: result.requeued_threads,
+        have_more_threads: result.have_more_threads,
+    }
+}
 
 /// # Safety
-/// As parking_lot_core's `park`.
+/// As parking_lot_core's.
+pub(crate) unsafe fn park(
+    key: usize,
+    validate: impl FnOnce() -> bool,
+    before_sleep: impl FnOnce(),
+    timed_out: impl FnOnce(usize, bool),
+    token: ParkToken,
+    limit: Option<Instant>,
+) -> ParkResult {
+    let token = core::ParkToken(token.number());
+    // SAFETY: the caller's promise is the same.
+    match unsafe { core::park(key, validate, before_sleep, timed_out, token, limit) } {
+        core::ParkResult::Unparked(core::UnparkToken(given)) => {
+            ParkResult::Unparked(UnparkToken::numbered(given))
+        }
+        core::ParkResult::Invalid => ParkResult::Invalid,
+        core::ParkResult::TimedOut => ParkResult::TimedOut,
+    }
+}
+
+/// # Safety
+/// As for [`park`].
 pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
@@ -35,6 +65,50 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
         (look.look)(look.first.is_none());
     }
     result
+}
+
+/// # Safety
+/// As parking_lot_core's.
+pub(crate) unsafe fn unpark_filter(
+    key: usize,
+    mut filter: impl FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    let filter = |core::ParkToken(token)| match filter(ParkToken::numbered(token)) {
+        FilterOp::Unpark => core::FilterOp::Unpark,
+        FilterOp::Skip => core::FilterOp::Skip,
+        FilterOp::Stop => core::FilterOp::Stop,
+    };
+    // SAFETY: the caller's promise is the same.
+    done(unsafe { core::unpark_filter(key, filter, |result| given(callback(done(result)))) })
+}
+
+/// # Safety
+/// As parking_lot_core's.
+pub(crate) unsafe fn unpark_one(
+    key: usize,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    // SAFETY: the caller's promise is the same.
+    done(unsafe { core::unpark_one(key, |result| given(callback(done(result)))) })
+}
+
+/// # Safety
+/// As parking_lot_core's.
+pub(crate) unsafe fn unpark_requeue(
+    from: usize,
+    to: usize,
+    validate: impl FnOnce() -> RequeueOp,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    let validate = || match validate() {
+        RequeueOp::Abort => core::RequeueOp::Abort,
+        RequeueOp::UnparkOneRequeueRest => core::RequeueOp::UnparkOneRequeueRest,
+        RequeueOp::RequeueAll => core::RequeueOp::RequeueAll,
+    };
+    let callback = |_, result| given(callback(done(result)));
+    // SAFETY: the caller's promise is the same.
+    done(unsafe { core::unpark_requeue(from, to, validate, callback) })
 }
 
 pub(crate) fn call_watcher(_key: usize) {}

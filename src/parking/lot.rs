@@ -23,11 +23,12 @@
 //!
 //! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
 
-use super::Look;
+use super::{FilterOp, Look, ParkResult, RequeueOp, UnparkResult};
 use crate::policy::lease;
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::fork;
 use crate::sys::{AtomicU32, AtomicUsize, IS_MODEL, const_fn, sizes, table};
+use crate::tokens::{ParkToken, UnparkToken};
 use std::cell::{Cell, UnsafeCell};
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ptr;
@@ -35,48 +36,6 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::sys::lot::{Mutex, MutexGuard, futex};
-
-/// What a thread parks with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct ParkToken(pub(crate) usize);
-
-/// What a thread is unparked with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct UnparkToken(pub(crate) usize);
-
-/// How a park ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum ParkResult {
-    Unparked(UnparkToken),
-    Invalid,
-    TimedOut,
-}
-
-/// What an unpark did.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct UnparkResult {
-    pub(crate) unparked_threads: usize,
-    pub(crate) requeued_threads: usize,
-    /// Whether threads stay under the key.
-    pub(crate) have_more_threads: bool,
-}
-
-/// What to do with a thread that is parked under the key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FilterOp {
-    Unpark,
-    Skip,
-    /// Leave this one and all behind it.
-    Stop,
-}
-
-/// What to do with all threads that are parked under the key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequeueOp {
-    Abort,
-    UnparkOneRequeueRest,
-    RequeueAll,
-}
 
 /// A parked thread.
 struct Parked {
@@ -381,7 +340,7 @@ impl Parked {
     /// What it was given. Only for the calling thread, when it has been taken out.
     fn given(&self) -> ParkResult {
         // ORDERING: Relaxed; written before `asleep` became `WOKEN`.
-        ParkResult::Unparked(UnparkToken(self.given.load(Relaxed)))
+        ParkResult::Unparked(UnparkToken::numbered(self.given.load(Relaxed)))
     }
 }
 
@@ -394,7 +353,7 @@ unsafe fn release(parked: *const Parked, token: UnparkToken) -> *const AtomicU32
     // SAFETY: the thread does not return before `asleep` is `WOKEN` (L1).
     let parked = unsafe { &*parked };
     // ORDERING: Relaxed; the Release below orders it.
-    parked.given.store(token.0, Relaxed);
+    parked.given.store(token.number(), Relaxed);
     let word = &raw const parked.asleep;
     // ORDERING: Release; pairs with the Acquire in `sleep`.
     parked.asleep.store(WOKEN, Release);
@@ -613,7 +572,7 @@ pub(crate) unsafe fn unpark_requeue(
     from: usize,
     to: usize,
     validate: impl FnOnce() -> RequeueOp,
-    callback: impl FnOnce(RequeueOp, UnparkResult) -> UnparkToken,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
     let mut result = UnparkResult::default();
     let word = NoUnwinding::run(|| {
@@ -640,7 +599,7 @@ pub(crate) unsafe fn unpark_requeue(
             result.requeued_threads += 1;
         });
         target.as_mut().unwrap_or(&mut source).append(moved);
-        let token = callback(op, result);
+        let token = callback(result);
         // SAFETY: it was taken out, and not moved.
         first.map(|first| unsafe { release(first, token) })
     });
@@ -657,101 +616,5 @@ pub(crate) fn begin_child() {
         // SAFETY: there is one thread, and it is in `fork`, so nothing refers to the mutex. The
         // value that is overwritten, perhaps locked, owns nothing.
         unsafe { bucket.0.get().write(Mutex::new(Queue::new())) };
-    }
-}
-
-/// The lot itself, for models of it.
-#[cfg(anteroom_models)]
-#[doc(hidden)]
-pub mod model {
-    use super::*;
-
-    /// Parks with a token. Returns what it was given, or `None` if its time was up: then
-    /// `timed_out` gets the key, and whether it was the last there.
-    pub fn park(
-        key: usize,
-        token: usize,
-        timed: bool,
-        validate: impl FnOnce() -> bool,
-        timed_out: impl FnOnce(usize, bool),
-    ) -> Option<usize> {
-        let (token, limit) = (ParkToken(token), timed.then(Instant::now));
-        let was_told = Cell::new(false);
-        let before_sleep = || was_told.set(true);
-        // SAFETY: the model's keys are its own.
-        let result = unsafe { super::park(key, validate, before_sleep, timed_out, token, limit) };
-        assert_eq!(was_told.get(), result != ParkResult::Invalid);
-        given(result)
-    }
-
-    /// As [`park`], for a thread that looks, and naps first if it `naps`.
-    pub fn park_looking(
-        key: usize,
-        token: usize,
-        (timed, naps): (bool, bool),
-        validate: impl FnOnce() -> bool,
-        expects: impl Fn() -> bool,
-        look: impl Fn(bool),
-    ) -> Option<usize> {
-        let look = Look {
-            key,
-            first: naps.then_some(Duration::ZERO),
-            expects,
-            look,
-        };
-        let (token, limit) = (ParkToken(token), timed.then(Instant::now));
-        // SAFETY: the model's keys are its own.
-        given(unsafe {
-            super::park_looking(key, validate, || {}, |_, _| {}, token, limit, Some(look))
-        })
-    }
-
-    fn given(result: ParkResult) -> Option<usize> {
-        match result {
-            ParkResult::Unparked(UnparkToken(given)) => Some(given),
-            ParkResult::TimedOut => None,
-            ParkResult::Invalid => Some(usize::MAX),
-        }
-    }
-
-    pub fn call_watcher(key: usize) {
-        super::call_watcher(key);
-    }
-
-    /// Unparks the first thread with this token, and gives it `given`. Returns how many there were,
-    /// and whether others stay.
-    pub fn unpark(key: usize, token: usize, given: usize) -> (usize, bool) {
-        let mut found = false;
-        let choose = |ParkToken(other)| match (found, other == token) {
-            (true, _) => FilterOp::Stop,
-            (false, false) => FilterOp::Skip,
-            (false, true) => {
-                found = true;
-                FilterOp::Unpark
-            }
-        };
-        // SAFETY: the model's keys are its own.
-        let result = unsafe { unpark_filter(key, choose, |_| UnparkToken(given)) };
-        (result.unparked_threads, result.have_more_threads)
-    }
-
-    /// Unparks the first thread.
-    pub fn unpark_first(key: usize, given: usize) -> (usize, bool) {
-        // SAFETY: the model's keys are its own.
-        let result = unsafe { unpark_one(key, |_| UnparkToken(given)) };
-        (result.unparked_threads, result.have_more_threads)
-    }
-
-    /// Requeues all threads, or unparks the first and requeues the others, or neither. Returns both
-    /// numbers.
-    pub fn requeue(from: usize, to: usize, unpark: Option<bool>, given: usize) -> (usize, usize) {
-        let op = match unpark {
-            None => RequeueOp::Abort,
-            Some(true) => RequeueOp::UnparkOneRequeueRest,
-            Some(false) => RequeueOp::RequeueAll,
-        };
-        // SAFETY: the model's keys are its own.
-        let result = unsafe { unpark_requeue(from, to, || op, |_, _| UnparkToken(given)) };
-        (result.unparked_threads, result.requeued_threads)
     }
 }

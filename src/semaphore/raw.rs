@@ -76,13 +76,14 @@
 mod wait;
 mod wake;
 
-use crate::parking::{self, NO_TOKEN};
+use crate::parking;
 use crate::policy::handoff;
 use crate::policy::lease;
 use crate::raw::TryAcquireError;
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::deadline::Deadline;
 use crate::sys::{AtomicUsize, const_fn, only_in_models};
+use crate::tokens::UnparkToken;
 use std::cell::Cell;
 
 const CLOSED: usize = 1;
@@ -319,7 +320,7 @@ impl RawSemaphore {
             let _ = self.state.fetch_update(Relaxed, Relaxed, next);
         };
         // SAFETY: we borrow the semaphore. No waiter learns of the closing before the callback.
-        unsafe { parking::unpark_all(key, NO_TOKEN, callback) };
+        unsafe { parking::unpark_all(key, UnparkToken::Nothing, callback) };
         if asleep.get() {
             // SAFETY: we borrow the semaphore.
             unsafe { Self::wake_front(key) };

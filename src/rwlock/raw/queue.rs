@@ -1,7 +1,7 @@
 //! The reader-writer lock's queue: waiting and waking. The invariants are those of [`raw`](super).
 
 use super::RawRwLock;
-use crate::parking::{self, FilterOp, Look, NO_TOKEN, ParkResult, ParkToken, UnparkToken};
+use crate::parking::{self, FilterOp, Look, ParkResult};
 use crate::policy::Starvation;
 use crate::policy::spin::Spin;
 use crate::rwlock::word::{
@@ -11,27 +11,10 @@ use crate::rwlock::word::{
 use crate::sys::Ordering::Relaxed;
 use crate::sys::deadline::Deadline;
 use crate::sys::fork;
+pub(super) use crate::tokens::RwLockKind as Kind;
+use crate::tokens::{KeyOffset, ParkToken, RwLockWaiter as Waiter, UnparkToken};
 use std::cell::Cell;
 use std::ptr;
-
-/// How a waiter is about to hold the lock.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Reader,
-    RecursiveReader,
-    Upgradable,
-    Writer,
-    /// The upgradable reader that is about to write.
-    Upgrade,
-}
-
-const KINDS: [Kind; 5] = [
-    Kind::Reader,
-    Kind::RecursiveReader,
-    Kind::Upgradable,
-    Kind::Writer,
-    Kind::Upgrade,
-];
 
 impl Kind {
     /// Whether a thread that was given this has no reason to sleep in the queue.
@@ -67,27 +50,7 @@ impl Kind {
     }
 }
 
-/// What a thread in the queue parks with.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Waiter {
-    kind: Kind,
-    starved: bool,
-}
-
 impl Waiter {
-    fn token(self) -> ParkToken {
-        let n = 2 * self.kind as usize + usize::from(self.starved);
-        parking::private(parking::PRIVATE_RWLOCK + n)
-    }
-
-    fn of(token: ParkToken) -> Option<Self> {
-        let n = parking::which_private(token)?.checked_sub(parking::PRIVATE_RWLOCK)?;
-        Some(Waiter {
-            kind: *KINDS.get(n / 2)?,
-            starved: n & 1 != 0,
-        })
-    }
-
     fn is_starved_writer(self) -> bool {
         self.starved && self.kind.next() == WRITER_NEXT
     }
@@ -140,14 +103,18 @@ impl Given {
     };
 
     fn token(self) -> UnparkToken {
-        let designated = usize::from(self.designation != 0);
-        UnparkToken(designated + 2 * usize::from(self.is_next))
+        match (self.designation != 0, self.is_next) {
+            (false, false) => UnparkToken::Nothing,
+            (true, false) => UnparkToken::Designated,
+            (false, true) => UnparkToken::Kept,
+            (true, true) => UnparkToken::DesignatedAndKept,
+        }
     }
 
-    fn of(UnparkToken(flags): UnparkToken) -> Self {
+    fn of(token: UnparkToken) -> Self {
         Given {
-            designation: if flags & 1 != 0 { DESIGNATED } else { 0 },
-            is_next: flags & 2 != 0,
+            designation: if token.is_designated() { DESIGNATED } else { 0 },
+            is_next: token.is_kept(),
         }
     }
 }
@@ -156,12 +123,7 @@ impl Given {
 const YIELDS: u32 = 8;
 
 pub(super) fn revocation_key(key: usize) -> usize {
-    key + 2
-}
-
-/// The park token of a writer that waits for a slot. Stale wakes of readers may pick it.
-pub(super) fn revocation_token() -> ParkToken {
-    parking::private(2)
+    KeyOffset::Revokers.of(key)
 }
 
 /// The state in which the lock is kept for a thread of this kind. It is not kept for a writer while
@@ -276,7 +238,7 @@ impl RawRwLock {
                 let _ = self.state.fetch_update(Relaxed, Relaxed, empty);
             }
         };
-        let (key, token) = (self.key(), Waiter { kind, starved }.token());
+        let (key, token) = (self.key(), ParkToken::RwLock(Waiter { kind, starved }));
         let look = Some(Look {
             key,
             first: None,
@@ -340,8 +302,8 @@ impl RawRwLock {
     #[cold]
     fn has_writer_in_queue(&self) -> bool {
         let found = Cell::new(false);
-        let choose = |token| match Waiter::of(token) {
-            Some(waiter) if waiter.kind.next() == WRITER_NEXT => {
+        let choose = |token| match token {
+            ParkToken::RwLock(waiter) if waiter.kind.next() == WRITER_NEXT => {
                 found.set(true);
                 FilterOp::Stop
             }
@@ -352,7 +314,7 @@ impl RawRwLock {
                 // ORDERING: Relaxed; under the queue's lock, and it keeps others out no more.
                 self.state.fetch_and(!NEXT, Relaxed);
             }
-            NO_TOKEN
+            UnparkToken::Nothing
         };
         // SAFETY: we borrow the lock.
         unsafe { parking::unpark_some(self.key(), choose, callback) };
@@ -384,7 +346,7 @@ impl RawRwLock {
         let is_left_to_another = Cell::new(false);
         let writer_waits = Cell::new(None);
         let choose = |token| {
-            let Some(waiter) = Waiter::of(token) else {
+            let ParkToken::RwLock(waiter) = token else {
                 return FilterOp::Skip;
             };
             if picked.get().is_some() {
@@ -426,7 +388,7 @@ impl RawRwLock {
                 {
                     change(&|state| keep_for(kind, state));
                 }
-                return NO_TOKEN;
+                return UnparkToken::Nothing;
             };
             let is_next = fair || waiter.starved;
             let before = change(&|state| {
@@ -456,28 +418,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_tell_what_they_were_made_of() {
-        let all = KINDS
-            .into_iter()
-            .flat_map(|kind| [false, true].map(|starved| Waiter { kind, starved }));
-        for waiter in all {
-            assert!(Waiter::of(waiter.token()) == Some(waiter));
-        }
-        for other in [parking::private(0), revocation_token(), ParkToken(7)] {
-            assert!(Waiter::of(other).is_none());
-        }
-        for (designation, is_next) in [
-            (0, false),
-            (DESIGNATED, false),
-            (0, true),
-            (DESIGNATED, true),
-        ] {
-            let given = Given {
-                designation,
-                is_next,
-            };
-            let given = Given::of(given.token());
-            assert!(given.designation == designation && given.is_next == is_next);
+    fn token_tells_what_was_given() {
+        for designation in [0, DESIGNATED] {
+            for is_next in [false, true] {
+                let given = Given {
+                    designation,
+                    is_next,
+                };
+                let told = Given::of(given.token());
+                assert!(told.designation == designation && told.is_next == is_next);
+            }
         }
     }
 }

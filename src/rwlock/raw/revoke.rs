@@ -1,15 +1,16 @@
 //! How a writer revokes the bias: no more readers publish themselves, and those in their slots
 //! leave. The invariants are those of [`raw`](super).
 
-use super::queue::{Given, Kind, keep_for, revocation_key, revocation_token};
+use super::queue::{Given, Kind, keep_for, revocation_key};
 use super::{RawRwLock, is_named};
-use crate::parking::{self, FilterOp, NO_TOKEN, ParkResult};
+use crate::parking::{self, FilterOp, ParkResult};
 use crate::policy::spin::{Spin, give_way};
 use crate::rwlock::bias::{self, Slot};
 use crate::rwlock::word::{ASYMMETRIC, BIAS, BIASED, REVOKED, entry, has_same_name, with_revoker};
 use crate::sys::Ordering::{Relaxed, Release};
 use crate::sys::deadline::Deadline;
 use crate::sys::{fence, fork};
+use crate::tokens::{ParkToken, UnparkToken};
 use crate::waiters;
 use std::cell::Cell;
 
@@ -138,7 +139,7 @@ impl RawRwLock {
             if spin.again() {
                 continue;
             }
-            let (queue, token) = (revocation_key(key), revocation_token());
+            let (queue, token) = (revocation_key(key), ParkToken::Revoker);
             let validate = || slot.holds(entry);
             let wake = || {
                 if !slot.holds(entry) {
@@ -171,7 +172,7 @@ impl RawRwLock {
                 // (An upgrade has kept the lock itself.)
                 self.keep_readers_out(Kind::Writer);
             }
-            NO_TOKEN
+            UnparkToken::Nothing
         };
         // SAFETY: we borrow the lock.
         unsafe { parking::unpark_some(revocation_key(self.key()), choose, callback) };
@@ -195,7 +196,7 @@ impl RawRwLock {
             let picked = Cell::new(0);
             let left_out = Cell::new(false);
             let choose = |token| {
-                if token != revocation_token() {
+                if token != ParkToken::Revoker {
                     return FilterOp::Skip;
                 }
                 if picked.get() == parking::BATCH {
@@ -209,9 +210,9 @@ impl RawRwLock {
                 for _ in 0..picked.get() {
                     waiters::remove(queue);
                 }
-                NO_TOKEN
+                UnparkToken::Nothing
             };
-            // SAFETY: the lock may be gone, but `choose` picks only a `private` token.
+            // SAFETY: the lock may be gone, but `choose` picks only tokens of such writers.
             unsafe { parking::unpark_some(queue, choose, callback) };
             if !left_out.get() {
                 return;

@@ -8,7 +8,6 @@
 //! for a moment first, as a hot mutex ([`spin`](crate::policy::spin)): 8 threads with one permit
 //! and empty critical sections made 1.25 times as many acquisitions.
 
-use super::wake::{CALL, front, waiting, wants};
 use super::{
     ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, is_expected,
     is_reserved, without_turn,
@@ -18,6 +17,7 @@ use crate::policy::spin::Spin;
 use crate::raw::TryAcquireError;
 use crate::sys::Ordering::{Acquire, Relaxed};
 use crate::sys::deadline::Deadline;
+use crate::tokens::{ParkToken, UnparkToken};
 
 impl RawSemaphore {
     #[cold]
@@ -50,7 +50,7 @@ impl RawSemaphore {
                 continue;
             }
             match self.park(permits, deadline) {
-                ParkResult::Unparked(CALL) => return Ok(false),
+                ParkResult::Unparked(UnparkToken::Called) => return Ok(false),
                 ParkResult::Unparked(_) => return Err(TryAcquireError::Closed),
                 // It need not call the next: if there is no front waiter, there are too few permits
                 // for each thread in the queue (S3).
@@ -176,7 +176,7 @@ impl RawSemaphore {
             expects: || is_expected(self.state.load(Relaxed)),
             look: |_| self.look(),
         };
-        let (token, look) = (waiting(), Some(look));
+        let (token, look) = (ParkToken::Semaphore, Some(look));
         // SAFETY: the key is our address, and we are borrowed.
         unsafe { parking::park_looking(key, token, deadline, validate, || {}, timed_out, look) }
     }
@@ -198,9 +198,9 @@ impl RawSemaphore {
                 self.state.fetch_and(!ASLEEP, Relaxed);
             }
         };
-        let key = front(self.key());
+        let (key, token) = (self.front_key(), ParkToken::Front(permits));
         // SAFETY: the key is an address inside us, and we are borrowed.
-        unsafe { parking::park(key, wants(permits), deadline, validate, || {}, timed_out) }
+        unsafe { parking::park(key, token, deadline, validate, || {}, timed_out) }
     }
 }
 

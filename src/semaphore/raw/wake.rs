@@ -2,56 +2,20 @@
 //! invariants are those of [`raw`](super).
 
 use super::{ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, with_lease};
-use crate::parking::{self, BATCH, FilterOp, NO_TOKEN, ParkToken, UnparkToken};
+use crate::parking::{self, BATCH, FilterOp};
 use crate::policy::handoff;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::fork;
+use crate::tokens::{KeyOffset, ParkToken, UnparkToken};
 use std::cell::Cell;
 use std::ptr;
 
-/// Unpark token: this thread is the front waiter.
-pub(super) const CALL: UnparkToken = UnparkToken(8);
-
-// A wake may be stale (see [`parking`]), so no other lock's park token may be like one of these.
-
-/// The park token of a thread in the queue.
-pub(super) fn waiting() -> ParkToken {
-    parking::private(4)
-}
-
-/// The first token of threads in the front queue.
-const FRONT_TOKENS: usize = 8;
-/// Numbers of permits below this one have a token each.
-const EXACT: u32 = 64;
-
-/// The park token of a thread in the front queue: how many permits it wants, or a little less: six
-/// binary digits, and zeros.
-pub(super) fn wants(permits: u32) -> ParkToken {
-    let index = match permits.checked_ilog2() {
-        Some(log) if permits >= EXACT => {
-            EXACT + (log - EXACT.ilog2()) * (EXACT / 2) + (permits >> (log - 5)) % (EXACT / 2)
-        }
-        _ => permits,
-    };
-    parking::private(FRONT_TOKENS + index as usize)
-}
-
-/// How many permits a thread with this token wants at least, if it is in a front queue.
-fn wanted(token: ParkToken) -> Option<usize> {
-    let index = parking::which_private(token)?.checked_sub(FRONT_TOKENS)?;
-    let Some(large) = index.checked_sub(EXACT as usize) else {
-        return Some(index);
-    };
-    let half = EXACT as usize / 2;
-    Some((half + large % half) << (large / half + 1))
-}
-
-/// The key of the front queue: inside the semaphore, so that no other lock has it meanwhile.
-pub(super) fn front(key: usize) -> usize {
-    key + 2
-}
-
 impl RawSemaphore {
+    /// The key of the front queue.
+    pub(super) fn front_key(&self) -> usize {
+        KeyOffset::Front.of(self.key())
+    }
+
     /// Permits have come to a semaphore in this state: wakes a waiter for them.
     ///
     /// # Safety
@@ -76,7 +40,7 @@ impl RawSemaphore {
         let semaphore = ptr::with_exposed_provenance::<Self>(key);
         let called = Cell::new(false);
         let choose = |waiter| {
-            if waiter != waiting() {
+            if waiter != ParkToken::Semaphore {
                 return FilterOp::Skip;
             }
             if called.get() {
@@ -108,7 +72,7 @@ impl RawSemaphore {
                 let _ = semaphore.state.fetch_update(Relaxed, Relaxed, next);
                 handoff::record(key);
             }
-            CALL
+            UnparkToken::Called
         };
         // SAFETY: the semaphore may be gone, but `choose` picks only tokens of semaphores.
         unsafe { parking::unpark_some(key, choose, callback) };
@@ -141,7 +105,7 @@ impl RawSemaphore {
         let woken = Cell::new(0);
         let unwatched = Cell::new(false);
         let choose = |waiter| {
-            let Some(wanted) = wanted(waiter) else {
+            let ParkToken::Front(wanted) = waiter else {
                 return FilterOp::Skip;
             };
             if woken.get() == BATCH {
@@ -151,7 +115,7 @@ impl RawSemaphore {
             let semaphore = unsafe { &*semaphore };
             // ORDERING: Relaxed; see `call`.
             let state = semaphore.state.load(Relaxed);
-            if state & CLOSED == 0 && state / ONE < wanted {
+            if state & CLOSED == 0 && state / ONE < wanted as usize {
                 return FilterOp::Skip;
             }
             woken.set(woken.get() + 1);
@@ -167,12 +131,11 @@ impl RawSemaphore {
                 let parked = before.is_ok_and(|state| state & PARKED != 0);
                 unwatched.set(parked && !more);
             }
-            NO_TOKEN
+            UnparkToken::Nothing
         };
-        // SAFETY: the semaphore may be gone, but `choose` picks only tokens of semaphores. (It
-        // would pick those of a reader-writer lock's queue, too. But the key of such a queue is
-        // aligned as a word, and this key is not.)
-        unsafe { parking::unpark_some(front(key), choose, callback) };
+        let front = KeyOffset::Front.of(key);
+        // SAFETY: the semaphore may be gone, but `choose` picks only tokens of semaphores.
+        unsafe { parking::unpark_some(front, choose, callback) };
         if unwatched.get() {
             parking::call_watcher(key);
         }
@@ -188,7 +151,7 @@ impl RawSemaphore {
         }
         let is_empty = Cell::new(true);
         let choose = |waiter| {
-            is_empty.set(is_empty.get() && wanted(waiter).is_none());
+            is_empty.set(is_empty.get() && !matches!(waiter, ParkToken::Front(_)));
             FilterOp::Skip
         };
         let callback = |_, _| {
@@ -196,36 +159,10 @@ impl RawSemaphore {
                 // ORDERING: Relaxed; under the front queue's lock.
                 self.state.fetch_and(!(ASLEEP | FRONT | RESERVED), Relaxed);
             }
-            NO_TOKEN
+            UnparkToken::Nothing
         };
         // SAFETY: we borrow the semaphore.
-        unsafe { parking::unpark_some(front(self.key()), choose, callback) };
+        unsafe { parking::unpark_some(self.front_key(), choose, callback) };
         is_empty.get()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn front_token_tells_wanted_permits_or_a_little_less() {
-        let near_powers = (0..32).flat_map(|log| [-1, 0, 1].map(|near| (1_i64 << log) + near));
-        let all = (0..5000).chain(near_powers).chain([i64::from(u32::MAX)]);
-        for permits in all.filter_map(|permits| u32::try_from(permits).ok()) {
-            let told = wanted(wants(permits)).expect("it is a index");
-            let wanted = permits as usize;
-            assert!(
-                told <= wanted && wanted - told <= wanted / 32,
-                "{permits}: {told}"
-            );
-            assert!(permits >= EXACT || told == wanted);
-        }
-    }
-
-    #[test]
-    fn tokens_of_other_locks_are_no_front_tokens() {
-        let others = [waiting(), ParkToken(0), ParkToken(0x1234), ParkToken(!0)];
-        assert!(others.into_iter().all(|token| wanted(token).is_none()));
     }
 }

@@ -133,10 +133,12 @@ pub(crate) mod lot {
     pub(crate) use super::engine::sync::{Mutex, MutexGuard};
 
     pub(crate) mod futex {
+        use crate::parking::ParkResult;
         use crate::policy::lease;
         use crate::sys::AtomicU32;
         use crate::sys::Ordering::Relaxed;
         use crate::sys::model::{looking, lot as kernel};
+        use crate::tokens::{ParkToken, UnparkToken};
         use std::time::Instant;
 
         pub(crate) fn wait(word: &AtomicU32, value: u32, limit: Option<Instant>) -> bool {
@@ -144,15 +146,15 @@ pub(crate) mod lot {
             let validate = || word.load(Relaxed) == value;
             let is_round = |limit: &Instant| *limit > Instant::now() + lease::LONGEST;
             let limit = limit.filter(|limit| looking() || !is_round(limit));
-            let (key, token) = ((&raw const *word).addr(), kernel::ParkToken(0));
+            let (key, token) = ((&raw const *word).addr(), ParkToken::Notified);
             // SAFETY: nothing else parks at this word.
             let result = unsafe { kernel::park(key, validate, || {}, |_, _| {}, token, limit) };
-            result != kernel::ParkResult::TimedOut
+            result != ParkResult::TimedOut
         }
 
         pub(crate) fn wake(word: *const AtomicU32) {
             // SAFETY: nothing else parks at this word.
-            unsafe { kernel::unpark_one(word.addr(), |_| kernel::UnparkToken(0)) };
+            unsafe { kernel::unpark_one(word.addr(), |_| UnparkToken::Nothing) };
         }
     }
 }

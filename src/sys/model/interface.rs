@@ -3,9 +3,7 @@
 #[cfg(not(shuttle))]
 pub use super::mortal::{MORTALS, has_died, set_fates};
 #[cfg(not(shuttle))]
-pub use super::specified;
-#[cfg(not(shuttle))]
-pub use crate::parking::lot::model as parking_lot;
+pub use super::{lot_itself as parking_lot, specified};
 
 pub use super::lot::{outlast_leases, sleepers};
 pub use super::{Bias, Choices, Model, pause_after_fences, set_choices, stop_when_woken};

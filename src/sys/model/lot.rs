@@ -1,50 +1,16 @@
 //! The parking lot of a model, with the names of parking_lot_core, whose documentation describes
 //! them. The parent module says what is modelled, and what is not.
 
+use crate::parking::{FilterOp, Look, ParkResult, RequeueOp, UnparkResult};
+use crate::policy::lease;
 use crate::sys::engine::sync::Mutex;
 use crate::sys::engine::sync::atomic::AtomicUsize;
 use crate::sys::engine::sync::atomic::Ordering::{Acquire, Release};
 use crate::sys::engine::thread::{self, Thread};
+use crate::tokens::{ParkToken, UnparkToken};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct ParkToken(pub(crate) usize);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct UnparkToken(pub(crate) usize);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum ParkResult {
-    Unparked(UnparkToken),
-    Invalid,
-    TimedOut,
-}
-
-#[derive(Clone, Copy, Default)]
-pub(crate) struct UnparkResult {
-    pub(crate) unparked_threads: usize,
-    pub(crate) requeued_threads: usize,
-    pub(crate) have_more_threads: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FilterOp {
-    Unpark,
-    Skip,
-    Stop,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequeueOp {
-    Abort,
-    UnparkOneRequeueRest,
-    RequeueAll,
-}
-
-use crate::parking::Look;
-use crate::policy::lease;
 
 crate::sys::thread_locals! {
     /// How often the calling thread has timed out or looked since it was woken.
@@ -376,7 +342,7 @@ pub(crate) unsafe fn unpark_requeue(
     from: usize,
     to: usize,
     validate: impl FnOnce() -> RequeueOp,
-    callback: impl FnOnce(RequeueOp, UnparkResult) -> UnparkToken,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
     let mut chosen = None;
     let (result, token) = {
@@ -403,7 +369,7 @@ pub(crate) unsafe fn unpark_requeue(
                 target.push(parked);
             }
         }
-        (result, callback(op, result))
+        (result, callback(result))
     };
     if let Some(parked) = chosen {
         parked.wake(token);

@@ -31,6 +31,8 @@ pub(crate) mod interface;
 pub(crate) mod ipc;
 pub(crate) mod lot;
 #[cfg(not(shuttle))]
+pub mod lot_itself;
+#[cfg(not(shuttle))]
 pub(crate) mod mortal;
 pub(crate) mod policy;
 #[cfg(not(shuttle))]
