@@ -46,7 +46,7 @@ mod unbiased;
 
 #[cfg(anteroom_models)]
 fn main() {
-    let shared = anteroom::ipc::MODELS.iter().copied();
+    let shared = anteroom::ipc::models::MODELS.iter().copied();
     let models = [
         mutex::MODELS,
         condvar::MODELS,

@@ -155,8 +155,6 @@ pub use types::*;
 
 /// Models of what is in here: they look at what no user sees.
 #[cfg(anteroom_models)]
-#[path = "../loom-tests/ipc/mod.rs"]
-mod models;
-#[cfg(anteroom_models)]
 #[doc(hidden)]
-pub use models::MODELS;
+#[path = "../loom-tests/ipc/mod.rs"]
+pub mod models;

@@ -228,9 +228,18 @@ mod numbers {
     #[cfg(test)]
     mod tests {
         use super::*;
+        use crate::tokens::UnparkToken;
 
         #[test]
-        fn number_tells_the_token() {
+        fn number_tells_the_unpark_token() {
+            for (number, token) in UnparkToken::ALL.into_iter().enumerate() {
+                assert_eq!(token.number(), number);
+                assert_eq!(UnparkToken::numbered(number), token);
+            }
+        }
+
+        #[test]
+        fn number_tells_the_park_token() {
             let waiters = KINDS.into_iter().flat_map(|kind| {
                 [false, true].map(|starved| ParkToken::RwLock(RwLockWaiter { kind, starved }))
             });
@@ -269,18 +278,6 @@ mod numbers {
                 assert_eq!(ParkToken::numbered(number), ParkToken::Requeued(number));
             }
             assert_eq!(ParkToken::numbered(0), ParkToken::Notified);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::UnparkToken;
-
-    #[test]
-    fn number_tells_the_unpark_token() {
-        for (number, token) in UnparkToken::ALL.into_iter().enumerate() {
-            assert!(token.number() == number && UnparkToken::numbered(number) == token);
         }
     }
 }

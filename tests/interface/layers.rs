@@ -145,6 +145,25 @@ fn only_what_asks_the_kernel_names_its_interface() {
     );
 }
 
+/// Beside `sys`, which chooses what a build is made of, few lines ask what build this is.
+#[test]
+fn few_lines_beside_sys_are_conditional() {
+    let is_conditional =
+        |line: &str| words(line).any(|(word, _)| ["cfg", "cfg_attr", "cfg_select"].contains(&word));
+    let lines: usize = sources()
+        .iter()
+        .filter(|source| !is_switch(&source.path))
+        .map(|source| {
+            source
+                .code
+                .lines()
+                .filter(|line| is_conditional(line))
+                .count()
+        })
+        .sum();
+    assert!((1..=30).contains(&lines), "{lines} lines");
+}
+
 /// Whether the line, which has the word `SeqCst`, is a fence.
 fn is_fence(line: &str) -> bool {
     words(line)

@@ -102,7 +102,7 @@ impl Given {
         is_next: false,
     };
 
-    fn token(self) -> UnparkToken {
+    pub(super) fn token(self) -> UnparkToken {
         match (self.designation != 0, self.is_next) {
             (false, false) => UnparkToken::Nothing,
             (true, false) => UnparkToken::Designated,
@@ -111,7 +111,7 @@ impl Given {
         }
     }
 
-    fn of(token: UnparkToken) -> Self {
+    pub(super) fn of(token: UnparkToken) -> Self {
         Given {
             designation: if token.is_designated() { DESIGNATED } else { 0 },
             is_next: token.is_kept(),
@@ -410,24 +410,5 @@ impl RawRwLock {
         picked.get().is_some()
             || is_left_to_another.get()
             || group == Group::Writers && writer_waits.get().is_some()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn token_tells_what_was_given() {
-        for designation in [0, DESIGNATED] {
-            for is_next in [false, true] {
-                let given = Given {
-                    designation,
-                    is_next,
-                };
-                let told = Given::of(given.token());
-                assert!(told.designation == designation && told.is_next == is_next);
-            }
-        }
     }
 }
