@@ -98,7 +98,8 @@ pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
     pub(crate) look: L,
 }
 
-/// As [`park`], for a thread that looks, if there is a `look`. A thread that does not watch looks
+/// As [`park`], for a thread that looks, if there is a `look`. `before_sleep` returns whether the
+/// thread first stays awake for a moment ([`awake`](crate::policy::awake)). A thread that does not watch looks
 /// too if others are parked before it, at most eight times a second all together
 /// ([`ROUND`](crate::policy::lease::ROUND)).
 ///
@@ -112,7 +113,7 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     token: ParkToken,
     deadline: Deadline,
     validate: impl FnOnce() -> bool,
-    before_sleep: impl FnOnce(),
+    before_sleep: impl FnOnce() -> bool,
     timed_out: impl FnOnce(usize, bool),
     look: Option<Look<E, L>>,
 ) -> ParkResult {

@@ -306,7 +306,15 @@ pub(crate) unsafe fn park(
     let timed_out = |_, _| remove(key);
     // SAFETY: the caller's promise is the same.
     let result = unsafe {
-        parking::park_looking(key, token, deadline, validate, || {}, timed_out, Some(look))
+        parking::park_looking(
+            key,
+            token,
+            deadline,
+            validate,
+            || false,
+            timed_out,
+            Some(look),
+        )
     };
     if result == ParkResult::Invalid {
         remove(key);

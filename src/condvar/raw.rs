@@ -15,8 +15,8 @@
 //!   queue's lock decides which. Nothing else wakes it, so there are no spurious wake-ups.
 //!
 //! ## Spinning
-//! Sleeping and waking costs far more than a short wait. A waiter that is alone first spins for a
-//! while, unless spinning has failed of late ([`awake`]). It is in the queue already.
+//! Sleeping and waking costs far more than a short wait. A waiter that is alone first stays awake
+//! for a moment, unless that has failed of late ([`awake`]). It is in the queue already.
 //!
 //! ## `notify_all`
 //! A mutex admits one thread at a time. So `notify_all` wakes one waiter and requeues the others to
@@ -184,12 +184,8 @@ impl RawCondvar {
         let before_sleep = || {
             // SAFETY: the guard holds the lock; we acquire it again below, whatever happens.
             unsafe { guard.unlock() };
-            // At most one waiter spins: all others found the word set when they came.
-            if first.get() {
-                // ORDERING: Relaxed; a hint, which orders nothing.
-                let notified = || self.lock.load(Relaxed) != lock;
-                awake::stay_awake(self.queue(Own), deadline, notified);
-            }
+            // At most one waiter stays awake: all others found the word set when they came.
+            first.get()
         };
         let timed_out = |key, last| {
             if key != queue {

@@ -45,7 +45,7 @@ pub(crate) unsafe fn park(
 pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
-    before_sleep: impl FnOnce(),
+    before_sleep: impl FnOnce() -> bool,
     timed_out: impl FnOnce(usize, bool),
     token: ParkToken,
     limit: Option<Instant>,
@@ -59,6 +59,7 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     };
     let nap = look.as_ref().map(|look| Instant::now() + nap(look));
     let limit = limit.into_iter().chain(nap).min();
+    let before_sleep = || _ = before_sleep();
     // SAFETY: the caller's promise is the same.
     let result = unsafe { park(key, validate, before_sleep, timed_out, token, limit) };
     if let (ParkResult::TimedOut, Some(look)) = (result, look) {

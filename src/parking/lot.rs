@@ -24,7 +24,7 @@
 //! Sources: WebKit's ParkingLot (F. Pizlo, 2015); parking_lot_core (A. d'Antras, 2016).
 
 use super::{FilterOp, Look, ParkResult, RequeueOp, UnparkResult};
-use crate::policy::lease;
+use crate::policy::{awake, lease};
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::fork;
 use crate::sys::{AtomicU32, AtomicUsize, IS_MODEL, const_fn, sizes, table};
@@ -55,6 +55,8 @@ const WOKEN: u32 = 0;
 const ASLEEP: u32 = 1;
 /// It naps, or is to wake and do so.
 const WATCHING: u32 = 2;
+/// Beside one of these two: its thread does not sleep yet, and will see that it has been woken.
+const AWAKE: u32 = 4;
 
 impl Parked {
     /// Whether it is parked under this key, and looks there.
@@ -345,19 +347,19 @@ impl Parked {
 }
 
 /// Lets a thread that was taken out return from `park` with the token. Called under the lock of its
-/// bucket. After that lock, the caller wakes the returned word.
+/// bucket. If the thread sleeps, it returns the word by which the caller wakes it after that lock.
 ///
 /// # Safety
 /// `parked` was in the queue until now.
-unsafe fn release(parked: *const Parked, token: UnparkToken) -> *const AtomicU32 {
+unsafe fn release(parked: *const Parked, token: UnparkToken) -> Option<*const AtomicU32> {
     // SAFETY: the thread does not return before `asleep` is `WOKEN` (L1).
     let parked = unsafe { &*parked };
     // ORDERING: Relaxed; the Release below orders it.
     parked.given.store(token.number(), Relaxed);
     let word = &raw const parked.asleep;
     // ORDERING: Release; pairs with the Acquire in `sleep`.
-    parked.asleep.store(WOKEN, Release);
-    word
+    let before = parked.asleep.swap(WOKEN, Release);
+    (before & AWAKE == 0).then_some(word)
 }
 
 /// Ends the process if a callback panics: a queued entry must stay on its thread's stack.
@@ -392,6 +394,10 @@ pub(crate) unsafe fn park(
     limit: Option<Instant>,
 ) -> ParkResult {
     let look = None::<Look<fn() -> bool, fn(bool)>>;
+    let before_sleep = || {
+        before_sleep();
+        false
+    };
     // SAFETY: the caller's promise is the same.
     unsafe { park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
 }
@@ -403,7 +409,7 @@ pub(crate) unsafe fn park(
 pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
-    before_sleep: impl FnOnce(),
+    before_sleep: impl FnOnce() -> bool,
     timed_out: impl FnOnce(usize, bool),
     token: ParkToken,
     limit: Option<Instant>,
@@ -429,13 +435,21 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
         unsafe { queue.push(&parked) };
         let (mut how, mut nap) = queue.next_nap(&parked, key, expects, false);
         // ORDERING: Relaxed; still under the bucket's lock, before any thread can tell it anything.
-        parked.asleep.store(how, Relaxed);
+        parked.asleep.store(how | AWAKE, Relaxed);
         drop(queue);
         let first = look.as_ref().and_then(|look| look.first);
         let mut is_round = first.is_none() && how == ASLEEP;
         nap = first.or(nap);
 
-        before_sleep();
+        if before_sleep() {
+            // ORDERING: Relaxed; a hint. `sleep` looks again.
+            awake::stay_awake(key, || parked.asleep.load(Relaxed) == WOKEN);
+        }
+        // If it has been woken or told to watch meanwhile, `sleep` sees that.
+        // ORDERING: Relaxed, both; a thread that changes the word later sees that this one sleeps.
+        let _ = parked
+            .asleep
+            .compare_exchange(how | AWAKE, how, Relaxed, Relaxed);
         loop {
             let end = nap.map(|nap| Instant::now() + nap);
             let end = end.filter(|end| limit.is_none_or(|limit| *end < limit));
@@ -506,7 +520,7 @@ unsafe fn unpark(
     is_relied_on: bool,
 ) -> UnparkResult {
     let mut picked = [ptr::null(); super::BATCH];
-    let mut words = [ptr::null(); super::BATCH];
+    let mut words = [None; super::BATCH];
     let mut result = UnparkResult::default();
     let mut told = None;
     NoUnwinding::run(|| {
@@ -528,6 +542,7 @@ unsafe fn unpark(
     let woken = &words[..result.unparked_threads];
     woken
         .iter()
+        .flatten()
         .chain(&told)
         .for_each(|&word| futex::wake(word));
     result
@@ -601,7 +616,7 @@ pub(crate) unsafe fn unpark_requeue(
         target.as_mut().unwrap_or(&mut source).append(moved);
         let token = callback(result);
         // SAFETY: it was taken out, and not moved.
-        first.map(|first| unsafe { release(first, token) })
+        first.and_then(|first| unsafe { release(first, token) })
     });
     if let Some(word) = word {
         futex::wake(word);

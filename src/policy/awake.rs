@@ -1,23 +1,25 @@
-//! Spinning of a waiter before it sleeps, and yielding after it was woken.
+//! Staying awake of a waiter before it sleeps, and yielding after it was woken.
 //!
-//! Two threads that alternate through two condition variables need 19 µs for two turns if both
-//! sleep, and 2 µs if both spin (the `contention` benchmark's machine). So a waiter that is alone
-//! first looks for [`AWAKE`] whether it has been notified. It is in the queue already. What it sees
-//! only ends its spinning; the park decides whether it sleeps.
+//! Two threads that alternate through a condition variable need 5 to 20 µs for a turn if both
+//! sleep, and 0.4 µs if both stay awake (the `contention` benchmark's machines). So a waiter that is
+//! alone first looks for [`AWAKE`] whether it has been woken. It is in the queue already. If it is
+//! woken meanwhile, neither thread calls the kernel.
 //!
-//! Spinning is an investment. It is lost if no notification comes in time: because the wait is
-//! long, or because the notifier needs this thread's processor. It is also lost if the thread loses
-//! its processor meanwhile: a waiter that sleeps keeps its time slice, and gets a processor soon
-//! after its wake-up. So when a time was lost at a condition variable, its waiters sleep at once
-//! for the next [`AWAKE_BREAK`] times that time, but not longer than for [`AWAKE_LONGEST`].
-//! So they lose at most one part in that many, unless a single loss takes longer than 31 ms.
+//! The notifier may need this thread's processor. So the waiter yields again and again: then the
+//! notifier runs, and since both can run, the kernel moves one to another processor before long.
+//!
+//! Staying awake is an investment. It is lost if no wake-up comes in time: because the wait is
+//! long, or because a yield gave the processor to other work for long. So when a time was lost at a
+//! condition variable, its waiters sleep at once for the next [`AWAKE_BREAK`] times that time, but
+//! not longer than for [`AWAKE_LONGEST`]. So they lose at most one part in that many, unless a
+//! single loss takes longer than 31 ms.
 
+use super::spin::{give_way, most_spinning};
 use super::{AWAKE, AWAKE_BREAK, AWAKE_LONGEST, AWAKE_PAUSES};
-use crate::sys::deadline::Deadline;
 use crate::sys::system::microseconds;
 use crate::sys::{AtomicU32, Ordering::Relaxed, table, without};
 
-/// A time without spinning. Both numbers are estimates, and so is a mixture of two that were
+/// A time in which no waiter stays awake. Both numbers are estimates, and so is a mixture of two that were
 /// written at once. The clock wraps around after 71 minutes, which may repeat the time.
 struct Pause {
     /// In microseconds.
@@ -52,33 +54,34 @@ const INDEX_BITS: u32 = 10;
 // The pauses of the condition variables whose addresses share an index.
 table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
 
-/// Spins at the condition variable with this address until `notified` or time to sleep.
-pub(crate) fn stay_awake(address: usize, deadline: Deadline, notified: impl Fn() -> bool) {
+/// Looks whether the thread that is parked at this address `is_woken`, until then or until it is
+/// time to sleep.
+pub(crate) fn stay_awake(address: usize, is_woken: impl Fn() -> bool) {
     let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let pause = &pauses()[(hash >> (u64::BITS - INDEX_BITS)) as usize];
     let start = microseconds();
-    if pause.lasts(start) || without::AWAKE {
+    if pause.lasts(start) || most_spinning() == 0 || without::AWAKE {
         return;
     }
-    let spin = || (0..AWAKE_PAUSES).for_each(|_| std::hint::spin_loop());
-    let took = || microseconds().wrapping_sub(start);
-    while !notified() && took() < AWAKE && !deadline.passed() {
-        spin();
+    let mut took = 0;
+    while took < AWAKE {
+        for _ in 0..AWAKE_PAUSES {
+            if is_woken() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        give_way();
+        took = microseconds().wrapping_sub(start);
     }
-    // A notifier changes the word under the queue's lock, and releases the waiter just afterwards.
-    // If that has happened after one more pause, the waiter does not sleep at all.
-    spin();
-    let took = took();
-    if took >= AWAKE {
-        pause.begin(start.wrapping_add(took), took);
-    }
+    pause.begin(start.wrapping_add(took), took);
 }
 
 /// Yields if a woken waiter finds the lock held. Mostly the notifier holds it, and waits for the
 /// processor on which this thread runs.
 pub(crate) fn let_holder_leave(is_held: impl Fn() -> bool) {
     if is_held() {
-        crate::policy::spin::give_way();
+        give_way();
     }
 }
 
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_look_follows_a_lost_one_for_its_price() {
+    fn none_stays_awake_after_a_loss_for_its_price() {
         let pause = Pause::new();
         assert!(!pause.lasts(0));
         pause.begin(u32::MAX - 5, 20);

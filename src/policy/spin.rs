@@ -34,7 +34,7 @@ static SPINNING: AtomicUsize = AtomicUsize::new(0);
 
 /// The number of processors but the one on which the holder runs. It is counted once, or by several
 /// threads at once: a `OnceLock` half filled at a fork stays so in the child.
-fn most_spinning() -> usize {
+pub(super) fn most_spinning() -> usize {
     const UNKNOWN: usize = usize::MAX;
     static MOST: AtomicUsize = AtomicUsize::new(UNKNOWN);
     // ORDERING: Relaxed, here and below; a number by itself, the same from every thread.

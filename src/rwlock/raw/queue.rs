@@ -247,7 +247,7 @@ impl RawRwLock {
             look: |_| self.look(),
         });
         // SAFETY: the key is our address, and we borrow the lock.
-        unsafe { parking::park_looking(key, token, limit, validate, || {}, timed_out, look) }
+        unsafe { parking::park_looking(key, token, limit, validate, || false, timed_out, look) }
     }
 
     /// What a thread in the queue does when it looks: if the thread that is on its way is late, it

@@ -178,7 +178,7 @@ impl RawSemaphore {
         };
         let (token, look) = (ParkToken::Semaphore, Some(look));
         // SAFETY: the key is our address, and we are borrowed.
-        unsafe { parking::park_looking(key, token, deadline, validate, || {}, timed_out, look) }
+        unsafe { parking::park_looking(key, token, deadline, validate, || false, timed_out, look) }
     }
 
     /// Sleeps in the front queue, unless there are enough permits by now, or the semaphore is

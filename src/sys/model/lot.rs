@@ -181,6 +181,10 @@ pub(crate) unsafe fn park(
     timeout: Option<Instant>,
 ) -> ParkResult {
     let look = None::<Look<fn() -> bool, fn(bool)>>;
+    let before_sleep = || {
+        before_sleep();
+        false
+    };
     // SAFETY: the caller's promise is the same.
     unsafe { park_looking(key, validate, before_sleep, timed_out, token, timeout, look) }
 }
@@ -190,7 +194,7 @@ pub(crate) unsafe fn park(
 pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
-    before_sleep: impl FnOnce(),
+    before_sleep: impl FnOnce() -> bool,
     timed_out: impl FnOnce(usize, bool),
     token: ParkToken,
     timeout: Option<Instant>,

@@ -41,7 +41,7 @@ pub fn park_looking(
     };
     let (token, limit) = (ParkToken::Requeued(token), timed.then(Instant::now));
     // SAFETY: the model's keys are its own.
-    given(unsafe { lot::park_looking(key, validate, || {}, |_, _| {}, token, limit, Some(look)) })
+    given(unsafe { lot::park_looking(key, validate, || true, |_, _| {}, token, limit, Some(look)) })
 }
 
 fn given(result: ParkResult) -> Option<usize> {

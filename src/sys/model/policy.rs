@@ -101,10 +101,8 @@ pub(crate) mod lease {
 
 /// `src/policy/awake.rs` in a model.
 pub(crate) mod awake {
-    use super::Deadline;
-
     /// It would only repeat what sleeping explores.
-    pub(crate) fn stay_awake(_: usize, _: Deadline, _: impl Fn() -> bool) {}
+    pub(crate) fn stay_awake(_: usize, _: impl Fn() -> bool) {}
 
     /// When a thread runs is the model's choice.
     pub(crate) fn let_holder_leave(_: impl Fn() -> bool) {}
