@@ -26,6 +26,43 @@ impl fmt::Display for TryAcquireError {
 
 impl std::error::Error for TryAcquireError {}
 
+/// The most permits that a semaphore can have.
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
+
+/// Panics if a semaphore cannot begin with so many permits.
+pub(crate) const fn check_initial(permits: usize) {
+    assert!(
+        permits <= MAX_PERMITS,
+        "Semaphore::new: more than MAX_PERMITS permits"
+    );
+}
+
+/// The number of permits that are to be acquired. Panics if there never are so many.
+#[inline(always)]
+pub(crate) fn check_wanted(permits: u32) -> usize {
+    let wanted = permits as usize;
+    assert!(
+        wanted <= MAX_PERMITS,
+        "Semaphore::acquire_many: more than MAX_PERMITS permits"
+    );
+    wanted
+}
+
+/// Refuses a call of `method` that would exceed `MAX_PERMITS`.
+#[cold]
+pub(crate) fn too_many_permits(method: &str) -> ! {
+    panic!("{method}: more than MAX_PERMITS ({MAX_PERMITS}) permits");
+}
+
+/// Refuses a wait on a condition variable while others wait there with another lock.
+#[cold]
+pub(crate) fn used_with_two_locks() -> ! {
+    panic!(
+        "Condvar::wait: attempted to use a condition variable with more than one mutex or \
+        reader-writer lock: other threads are waiting on it with another lock"
+    );
+}
+
 /// A lock that waiters of a condition variable release and acquire again. They may be requeued to
 /// a mutex. A lock to which none are requeued keeps the defaults of all that concerns that.
 pub trait Requeue {

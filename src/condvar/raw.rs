@@ -35,7 +35,7 @@
 use crate::mutex::raw::RawMutex;
 use crate::parking::{self, Look, ParkResult};
 use crate::policy::awake;
-use crate::raw::{Requeue, Waits};
+use crate::raw::{Requeue, Waits, used_with_two_locks};
 use crate::rwlock::raw::RawRwLock;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::deadline::Deadline;
@@ -49,14 +49,6 @@ use std::cell::Cell;
 
 pub(crate) struct RawCondvar {
     lock: AtomicUsize,
-}
-
-#[cold]
-fn misused() -> ! {
-    panic!(
-        "Condvar::wait: attempted to use a condition variable with more than one mutex or \
-        reader-writer lock: other threads are waiting on it with another lock"
-    );
 }
 
 impl RawCondvar {
@@ -161,7 +153,7 @@ impl RawCondvar {
             // ORDERING: Relaxed; it only detects a misuse.
             let others = self.lock.load(Relaxed);
             if others != 0 && others != lock && !self.forgets_inherited_waiters() {
-                misused();
+                used_with_two_locks();
             }
             // SAFETY: the guard holds the lock; we acquire it again.
             unsafe { guard.unlock() };
@@ -221,7 +213,7 @@ impl RawCondvar {
         if is_misused.get() {
             return match self.forgets_inherited_waiters() {
                 true => self.wait(guard, deadline),
-                false => misused(),
+                false => used_with_two_locks(),
             };
         }
         match result {

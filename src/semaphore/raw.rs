@@ -79,7 +79,7 @@ mod wake;
 use crate::parking;
 use crate::policy::handoff;
 use crate::policy::lease;
-use crate::raw::TryAcquireError;
+use crate::raw::{MAX_PERMITS, TryAcquireError, check_initial, check_wanted, too_many_permits};
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::deadline::Deadline;
 use crate::sys::{AtomicUsize, const_fn, only_in_models};
@@ -97,8 +97,6 @@ const ONE_LEASE: usize = 32;
 const LEASES: u32 = 16;
 const LEASE: usize = ONE_LEASE * (LEASES as usize - 1);
 const ONE: usize = 512;
-
-pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
 /// Whether permits that were brought to this state may be for a parked thread. `is_late` says that
 /// the handoff interval is over: only then it is asked whether the front waiter has stalled.
@@ -157,10 +155,7 @@ impl RawSemaphore {
     const_fn! {
         /// Panics if there are more than `MAX_PERMITS`.
         pub(crate) const fn new(permits: usize) -> Self {
-            assert!(
-                permits <= MAX_PERMITS,
-                "Semaphore::new: more than MAX_PERMITS permits"
-            );
+            check_initial(permits);
             RawSemaphore {
                 state: AtomicUsize::new(permits * ONE),
             }
@@ -170,11 +165,7 @@ impl RawSemaphore {
     /// Takes permits without waiting.
     #[inline]
     pub(crate) fn try_take(&self, permits: u32) -> Result<(), TryAcquireError> {
-        let wanted = permits as usize;
-        assert!(
-            wanted <= MAX_PERMITS,
-            "Semaphore::acquire_many: more than MAX_PERMITS permits"
-        );
+        let wanted = check_wanted(permits);
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         loop {
@@ -336,11 +327,6 @@ impl RawSemaphore {
         // ORDERING: Relaxed; see `is_closed`.
         self.state.load(Relaxed) / ONE
     }
-}
-
-#[cold]
-fn too_many_permits(method: &str) -> ! {
-    panic!("{method}: more than MAX_PERMITS ({MAX_PERMITS}) permits");
 }
 
 #[cfg(test)]

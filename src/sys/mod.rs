@@ -27,6 +27,7 @@ pub(crate) mod load;
 pub(crate) mod model;
 #[cfg(not(anteroom_models))]
 mod real;
+mod signatures;
 #[cfg(any(
     feature = "loom",
     feature = "shuttle",
@@ -35,6 +36,8 @@ mod real;
 pub(crate) mod spec;
 #[cfg(not(anteroom_models))]
 pub(crate) mod system;
+
+signatures::are_raw_locks! { crate::algorithms }
 
 /// What the types stand on.
 #[cfg(any(anteroom_models, not(any(feature = "loom", feature = "shuttle"))))]

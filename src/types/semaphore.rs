@@ -1,6 +1,7 @@
 //! [`Semaphore`]: the types. The algorithm is in `src/semaphore/raw.rs`.
 
-use super::locks::semaphore::{self as raw, RawSemaphore};
+use super::locks::semaphore::RawSemaphore;
+use crate::raw::MAX_PERMITS;
 pub use crate::raw::TryAcquireError;
 use crate::sys::deadline::Deadline;
 use crate::sys::{const_fn, only_in_models};
@@ -81,7 +82,7 @@ pub type OwnedSemaphorePermit = Permit<Arc<Semaphore>>;
 
 impl Semaphore {
     /// The most permits that a semaphore can have.
-    pub const MAX_PERMITS: usize = raw::MAX_PERMITS;
+    pub const MAX_PERMITS: usize = MAX_PERMITS;
 
     const_fn! {
         /// Creates a semaphore with `permits` permits.

@@ -3,7 +3,7 @@
 use super::Monitor;
 use super::mutex::RawMutex;
 use super::rwlock::RawRwLock;
-use crate::raw::{Requeue, Waits};
+use crate::raw::{Requeue, Waits, used_with_two_locks};
 use crate::sys::deadline::Deadline;
 use crate::sys::only_in_models;
 use std::collections::VecDeque;
@@ -73,10 +73,7 @@ impl RawCondvar {
     pub(crate) fn wait<G: Waits>(&self, guard: &mut G, deadline: Deadline) -> bool {
         let key = guard.raw_lock().queue_key();
         let ticket = self.monitor.change(|waiters| waiters.draw(key));
-        let ticket = ticket.expect(
-            "Condvar::wait: attempted to use a condition variable with more than one mutex or \
-            reader-writer lock: other threads are waiting on it with another lock",
-        );
+        let ticket = ticket.unwrap_or_else(|| used_with_two_locks());
         // SAFETY: the guard holds the lock; we acquire it again below.
         unsafe { guard.unlock() };
         let notified = |waiters: &mut Waiters| (!waiters.tickets.contains(&ticket)).then_some(true);

@@ -5,8 +5,8 @@
 //! a user's model explores the user's steps, and not a lock's: for a [`Mutex`](crate::Mutex) as few
 //! as for loom's.
 //!
-//! Each file here replaces the `raw` module of one primitive, with the same functions. A
-//! specification allows every order in which the real primitive may serve threads. A waiter may be
+//! Each file here replaces the `raw` module of one primitive, with the same functions
+//! ([`signatures`](super::signatures)). A specification allows every order in which the real primitive may serve threads. A waiter may be
 //! overtaken, even where a direct handoff or a fair release would forbid it. It orders memory at
 //! least as the real one does. Where the real one promises no order (notifying, a failed attempt,
 //! `is_locked`), do not rely on the model's.
@@ -33,6 +33,8 @@ use engine::{Condvar, Mutex};
 use execution::PerExecution;
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
+
+super::signatures::are_raw_locks! { crate::sys::spec }
 
 /// A state, and threads that wait for it to change.
 pub(crate) struct Monitor<S> {

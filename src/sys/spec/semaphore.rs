@@ -1,12 +1,9 @@
 //! The semaphore: a number of permits, and whether it is closed.
 
 use super::Monitor;
-use crate::raw::TryAcquireError;
+use crate::raw::{MAX_PERMITS, TryAcquireError, check_initial, check_wanted, too_many_permits};
 use crate::sys::deadline::Deadline;
 use crate::sys::only_in_models;
-
-/// The same as the real one's.
-pub(crate) const MAX_PERMITS: usize = usize::MAX >> 10;
 
 /// The untyped semaphore, whose permits do not give themselves back.
 pub(crate) struct RawSemaphore {
@@ -51,10 +48,7 @@ impl State {
 
 impl RawSemaphore {
     pub(crate) const fn new(permits: usize) -> Self {
-        assert!(
-            permits <= MAX_PERMITS,
-            "Semaphore::new: more than MAX_PERMITS permits"
-        );
+        check_initial(permits);
         RawSemaphore {
             monitor: Monitor::new(State {
                 permits,
@@ -66,12 +60,12 @@ impl RawSemaphore {
     }
 
     pub(crate) fn try_take(&self, permits: u32) -> Result<(), TryAcquireError> {
-        self.monitor
-            .change(|state| state.try_take(permits as usize))
+        let wanted = check_wanted(permits);
+        self.monitor.change(|state| state.try_take(wanted))
     }
 
     pub(crate) fn take(&self, permits: u32, deadline: Deadline) -> Result<(), TryAcquireError> {
-        let wanted = permits as usize;
+        let wanted = check_wanted(permits);
         let step = |state: &mut State| match state.try_take(wanted) {
             Err(TryAcquireError::NoPermits) => None,
             done => Some(done),
@@ -102,21 +96,18 @@ impl RawSemaphore {
     }
 
     pub(crate) fn add_permits(&self, permits: usize) {
-        let fit = self.monitor.change(|state| state.bring(permits));
-        assert!(
-            fit,
-            "Semaphore::add_permits: more than MAX_PERMITS ({MAX_PERMITS}) permits"
-        );
+        if !self.monitor.change(|state| state.bring(permits)) {
+            too_many_permits("Semaphore::add_permits");
+        }
     }
 
     pub(crate) fn give_back(&self, permits: u32) {
         let mut fit = true;
         self.monitor
             .leave(|state| fit = state.bring(permits as usize));
-        assert!(
-            fit,
-            "Permit::drop: more than MAX_PERMITS ({MAX_PERMITS}) permits"
-        );
+        if !fit {
+            too_many_permits("Permit::drop");
+        }
     }
 
     pub(crate) fn forget_permits(&self, permits: usize) -> usize {
