@@ -128,11 +128,9 @@
 //! notification"). Where the system refuses `membarrier(2)`, waiters look again every millisecond.
 
 pub(crate) mod gate;
-pub(crate) mod held;
 pub(crate) mod ledger;
 pub(crate) mod message_queue;
 pub(crate) mod ring;
-pub(crate) mod robust;
 #[cfg(not(anteroom_models))]
 pub(crate) mod types;
 

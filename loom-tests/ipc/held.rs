@@ -1,8 +1,8 @@
 //! Models of what a thread holds: another thread looks for an entry that stays, while others come
 //! and go.
 
-use crate::ipc::held::Held;
 use crate::models;
+use crate::sys::ipc::held::Held;
 use loom::thread;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 use super::{mortal_process, process, second_mortal_process, share};
 use crate::ipc::Selector;
 use crate::ipc::message_queue::raw::{Head, Queue};
-use crate::ipc::message_queue::slots::{Memory, Slots};
+use crate::ipc::message_queue::slots::{Memory, Slot, Slots};
 use crate::models;
 use crate::sys::deadline::Deadline;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Shared {
     fn with_slots(count: u32) -> Self {
         Shared {
             head: Head::new(),
-            slots: Slots::new(Memory::new(count), count, 8),
+            slots: Slots::new(Memory::new(count, Slot::new), count, 8),
         }
     }
 

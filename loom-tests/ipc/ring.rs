@@ -2,9 +2,10 @@
 //! killed, and are left alone.
 
 use super::{mortal_process, process, share};
-use crate::ipc::ring::{Amount, Ring, Stop};
+use crate::ipc::ring::{Amount, Ring};
 use crate::models;
 use crate::sys::deadline::Deadline;
+use crate::sys::ipc::Stop;
 use crate::sys::ipc::bells::Bells;
 use loom::cell::UnsafeCell;
 use loom::thread::JoinHandle;

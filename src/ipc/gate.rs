@@ -27,13 +27,13 @@
 //! Some wake-ups are spurious. The count has 31 bits: a thread that is stopped between its check
 //! and its sleep for exactly 2³¹ openings would miss one.
 
-use super::robust::Entry;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::const_fn;
 use crate::sys::deadline::Deadline;
 use crate::sys::fence;
 use crate::sys::ipc::kernel::{self, Watched};
 use crate::sys::ipc::me::Me;
+use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal::AtomicU32;
 
 /// A waiter has approached since the gate was last opened.

@@ -6,7 +6,7 @@
 //! the ledger defines it), and its last change: the *author* and the number of the change.
 //!
 //! **Slots.** Each thread that uses the ledger has a slot in it ([`slot`]). The slot's
-//! [`Entry`](super::robust::Entry) is held, as a robust mutex is, while the thread holds something
+//! [`Entry`](crate::sys::ipc::robust::Entry) is held, as a robust mutex is, while the thread holds something
 //! or is about to. So the kernel marks it if the thread is killed. Beside it stand
 //! - `recorded`: the number of the slot's last change;
 //! - `holds`, twice: what is held after a change of an even number, and of an odd one;

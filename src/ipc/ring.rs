@@ -55,6 +55,7 @@ use crate::sys::ipc::awake;
 use crate::sys::ipc::bells::Bells;
 use crate::sys::ipc::kernel;
 use crate::sys::ipc::me::Me;
+use crate::sys::ipc::{Heard, Stop};
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 use crate::sys::{const_fn, fence, only_in_models, sizes};
 
@@ -96,28 +97,6 @@ pub(crate) const PIECE: u64 = sizes::PIECE;
 pub(crate) struct Ring {
     readers: Side,
     writers: Side,
-}
-
-/// Why nothing was passed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stop {
-    /// No thread has the other side open.
-    Alone,
-    TimedOut,
-    /// The places contradict each other.
-    Damaged,
-    /// A bell failed: its descriptor was closed, or is another file's. With the error's number.
-    System(i32),
-}
-
-/// Why a sleeper wakes up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Heard {
-    /// Its bell, or nothing: it must look again.
-    Bell,
-    /// No end is left that could ring it.
-    HungUp,
-    Deadline,
 }
 
 /// How many bytes are to be passed in one turn.

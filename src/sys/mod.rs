@@ -21,6 +21,14 @@ pub(crate) mod copy;
 pub(crate) mod deadline;
 pub(crate) mod fence;
 pub(crate) mod fork;
+#[cfg(all(
+    feature = "ipc",
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(all(anteroom_models, shuttle))
+))]
+pub(crate) mod ipc;
 #[cfg(all(unix, not(any(anteroom_models, miri))))]
 pub(crate) mod load;
 #[cfg(anteroom_models)]
@@ -46,9 +54,11 @@ pub(crate) use crate::algorithms as locks;
 pub(crate) use spec as locks;
 
 #[cfg(anteroom_models)]
-pub(crate) use model::face::*;
+use model::face;
 #[cfg(not(anteroom_models))]
-pub(crate) use real::*;
+use real as face;
+
+pub(crate) use face::*;
 
 #[cfg(all(feature = "loom", feature = "shuttle", not(anteroom_models)))]
 compile_error!("the features `loom` and `shuttle` exclude each other: a model runs on one of them");

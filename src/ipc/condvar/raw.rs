@@ -21,12 +21,12 @@
 //!   other waiter takes its place. For it, the mutex is pending.
 
 use crate::ipc::mutex::raw::{Locked, RawMutex};
-use crate::ipc::robust::Entry;
 use crate::policy::spin::Spin;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::deadline::Deadline;
 use crate::sys::ipc::kernel;
 use crate::sys::ipc::me::Me;
+use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal::AtomicU32;
 use crate::sys::{const_fn, only_in_models};
 

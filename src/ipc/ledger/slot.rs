@@ -33,10 +33,10 @@
 //!
 //! How a thread finds its slot is in [`claim`](super::claim).
 
-use super::super::robust::Entry;
 use super::Held;
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::ipc::me::Me;
+use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 use crate::sys::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use crate::sys::{const_fn, in_program_order};

@@ -6,7 +6,7 @@
 
 use super::selector::{KINDS, Message};
 use crate::sys::Ordering::Relaxed;
-pub(crate) use crate::sys::ipc::slots::Memory;
+use crate::sys::ipc::slots;
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 use crate::sys::{guarded, only_in_models};
 
@@ -75,6 +75,9 @@ pub(crate) const NOWHERE: u32 = 0;
 /// How many slots ahead a sender fetches the one to write to. Two and four pass a third more
 /// messages than none; eight does not.
 const AHEAD: u64 = 4;
+
+/// Where the slots are.
+pub(crate) type Memory = slots::Memory<Slot>;
 
 /// All slots of a queue, as this process found them when it opened it.
 pub(crate) struct Slots {

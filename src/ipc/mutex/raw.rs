@@ -24,7 +24,7 @@
 //!   since the search. So the kernel clears `waits` and wakes all waiters in one step
 //!   (`FUTEX_WAKE_OP`), and they set it again.
 //!
-//! **Deaths.** The mutex is *pending* (see [`robust`](super::super::robust)) from before the first
+//! **Deaths.** The mutex is *pending* (see [`robust`](crate::sys::ipc::robust)) from before the first
 //! exchange until it is linked, also while the waiter sleeps. So if a waiter is killed after it was
 //! woken, the kernel wakes another. Once the mutex is linked, another entry may be the pending one.
 //! From before the mutex is unlinked it is pending again, until the unlocker has woken a waiter if
@@ -32,12 +32,12 @@
 //!
 //! Memory ordering is as of any mutex; the next holder also sees what a dead one wrote.
 
-use super::super::robust::Entry;
 use crate::policy::spin::Spin;
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::deadline::Deadline;
 use crate::sys::ipc::kernel;
 use crate::sys::ipc::me::Me;
+use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal::AtomicU32;
 use crate::sys::robust_word::{OWNER, OWNER_DIED, WAITERS};
 use crate::sys::{Access, const_fn};

@@ -18,7 +18,6 @@ use self::files::{Files, Unfinished};
 use self::presence::{Abandoned, Presence};
 use crate::ipc::mutex::raw::RawMutex;
 use crate::ipc::ring::Ring;
-use crate::ipc::types::error::OpenError;
 use crate::ipc::types::memory::OWNER_ONLY;
 use crate::ipc::types::pipe::{Memory, PipeReader, PipeWriter};
 use crate::ipc::types::shareable::fingerprint;
@@ -26,6 +25,7 @@ use crate::sys::Ordering::{Acquire, Relaxed};
 use crate::sys::deadline::Deadline;
 use crate::sys::in_program_order;
 use crate::sys::ipc::bells::Bells;
+use crate::sys::ipc::error::OpenError;
 use crate::sys::ipc::kernel;
 use crate::sys::ipc::me::Me;
 use crate::sys::ipc::region::{self, Payload, Region};
@@ -37,7 +37,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use files::sweep;
+pub(crate) use files::remove;
 
 /// A [`pipe`](crate::ipc::pipe) by name, between unrelated processes.
 ///
@@ -98,7 +98,7 @@ impl Fifo {
         loop {
             let files = Files::new(name)?;
             let size = size.ok_or(OpenError::SizeOutOfRange)?;
-            sweep(name);
+            files::sweep(name);
             if region::owner(name)?.is_some() {
                 return Err(OpenError::AlreadyExists);
             }
@@ -131,12 +131,12 @@ impl Fifo {
     /// error that says what is there if it is no FIFO, an error of the name, or the system's.
     pub fn unlink(name: &str) -> Result<(), OpenError> {
         match Found::open(name) {
-            Ok(_) => region::remove(name),
+            Ok(_) => remove(name),
             // Its mode does not even let its own user open it, but that user may remove it.
-            Err(OpenError::PermissionDenied) if files::is_own(name) => region::remove(name),
+            Err(OpenError::PermissionDenied) if files::is_own(name) => remove(name),
             Err(error) => {
                 if matches!(error, OpenError::NotFound) {
-                    sweep(name);
+                    files::sweep(name);
                 }
                 Err(error)
             }

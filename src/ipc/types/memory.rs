@@ -1,8 +1,9 @@
 //! Shared memory, named or not: a value of a type ([`Shared`]), or bytes ([`SharedMemory`]).
 
-use crate::ipc::types::error::OpenError;
+use crate::ipc::types::fifo;
 use crate::ipc::types::shareable::{Shareable, fingerprint};
-use crate::sys::ipc::region::{self, Payload, Region};
+use crate::sys::ipc::error::OpenError;
+use crate::sys::ipc::region::{Payload, Region};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -195,7 +196,7 @@ impl<T: Shareable> Shared<T> {
     /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), an
     /// error of the name, or the system's.
     pub fn unlink(name: &str) -> Result<(), OpenError> {
-        region::remove(name)
+        fifo::remove(name)
     }
 }
 
@@ -286,7 +287,7 @@ impl SharedMemory {
     /// # Errors
     /// As [`Shared::unlink`]'s.
     pub fn unlink(name: &str) -> Result<(), OpenError> {
-        region::remove(name)
+        fifo::remove(name)
     }
 
     /// The address of the bytes in this process, valid as long as this lives: aligned to 64.

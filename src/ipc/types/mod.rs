@@ -1,7 +1,6 @@
 //! What users see of the primitives between processes.
 
 mod condvar;
-pub(crate) mod error;
 pub(crate) mod fifo;
 #[cfg(test)]
 mod limits_tests;
@@ -15,7 +14,6 @@ mod semaphore;
 pub(crate) mod shareable;
 
 pub use condvar::Condvar;
-pub use error::OpenError;
 pub use fifo::Fifo;
 pub use lock_error::{LockError, TryLockError};
 pub use memory::{Shared, SharedMemory};
@@ -30,4 +28,5 @@ pub use shareable::Shareable;
 #[doc(hidden)]
 pub use shareable::{fingerprint, mix, mix_number};
 
-pub use super::held::MAX_HELD;
+pub use crate::sys::ipc::error::OpenError;
+pub use crate::sys::ipc::held::MAX_HELD;

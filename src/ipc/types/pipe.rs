@@ -1,10 +1,11 @@
 //! The pipe between processes: its types, over the [ring](crate::ipc::ring).
 
-use crate::ipc::ring::{Amount, Ring, Stop};
-use crate::ipc::types::error::OpenError;
+use crate::ipc::ring::{Amount, Ring};
 use crate::ipc::types::shareable::fingerprint;
 use crate::sys::deadline::Deadline;
+use crate::sys::ipc::Stop;
 use crate::sys::ipc::bells::Bells;
+use crate::sys::ipc::error::OpenError;
 use crate::sys::ipc::region::{Payload, Region};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};

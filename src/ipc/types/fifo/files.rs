@@ -24,7 +24,7 @@
 //! steps above, each of which is one system call.
 
 use super::{Found, Side};
-use crate::ipc::types::error::OpenError;
+use crate::sys::ipc::error::OpenError;
 use crate::sys::ipc::me::Me;
 use crate::sys::ipc::region;
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with, unlink};
@@ -168,8 +168,15 @@ impl From<Errno> for Unfinished {
     }
 }
 
+/// Removes the name, whatever has it, and all files of a FIFO.
+pub(crate) fn remove(name: &str) -> Result<(), OpenError> {
+    region::remove(name)?;
+    sweep(name);
+    Ok(())
+}
+
 /// Removes what is left of FIFOs that had this name, or were to get it, as far as it may.
-pub(crate) fn sweep(name: &str) {
+pub(super) fn sweep(name: &str) {
     for id in ids(name) {
         Files::of(name, id).sweep();
     }

@@ -13,8 +13,8 @@
 //! clears it as its last step under the opening lock: with that, its end is open. An opener that
 //! finds another one's ticket there notes it as *abandoned*: its lock no longer counts.
 
-use crate::ipc::types::error::OpenError;
 use crate::sys::Ordering::Relaxed;
+use crate::sys::ipc::error::OpenError;
 use crate::sys::mortal::AtomicU64;
 use rustix::fd::{AsRawFd, OwnedFd};
 use std::io;

@@ -2,9 +2,9 @@
 
 use crate::ipc::message_queue::raw::Head;
 use crate::ipc::message_queue::slots::Memory;
-use crate::ipc::types::error::OpenError;
 use crate::ipc::types::shareable::fingerprint;
 use crate::sys::Ordering::Relaxed;
+use crate::sys::ipc::error::OpenError;
 use crate::sys::ipc::region::{Payload, Region};
 use crate::sys::mortal::AtomicU64;
 use std::ptr::NonNull;

@@ -5,10 +5,11 @@ use super::layout::{Front, Layout, PAYLOAD, front};
 use crate::ipc::message_queue::raw::Queue;
 use crate::ipc::message_queue::selector::{KINDS, Message, Selector};
 use crate::ipc::message_queue::slots::{Memory, Nonsense, Slots};
-use crate::ipc::types::error::OpenError;
+use crate::ipc::types::fifo;
 use crate::ipc::types::memory::OWNER_ONLY;
 use crate::sys::deadline::Deadline;
-use crate::sys::ipc::region::{self, Region};
+use crate::sys::ipc::error::OpenError;
+use crate::sys::ipc::region::Region;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -67,7 +68,8 @@ impl MessageQueue {
     fn of(region: Region, layout: &Layout) -> Self {
         // SAFETY: the region has the size that the layout says.
         let first = unsafe { region.payload().add(size_of::<Front>()) };
-        // SAFETY: as above, and it is mapped as long as this lives.
+        // SAFETY: as above, and it is mapped as long as this lives. A slot is atomic numbers, which
+        // any bytes are.
         let memory = unsafe { Memory::new(first, layout.stride) };
         let slots = Slots::new(memory, layout.capacity, layout.message_size as usize);
         MessageQueue { slots, region }
@@ -144,7 +146,7 @@ impl MessageQueue {
     /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), an
     /// error of the name, or the system's.
     pub fn unlink(name: &str) -> Result<(), OpenError> {
-        region::remove(name)
+        fifo::remove(name)
     }
 
     /// How many messages the queue takes.

@@ -1,10 +1,10 @@
 //! Bells in a model: words of the modelled kernel, on which threads wait. A model
 //! [closes](Bells::close) by hand what a dead thread had open.
 
-use crate::ipc::ring::{Heard, Stop};
 use crate::sys::Ordering::{Acquire, Relaxed};
 use crate::sys::deadline::Deadline;
 use crate::sys::ipc::kernel;
+use crate::sys::ipc::{Heard, Stop};
 use crate::sys::mortal::AtomicU32;
 use std::sync::Arc;
 use std::sync::atomic;

@@ -4,9 +4,9 @@ pub(crate) use crate::sys::mortal::{
     Watched, add_one_and_wake, clear_and_wake_all, is_alive, wait, wake,
 };
 
-use crate::ipc::robust::Entry;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::deadline::Deadline;
+use crate::sys::ipc::robust::Entry;
 use crate::sys::robust_word::OWNER;
 use crate::sys::{fence, mortal};
 use std::ops::Range;

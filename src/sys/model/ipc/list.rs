@@ -1,7 +1,7 @@
 //! The calling thread's robust list, which is the modelled kernel's.
 
 use super::kernel::Me;
-use crate::ipc::robust::Entry;
+use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal;
 
 impl Entry {

@@ -1,15 +1,14 @@
 //! Where the slots of a modelled message queue are.
 
-use crate::ipc::message_queue::slots::Slot;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::mortal::AtomicU64;
 
 /// Slots with messages of at most eight bytes, which are written in one step.
-pub(crate) struct Memory(Vec<(Slot, AtomicU64)>);
+pub(crate) struct Memory<Slot>(Vec<(Slot, AtomicU64)>);
 
-impl Memory {
-    pub(crate) fn new(count: u32) -> Self {
-        let slot = |_| (Slot::new(), AtomicU64::new(0));
+impl<Slot> Memory<Slot> {
+    pub(crate) fn new(count: u32, new: impl Fn() -> Slot) -> Self {
+        let slot = |_| (new(), AtomicU64::new(0));
         Memory((0..count).map(slot).collect())
     }
 

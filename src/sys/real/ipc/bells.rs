@@ -6,8 +6,8 @@
 //! - the reading end of its own bell, and only that, or its own bell would never hang up;
 //! - both ends of the other side's bell, so that ringing it never raises `SIGPIPE`.
 
-use crate::ipc::ring::{Heard, Stop};
 use crate::sys::deadline::Deadline;
+use crate::sys::ipc::{Heard, Stop};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno, fcntl_dupfd_cloexec, read, retry_on_intr, write};

@@ -8,10 +8,10 @@
 //! nor opened ([`check`]). If one begins later, a wait must not panic, since the thread may be half
 //! way through a change that others wait for. It looks again every [`NAP`] instead.
 
-use crate::ipc::types::error::OpenError;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::deadline::Deadline;
 use crate::sys::fence;
+use crate::sys::ipc::error::OpenError;
 use crate::sys::ipc::process::Page;
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 use rustix::io::Errno;

@@ -1,10 +1,10 @@
 //! The calling thread's robust list, which is glibc's.
 
 use super::me::Me;
-use crate::ipc::held::Bypass;
-use crate::ipc::robust::Entry;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::in_program_order;
+use crate::sys::ipc::held::Bypass;
+use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 use crate::sys::robust_word::OWNER;
 

@@ -4,7 +4,7 @@
 //! name words that hold the thread's number while it holds the locks around them. However the
 //! thread ends, the kernel marks these words with `OWNER_DIED` and wakes a waiter on each. The list
 //! is the library's own: our entries stand between its robust mutexes, in the same layout
-//! ([`Entry`](crate::ipc::robust::Entry)), and neither side notices.
+//! ([`Entry`](crate::sys::ipc::robust::Entry)), and neither side notices.
 //!
 //! This module uses the head of the list as the kernel does. The thread's
 //! [block](crate::sys::ipc::block) records its entries.
@@ -16,14 +16,14 @@
 //! this thread holds stays held after its death. glibc never does so within a process's life.
 
 use super::list::{OFFSET, back_link_of, untagged};
-use crate::ipc::held::Held;
-use crate::ipc::robust::Entry;
 use crate::sys::AtomicUsize;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::fence;
 use crate::sys::ipc::block::Block;
+use crate::sys::ipc::held::Held;
 use crate::sys::ipc::mapped;
 use crate::sys::ipc::process::{NO_PAGE, Page};
+use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal::AtomicU32;
 use std::cell::Cell;
 use std::marker::PhantomData;

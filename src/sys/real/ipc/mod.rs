@@ -3,6 +3,7 @@
 pub(crate) mod awake;
 pub(crate) mod bells;
 pub(crate) mod block;
+pub(crate) mod error;
 pub(crate) mod kernel;
 mod list;
 pub(crate) mod mapped;

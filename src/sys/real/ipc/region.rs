@@ -19,8 +19,8 @@
 //! **Trust.** No number in the file is used unchecked: as much is mapped as the file has, and the
 //! payload's place follows from what the caller asked for.
 
-use crate::ipc::types::error::OpenError;
 use crate::sys::ipc::block;
+use crate::sys::ipc::error::OpenError;
 use crate::sys::ipc::kernel;
 use crate::sys::ipc::mapped;
 use crate::sys::ipc::me;
@@ -355,8 +355,6 @@ fn belongs_to_us(file: &OwnedFd) -> Result<(), OpenError> {
 /// Removes the name. Processes that have the memory mapped keep it.
 pub(crate) fn remove(name: &str) -> Result<(), OpenError> {
     unlink(path(name)?)?;
-    // If that was a FIFO, it has more files.
-    crate::ipc::types::fifo::sweep(name);
     Ok(())
 }
 

@@ -1,18 +1,19 @@
 //! Where the slots of a message queue are.
 
-use crate::ipc::message_queue::slots::Slot;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 /// A cache line, in bytes: no two slots share one.
 const LINE: usize = 64;
 
 /// The slots one after the other, each followed by its message's bytes.
-pub(crate) struct Memory {
+pub(crate) struct Memory<Slot> {
     first: NonNull<u8>,
     stride: usize,
+    slots: PhantomData<Slot>,
 }
 
-impl Memory {
+impl<Slot> Memory<Slot> {
     /// The distance of two slots, if that is a possible size.
     pub(crate) fn stride(room: usize) -> Option<usize> {
         size_of::<Slot>()
@@ -22,9 +23,13 @@ impl Memory {
 
     /// # Safety
     /// As long as this is used, there are as many slots as will be asked for, aligned as a
-    /// slot, and [`stride`](Self::stride) bytes apart.
+    /// slot, and [`stride`](Self::stride) bytes apart. All bytes are a slot.
     pub(crate) unsafe fn new(first: NonNull<u8>, stride: usize) -> Self {
-        Memory { first, stride }
+        Memory {
+            first,
+            stride,
+            slots: PhantomData,
+        }
     }
 
     fn start(&self, index: u32) -> NonNull<u8> {
@@ -34,7 +39,7 @@ impl Memory {
 
     #[inline]
     pub(crate) fn slot(&self, index: u32) -> &Slot {
-        // SAFETY: there is one. It is atomic numbers, of which any are a slot.
+        // SAFETY: there is one, and any bytes are one, as `new` was promised.
         unsafe { self.start(index).cast().as_ref() }
     }
 
