@@ -58,6 +58,7 @@ use crate::sys::ipc::me::Me;
 use crate::sys::ipc::{Heard, Stop};
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 use crate::sys::{const_fn, fence, only_in_models, sizes};
+use std::ptr;
 
 /// Keeps the sides' writes two cache lines apart: processors fetch a line's neighbour along.
 #[repr(C, align(128))]
@@ -356,7 +357,8 @@ impl Port<'_> {
         deadline: Deadline,
         copy: &mut impl FnMut(u64, u64, u64),
     ) -> Result<Option<u64>, Stop> {
-        while awake::wait(|| self.ready(), amount.least, deadline) {
+        let address = ptr::from_ref(self.own).addr();
+        while awake::wait(address, || self.ready(), amount.least, deadline) {
             let passed = self.attempt(amount, deadline, copy)?;
             if passed.is_some() {
                 return Ok(passed);

@@ -1,18 +1,21 @@
-//! Staying awake of a waiter before it sleeps, and yielding after it was woken.
+//! Waiting awake before a thread sleeps, where another thread's work ends the wait; and yielding
+//! after it was woken.
 //!
 //! Two threads that alternate through a condition variable need 5 to 20 µs for a turn if both
-//! sleep, and 0.4 µs if both stay awake (the `contention` benchmark's machines). So a waiter that is
-//! alone first looks for [`AWAKE`] whether it has been woken. It is in the queue already. If it is
-//! woken meanwhile, neither thread calls the kernel.
+//! sleep, and 0.4 µs if both stay awake (the `contention` benchmark's machines). So before a waiter
+//! sleeps, it looks for [`AWAKE`] whether it has been woken; and so for messages, bytes and room
+//! between processes. Other threads know already that it waits. If it is woken meanwhile, neither
+//! thread calls the kernel.
 //!
-//! The notifier may need this thread's processor. So the waiter yields again and again: then the
-//! notifier runs, and since both can run, the kernel moves one to another processor before long.
+//! The other thread may need this thread's processor. So the waiter yields again and again: then
+//! the other one runs, and since both can run, the kernel moves one to another processor before
+//! long.
 //!
 //! Staying awake is an investment. It is lost if no wake-up comes in time: because the wait is
-//! long, or because a yield gave the processor to other work for long. So when a time was lost at a
-//! condition variable, its waiters sleep at once for the next [`AWAKE_BREAK`] times that time, but
-//! not longer than for [`AWAKE_LONGEST`]. So they lose at most one part in that many, unless a
-//! single loss takes longer than 31 ms.
+//! long, or because a yield gave the processor to other work for long. So when a time was lost at
+//! an address, its waiters sleep at once for the next [`AWAKE_BREAK`] times that time, but not
+//! longer than for [`AWAKE_LONGEST`]. So they lose at most one part in that many, unless a single
+//! loss takes longer than 31 ms.
 
 use super::spin::{give_way, most_spinning};
 use super::{AWAKE, AWAKE_BREAK, AWAKE_LONGEST, AWAKE_PAUSES};
@@ -51,23 +54,23 @@ impl Pause {
 
 const INDEX_BITS: u32 = 10;
 
-// The pauses of the condition variables whose addresses share an index.
+// The pauses of the addresses that share an index.
 table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
 
-/// Looks whether the thread that is parked at this address `is_woken`, until then or until it is
-/// time to sleep.
-pub(crate) fn stay_awake(address: usize, is_woken: impl Fn() -> bool) {
+/// Looks whether the thread that waits at this address `is_woken`, until then or until it is time
+/// to sleep. Returns whether it is woken.
+pub(crate) fn stay_awake(address: usize, is_woken: impl Fn() -> bool) -> bool {
     let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let pause = &pauses()[(hash >> (u64::BITS - INDEX_BITS)) as usize];
     let start = microseconds();
     if pause.lasts(start) || most_spinning() == 0 || without::AWAKE {
-        return;
+        return is_woken();
     }
     let mut took = 0;
     while took < AWAKE {
         for _ in 0..AWAKE_PAUSES {
             if is_woken() {
-                return;
+                return true;
             }
             std::hint::spin_loop();
         }
@@ -75,6 +78,7 @@ pub(crate) fn stay_awake(address: usize, is_woken: impl Fn() -> bool) {
         took = microseconds().wrapping_sub(start);
     }
     pause.begin(start.wrapping_add(took), took);
+    is_woken()
 }
 
 /// Yields if a woken waiter finds the lock held. Mostly the notifier holds it, and waits for the

@@ -62,17 +62,18 @@ const TICKS: u32 = 3;
 /// person notices, and too rare to show in a processor's load.
 pub(crate) const ROUND: Duration = Duration::from_millis(128);
 
-/// How long a condition variable's lone waiter stays awake, in µs: about what it costs to sleep
-/// and be woken. Rows `condvar, …`, as for the next three. (With 10 or 20, a turn is 1.7 to 1.9
-/// times as fast, and a queue with room for 100 a third or less: its two ends work in lockstep.)
+/// How long a waiter stays awake, in µs, where another thread's work ends the wait: about what it
+/// costs to sleep and be woken. Rows `condvar, …`, as for the next three. (With 10 or 20, a turn is
+/// 1.7 to 1.9 times as fast, and a queue with room for 100 and a condition variable a third or
+/// less: its two ends work in lockstep.)
 const AWAKE: u32 = 5;
 
 /// The number of pauses, with a look after each, between two yields of that waiter: about a
 /// microsecond.
 const AWAKE_PAUSES: u32 = 32;
 
-/// When a time was lost by staying awake at a condition variable, its waiters sleep at once for
-/// this many times that time.
+/// When a time was lost by staying awake at an address, its waiters sleep at once for this many
+/// times that time.
 const AWAKE_BREAK: u32 = 32;
 
 /// The longest such time, in µs: a stopped process may have lost hours.

@@ -21,7 +21,7 @@
 //!   other waiter takes its place. For it, the mutex is pending.
 
 use crate::ipc::mutex::raw::{Locked, RawMutex};
-use crate::policy::spin::Spin;
+use crate::policy::awake::stay_awake;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::deadline::Deadline;
 use crate::sys::ipc::kernel;
@@ -29,6 +29,7 @@ use crate::sys::ipc::me::Me;
 use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal::AtomicU32;
 use crate::sys::{const_fn, only_in_models};
+use std::ptr;
 
 /// A waiter may be asleep.
 const WAITS: u32 = 1;
@@ -77,12 +78,10 @@ impl RawCondvar {
 
     /// Sleeps until a notification, or returns false after the deadline. The entry stays pending.
     pub(crate) fn sleep(&self, me: Me, seen: u32, deadline: Deadline) -> bool {
-        let mut spin = Spin::unyielding();
-        while spin.again() {
-            // ORDERING: Relaxed; as in `approach`.
-            if self.count().load(Relaxed) != seen {
-                return true;
-            }
+        // ORDERING: Relaxed; as in `approach`.
+        let is_notified = || self.count().load(Relaxed) != seen;
+        if !deadline.passed() && stay_awake(ptr::from_ref(self).addr(), is_notified) {
+            return true;
         }
         self.entry.pend(me);
         // The word on which it is woken comes first: see `kernel::wait`.

@@ -25,6 +25,7 @@ use crate::sys::deadline::Deadline;
 use crate::sys::ipc::awake;
 use crate::sys::ipc::me::Me;
 use crate::sys::mortal::AtomicU64;
+use std::ptr;
 
 /// Keeps the sides' writes two cache lines apart: processors fetch a line's neighbour along.
 #[repr(C, align(128))]
@@ -137,7 +138,8 @@ impl Side {
             match attempt()? {
                 Attempt::Done(result) => return Some(result),
                 Attempt::Refused(count) => {
-                    if !awake::wait(|| other.done().wrapping_sub(count), 1, deadline) {
+                    let ready = || other.done().wrapping_sub(count);
+                    if !awake::wait(ptr::from_ref(self).addr(), ready, 1, deadline) {
                         return self.wait(other, me, wish, count, deadline, attempt);
                     }
                 }

@@ -101,8 +101,10 @@ pub(crate) mod lease {
 
 /// `src/policy/awake.rs` in a model.
 pub(crate) mod awake {
-    /// It would only repeat what sleeping explores.
-    pub(crate) fn stay_awake(_: usize, _: impl Fn() -> bool) {}
+    /// It looks only once, and only where the model asks for it: as [`super::spin`].
+    pub(crate) fn stay_awake(_: usize, is_woken: impl Fn() -> bool) -> bool {
+        super::super::CHOICES.get().awake && is_woken()
+    }
 
     /// When a thread runs is the model's choice.
     pub(crate) fn let_holder_leave(_: impl Fn() -> bool) {}

@@ -15,7 +15,7 @@ pub(crate) mod awake {
         deadline
     }
 
-    pub(crate) fn wait(ready: impl Fn() -> u64, least: u64, _: Deadline) -> bool {
+    pub(crate) fn wait(_: usize, ready: impl Fn() -> u64, least: u64, _: Deadline) -> bool {
         ready() >= least
     }
 }
