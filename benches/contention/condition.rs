@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::child::{Where, placed};
+use crate::harness::endless_loop::EndlessLoop;
 use crate::harness::row::{Measure, Question};
 use crate::harness::sample::Sample;
 use crate::quota;
@@ -82,32 +82,6 @@ pub fn again(question: Question, condition: Condition, place: Where) -> Question
         ..question
     };
     placed(question, place)
-}
-
-/// A child that does nothing but run, until this is dropped or the benchmark dies.
-struct EndlessLoop(Pid);
-
-impl EndlessLoop {
-    fn start() -> Self {
-        // SAFETY: the child calls nothing that could need another thread of its parent.
-        match unsafe { libc::fork() } {
-            0 => {
-                // SAFETY: a system call about the calling process only.
-                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-                loop {
-                    std::hint::spin_loop();
-                }
-            }
-            child => Self(Pid::from_raw(child).expect("cannot fork")),
-        }
-    }
-}
-
-impl Drop for EndlessLoop {
-    fn drop(&mut self) {
-        kill_process(self.0, Signal::KILL).expect("a child that has not been waited for");
-        waitpid(Some(self.0), WaitOptions::empty()).expect("a child");
-    }
 }
 
 /// Keeps the calling thread, and those that it starts, on the first processor that it may use.

@@ -30,8 +30,9 @@ use std::path::Path;
 
 use clap::Parser;
 
-use child::{Build, Where};
+use child::Where;
 use condition::Condition;
+use harness::program::Build;
 use harness::row::{Question, Row};
 use harness::{Drawn, Report};
 

@@ -3,12 +3,16 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
+    unused_macros,
     reason = "each benchmark uses a part of this module, and none exports it"
 )]
 
 pub mod cell;
 pub mod chart;
+pub mod endless_loop;
 pub mod machine;
+pub mod program;
 pub mod regret;
 pub mod row;
 pub mod sample;
@@ -77,6 +81,15 @@ pub struct Options {
 }
 
 impl Options {
+    /// With other defaults for the rounds and the slices.
+    pub fn or(mut self, rounds: usize, slice_ms: u64) -> Self {
+        if !self.quick {
+            self.rounds.get_or_insert(rounds);
+            self.slice_ms.get_or_insert(slice_ms);
+        }
+        self
+    }
+
     fn plan(&self) -> Plan {
         let (rounds, extension, slice_ms) = match self.quick {
             true => (statistics::FEWEST, 1, 10),

@@ -1,7 +1,8 @@
-//! What cargo cannot do by itself: `cargo xtask mutants`, `cargo xtask planted` and
-//! `cargo xtask check-comments`.
+//! What cargo cannot do by itself: `cargo xtask mutants`, `cargo xtask planted`,
+//! `cargo xtask check-comments` and `cargo xtask dropin`.
 
 mod comments;
+mod dropin;
 mod mutants;
 mod planted;
 mod source;
@@ -18,6 +19,8 @@ enum Command {
     Planted(planted::Options),
     /// Looks for unsafe code without `SAFETY`, and for atomic operations without `ORDERING`
     CheckComments,
+    /// Runs the tests of published crates over these locks, or measures programs over them
+    Dropin(dropin::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -25,6 +28,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Mutants(options) => mutants::run(&options)?,
         Command::Planted(options) => planted::run(&options)?,
         Command::CheckComments => comments::check()?,
+        Command::Dropin(options) => dropin::run(&options)?,
     };
     Ok(if fine {
         ExitCode::SUCCESS
