@@ -307,3 +307,26 @@ fn parse(text: &str) -> BTreeMap<String, End> {
     };
     line.captures_iter(text).map(of_line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_is_read_from_what_the_harness_prints() {
+        let text = "running 5 tests\n\
+                    test one ... ok\n\
+                    test two::of_it - should panic ... FAILED\n\
+                    test three ... ignored, takes long\n\
+                    test four ... thread 'four' prints something\n\
+                    test result: FAILED. 1 passed\n";
+        let ends = [
+            ("four", End::Missing),
+            ("one", End::Passed),
+            ("three", End::Ignored),
+            ("two::of_it", End::Failed),
+        ];
+        let ends = ends.map(|(test, end)| (test.to_string(), end));
+        assert_eq!(parse(text), BTreeMap::from(ends));
+    }
+}
