@@ -51,36 +51,6 @@ pub(crate) enum RequeueOp {
     RequeueAll,
 }
 
-/// Parks the calling thread in the queue of `key`, unless `validate` (under its lock) refuses.
-///
-/// `before_sleep` runs once the thread is in the queue, without the queue's lock. `timed_out` runs
-/// under the lock of the queue that the thread was in when its time was up. It gets that queue's
-/// key, and whether the thread was the last one there.
-///
-/// # Safety
-/// `key` is an address inside a lock that the caller borrows until this returns.
-pub(crate) unsafe fn park(
-    key: usize,
-    token: ParkToken,
-    deadline: Deadline,
-    validate: impl FnOnce() -> bool,
-    before_sleep: impl FnOnce(),
-    timed_out: impl FnOnce(usize, bool),
-) -> ParkResult {
-    fork::watch();
-    // SAFETY: the key is the caller's own; the callbacks keep the module's rules.
-    unsafe {
-        used::park(
-            key,
-            validate,
-            before_sleep,
-            timed_out,
-            token,
-            deadline.instant(),
-        )
-    }
-}
-
 /// What a parked thread does for itself and for the waiters beside it, because the threads that
 /// they rely on may be stopped ([`waiters`](crate::waiters)). It keeps its place in the queue.
 pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
@@ -98,16 +68,27 @@ pub(crate) struct Look<E: Fn() -> bool, L: Fn(bool)> {
     pub(crate) look: L,
 }
 
-/// As [`park`], for a thread that looks, if there is a `look`. `before_sleep` returns whether the
-/// thread first stays awake for a moment ([`awake`](crate::policy::awake)). A thread that does not watch looks
-/// too if others are parked before it, at most eight times a second all together
-/// ([`ROUND`](crate::policy::lease::ROUND)).
+/// The `look` of a thread that never looks.
+pub(crate) const NO_LOOK: Option<NeverLooks> = None;
+
+type NeverLooks = Look<fn() -> bool, fn(bool)>;
+
+/// Parks the calling thread in the queue of `key`, unless `validate` (under its lock) refuses.
+///
+/// `before_sleep` runs once the thread is in the queue, without the queue's lock. It returns whether
+/// the thread first stays awake for a moment ([`awake`](crate::policy::awake)). `timed_out` runs
+/// under the lock of the queue that the thread was in when its time was up. It gets that queue's
+/// key, and whether the thread was the last one there.
+///
+/// If there is a `look`, the thread looks. If it does not watch, it looks too if others are parked
+/// before it, at most eight times a second all together ([`ROUND`](crate::policy::lease::ROUND)).
 ///
 /// Where the lot is parking_lot_core, no thread can be told to watch, nor look from its place in
 /// the queue. Each thread that looks sleeps for `lease::ROUND` at most: `TimedOut` may come early.
 ///
 /// # Safety
-/// As for [`park`]. `look` must allow for the key to be that of another queue of its lock.
+/// `key` is an address inside a lock that the caller borrows until this returns. `look` must allow
+/// for the key to be that of another queue of its lock.
 pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     token: ParkToken,
@@ -119,8 +100,8 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
 ) -> ParkResult {
     fork::watch();
     let limit = deadline.instant();
-    // SAFETY: see `park`.
-    unsafe { used::park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
+    // SAFETY: the key is the caller's own; the callbacks keep the module's rules.
+    unsafe { used::park(key, validate, before_sleep, timed_out, token, limit, look) }
 }
 
 /// Tells a thread that looks under `key` to watch, if there is one and none watches.
@@ -145,13 +126,12 @@ pub(crate) unsafe fn unpark_some(
     choose: impl FnMut(ParkToken) -> FilterOp,
     callback: impl FnOnce(usize, bool) -> UnparkToken,
 ) {
-    // SAFETY: see `park`.
-    unsafe {
-        used::unpark_filter(key, choose, |r| {
-            assert!(!IS_MODEL || r.unparked_threads <= BATCH);
-            callback(r.unparked_threads, r.have_more_threads)
-        })
+    let callback = |r: UnparkResult| {
+        assert!(!IS_MODEL || r.unparked_threads <= BATCH);
+        callback(r.unparked_threads, r.have_more_threads)
     };
+    // SAFETY: see `park_looking`.
+    unsafe { used::unpark(key, choose, callback, true) };
 }
 
 /// The most threads that one [`unpark_some`] may pick: what parking_lot_core keeps on its stack.
@@ -197,12 +177,14 @@ pub(crate) unsafe fn unpark_first(
 /// # Safety
 /// `key` is an address inside a lock that lives until the callback has run.
 pub(crate) unsafe fn unpark_one(key: usize, callback: impl FnOnce(bool, bool) -> UnparkToken) {
-    // SAFETY: see `park`.
-    unsafe {
-        used::unpark_one(key, |r| {
-            callback(r.unparked_threads != 0, r.have_more_threads)
-        })
+    let mut found = false;
+    let first = |_| match std::mem::replace(&mut found, true) {
+        false => FilterOp::Unpark,
+        true => FilterOp::Stop,
     };
+    let callback = |r: UnparkResult| callback(r.unparked_threads != 0, r.have_more_threads);
+    // SAFETY: see `park_looking`.
+    unsafe { used::unpark(key, first, callback, false) };
 }
 
 /// Unparks the first thread in the queue of `from` and requeues the others, in their order, at the
@@ -231,7 +213,7 @@ pub(crate) unsafe fn unpark_one_requeue_rest(
         callback(result.unparked_threads, result.requeued_threads);
         UnparkToken::Nothing
     };
-    // SAFETY: see `park`.
+    // SAFETY: see `park_looking`.
     let result = unsafe { used::unpark_requeue(from, to, validate, callback) };
     valid.then_some(result.unparked_threads + result.requeued_threads)
 }
@@ -254,7 +236,7 @@ pub(crate) unsafe fn unpark_all(
     // be on their way to whatever was here before. (No mutex's waiter is moved.)
     let private = 0_usize;
     let queue = KeyOffset::OtherLock.of((&raw const private).addr());
-    // SAFETY: see `park`; no other thread can know the address of this local variable.
+    // SAFETY: see `park_looking`; no other thread can know the address of this local variable.
     let all = unsafe {
         used::unpark_requeue(
             key,
@@ -269,7 +251,7 @@ pub(crate) unsafe fn unpark_all(
     .requeued_threads;
     for _ in 0..all {
         // SAFETY: see above. A thread may have timed out meanwhile; then this finds none.
-        unsafe { used::unpark_one(queue, |_| token) };
+        unsafe { unpark_one(queue, |_, _| token) };
     }
     all
 }

@@ -265,7 +265,7 @@ fn count(address: usize, was_waker: bool) -> bool {
 /// designation. Unlockers left because of it, so it must see what they released.
 ///
 /// # Safety
-/// As for [`parking::park`]. No thread moves it to another queue.
+/// As for [`parking::park_looking`]. No thread moves it to another queue.
 pub(crate) unsafe fn park(
     key: usize,
     token: ParkToken,

@@ -21,28 +21,7 @@ fn done(result: core::UnparkResult) -> UnparkResult {
 
 /// # Safety
 /// As parking_lot_core's.
-pub(crate) unsafe fn park(
-    key: usize,
-    validate: impl FnOnce() -> bool,
-    before_sleep: impl FnOnce(),
-    timed_out: impl FnOnce(usize, bool),
-    token: ParkToken,
-    limit: Option<Instant>,
-) -> ParkResult {
-    let token = core::ParkToken(token.number());
-    // SAFETY: the caller's promise is the same.
-    match unsafe { core::park(key, validate, before_sleep, timed_out, token, limit) } {
-        core::ParkResult::Unparked(core::UnparkToken(given)) => {
-            ParkResult::Unparked(UnparkToken::numbered(given))
-        }
-        core::ParkResult::Invalid => ParkResult::Invalid,
-        core::ParkResult::TimedOut => ParkResult::TimedOut,
-    }
-}
-
-/// # Safety
-/// As for [`park`].
-pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
+pub(crate) unsafe fn park<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
     before_sleep: impl FnOnce() -> bool,
@@ -60,20 +39,29 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     let nap = look.as_ref().map(|look| Instant::now() + nap(look));
     let limit = limit.into_iter().chain(nap).min();
     let before_sleep = || _ = before_sleep();
+    let token = core::ParkToken(token.number());
     // SAFETY: the caller's promise is the same.
-    let result = unsafe { park(key, validate, before_sleep, timed_out, token, limit) };
-    if let (ParkResult::TimedOut, Some(look)) = (result, look) {
-        (look.look)(look.first.is_none());
+    match unsafe { core::park(key, validate, before_sleep, timed_out, token, limit) } {
+        core::ParkResult::Unparked(core::UnparkToken(given)) => {
+            ParkResult::Unparked(UnparkToken::numbered(given))
+        }
+        core::ParkResult::Invalid => ParkResult::Invalid,
+        core::ParkResult::TimedOut => {
+            if let Some(look) = look {
+                (look.look)(look.first.is_none());
+            }
+            ParkResult::TimedOut
+        }
     }
-    result
 }
 
 /// # Safety
-/// As parking_lot_core's.
-pub(crate) unsafe fn unpark_filter(
+/// As parking_lot_core's `unpark_filter`.
+pub(crate) unsafe fn unpark(
     key: usize,
     mut filter: impl FnMut(ParkToken) -> FilterOp,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
+    _is_relied_on: bool,
 ) -> UnparkResult {
     let filter = |core::ParkToken(token)| match filter(ParkToken::numbered(token)) {
         FilterOp::Unpark => core::FilterOp::Unpark,
@@ -82,16 +70,6 @@ pub(crate) unsafe fn unpark_filter(
     };
     // SAFETY: the caller's promise is the same.
     done(unsafe { core::unpark_filter(key, filter, |result| given(callback(done(result)))) })
-}
-
-/// # Safety
-/// As parking_lot_core's.
-pub(crate) unsafe fn unpark_one(
-    key: usize,
-    callback: impl FnOnce(UnparkResult) -> UnparkToken,
-) -> UnparkResult {
-    // SAFETY: the caller's promise is the same.
-    done(unsafe { core::unpark_one(key, |result| given(callback(done(result)))) })
 }
 
 /// # Safety

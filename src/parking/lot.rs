@@ -383,30 +383,11 @@ impl Drop for NoUnwinding {
     }
 }
 
-/// # Safety
-/// As parking_lot_core's.
-pub(crate) unsafe fn park(
-    key: usize,
-    validate: impl FnOnce() -> bool,
-    before_sleep: impl FnOnce(),
-    timed_out: impl FnOnce(usize, bool),
-    token: ParkToken,
-    limit: Option<Instant>,
-) -> ParkResult {
-    let look = None::<Look<fn() -> bool, fn(bool)>>;
-    let before_sleep = || {
-        before_sleep();
-        false
-    };
-    // SAFETY: the caller's promise is the same.
-    unsafe { park_looking(key, validate, before_sleep, timed_out, token, limit, look) }
-}
-
-/// As [`park`], for a thread that looks from its place in the queue, if there is a `look`.
+/// Parks a thread that looks from its place in the queue, if there is a `look`.
 ///
 /// # Safety
-/// As for [`park`].
-pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
+/// As parking_lot_core's `park`.
+pub(crate) unsafe fn park<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
     before_sleep: impl FnOnce() -> bool,
@@ -498,22 +479,11 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
     })
 }
 
-/// # Safety
-/// As parking_lot_core's. At most [`BATCH`](super::BATCH) threads may be picked.
-pub(crate) unsafe fn unpark_filter(
-    key: usize,
-    filter: impl FnMut(ParkToken) -> FilterOp,
-    callback: impl FnOnce(UnparkResult) -> UnparkToken,
-) -> UnparkResult {
-    // SAFETY: the caller's promise is the same.
-    unsafe { unpark(key, filter, callback, true) }
-}
-
-/// As [`unpark_filter`]. If others stay and `is_relied_on`, one of them is told to watch.
+/// If others stay and `is_relied_on`, one of them is told to watch.
 ///
 /// # Safety
-/// As for [`unpark_filter`].
-unsafe fn unpark(
+/// As parking_lot_core's `unpark_filter`. At most [`BATCH`](super::BATCH) threads may be picked.
+pub(crate) unsafe fn unpark(
     key: usize,
     mut filter: impl FnMut(ParkToken) -> FilterOp,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
@@ -546,21 +516,6 @@ unsafe fn unpark(
         .chain(&told)
         .for_each(|&word| futex::wake(word));
     result
-}
-
-/// # Safety
-/// As parking_lot_core's.
-pub(crate) unsafe fn unpark_one(
-    key: usize,
-    callback: impl FnOnce(UnparkResult) -> UnparkToken,
-) -> UnparkResult {
-    let mut found = false;
-    let first = |_| match std::mem::replace(&mut found, true) {
-        false => FilterOp::Unpark,
-        true => FilterOp::Stop,
-    };
-    // SAFETY: the caller's promise is the same.
-    unsafe { unpark(key, first, callback, false) }
 }
 
 /// Tells a thread that looks under `key` to watch, if there is one and none is known to watch.

@@ -12,7 +12,7 @@ use super::{
     ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, is_expected,
     is_reserved, without_turn,
 };
-use crate::parking::{self, Look, ParkResult};
+use crate::parking::{self, Look, NO_LOOK, ParkResult};
 use crate::policy::spin::Spin;
 use crate::raw::TryAcquireError;
 use crate::sys::Ordering::{Acquire, Relaxed};
@@ -200,7 +200,9 @@ impl RawSemaphore {
         };
         let (key, token) = (self.front_key(), ParkToken::Front(permits));
         // SAFETY: the key is an address inside us, and we are borrowed.
-        unsafe { parking::park(key, token, deadline, validate, || {}, timed_out) }
+        unsafe {
+            parking::park_looking(key, token, deadline, validate, || false, timed_out, NO_LOOK)
+        }
     }
 }
 

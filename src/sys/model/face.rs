@@ -133,7 +133,7 @@ pub(crate) mod lot {
     pub(crate) use super::engine::sync::{Mutex, MutexGuard};
 
     pub(crate) mod futex {
-        use crate::parking::ParkResult;
+        use crate::parking::{FilterOp, NO_LOOK, ParkResult};
         use crate::policy::lease;
         use crate::sys::AtomicU32;
         use crate::sys::Ordering::Relaxed;
@@ -148,13 +148,21 @@ pub(crate) mod lot {
             let limit = limit.filter(|limit| looking() || !is_round(limit));
             let (key, token) = ((&raw const *word).addr(), ParkToken::Notified);
             // SAFETY: nothing else parks at this word.
-            let result = unsafe { kernel::park(key, validate, || {}, |_, _| {}, token, limit) };
+            let result =
+                unsafe { kernel::park(key, validate, || false, |_, _| {}, token, limit, NO_LOOK) };
             result != ParkResult::TimedOut
         }
 
         pub(crate) fn wake(word: *const AtomicU32) {
             // SAFETY: nothing else parks at this word.
-            unsafe { kernel::unpark_one(word.addr(), |_| UnparkToken::Nothing) };
+            unsafe {
+                kernel::unpark(
+                    word.addr(),
+                    |_| FilterOp::Unpark,
+                    |_| UnparkToken::Nothing,
+                    false,
+                )
+            };
         }
     }
 }

@@ -171,27 +171,8 @@ pub fn sleepers() -> usize {
 }
 
 /// # Safety
-/// As parking_lot_core's.
-pub(crate) unsafe fn park(
-    key: usize,
-    validate: impl FnOnce() -> bool,
-    before_sleep: impl FnOnce(),
-    timed_out: impl FnOnce(usize, bool),
-    token: ParkToken,
-    timeout: Option<Instant>,
-) -> ParkResult {
-    let look = None::<Look<fn() -> bool, fn(bool)>>;
-    let before_sleep = || {
-        before_sleep();
-        false
-    };
-    // SAFETY: the caller's promise is the same.
-    unsafe { park_looking(key, validate, before_sleep, timed_out, token, timeout, look) }
-}
-
-/// # Safety
 /// As for that of `src/parking/lot.rs`.
-pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
+pub(crate) unsafe fn park<E: Fn() -> bool, L: Fn(bool)>(
     key: usize,
     validate: impl FnOnce() -> bool,
     before_sleep: impl FnOnce() -> bool,
@@ -278,19 +259,8 @@ pub(crate) unsafe fn park_looking<E: Fn() -> bool, L: Fn(bool)>(
 }
 
 /// # Safety
-/// As parking_lot_core's.
-pub(crate) unsafe fn unpark_filter(
-    key: usize,
-    filter: impl FnMut(ParkToken) -> FilterOp,
-    callback: impl FnOnce(UnparkResult) -> UnparkToken,
-) -> UnparkResult {
-    // SAFETY: the caller's promise is the same.
-    unsafe { unpark(key, filter, callback, true) }
-}
-
-/// # Safety
-/// As [`unpark_filter`].
-unsafe fn unpark(
+/// As for that of `src/parking/lot.rs`.
+pub(crate) unsafe fn unpark(
     key: usize,
     mut filter: impl FnMut(ParkToken) -> FilterOp,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
@@ -323,21 +293,6 @@ unsafe fn unpark(
         parked.wake(token);
     }
     result
-}
-
-/// # Safety
-/// As parking_lot_core's.
-pub(crate) unsafe fn unpark_one(
-    key: usize,
-    callback: impl FnOnce(UnparkResult) -> UnparkToken,
-) -> UnparkResult {
-    let mut found = false;
-    let first = |_| match std::mem::replace(&mut found, true) {
-        false => FilterOp::Unpark,
-        true => FilterOp::Stop,
-    };
-    // SAFETY: the caller's promise is the same.
-    unsafe { unpark(key, first, callback, false) }
 }
 
 /// # Safety

@@ -1,7 +1,7 @@
 //! The crate's own parking lot, for models of it: tokens are numbers.
 
-use crate::parking::lot::{self, unpark_filter, unpark_one, unpark_requeue};
-use crate::parking::{FilterOp, Look, ParkResult, RequeueOp};
+use crate::parking::lot;
+use crate::parking::{FilterOp, Look, NO_LOOK, ParkResult, RequeueOp};
 use crate::tokens::{ParkToken, UnparkToken};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -17,9 +17,22 @@ pub fn park(
 ) -> Option<usize> {
     let (token, limit) = (ParkToken::Requeued(token), timed.then(Instant::now));
     let was_told = Cell::new(false);
-    let before_sleep = || was_told.set(true);
+    let before_sleep = || {
+        was_told.set(true);
+        false
+    };
     // SAFETY: the model's keys are its own.
-    let result = unsafe { lot::park(key, validate, before_sleep, timed_out, token, limit) };
+    let result = unsafe {
+        lot::park(
+            key,
+            validate,
+            before_sleep,
+            timed_out,
+            token,
+            limit,
+            NO_LOOK,
+        )
+    };
     assert_eq!(was_told.get(), result != ParkResult::Invalid);
     given(result)
 }
@@ -41,7 +54,7 @@ pub fn park_looking(
     };
     let (token, limit) = (ParkToken::Requeued(token), timed.then(Instant::now));
     // SAFETY: the model's keys are its own.
-    given(unsafe { lot::park_looking(key, validate, || true, |_, _| {}, token, limit, Some(look)) })
+    given(unsafe { lot::park(key, validate, || true, |_, _| {}, token, limit, Some(look)) })
 }
 
 fn given(result: ParkResult) -> Option<usize> {
@@ -70,14 +83,19 @@ pub fn unpark(key: usize, token: usize, given: usize) -> (usize, bool) {
         }
     };
     // SAFETY: the model's keys are its own.
-    let result = unsafe { unpark_filter(key, choose, |_| UnparkToken::numbered(given)) };
+    let result = unsafe { lot::unpark(key, choose, |_| UnparkToken::numbered(given), true) };
     (result.unparked_threads, result.have_more_threads)
 }
 
 /// Unparks the first thread.
 pub fn unpark_first(key: usize, given: usize) -> (usize, bool) {
+    let mut found = false;
+    let first = |_| match std::mem::replace(&mut found, true) {
+        false => FilterOp::Unpark,
+        true => FilterOp::Stop,
+    };
     // SAFETY: the model's keys are its own.
-    let result = unsafe { unpark_one(key, |_| UnparkToken::numbered(given)) };
+    let result = unsafe { lot::unpark(key, first, |_| UnparkToken::numbered(given), false) };
     (result.unparked_threads, result.have_more_threads)
 }
 
@@ -90,6 +108,6 @@ pub fn requeue(from: usize, to: usize, unpark: Option<bool>, given: usize) -> (u
         Some(false) => RequeueOp::RequeueAll,
     };
     // SAFETY: the model's keys are its own.
-    let result = unsafe { unpark_requeue(from, to, || op, |_| UnparkToken::numbered(given)) };
+    let result = unsafe { lot::unpark_requeue(from, to, || op, |_| UnparkToken::numbered(given)) };
     (result.unparked_threads, result.requeued_threads)
 }
