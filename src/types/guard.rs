@@ -230,6 +230,26 @@ macro_rules! lock {
         lock! { @ &$Lock<T>, $Raw }
         lock! { @ std::sync::Arc<$Lock<T>>, $Raw }
 
+        impl<T: ?Sized> $Lock<T> {
+            /// # Safety
+            /// The caller has acquired the lock in mode `M`.
+            #[inline]
+            unsafe fn guard<M: Mode<$Raw>>(&self) -> Guard<&Self, M, T> {
+                // SAFETY: the caller's promise.
+                unsafe { Guard::new(self) }
+            }
+
+            /// # Safety
+            /// The caller has acquired the lock in mode `M`.
+            #[inline]
+            unsafe fn guard_arc<M: Mode<$Raw>>(
+                self: &std::sync::Arc<Self>,
+            ) -> Guard<std::sync::Arc<Self>, M, T> {
+                // SAFETY: the caller's promise.
+                unsafe { Guard::new(self.clone()) }
+            }
+        }
+
         impl<'a, T: ?Sized> super::guard::sealed::Reference<'a, T> for &'a $Lock<T> {}
 
         impl<'a, T: ?Sized> super::guard::sealed::Narrow<T> for &'a $Lock<T> {

@@ -3,6 +3,7 @@
 //! They stand on the untyped primitives in the module `locks` beside this one: the algorithms, or
 //! in a user's model their specifications (`src/sys/spec`).
 
+mod acquire;
 pub(crate) mod condvar;
 pub mod guard;
 pub(crate) mod mutex;

@@ -1,5 +1,6 @@
 //! [`Mutex`]: the types. The algorithm is in `src/mutex/raw.rs`.
 
+use super::acquire::{acquire, by_hand};
 use super::guard::sealed::Mode;
 use super::guard::{ArcMapped, Exclusive, Guard, Mapped, lock};
 use super::locks::mutex::RawMutex;
@@ -27,6 +28,10 @@ use std::time::{Duration, Instant};
 /// one of the others locks the free mutex after at most 134 ms for each waiter. (One exception:
 /// threads that a [`Condvar`](crate::Condvar) has woken all at once. If three of them are stopped,
 /// the others may have to wait until one of the three goes on, or another thread locks the mutex.)
+///
+/// # Tries
+/// A `try_` method may fail although no thread has the guard, while the mutex is kept for a thread
+/// after a handoff.
 ///
 /// # Timeouts
 /// A timeout of zero, or a deadline in the past, only tries. At the deadline there is one last try.
@@ -95,73 +100,11 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Locks the mutex, blocking until it is free.
-    #[inline]
-    pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.raw.lock();
-        // SAFETY: just locked.
-        unsafe { self.make_guard_unchecked() }
-    }
-
-    /// Locks the mutex if it is free.
-    #[inline]
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        // SAFETY: if it is run, the mutex was just locked.
-        self.raw
-            .try_lock()
-            .then(|| unsafe { self.make_guard_unchecked() })
-    }
-
-    /// Locks the mutex, blocking for at most `timeout`. Zero only tries. A timeout beyond what an
-    /// `Instant` holds is no limit.
-    #[inline]
-    pub fn try_lock_for(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
-        self.try_lock_by(Deadline::after(timeout))
-    }
-
-    /// Locks the mutex, blocking until `deadline` at most. A deadline in the past only tries.
-    #[inline]
-    pub fn try_lock_until(&self, deadline: Instant) -> Option<MutexGuard<'_, T>> {
-        self.try_lock_by(Deadline::at(deadline))
-    }
-
-    fn try_lock_by(&self, deadline: Deadline) -> Option<MutexGuard<'_, T>> {
-        let locked = self.raw.lock_until(deadline);
-        // SAFETY: if it is run, the mutex was just locked.
-        locked.then(|| unsafe { self.make_guard_unchecked() })
-    }
-
-    /// As [`lock`](Self::lock), with a guard that owns its `Arc`.
-    #[inline]
-    pub fn lock_arc(self: &Arc<Self>) -> ArcMutexGuard<T> {
-        self.raw.lock();
-        // SAFETY: just locked.
-        unsafe { self.make_arc_guard_unchecked() }
-    }
-
-    /// As [`try_lock`](Self::try_lock), with a guard that owns its `Arc`.
-    #[inline]
-    pub fn try_lock_arc(self: &Arc<Self>) -> Option<ArcMutexGuard<T>> {
-        // SAFETY: if it is run, the mutex was just locked.
-        self.raw
-            .try_lock()
-            .then(|| unsafe { self.make_arc_guard_unchecked() })
-    }
-
-    /// As [`try_lock_for`](Self::try_lock_for), with a guard that owns its `Arc`.
-    #[inline]
-    pub fn try_lock_arc_for(self: &Arc<Self>, timeout: Duration) -> Option<ArcMutexGuard<T>> {
-        let locked = self.raw.lock_until(Deadline::after(timeout));
-        // SAFETY: if it is run, the mutex was just locked.
-        locked.then(|| unsafe { self.make_arc_guard_unchecked() })
-    }
-
-    /// As [`try_lock_until`](Self::try_lock_until), with a guard that owns its `Arc`.
-    #[inline]
-    pub fn try_lock_arc_until(self: &Arc<Self>, deadline: Instant) -> Option<ArcMutexGuard<T>> {
-        let locked = self.raw.lock_until(Deadline::at(deadline));
-        // SAFETY: if it is run, the mutex was just locked.
-        locked.then(|| unsafe { self.make_arc_guard_unchecked() })
+    acquire! {
+        "the mutex", MutexGuard, ArcMutexGuard, tries as Mutex,
+        by RawMutex::lock_until, at once RawMutex::try_lock;
+        lock, try_lock, try_lock_for, try_lock_until;
+        lock_arc, try_lock_arc, try_lock_arc_for, try_lock_arc_until
     }
 
     /// Whether the mutex is held now, or kept for a thread after a handoff. The answer may be stale
@@ -180,22 +123,10 @@ impl<T: ?Sized> Mutex<T> {
         self.data.get()
     }
 
-    /// Unlocks without a guard: for a guard that was forgotten.
-    ///
-    /// # Safety
-    /// The mutex is locked, and no guard of it will be used or dropped from now on.
-    pub unsafe fn force_unlock(&self) {
-        // SAFETY: the caller owns the forgotten guard's lock.
-        unsafe { self.raw.unlock() };
-    }
-
-    /// As [`force_unlock`](Self::force_unlock), but by a direct handoff, as [`Guard::unlock_fair`].
-    ///
-    /// # Safety
-    /// As for [`force_unlock`](Self::force_unlock).
-    pub unsafe fn force_unlock_fair(&self) {
-        // SAFETY: see above.
-        unsafe { self.raw.unlock_fair() };
+    by_hand! {
+        "", MutexGuard, ArcMutexGuard, Exclusive of RawMutex,
+        "The mutex is locked, and no other guard of it will be used or dropped from now on.";
+        make_guard_unchecked, make_arc_guard_unchecked, force_unlock, force_unlock_fair
     }
 
     only_in_models! {
@@ -205,27 +136,6 @@ impl<T: ?Sized> Mutex<T> {
         pub fn assert_at_rest(&mut self) {
             self.raw.assert_at_rest();
         }
-    }
-
-    /// Makes a guard for a mutex that the caller has locked by other means: with a guard that was
-    /// forgotten, or by the [raw](Self::raw) mutex.
-    ///
-    /// # Safety
-    /// The mutex is locked, and no other guard of it will be used or dropped from now on.
-    #[inline]
-    pub unsafe fn make_guard_unchecked(&self) -> MutexGuard<'_, T> {
-        // SAFETY: the caller's promise.
-        unsafe { Guard::new(self) }
-    }
-
-    /// As [`make_guard_unchecked`](Self::make_guard_unchecked), with a guard that owns its `Arc`.
-    ///
-    /// # Safety
-    /// As for [`make_guard_unchecked`](Self::make_guard_unchecked).
-    #[inline]
-    pub unsafe fn make_arc_guard_unchecked(self: &Arc<Self>) -> ArcMutexGuard<T> {
-        // SAFETY: the caller's promise.
-        unsafe { Guard::new(self.clone()) }
     }
 
     /// Returns the untyped mutex.
@@ -253,18 +163,6 @@ impl<T: ?Sized + Send> ArcMutexGuard<T> {
     #[inline]
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         this.lock()
-    }
-}
-
-impl<T: Default> Default for Mutex<T> {
-    fn default() -> Self {
-        Mutex::new(T::default())
-    }
-}
-
-impl<T> From<T> for Mutex<T> {
-    fn from(data: T) -> Self {
-        Mutex::new(data)
     }
 }
 

@@ -1,7 +1,11 @@
 //! [`RwLock`]: the types. The algorithm is in `src/rwlock/raw.rs`.
 
+mod both;
 mod modes;
 
+pub(super) use both::rwlock;
+
+use super::acquire::{acquire, by_hand};
 use super::guard::sealed::Mode;
 use super::guard::{ArcMapped, Exclusive, Guard, Mapped, Shared, Upgradable, lock};
 use super::locks::rwlock::RawRwLock;
@@ -105,11 +109,6 @@ pub type ArcRwLockWriteGuard<T> = Guard<Arc<RwLock<T>>, Exclusive, T>;
 /// Reads an [`RwLock`] behind an `Arc`, which it keeps alive, and can become its writer.
 pub type ArcRwLockUpgradableReadGuard<T> = Guard<Arc<RwLock<T>>, Upgradable, T>;
 
-// SAFETY: sending a lock sends its data, and nothing of it stays behind.
-unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: readers share `&T` between threads (`Sync`); a writer may take the data out (`Send`).
-unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
-
 impl<T> RwLock<T> {
     const_fn! {
         /// Creates an open lock.
@@ -127,181 +126,12 @@ impl<T> RwLock<T> {
     }
 }
 
-/// The eight ways to acquire the lock in one mode.
-macro_rules! acquire {
-    (
-        $what:literal, $guard:ident, $arc_guard:ident, by $take:expr, at once $try_take:expr;
-        $lock:ident, $try_lock:ident, $try_for:ident, $try_until:ident;
-        $lock_arc:ident, $try_lock_arc:ident, $try_arc_for:ident, $try_arc_until:ident
-    ) => {
-        #[doc = concat!("Acquires the lock ", $what, ", blocking until that is possible.")]
-        #[inline]
-        pub fn $lock(&self) -> $guard<'_, T> {
-            $take(&self.raw, Deadline::NEVER);
-            // SAFETY: just acquired, in the guard's mode.
-            unsafe { self.guard() }
-        }
-
-        #[doc = concat!("Tries to acquire the lock ", $what, ", without blocking.")]
-        ///
-        /// May fail although no thread holds the lock: see *Tries* of [`RwLock`](crate::RwLock).
-        #[inline]
-        pub fn $try_lock(&self) -> Option<$guard<'_, T>> {
-            // SAFETY: if it is run, the lock was just acquired in the guard's mode.
-            $try_take(&self.raw).then(|| unsafe { self.guard() })
-        }
-
-        #[doc = concat!("Tries to acquire the lock ", $what, ", blocking for at most `timeout`.")]
-        /// Zero only tries. A timeout beyond what an `Instant` holds is no limit.
-        #[inline]
-        pub fn $try_for(&self, timeout: Duration) -> Option<$guard<'_, T>> {
-            // SAFETY: see above.
-            $take(&self.raw, Deadline::after(timeout)).then(|| unsafe { self.guard() })
-        }
-
-        #[doc = concat!("Tries to acquire the lock ", $what, ", blocking until `deadline`.")]
-        /// A deadline in the past only tries.
-        #[inline]
-        pub fn $try_until(&self, deadline: Instant) -> Option<$guard<'_, T>> {
-            // SAFETY: see above.
-            $take(&self.raw, Deadline::at(deadline)).then(|| unsafe { self.guard() })
-        }
-
-        #[doc = concat!("As [`Self::", stringify!($lock), "`], with a guard owning an `Arc`.")]
-        #[inline]
-        pub fn $lock_arc(self: &Arc<Self>) -> $arc_guard<T> {
-            $take(&self.raw, Deadline::NEVER);
-            // SAFETY: just acquired, in the guard's mode.
-            unsafe { self.guard_arc() }
-        }
-
-        #[doc = concat!("As [`Self::", stringify!($try_lock), "`], with a guard owning an `Arc`.")]
-        #[inline]
-        pub fn $try_lock_arc(self: &Arc<Self>) -> Option<$arc_guard<T>> {
-            // SAFETY: if it is run, the lock was just acquired in the guard's mode.
-            $try_take(&self.raw).then(|| unsafe { self.guard_arc() })
-        }
-
-        #[doc = concat!("As [`Self::", stringify!($try_for), "`], with a guard owning an `Arc`.")]
-        #[inline]
-        pub fn $try_arc_for(self: &Arc<Self>, timeout: Duration) -> Option<$arc_guard<T>> {
-            // SAFETY: see above.
-            $take(&self.raw, Deadline::after(timeout)).then(|| unsafe { self.guard_arc() })
-        }
-
-        #[doc = concat!("As [`Self::", stringify!($try_until), "`], with a guard owning an `Arc`.")]
-        #[inline]
-        pub fn $try_arc_until(self: &Arc<Self>, deadline: Instant) -> Option<$arc_guard<T>> {
-            // SAFETY: see above.
-            $take(&self.raw, Deadline::at(deadline)).then(|| unsafe { self.guard_arc() })
-        }
-    };
-}
-
-pub(super) use acquire;
-
-/// What is done by hand in one mode, for a guard that was forgotten.
-macro_rules! by_hand {
-    (
-        $what:literal, $guard:ident, $arc_guard:ident, $Mode:ident, $($forgotten:literal)*;
-        $make:ident, $make_arc:ident, $unlock:ident, $unlock_fair:ident
-    ) => {
-        #[doc = concat!(
-            "Makes a guard of a lock that the caller has acquired ", $what,
-            " by other")]
-        /// means: with a guard that was forgotten, or by the [raw](Self::raw) lock.
-        ///
-        /// # Safety
-        $(#[doc = $forgotten])*
-        #[inline]
-        pub unsafe fn $make(&self) -> $guard<'_, T> {
-            // SAFETY: the caller's promise.
-            unsafe { self.guard() }
-        }
-
-        #[doc = concat!("As [`Self::", stringify!($make), "`], with a guard owning an `Arc`.")]
-        ///
-        /// # Safety
-        $(#[doc = $forgotten])*
-        #[inline]
-        pub unsafe fn $make_arc(self: &Arc<Self>) -> $arc_guard<T> {
-            // SAFETY: the caller's promise.
-            unsafe { self.guard_arc() }
-        }
-
-        #[doc = concat!("Releases a lock acquired ", $what, ", for a guard that was forgotten.")]
-        ///
-        /// # Safety
-        $(#[doc = $forgotten])*
-        #[inline]
-        pub unsafe fn $unlock(&self) {
-            // SAFETY: the caller owns what the forgotten guard held.
-            unsafe { <$Mode as Mode<RawRwLock>>::unlock(&self.raw) };
-        }
-
-        #[doc = concat!("As [`Self::", stringify!($unlock), "`], but by a direct handoff, as")]
-        /// [`Guard::unlock_fair`].
-        ///
-        /// # Safety
-        $(#[doc = $forgotten])*
-        #[inline]
-        pub unsafe fn $unlock_fair(&self) {
-            // SAFETY: see above.
-            unsafe { <$Mode as Mode<RawRwLock>>::unlock_fair(&self.raw) };
-        }
-    };
-}
-
 impl<T: ?Sized> RwLock<T> {
-    acquire! {
-        "for reading", RwLockReadGuard, ArcRwLockReadGuard,
-        by |raw: &RawRwLock, deadline| raw.read(false, deadline),
-        at once |raw: &RawRwLock| raw.try_read(false);
-        read, try_read, try_read_for, try_read_until;
-        read_arc, try_read_arc, try_read_arc_for, try_read_arc_until
-    }
-
-    acquire! {
-        "for reading, even if a writer waits for other readers to leave",
-        RwLockReadGuard, ArcRwLockReadGuard,
-        by |raw: &RawRwLock, deadline| raw.read(true, deadline),
-        at once |raw: &RawRwLock| raw.try_read(true);
-        read_recursive, try_read_recursive, try_read_recursive_for, try_read_recursive_until;
-        read_arc_recursive, try_read_arc_recursive,
-        try_read_arc_recursive_for, try_read_arc_recursive_until
-    }
-
-    acquire! {
-        "for writing", RwLockWriteGuard, ArcRwLockWriteGuard,
-        by RawRwLock::write, at once RawRwLock::try_write;
-        write, try_write, try_write_for, try_write_until;
-        write_arc, try_write_arc, try_write_arc_for, try_write_arc_until
-    }
-
-    acquire! {
-        "for reading, keeping writers and other upgradable readers out",
-        RwLockUpgradableReadGuard, ArcRwLockUpgradableReadGuard,
-        by RawRwLock::upgradable_read, at once RawRwLock::try_upgradable_read;
-        upgradable_read, try_upgradable_read, try_upgradable_read_for, try_upgradable_read_until;
-        upgradable_read_arc, try_upgradable_read_arc,
-        try_upgradable_read_arc_for, try_upgradable_read_arc_until
-    }
-
     /// Whether a thread holds the lock now, in any mode. The answer may be stale when the caller
     /// gets it. Biased readers are looked at one after the other, so it may also be no if they
     /// relieved each other meanwhile.
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
-    }
-
-    /// Whether a thread writes now. The answer may be stale when the caller gets it.
-    pub fn is_locked_exclusive(&self) -> bool {
-        self.raw.is_locked_exclusive()
-    }
-
-    /// Returns the data, without locking: the lock is borrowed exclusively.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.data.get_mut()
     }
 
     /// Returns a pointer to the data, which may be used while the lock is held by other means.
@@ -310,7 +140,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     by_hand! {
-        "for reading", RwLockReadGuard, ArcRwLockReadGuard, Shared,
+        "for reading, ", RwLockReadGuard, ArcRwLockReadGuard, Shared of RawRwLock,
         "The calling thread acquired a read guard of this lock that was forgotten, and will not be"
         "used or dropped from now on.";
         make_read_guard_unchecked, make_arc_read_guard_unchecked,
@@ -318,7 +148,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     by_hand! {
-        "for writing", RwLockWriteGuard, ArcRwLockWriteGuard, Exclusive,
+        "for writing, ", RwLockWriteGuard, ArcRwLockWriteGuard, Exclusive of RawRwLock,
         "The write guard of this lock was forgotten, and will not be used or dropped from now on."
         "";
         make_write_guard_unchecked, make_arc_write_guard_unchecked,
@@ -326,8 +156,8 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     by_hand! {
-        "for reading upgradably", RwLockUpgradableReadGuard, ArcRwLockUpgradableReadGuard,
-        Upgradable,
+        "for reading upgradably, ", RwLockUpgradableReadGuard, ArcRwLockUpgradableReadGuard,
+        Upgradable of RawRwLock,
         "The upgradable guard of this lock was forgotten, and will not be used or dropped from now"
         "on.";
         make_upgradable_guard_unchecked, make_arc_upgradable_guard_unchecked,
@@ -351,52 +181,11 @@ impl<T: ?Sized> RwLock<T> {
             self.raw.assert_at_rest();
         }
     }
-
-    /// # Safety
-    /// The caller has acquired the lock in mode `M`.
-    #[inline]
-    unsafe fn guard<M: Mode<RawRwLock>>(&self) -> Guard<&Self, M, T> {
-        // SAFETY: the caller's promise.
-        unsafe { Guard::new(self) }
-    }
-
-    /// # Safety
-    /// The caller has acquired the lock in mode `M`.
-    #[inline]
-    unsafe fn guard_arc<M: Mode<RawRwLock>>(self: &Arc<Self>) -> Guard<Arc<Self>, M, T> {
-        // SAFETY: the caller's promise.
-        unsafe { Guard::new(self.clone()) }
-    }
 }
 
-// Another thread that borrows the guard gets the lock by this, so `T: Send`.
-impl<'a, M: Mode<RawRwLock>, T: ?Sized + Send> Guard<&'a RwLock<T>, M, T> {
-    /// Returns the lock.
-    #[inline]
-    pub fn rwlock(this: &Self) -> &'a RwLock<T> {
-        this.lock()
-    }
+rwlock! {
+    RwLock, by read, write;
+    RwLockReadGuard, RwLockWriteGuard, RwLockUpgradableReadGuard,
+    ArcRwLockReadGuard, ArcRwLockWriteGuard, ArcRwLockUpgradableReadGuard
 }
-
-// Another thread that borrows the guard gets the lock by this, so `T: Send`.
-impl<M: Mode<RawRwLock>, T: ?Sized + Send> Guard<Arc<RwLock<T>>, M, T> {
-    /// Returns the lock.
-    #[inline]
-    pub fn rwlock(this: &Self) -> &Arc<RwLock<T>> {
-        this.lock()
-    }
-}
-
-impl<T: Default> Default for RwLock<T> {
-    fn default() -> Self {
-        RwLock::new(T::default())
-    }
-}
-
-impl<T> From<T> for RwLock<T> {
-    fn from(data: T) -> Self {
-        RwLock::new(data)
-    }
-}
-
 lock! { RwLock, RawRwLock, false }

@@ -47,6 +47,18 @@ macro_rules! values {
             }
         }
 
+        impl<T: Default> Default for $Lock<T> {
+            fn default() -> Self {
+                $Lock::new(T::default())
+            }
+        }
+
+        impl<T> From<T> for $Lock<T> {
+            fn from(data: T) -> Self {
+                $Lock::new(data)
+            }
+        }
+
         // A thread that sees the value after a panic has to expect what it may find there, as with
         // every lock that does not poison.
         impl<T: ?Sized> UnwindSafe for $Lock<T> {}
