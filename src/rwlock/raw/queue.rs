@@ -280,6 +280,15 @@ impl RawRwLock {
         }
     }
 
+    /// Gives up what the caller was given, before it panics.
+    #[cold]
+    pub(super) fn give_up(&self, given: &mut Given) {
+        self.pass_on(given);
+        if std::mem::take(&mut given.is_next) {
+            self.keep_no_more(true);
+        }
+    }
+
     /// Ends the keeping of the lock for the caller, which gives up: by the caller itself, or by the
     /// thread that woke it.
     fn keep_no_more(&self, by_itself: bool) {

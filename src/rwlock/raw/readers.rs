@@ -156,12 +156,13 @@ impl RawRwLock {
     }
 
     /// Enters by counting itself in the word.
-    fn try_count(&self, recursive: bool, limit: usize, given: Given) -> bool {
+    fn try_count(&self, recursive: bool, limit: usize, mut given: Given) -> bool {
         let mut collision: Option<Spin> = None;
         // ORDERING: Relaxed; the exchange orders.
         let mut state = self.state.load(Relaxed);
         while admits_reader(state, recursive, given.is_next) {
             if readers(state) >= limit {
+                self.give_up(&mut given);
                 too_many_readers(limit);
             }
             // What is kept for another thread stays kept, where this one passes it.

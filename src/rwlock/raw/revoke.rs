@@ -106,8 +106,13 @@ impl RawRwLock {
     ) -> Option<()> {
         loop {
             // ORDERING: Relaxed; looked at again.
-            if kind.is_excluded(self.state.load(Relaxed)) {
+            let state = self.state.load(Relaxed);
+            if kind.is_excluded(state) {
                 return Some(());
+            }
+            if bias::is_foreign(state) {
+                // `try_revoke` panics.
+                self.give_up(given);
             }
             match self.try_revoke() {
                 Ok(()) => return Some(()),

@@ -54,6 +54,54 @@ fn too_many_readers_are_refused_by_every_way_in() {
     assert!(is_refused(&lock, what, downgrade));
 }
 
+/// Whether `wait` panics and says `what`, on a thread that sleeps in the queue until `release` is
+/// called.
+fn refused_in_the_queue<R>(
+    lock: &RawRwLock,
+    what: &str,
+    wait: impl Fn() -> R + Sync,
+    release: impl FnOnce(),
+) -> bool {
+    thread::scope(|s| {
+        let waiter = s.spawn(|| {
+            let panic = catch_unwind(AssertUnwindSafe(&wait)).err()?;
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            text.or_else(|| panic.downcast_ref::<&str>().copied())
+                .map(String::from)
+        });
+        // (It is starved by then, so that the lock is kept for it when it is woken.)
+        while state(lock) & PARKED == 0 && !waiter.is_finished() {
+            thread::yield_now();
+        }
+        thread::sleep(Duration::from_millis(20));
+        release();
+        let said = waiter.join().unwrap();
+        said.is_some_and(|said| said.contains(what))
+    })
+}
+
+#[test]
+fn waiter_that_is_refused_gives_up_what_it_was_given() {
+    // Readers, behind a writer that a word of so many readers cannot have.
+    let full = MAX_READERS * ONE_READER;
+    for recursive in [false, true] {
+        let lock = with(full | WRITER);
+        let wait = || lock.read(recursive, Deadline::NEVER);
+        // SAFETY: as the word says.
+        let release = || unsafe { lock.unlock_write() };
+        assert!(refused_in_the_queue(&lock, "more than", wait, release));
+        assert_eq!(state(&lock), full);
+    }
+    // A writer, behind an upgradable reader, of a lock that another copy has biased.
+    let Some(name) = name_of(false) else { return };
+    let lock = with(BIASED | name | UPGRADABLE);
+    let wait = || lock.write(Deadline::NEVER);
+    // SAFETY: as the word says.
+    let release = || unsafe { lock.unlock_upgradable() };
+    assert!(refused_in_the_queue(&lock, "another copy", wait, release));
+    assert_eq!(state(&lock), BIASED | name);
+}
+
 #[test]
 fn read_taken_again_at_the_limit_aborts() {
     const CHILD: &str = "ANTEROOM_TEST_ABORTS";
@@ -62,8 +110,7 @@ fn read_taken_again_at_the_limit_aborts() {
     if std::env::var_os(CHILD).is_some() {
         return with(MAX_AGAIN * ONE_READER).read_again();
     }
-    let this = std::env::current_exe().expect("a test is a program");
-    let child = std::process::Command::new(this)
+    let child = common::alone::this_program()
         .args(["--exact", NAME, "--nocapture"])
         .env(CHILD, "1")
         .output()
