@@ -1,6 +1,6 @@
 //! The primitives that processes share, except pipes: the children of these tests would inherit the
 //! ends of a pipe, so the tests of pipes have a binary of their own.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 mod condvar;
 mod deadlines;

@@ -2,7 +2,7 @@
 //!
 //! A child inherits all descriptors of its parent, also the ends of other tests' pipes. So these
 //! tests run one at a time, and apart from all others that fork.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 
 mod fifo;
 mod fifo_life;

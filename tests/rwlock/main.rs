@@ -1,6 +1,11 @@
 //! `RwLock` on real threads: every way to acquire it, which modes exclude each other, and how one
 //! mode becomes another. The order of its waiters is in [`turns`] and [`fairness`].
 
+// Elsewhere no lock is biased.
+#[cfg(all(
+    target_pointer_width = "64",
+    any(target_os = "linux", target_vendor = "apple", target_os = "freebsd")
+))]
 mod bias;
 mod fairness;
 mod model;

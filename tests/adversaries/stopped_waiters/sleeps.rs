@@ -126,8 +126,8 @@ fn a_permit_that_is_free_at_the_deadline_is_taken() {
 }
 
 /// How often the calling thread gave up its processor of its own accord meanwhile.
-fn pauses(work: impl FnOnce()) -> i64 {
-    fn asked() -> i64 {
+fn pauses(work: impl FnOnce()) -> libc::c_long {
+    fn asked() -> libc::c_long {
         // SAFETY: all zeros is a valid `rusage`, which the call fills in.
         let mut usage: libc::rusage = unsafe { mem::zeroed() };
         // SAFETY: it writes there.

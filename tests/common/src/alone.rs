@@ -1,6 +1,6 @@
 //! Tests that need a process of their own.
 
-use crate::say;
+use crate::{emulator, say};
 use std::any::type_name;
 use std::ffi::CStr;
 use std::process::Command;
@@ -19,7 +19,7 @@ pub fn alone<F: FnOnce()>(test: F) {
     if std::env::var(variable).is_ok_and(|alone| alone == name) {
         return test();
     }
-    let output = Command::new(std::env::current_exe().expect("a test is a program"))
+    let output = this_program()
         .args(["--exact", name, "--nocapture", "--test-threads", "1"])
         .env(variable, name)
         .output()
@@ -33,4 +33,16 @@ pub fn alone<F: FnOnce()>(test: F) {
         "{name}, alone: {}\n{out}\n{errors}",
         output.status
     );
+}
+
+/// This program again, under the same emulator, if any.
+pub fn this_program() -> Command {
+    let program = std::env::current_exe().expect("a test is a program");
+    let Some(emulator) = emulator() else {
+        return Command::new(program);
+    };
+    let mut words = emulator.split(' ');
+    let mut command = Command::new(words.next().expect("split gives one at least"));
+    command.args(words).arg(program);
+    command
 }

@@ -2,13 +2,15 @@
 //! child processes, sandboxes, and memory that is taken away.
 
 pub mod alone;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 pub mod ends;
 pub mod open;
 #[cfg(unix)]
 pub mod page;
 #[cfg(target_os = "linux")]
 pub mod processes;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+mod regions;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -67,6 +69,22 @@ pub fn skip(reason: impl Display) {
     let (number, place) = (SKIPPED.fetch_add(1, Relaxed) + 1, Location::caller());
     say(&format!("SKIPPED (number {number}): {place}: {reason}\n"));
 }
+
+/// The command that runs programs for this processor on another one, if that is so here. It cannot
+/// do all that the processor and its kernel can. `cargo xtask platforms` sets the variable.
+pub fn emulator() -> Option<String> {
+    std::env::var("ANTEROOM_EMULATOR").ok()
+}
+
+/// Whether a reader-writer lock can be biased here.
+pub const HAS_BIAS: bool = cfg!(all(
+    target_pointer_width = "64",
+    any(
+        target_os = "linux",
+        target_vendor = "apple",
+        target_os = "freebsd"
+    )
+));
 
 /// Runs `test` on a thread of its own and returns what it returns, or panics as it does. A test
 /// that hangs fails, and its threads are left behind.
@@ -250,15 +268,22 @@ fn sleeps(thread: i32) -> bool {
 pub fn sleeps_for_good(thread: i32) -> bool {
     const APART: Duration = Duration::from_millis(2);
     const LONG: Duration = Duration::from_millis(20);
+    /// The system call's numbers. With 32 bits there is a second one, `futex_time64`.
+    const FUTEX: &[libc::c_long] = match size_of::<usize>() {
+        4 => &[libc::SYS_futex, 422],
+        _ => &[libc::SYS_futex],
+    };
     let endless_wait = || {
         let call = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).ok()?;
         // Number, address, operation, value, timeout: "running" has none of them.
         let mut words = call.split_whitespace();
-        let futex = words.next()? == libc::SYS_futex.to_string();
+        let number = words.next()?.parse();
+        let futex = number.is_ok_and(|number| FUTEX.contains(&number));
         (futex && words.nth(3)? == "0x0").then_some(call)
     };
-    if std::fs::metadata("/proc/thread-self/syscall").is_err() {
-        // A kernel without this file: a nap is over by then, or nearly always.
+    if emulator().is_some() || std::fs::metadata("/proc/thread-self/syscall").is_err() {
+        // A kernel without this file, or with another processor's numbers in it: a nap is over by
+        // then, or nearly always.
         thread::sleep(10 * APART);
         return sleeps(thread);
     }

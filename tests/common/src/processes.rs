@@ -1,12 +1,13 @@
 //! Child processes of a test: forked, killed, waited for.
 
-use anteroom::ipc::{Shareable, Shared};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+pub use crate::regions::{Name, counter, shared};
 
 /// How a child ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -181,39 +182,4 @@ fn until_asleep_at_once(pids: &[libc::pid_t]) {
         looks = if all { looks + 1 } else { 0 };
         looks > 50
     });
-}
-
-/// A number that the children share with their parent.
-pub fn counter() -> Shared<AtomicU64> {
-    Shared::anonymous(AtomicU64::new(0)).unwrap()
-}
-
-/// Something that the children share with their parent.
-pub fn shared<T: Shareable>(it: T) -> Shared<T> {
-    Shared::anonymous(it).unwrap()
-}
-
-/// A name in shared memory of this test's own, which is gone after it, whatever happens.
-pub struct Name(String);
-
-impl Name {
-    pub fn new(test: &str) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (process, next) = (std::process::id(), NEXT.fetch_add(1, SeqCst));
-        Name(format!("anteroom-test-{test}-{process}-{next}"))
-    }
-}
-
-impl std::ops::Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _ = anteroom::ipc::SharedMemory::unlink(&self.0);
-    }
 }

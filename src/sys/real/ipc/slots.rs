@@ -61,6 +61,8 @@ impl<Slot> Memory<Slot> {
                 options(nostack, preserves_flags),
             );
         }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = index;
     }
 
     #[inline]
