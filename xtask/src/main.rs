@@ -1,10 +1,11 @@
 //! What cargo cannot do by itself: `cargo xtask mutants`, `cargo xtask planted`,
-//! `cargo xtask check-comments` and `cargo xtask dropin`.
+//! `cargo xtask check-comments`, `cargo xtask dropin` and `cargo xtask platforms`.
 
 mod comments;
 mod dropin;
 mod mutants;
 mod planted;
+mod platforms;
 mod source;
 
 use clap::Parser;
@@ -21,6 +22,8 @@ enum Command {
     CheckComments,
     /// Runs the tests of published crates over these locks, or measures programs over them
     Dropin(dropin::Options),
+    /// Compiles the crate for other systems and processors, and runs tests where that is possible
+    Platforms(platforms::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -29,6 +32,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Planted(options) => planted::run(&options)?,
         Command::CheckComments => comments::check()?,
         Command::Dropin(options) => dropin::run(&options)?,
+        Command::Platforms(options) => platforms::run(&options)?,
     };
     Ok(if fine {
         ExitCode::SUCCESS
