@@ -2,8 +2,10 @@
 //!
 //! In 0.5 an acquisition returns a state, which its release takes back; in 0.4 it returns nothing,
 //! or whether it succeeded. The names are nearly the same. So each trait is written once, and the
-//! rules `@…` say what a method of each kind looks like in either version, here called `v5` and
-//! `v4`. What a method does is a function of `&Self` and the method's arguments.
+//! rules `@…` of [`methods`] say what a method of each kind looks like in either version, here
+//! called `v5` and `v4`. What a method does is a function of `&Self` and the method's arguments.
+
+mod methods;
 
 /// Implements the traits of lock_api for an untyped lock. `by` is a function that leads from it to
 /// one of this crate's; its guards are `GuardSend` or `GuardNoSend`.
@@ -19,10 +21,10 @@ macro_rules! implement_lock_api {
         unsafe impl $api::RawMutex for $Lock {
             #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants it")]
             const INIT: Self = $initial;
-            $crate::implement_lock_api! { @types $v $api $guard: Guard }
-            $crate::implement_lock_api! { @acquire $v Guard, lock: |it| $raw(it).lock() }
-            $crate::implement_lock_api! { @try $v Guard, try_lock: |it| $raw(it).try_lock() }
-            $crate::implement_lock_api! { @release $v Guard, unlock: |it| $raw(it).$unlock() }
+            $crate::lock_api_method! { @types $v $api $guard: Guard }
+            $crate::lock_api_method! { @acquire $v Guard, lock: |it| $raw(it).lock() }
+            $crate::lock_api_method! { @try $v Guard, try_lock: |it| $raw(it).try_lock() }
+            $crate::lock_api_method! { @release $v Guard, unlock: |it| $raw(it).$unlock() }
             #[inline]
             fn is_locked(&self) -> bool {
                 $raw(self).is_locked()
@@ -30,14 +32,14 @@ macro_rules! implement_lock_api {
         }
         // SAFETY: see above.
         unsafe impl $api::RawMutexFair for $Lock {
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @release $v Guard, unlock_fair: |it| $raw(it).unlock_fair()
             }
-            $crate::implement_lock_api! { @bump $v Guard, bump: |it| $raw(it).bump() }
+            $crate::lock_api_method! { @bump $v Guard, bump: |it| $raw(it).bump() }
         }
         // SAFETY: see above.
         unsafe impl $api::RawMutexTimed for $Lock {
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @timed $v Guard, try_lock_for, try_lock_until:
                 |it, time| $raw(it).try_lock_for(time), |it, time| $raw(it).try_lock_until(time)
             }
@@ -53,29 +55,29 @@ macro_rules! implement_lock_api {
         unsafe impl<$($generics)*> $api::RawRwLock for $Lock {
             #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants it")]
             const INIT: Self = $initial;
-            $crate::implement_lock_api! { @types $v $api $guard: SharedGuard ExclusiveGuard }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! { @types $v $api $guard: SharedGuard ExclusiveGuard }
+            $crate::lock_api_method! {
                 @acquire $v SharedGuard, lock_shared:
                 |it| if $recursive { $raw(it).lock_shared_recursive() } else {
                     $raw(it).lock_shared()
                 }
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @try $v SharedGuard, try_lock_shared:
                 |it| if $recursive { $raw(it).try_lock_shared_recursive() } else {
                     $raw(it).try_lock_shared()
                 }
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @release $v SharedGuard, unlock_shared: |it| $raw(it).unlock_shared()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @acquire $v ExclusiveGuard, lock_exclusive: |it| $raw(it).lock_exclusive()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @try $v ExclusiveGuard, try_lock_exclusive: |it| $raw(it).try_lock_exclusive()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @release $v ExclusiveGuard, unlock_exclusive: |it| $raw(it).unlock_exclusive()
             }
             #[inline]
@@ -89,14 +91,14 @@ macro_rules! implement_lock_api {
         }
         // SAFETY: see above.
         unsafe impl<$($generics)*> $api::RawRwLockFair for $Lock {
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @release $v SharedGuard, unlock_shared_fair: |it| $raw(it).unlock_shared_fair()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @release $v ExclusiveGuard, unlock_exclusive_fair:
                 |it| $raw(it).unlock_exclusive_fair()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @bump $v SharedGuard, bump_shared:
                 |it| if $recursive {
                     $raw(it).unlock_shared_fair();
@@ -105,13 +107,13 @@ macro_rules! implement_lock_api {
                     $raw(it).bump_shared();
                 }
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @bump $v ExclusiveGuard, bump_exclusive: |it| $raw(it).bump_exclusive()
             }
         }
         // SAFETY: see above.
         unsafe impl<$($generics)*> $api::RawRwLockTimed for $Lock {
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @timed $v SharedGuard, try_lock_shared_for, try_lock_shared_until:
                 |it, time| if $recursive { $raw(it).try_lock_shared_recursive_for(time) } else {
                     $raw(it).try_lock_shared_for(time)
@@ -120,7 +122,7 @@ macro_rules! implement_lock_api {
                     $raw(it).try_lock_shared_until(time)
                 }
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @tries $v ExclusiveGuard, try_lock_exclusive_for, try_lock_exclusive_until:
                 |it, time| $raw(it).try_lock_exclusive_for(time),
                 |it, time| $raw(it).try_lock_exclusive_until(time)
@@ -128,68 +130,68 @@ macro_rules! implement_lock_api {
         }
         // SAFETY: see above.
         unsafe impl<$($generics)*> $api::RawRwLockDowngrade for $Lock {
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @change $v ExclusiveGuard SharedGuard, downgrade: |it| $raw(it).downgrade()
             }
         }
         // SAFETY: see above.
         unsafe impl<$($generics)*> $api::RawRwLockUpgrade for $Lock {
-            $crate::implement_lock_api! { @upgradable $v $api $guard }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! { @upgradable $v $api $guard }
+            $crate::lock_api_method! {
                 @acquire $v UpgradableGuard, lock_upgradable: |it| $raw(it).lock_upgradable()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @try $v UpgradableGuard, try_lock_upgradable:
                 |it| $raw(it).try_lock_upgradable()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @release $v UpgradableGuard, unlock_upgradable: |it| $raw(it).unlock_upgradable()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @change $v UpgradableGuard ExclusiveGuard, upgrade: |it| $raw(it).upgrade()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @upgrade $v try_upgrade(): |it| $raw(it).try_upgrade()
             }
         }
         // SAFETY: see above.
         unsafe impl<$($generics)*> $api::RawRwLockUpgradeFair for $Lock {
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @release $v UpgradableGuard, unlock_upgradable_fair:
                 |it| $raw(it).unlock_upgradable_fair()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @bump $v UpgradableGuard, bump_upgradable: |it| $raw(it).bump_upgradable()
             }
         }
         // SAFETY: see above.
         unsafe impl<$($generics)*> $api::RawRwLockUpgradeDowngrade for $Lock {
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @change $v UpgradableGuard SharedGuard, downgrade_upgradable:
                 |it| $raw(it).downgrade_upgradable()
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @change $v ExclusiveGuard UpgradableGuard, downgrade_to_upgradable:
                 |it| $raw(it).downgrade_to_upgradable()
             }
         }
         // SAFETY: see above.
         unsafe impl<$($generics)*> $api::RawRwLockUpgradeTimed for $Lock {
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @tries $v UpgradableGuard, try_lock_upgradable_for, try_lock_upgradable_until:
                 |it, time| $raw(it).try_lock_upgradable_for(time),
                 |it, time| $raw(it).try_lock_upgradable_until(time)
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @upgrade $v try_upgrade_for(time: ::std::time::Duration):
                 |it, time| $raw(it).try_upgrade_for(time)
             }
-            $crate::implement_lock_api! {
+            $crate::lock_api_method! {
                 @upgrade $v try_upgrade_until(time: ::std::time::Instant):
                 |it, time| $raw(it).try_upgrade_until(time)
             }
         }
-        $crate::implement_lock_api! { @recursive $v $api [$($generics)*] $Lock, by $raw }
+        $crate::lock_api_method! { @recursive $v $api [$($generics)*] $Lock, by $raw }
     };
 
     // Only 0.5 has these.
@@ -246,177 +248,6 @@ macro_rules! implement_lock_api {
             }
         }
     };
-
-    // ---- The states of guards.
-    (@types v4 $api:ident $guard:ident: $($Guard:ident)+) => {
-        type GuardMarker = $api::$guard;
-    };
-    (@types v5 $api:ident $guard:ident: $($Guard:ident)+) => {
-        $(type $Guard = $api::$guard;)+
-    };
-    (@upgradable v4 $api:ident $guard:ident) => {};
-    (@upgradable v5 $api:ident $guard:ident) => {
-        type UpgradableGuard = $api::$guard;
-    };
-
-    // ---- Acquiring.
-    (@acquire v4 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
-        #[inline]
-        fn $name(&self) {
-            let $it = self;
-            $do;
-        }
-    };
-    (@acquire v5 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
-        #[inline]
-        fn $name(&self) -> Self::$Guard {
-            let $it = self;
-            $do;
-            Default::default()
-        }
-    };
-    (@try v4 $Guard:ident, $name:ident: |$it:ident $(, $time:ident: $Time:ty)?| $do:expr) => {
-        #[inline]
-        fn $name(&self $(, $time: $Time)?) -> bool {
-            let $it = self;
-            $do
-        }
-    };
-    (@try v5 $Guard:ident, $name:ident: |$it:ident $(, $time:ident: $Time:ty)?| $do:expr) => {
-        #[inline]
-        fn $name(&self $(, $time: $Time)?) -> Option<Self::$Guard> {
-            let $it = self;
-            $do.then(Default::default)
-        }
-    };
-    (
-        @timed $v:tt $Guard:ident, $for:ident, $until:ident:
-        |$it:ident, $time:ident| $do_for:expr, |$it2:ident, $time2:ident| $do_until:expr
-    ) => {
-        type Duration = ::std::time::Duration;
-        type Instant = ::std::time::Instant;
-        $crate::implement_lock_api! {
-            @tries $v $Guard, $for, $until: |$it, $time| $do_for, |$it2, $time2| $do_until
-        }
-    };
-    (
-        @tries $v:tt $Guard:ident, $for:ident, $until:ident:
-        |$it:ident, $time:ident| $do_for:expr, |$it2:ident, $time2:ident| $do_until:expr
-    ) => {
-        $crate::implement_lock_api! {
-            @try $v $Guard, $for: |$it, $time: ::std::time::Duration| $do_for
-        }
-        $crate::implement_lock_api! {
-            @try $v $Guard, $until: |$it2, $time2: ::std::time::Instant| $do_until
-        }
-    };
-
-    // ---- Releasing, and changing the mode. The caller holds the lock in the first mode.
-    (@release v4 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
-        /// # Safety
-        /// The caller holds the lock in this mode.
-        #[inline]
-        unsafe fn $name(&self) {
-            let $it = self;
-            // SAFETY: the caller's promise.
-            unsafe { $do };
-        }
-    };
-    (@release v5 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
-        /// # Safety
-        /// The caller holds the lock in this mode.
-        #[inline]
-        unsafe fn $name(&self, _: Self::$Guard) {
-            let $it = self;
-            // SAFETY: the caller's promise.
-            unsafe { $do };
-        }
-    };
-    (@bump v4 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
-        $crate::implement_lock_api! { @release v4 $Guard, $name: |$it| $do }
-    };
-    (@bump v5 $Guard:ident, $name:ident: |$it:ident| $do:expr) => {
-        /// # Safety
-        /// The caller holds the lock in this mode.
-        #[inline]
-        unsafe fn $name(&self, _: &mut Self::$Guard) {
-            let $it = self;
-            // SAFETY: the caller's promise.
-            unsafe { $do };
-        }
-    };
-    (@change v4 $Guard:ident $Next:ident, $name:ident: |$it:ident| $do:expr) => {
-        $crate::implement_lock_api! { @release v4 $Guard, $name: |$it| $do }
-    };
-    (@change v5 $Guard:ident $Next:ident, $name:ident: |$it:ident| $do:expr) => {
-        /// # Safety
-        /// The caller holds the lock in this mode.
-        #[inline]
-        unsafe fn $name(&self, _: Self::$Guard) -> Self::$Next {
-            let $it = self;
-            // SAFETY: the caller's promise.
-            unsafe { $do };
-            Default::default()
-        }
-    };
-    (
-        @upgrade v4 $name:ident($($time:ident: $Time:ty)?):
-        |$it:ident $(, $time2:ident)?| $do:expr
-    ) => {
-        /// # Safety
-        /// The caller holds the lock in this mode.
-        #[inline]
-        unsafe fn $name(&self $(, $time: $Time)?) -> bool {
-            let $it = self;
-            // SAFETY: the caller's promise.
-            unsafe { $do }
-        }
-    };
-    (
-        @upgrade v5 $name:ident($($time:ident: $Time:ty)?):
-        |$it:ident $(, $time2:ident)?| $do:expr
-    ) => {
-        /// # Safety
-        /// The caller holds the lock in this mode.
-        #[inline]
-        unsafe fn $name(
-            &self,
-            state: Self::UpgradableGuard,
-            $($time: $Time)?
-        ) -> Result<Self::ExclusiveGuard, Self::UpgradableGuard> {
-            let $it = self;
-            // SAFETY: the caller's promise.
-            match unsafe { $do } {
-                true => Ok(Default::default()),
-                false => Err(state),
-            }
-        }
-    };
-
-    // ---- Recursive reads have traits in 0.4 only.
-    (@recursive v4 $api:ident [$($generics:tt)*] $Lock:ty, by $raw:expr) => {
-        // SAFETY: as for the other traits.
-        unsafe impl<$($generics)*> $api::RawRwLockRecursive for $Lock {
-            $crate::implement_lock_api! {
-                @acquire v4 SharedGuard, lock_shared_recursive:
-                |it| $raw(it).lock_shared_recursive()
-            }
-            $crate::implement_lock_api! {
-                @try v4 SharedGuard, try_lock_shared_recursive:
-                |it| $raw(it).try_lock_shared_recursive()
-            }
-        }
-        // SAFETY: see above.
-        unsafe impl<$($generics)*> $api::RawRwLockRecursiveTimed for $Lock {
-            $crate::implement_lock_api! {
-                @tries v4 SharedGuard,
-                try_lock_shared_recursive_for, try_lock_shared_recursive_until:
-                |it, time| $raw(it).try_lock_shared_recursive_for(time),
-                |it, time| $raw(it).try_lock_shared_recursive_until(time)
-            }
-        }
-    };
-    (@recursive v5 $api:ident [$($generics:tt)*] $Lock:ty, by $raw:expr) => {};
 }
 
 /// Implements them for what this crate has.

@@ -6,8 +6,8 @@
 //! the ledger defines it), and its last change: the *author* and the number of the change.
 //!
 //! **Slots.** Each thread that uses the ledger has a slot in it ([`slot`]). The slot's
-//! [`Entry`](crate::sys::ipc::robust::Entry) is held, as a robust mutex is, while the thread holds something
-//! or is about to. So the kernel marks it if the thread is killed. Beside it stand
+//! [`Entry`](crate::sys::ipc::robust::Entry) is held, as a robust mutex is, while the thread holds
+//! something or is about to. So the kernel marks it if the thread is killed. Beside it stand
 //! - `recorded`: the number of the slot's last change;
 //! - `holds`, twice: what is held after a change of an even number, and of an odd one;
 //! - `witnessed`: the number of its last change that another thread has found made.
@@ -46,6 +46,7 @@
 //! Recoverable Linearizability", 2018), whose threads tell what they overwrite.
 
 mod claim;
+mod holder;
 mod recovery;
 mod slot;
 mod waiting;
@@ -55,6 +56,7 @@ use crate::sys::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sys::ipc::me::Me;
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 use crate::sys::{array_of, const_fn, in_program_order, sizes};
+pub(crate) use holder::{Account, Holder};
 use slot::Slot;
 use std::marker::PhantomData;
 
@@ -79,25 +81,6 @@ pub(crate) struct Ledger<K, const GATES: usize> {
     gates: [Gate; GATES],
     slots: [Slot; ALL_SLOTS],
     kind: PhantomData<fn() -> K>,
-}
-
-/// The calling thread's slot, armed: if this thread is killed, that is found.
-#[derive(Clone, Copy)]
-pub(crate) struct Account {
-    me: Me,
-    slot: usize,
-}
-
-/// A holder, for guards: its process and its slot. It never leaves its thread.
-#[derive(Clone, Copy)]
-pub(crate) struct Holder {
-    /// The generation of the thread's process, and above it the number of its slot. It is one word
-    /// because the processor waits for two halves that are written one by one and read together.
-    word: u64,
-    /// The state that the thread made when it took all that the account holds. If the state still
-    /// is this one, the account still holds just that.
-    made: State,
-    not_send: PhantomData<*const ()>,
 }
 
 /// How much an account holds, and the number of its last change, so as not to look that up twice.
@@ -252,10 +235,9 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             return None;
         }
         let made = self.follow(account, last, change(last.value())?, held)?;
-        Some(Holder {
-            made,
-            ..account.holder()
-        })
+        let mut holder = account.holder();
+        holder.made = made;
+        Some(holder)
     }
 
     /// As [`change`](Self::change), giving back all that the account holds, if the state has not
@@ -366,86 +348,6 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
                 Ok(_) => return Ok(new.value()),
                 Err(now) => state = State(now),
             }
-        }
-    }
-}
-
-impl Account {
-    #[inline]
-    pub(crate) fn me(self) -> Me {
-        self.me
-    }
-
-    /// The holder, for a guard that gives back later what this account holds.
-    #[inline]
-    pub(crate) fn holder(self) -> Holder {
-        Holder::new(self.me, self.slot as u32)
-    }
-}
-
-impl Holder {
-    /// Stands in the place of a slot.
-    const UNACCOUNTED: u32 = u32::MAX;
-
-    #[inline]
-    fn new(me: Me, slot: u32) -> Self {
-        Holder {
-            word: u64::from(slot) << 32 | u64::from(me.generation()),
-            made: State::NONE,
-            not_send: PhantomData,
-        }
-    }
-
-    /// The holder of something that no account records.
-    #[inline]
-    pub(crate) fn unaccounted(me: Me) -> Self {
-        Holder::new(me, Holder::UNACCOUNTED)
-    }
-
-    #[inline]
-    fn slot(self) -> u32 {
-        (self.word >> 32) as u32
-    }
-
-    #[inline]
-    pub(crate) fn is_unaccounted(self) -> bool {
-        self.slot() == Holder::UNACCOUNTED
-    }
-
-    /// The calling thread, if it is the holder. It always is, except in the child of a fork: the
-    /// child and its descendants are of other generations, whatever their threads' numbers are.
-    #[inline]
-    pub(crate) fn me(self) -> Option<Me> {
-        Me::of(self.word as u32)
-    }
-
-    /// As [`me`](Self::me), if the thread knows that without asking.
-    #[inline(always)]
-    pub(crate) fn me_at_once(self) -> Option<Me> {
-        Me::of_at_once(self.word as u32)
-    }
-
-    /// The same holder, if its account may hold more or less than what was taken.
-    #[inline]
-    pub(crate) fn of_a_part(self) -> Self {
-        Holder {
-            made: State::NONE,
-            ..self
-        }
-    }
-
-    /// Whether both are the same account.
-    #[inline]
-    pub(crate) fn is_same(self, other: Self) -> bool {
-        self.word == other.word
-    }
-
-    /// The account of the holder, which is the calling thread.
-    #[inline]
-    pub(crate) fn account(self, me: Me) -> Account {
-        Account {
-            me,
-            slot: self.slot() as usize,
         }
     }
 }

@@ -29,26 +29,23 @@
 //! Source: BRAVO (D. Dice and A. Kogan, USENIX ATC 2019), which hashes the readers of all threads
 //! into one table. Rows of threads are as in hazard pointers (M. Michael, 2004).
 
-use super::raw::RawRwLock;
+mod slot;
+
+use slot::FREE;
+pub(super) use slot::Slot;
+
 use super::word;
 use crate::policy::worth;
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
-use crate::sys::fence;
 pub(crate) use crate::sys::sizes::{ROWS, SLOTS, STRAYS};
 use crate::sys::{AtomicUsize, array_of, const_fn, copy, table, thread_locals};
 use std::cell::Cell;
 
 pub(super) use worth::{Earned, promotes};
 
-/// The content of a free slot: no entry is zero.
-const FREE: usize = 0;
-
 /// States of a row.
 const VACANT: usize = 0;
 const TAKEN: usize = 1;
-
-/// Holds the entry of a lock that the row's owner reads, or is about to look whether it may read.
-pub(super) struct Slot(AtomicUsize);
 
 /// One thread's slots. Two cache lines, because processors fetch them in pairs.
 #[repr(align(128))]
@@ -286,88 +283,6 @@ pub(super) fn slots() -> impl Iterator<Item = &'static Slot> {
     let rows = rows().iter().take(rows_in_use());
     let strays = std::iter::once(()).flat_map(|()| strays_in_use());
     rows.flat_map(|row| &row.slots).chain(strays)
-}
-
-impl Slot {
-    #[inline(always)]
-    pub(super) fn is_free(&self) -> bool {
-        self.is_mine(FREE)
-    }
-
-    /// Whether the entry is here. Only for the slot's owner.
-    #[inline(always)]
-    pub(super) fn is_mine(&self, entry: usize) -> bool {
-        // ORDERING: Relaxed; only the owner stores entries. (A `purge` that is seen late makes the
-        // slot look full, which costs its owner nothing but the use of it.)
-        self.0.load(Relaxed) == entry
-    }
-
-    /// Publishes the entry, with a full fence after it.
-    #[inline(always)]
-    pub(super) fn publish_fenced(&self, entry: usize) {
-        // ORDERING: Release, in it; as in `publish_light`.
-        fence::store_then_full(&self.0, entry);
-    }
-
-    /// Publishes the entry, with a light fence after it.
-    #[inline(always)]
-    pub(super) fn publish_light(&self, entry: usize) {
-        // ORDERING: Release; a writer that waits for another lock's entry to leave this slot, and
-        // sees this one in it, also sees what was read before.
-        self.0.store(entry, Release);
-        fence::light();
-    }
-
-    /// Frees the slot.
-    #[inline(always)]
-    pub(super) fn leave(&self) {
-        // ORDERING: Release; pairs with the Acquire of a writer that finds the entry gone.
-        self.0.store(FREE, Release);
-    }
-
-    /// Whether the entry is here. If not, what its reader did happens before this returns.
-    pub(super) fn holds(&self, entry: usize) -> bool {
-        // ORDERING: Acquire; pairs with the Release in `leave`.
-        self.0.load(Acquire) == entry
-    }
-
-    /// Whether an entry of this period is here.
-    fn is_of_period(&self, period: usize) -> bool {
-        // ORDERING: Relaxed; it looks for what was left in slots long ago.
-        word::is_of_period(self.0.load(Relaxed), period)
-    }
-
-    /// Takes out what a forgotten guard has left.
-    fn purge(&self, entry: usize) {
-        // ORDERING: Relaxed, both; no thread uses the lock any more.
-        let _ = self.0.compare_exchange(entry, FREE, Relaxed, Relaxed);
-    }
-
-    /// Moves its entry, if any, to the strays, if there is room. Returns whether it is free then.
-    fn moves_away(&self) -> bool {
-        // ORDERING: Relaxed; the caller owns the slot.
-        let entry = self.0.load(Relaxed);
-        if entry == FREE || STRAYS == 0 {
-            return entry == FREE;
-        }
-        // ORDERING: Relaxed, here and below; the Release in `leave` comes after all of it (B2).
-        counts()[1].fetch_add(1, Relaxed);
-        let moved = strays().iter().any(|stray| {
-            // ORDERING: Acquire; a writer that sees this entry in the place of another one acquires
-            // what that one's reader has released, as in `publish_light`.
-            let place = stray.0.compare_exchange(FREE, entry, Acquire, Relaxed);
-            place.is_ok()
-        });
-        match moved {
-            true => {
-                self.leave();
-                RawRwLock::left_slot(word::key_of(entry));
-            }
-            // ORDERING: Relaxed; see above.
-            false => drop(counts()[1].fetch_sub(1, Relaxed)),
-        }
-        moved
-    }
 }
 
 /// Takes out what forgotten guards have left of a lock that is gone.

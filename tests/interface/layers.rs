@@ -132,6 +132,7 @@ fn only_what_asks_the_kernel_names_its_interface() {
         "sys/real/ipc/block.rs",
         "sys/real/ipc/error.rs",
         "sys/real/ipc/kernel.rs",
+        "sys/real/ipc/list.rs",
         "sys/real/ipc/mapped.rs",
         "sys/real/ipc/me.rs",
         "sys/real/ipc/process.rs",

@@ -14,15 +14,17 @@
 //! kernel: a wake there may hit only this thread. A dead thread's robust list is handled as by the
 //! kernel (`kernel/futex/core.c`, `handle_futex_death`).
 
-use super::super::Ordering::{self, AcqRel, Relaxed};
-use super::super::robust_word::{OWNER, OWNER_DIED, WAITERS};
-use super::engine::sync::{Condvar, Mutex, atomic};
-use super::{joins_one_by_one, newest_first};
-use crate::sys::deadline::Deadline;
+mod kernel;
+
+pub(crate) use kernel::{
+    Watched, add_one_and_wake, clear_and_wake_all, is_alive, sleepers, wait, wake,
+};
+
+use super::super::Ordering;
+use super::engine::sync::{Mutex, atomic};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
 
 /// What a killed thread unwinds with.
 struct Killed;
@@ -45,7 +47,6 @@ loom::thread_local! {
 loom::lazy_static! {
     static ref NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
     static ref LISTS: std::sync::Mutex<BTreeMap<u32, RobustList>> = Default::default();
-    static ref SLEEPERS: Mutex<Vec<Sleeper>> = Mutex::new(Vec::new());
     static ref DEAD: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 }
 
@@ -76,7 +77,7 @@ pub(crate) fn mortal<R>(which: usize, life: impl FnOnce() -> R) -> Option<R> {
         Ok(result) => Some(result),
         Err(payload) if payload.is::<Killed>() => {
             FATES.with(|fates| fates[which].set((step, true)));
-            bury();
+            kernel::bury();
             None
         }
         Err(payload) => resume_unwind(payload),
@@ -232,195 +233,7 @@ pub(crate) fn nothing_is_pending() -> bool {
     my_list(|list| list.pending.is_none())
 }
 
-/// The number of threads that sleep.
-pub(crate) fn sleepers() -> usize {
-    let sleepers = SLEEPERS.lock().unwrap();
-    sleepers.iter().filter(|it| it.is_asleep).count()
-}
-
 /// Whether no thread has been killed and buried.
 pub(crate) fn all_are_alive() -> bool {
     DEAD.lock().unwrap().is_empty()
-}
-
-/// A word of 32 bits on which a thread can sleep.
-pub(crate) trait Watched {
-    /// Its value as the kernel sees it, under the kernel's lock.
-    fn value(&self) -> u32;
-}
-
-impl Watched for AtomicU32 {
-    fn value(&self) -> u32 {
-        // ORDERING: Relaxed; the kernel promises only to look under its lock.
-        self.0.load(Relaxed)
-    }
-}
-
-/// Its low half.
-impl Watched for AtomicU64 {
-    fn value(&self) -> u32 {
-        // ORDERING: Relaxed; see above.
-        self.0.load(Relaxed) as u32
-    }
-}
-
-struct Sleeper {
-    thread: u32,
-    /// The words in whose queues it is.
-    words: Vec<*const ()>,
-    /// Whether it is in all of them, and sleeps.
-    is_asleep: bool,
-    is_woken: bool,
-    runs: Arc<Condvar>,
-}
-
-// SAFETY: in a model all threads run on one thread of the system.
-unsafe impl Send for Sleeper {}
-
-/// Sleeps while all words have these values, until one of them is woken. Returns false if the
-/// deadline passed. Looks at the words in their order, each while joining its queue.
-pub(crate) fn wait<W: Watched + ?Sized>(words: &[(&W, u32)], deadline: Deadline) -> bool {
-    step();
-    let mut sleepers = SLEEPERS.lock().unwrap();
-    let runs = Arc::new(Condvar::new());
-    sleepers.push(Sleeper {
-        thread: my_id(),
-        words: Vec::new(),
-        is_asleep: false,
-        is_woken: false,
-        runs: runs.clone(),
-    });
-    for (word, value) in words {
-        let mine = place_of_mine(&sleepers);
-        if word.value() != *value {
-            sleepers.remove(mine);
-            return true;
-        }
-        sleepers[mine].words.push(address(*word));
-        if joins_one_by_one() {
-            drop(sleepers);
-            sleepers = SLEEPERS.lock().unwrap();
-        }
-    }
-    let mine = place_of_mine(&sleepers);
-    sleepers[mine].is_asleep = !sleepers[mine].is_woken;
-    let killed = fated();
-    if killed || deadline.instant().is_some() {
-        // Asleep for as long as other threads want to run.
-        drop(sleepers);
-        sleepers = SLEEPERS.lock().unwrap();
-    } else {
-        while !sleepers[place_of_mine(&sleepers)].is_woken {
-            sleepers = runs.wait(sleepers).unwrap();
-        }
-    }
-    let mine = place_of_mine(&sleepers);
-    let is_woken = sleepers.remove(mine).is_woken;
-    drop(sleepers);
-    if killed {
-        STEPS.with(|steps| steps.set(None));
-        resume_unwind(Box::new(Killed));
-    }
-    is_woken
-}
-
-fn place_of_mine(sleepers: &[Sleeper]) -> usize {
-    let me = my_id();
-    let mine = sleepers.iter().position(|it| it.thread == me);
-    mine.expect("only its thread takes it out")
-}
-
-fn address<W: Watched + ?Sized>(word: &W) -> *const () {
-    std::ptr::from_ref(word).cast()
-}
-
-/// Whether no thread of this number has been killed and buried.
-pub(crate) fn is_alive(id: u32) -> bool {
-    step();
-    !DEAD.lock().unwrap().contains(&id)
-}
-
-/// Wakes at most `count` threads that sleep on the word, and returns their number.
-pub(crate) fn wake(word: &AtomicU32, count: usize) -> usize {
-    step();
-    wake_locked(&mut SLEEPERS.lock().unwrap(), word, count)
-}
-
-/// Clears the flag and wakes all threads that sleep on the word, as one step.
-pub(crate) fn clear_and_wake_all(flag: &AtomicU32, word: &AtomicU32) {
-    step();
-    let mut sleepers = SLEEPERS.lock().unwrap();
-    // ORDERING: AcqRel, here and below; the kernel's change of a word is a full barrier.
-    flag.0.swap(0, AcqRel);
-    wake_locked(&mut sleepers, word, usize::MAX);
-}
-
-/// Adds one to the word and wakes at most `count` threads that sleep on it, as one step.
-pub(crate) fn add_one_and_wake(word: &AtomicU32, count: usize) {
-    step();
-    let mut sleepers = SLEEPERS.lock().unwrap();
-    // ORDERING: AcqRel; see above.
-    word.0.fetch_add(1, AcqRel);
-    wake_locked(&mut sleepers, word, count);
-}
-
-fn wake_locked(sleepers: &mut [Sleeper], word: &AtomicU32, count: usize) -> usize {
-    let word = address(word);
-    for woken in 0..count {
-        let mut those_here = sleepers.iter().map(|it| it.words.contains(&word));
-        let chosen = match newest_first() {
-            true => those_here.rposition(|is_here| is_here),
-            false => those_here.position(|is_here| is_here),
-        };
-        let Some(chosen) = chosen else {
-            return woken;
-        };
-        let sleeper = &mut sleepers[chosen];
-        sleeper.words.retain(|it| *it != word);
-        (sleeper.is_asleep, sleeper.is_woken) = (false, true);
-        sleeper.runs.notify_one();
-    }
-    count
-}
-
-/// What the kernel does with the robust list of a thread that ended.
-fn bury() {
-    let me = my_id();
-    let list = my_list(std::mem::take);
-    for word in list.held {
-        if list.pending != Some(word) {
-            // SAFETY: models keep what they share until all threads have ended.
-            release_of_the_dead(me, unsafe { &*word }, false);
-        }
-    }
-    if let Some(word) = list.pending {
-        // SAFETY: see above.
-        release_of_the_dead(me, unsafe { &*word }, true);
-    }
-    DEAD.lock().unwrap().push(me);
-}
-
-fn release_of_the_dead(dead: u32, word: &AtomicU32, is_pending: bool) {
-    loop {
-        // ORDERING: Relaxed; only the exchange below orders what the killed thread wrote.
-        let value = word.0.load(Relaxed);
-        if is_pending && value & OWNER == 0 {
-            wake(word, 1);
-            return;
-        }
-        if value & OWNER != dead {
-            return;
-        }
-        let left = (value & WAITERS) | OWNER_DIED;
-        // ORDERING: Release; the kernel's is full. Finding the mark shows the dead one's writes.
-        let exchanged = word
-            .0
-            .compare_exchange(value, left, Ordering::Release, Relaxed);
-        if exchanged.is_ok() {
-            if value & WAITERS != 0 {
-                wake(word, 1);
-            }
-            return;
-        }
-    }
 }

@@ -12,9 +12,9 @@
 //!
 //! In the child of a fork, every block is of an earlier generation, hence free, whatever its flags.
 
+use super::list::RobustList;
 use crate::sys::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sys::ipc::held::Held;
-use crate::sys::ipc::me::RobustList;
 use crate::sys::{AtomicPtr, AtomicU32, AtomicU64};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use std::ops::Range;

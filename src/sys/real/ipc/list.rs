@@ -1,15 +1,48 @@
 //! The calling thread's robust list, which is glibc's.
 
 use super::me::Me;
+use crate::sys::AtomicUsize;
 use crate::sys::Ordering::Relaxed;
 use crate::sys::in_program_order;
 use crate::sys::ipc::held::Bypass;
+use crate::sys::ipc::held::Held;
 use crate::sys::ipc::robust::Entry;
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 use crate::sys::robust_word::OWNER;
+use std::cell::Cell;
+use std::ops::Range;
+use std::ptr::{self, NonNull};
 
 /// The distance from the link of an entry, to which a list points, to its word.
-pub(crate) const OFFSET: isize = -(std::mem::offset_of!(Entry, next) as isize);
+const OFFSET: isize = -(std::mem::offset_of!(Entry, next) as isize);
+
+/// The head of a thread's robust list, as the kernel reads it.
+#[repr(C)]
+pub(crate) struct RobustList {
+    /// The address of the first entry's link, which holds the next one's; the last holds this.
+    first: Cell<usize>,
+    /// The distance from an entry's link to its word, in bytes.
+    offset: isize,
+    /// The link of an entry that this thread may or may not hold just now.
+    pending: Cell<usize>,
+}
+
+impl RobustList {
+    /// The address that ends the list: that of `first`.
+    fn address(&self) -> usize {
+        self.first.as_ptr().expose_provenance()
+    }
+
+    #[inline]
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.get()
+    }
+
+    #[inline]
+    pub(crate) fn pend(&self, address: usize) {
+        self.pending.set(address);
+    }
+}
 
 impl Entry {
     /// Makes the entry pending: the kernel looks at it at the thread's end, linked or not.
@@ -89,11 +122,100 @@ impl Entry {
 
 /// An address in a list without its lowest bit, the C library's mark of priority inheritance.
 #[inline]
-pub(crate) fn untagged(address: usize) -> usize {
+fn untagged(address: usize) -> usize {
     address & !1
 }
 
 /// The link back of the library's entry at this address in a list.
-pub(crate) fn back_link_of(address: usize) -> *mut usize {
+fn back_link_of(address: usize) -> *mut usize {
     std::ptr::with_exposed_provenance_mut(untagged(address) - size_of::<usize>())
+}
+
+/// The list that the library has registered for this process's thread of this number (0: for the
+/// calling thread), if any; or the system's refusal.
+fn registered_list(thread: u32) -> Result<Option<NonNull<RobustList>>, ()> {
+    let mut list = ptr::null_mut::<RobustList>();
+    let mut size = 0_usize;
+    // SAFETY: the call writes a pointer and a size to where it is told to.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_get_robust_list,
+            thread,
+            &raw mut list,
+            &raw mut size,
+        )
+    };
+    match done {
+        0 => Ok(NonNull::new(list)),
+        _ => Err(()),
+    }
+}
+
+/// Clears what is pending in this memory, which is about to be unmapped and in which nothing is
+/// held. The child of a fork inherits what was pending for the thread that forked, and glibc leaves
+/// it so. At the end of the child's first thread, the kernel would look there, whatever is mapped
+/// by then. Any thread of the child may unmap the memory.
+pub(crate) fn settle_in(memory: &Range<usize>, generation: u32) {
+    /// Of a process without ancestors that have used this module: it has inherited nothing.
+    const FIRST_GENERATION: u32 = 1;
+
+    if generation == FIRST_GENERATION {
+        return;
+    }
+    // The child's first thread has the number of its process. (If it has ended, it has no list.)
+    if let Ok(Some(list)) = registered_list(std::process::id()) {
+        // SAFETY: its thread lives, or is the process's first, whose memory stays.
+        let list = unsafe { list.as_ref() };
+        // SAFETY: a word of the list, which is aligned. Its thread stores whole words there, as for
+        // the kernel. By now it may have another entry pending, elsewhere.
+        let word = unsafe { AtomicUsize::from_ptr(list.pending.as_ptr()) };
+        // ORDERING: Relaxed, here and below; the kernel looks after that thread's end.
+        let pending = word.load(Relaxed);
+        if list.offset == OFFSET && memory.contains(&pending) {
+            // ORDERING: as above.
+            let _ = word.compare_exchange(pending, 0, Relaxed, Relaxed);
+        }
+    }
+}
+
+/// The list that the kernel walks when this thread ends, registered if there was none.
+pub(super) fn robust_list() -> NonNull<RobustList> {
+    let list = registered_list(0).expect("get_robust_list failed");
+    let list = list.unwrap_or_else(register);
+    // SAFETY: it is this thread's own, and stays until the thread ends.
+    let offset = unsafe { list.as_ref() }.offset;
+    assert_eq!(
+        offset, OFFSET,
+        "anteroom::ipc: this C library's robust mutexes are laid out otherwise"
+    );
+    list
+}
+
+/// Registers a list, never freed, where no library has (in a child made by a bare system call).
+fn register() -> NonNull<RobustList> {
+    let list = Box::leak(Box::new(RobustList {
+        first: Cell::new(0),
+        offset: OFFSET,
+        pending: Cell::new(0),
+    }));
+    list.first.set(list.address());
+    let (list, size) = (NonNull::from(list), size_of::<RobustList>());
+    // SAFETY: the list is empty, and stays.
+    let done = unsafe { libc::syscall(libc::SYS_set_robust_list, list.as_ptr(), size) };
+    assert_eq!(done, 0, "set_robust_list failed");
+    list
+}
+
+/// Puts the thread's sentinels in front of the library's entries, for good.
+pub(super) fn insert(held: &Held, list: NonNull<RobustList>) {
+    // SAFETY: it is this thread's own, and stays until the thread ends.
+    let list = unsafe { list.as_ref() };
+    let (head, next) = (list.address(), list.first.get());
+    let first = held.precede(head, next);
+    if untagged(next) != head {
+        // SAFETY: a mutex of the library's that this thread holds, so it is mapped.
+        unsafe { back_link_of(next).write(held.last()) };
+    }
+    in_program_order();
+    list.first.set(first);
 }

@@ -19,11 +19,11 @@
 //! **Trust.** No number in the file is used unchecked: as much is mapped as the file has, and the
 //! payload's place follows from what the caller asked for.
 
+use super::list;
 use crate::sys::ipc::block;
 use crate::sys::ipc::error::OpenError;
 use crate::sys::ipc::kernel;
 use crate::sys::ipc::mapped;
-use crate::sys::ipc::me;
 use crate::sys::ipc::process::Page;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
@@ -289,7 +289,7 @@ impl Drop for Region {
             // walks.
             return;
         }
-        me::settle_in(&memory, page.generation());
+        list::settle_in(&memory, page.generation());
         mapped::remove(&memory);
         page.change_stamp();
         // SAFETY: `map` mapped it as a whole; no borrow of it is left, and no list leads into it.
