@@ -105,6 +105,16 @@ impl Lock for WithCondvar {
     }
 }
 
+/// Whether a child cannot have threads here: then the test is skipped.
+#[track_caller]
+fn cannot_fork() -> bool {
+    let cannot = common::emulator().is_some();
+    if cannot {
+        common::skip("qemu's user mode ends a child that starts threads");
+    }
+    cannot
+}
+
 /// Threads of this process want the lock all at once, and sleep for it.
 fn use_with_others(lock: &impl Lock) {
     const TURNS: usize = 10;
@@ -128,6 +138,9 @@ fn use_with_others(lock: &impl Lock) {
 
 /// No thread holds the lock at the fork, but a thread that slept has just been woken for it.
 fn fork_when_a_waiter_was_just_woken(lock: &impl Lock) {
+    if cannot_fork() {
+        return;
+    }
     const HELD: i32 = 3;
     const WANTED: usize = 10;
     let mut free = 0;
@@ -158,6 +171,9 @@ fn fork_when_a_waiter_was_just_woken(lock: &impl Lock) {
 
 /// The forking thread holds the lock, and others sleep.
 fn fork_when_waiters_are_queued(lock: &impl Lock) {
+    if cannot_fork() {
+        return;
+    }
     for _ in 0..3 {
         thread::scope(|s| {
             let guard = lock.take();
@@ -177,6 +193,9 @@ fn fork_when_waiters_are_queued(lock: &impl Lock) {
 /// The forking thread holds the lock; others are anywhere: they spin, go to sleep, sleep, or wake
 /// up.
 fn fork_when_others_come_and_go(lock: &impl Lock, forks: usize, then: impl Fn()) {
+    if cannot_fork() {
+        return;
+    }
     let stop = AtomicBool::new(false);
     thread::scope(|s| {
         for number in 0..3 {
@@ -251,6 +270,9 @@ for_each_lock! {
 /// them.
 #[test]
 fn permits_that_were_reserved_at_the_fork_are_free_in_the_child() {
+    if cannot_fork() {
+        return;
+    }
     let semaphore = &Semaphore::new(1);
     let lives: [&dyn Fn(); 5] = [
         &|| semaphore.try_acquire_many(2).unwrap().forget(),
@@ -296,6 +318,9 @@ fn permits_that_were_reserved_at_the_fork_are_free_in_the_child() {
 /// others, one after the other.
 #[test]
 fn child_waits_with_another_lock_than_a_thread_of_the_parent() {
+    if cannot_fork() {
+        return;
+    }
     static CONDVAR: Condvar = Condvar::new();
     /// 1 from when the thread waits, 2 when it may end.
     static STATE: Mutex<u32> = Mutex::new(0);
@@ -345,6 +370,9 @@ fn child_waits_with_another_lock_than_a_thread_of_the_parent() {
 /// threads read beside it.
 #[test]
 fn child_reads_though_a_writer_waited_in_the_parent() {
+    if cannot_fork() {
+        return;
+    }
     let lock = &RwLock::new(());
     let lives: [&dyn Fn(); 3] = [
         &|| assert!(lock.try_read().is_some()),
@@ -383,6 +411,9 @@ fn child_reads_though_a_writer_waited_in_the_parent() {
 /// The upgradable reader, which the child does not have, waits in the parent for the forking thread.
 #[test]
 fn child_reads_though_an_upgrade_waited_in_the_parent() {
+    if cannot_fork() {
+        return;
+    }
     let lock = &RwLock::new(());
     std::mem::forget(lock.read());
     thread::scope(|s| {
@@ -407,6 +438,9 @@ fn child_reads_though_an_upgrade_waited_in_the_parent() {
 /// In the child it may use that for ever, whatever threads come and go there.
 #[test]
 fn child_writes_nothing_that_a_thread_of_the_parent_reads() {
+    if cannot_fork() {
+        return;
+    }
     const READS: usize = 20_000;
     let lock = &RwLock::new(0);
     let other = &RwLock::new(0);

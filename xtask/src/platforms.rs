@@ -391,10 +391,12 @@ impl Workshop {
             // Cargo's own tests use this variable. It has no other way to name the folder.
             cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", &self.library.folder);
         }
-        // Small, and not too slow under an emulator; with the checks of a debug build.
+        // Small; where it is run, not too slow under an emulator; with the checks of a debug build.
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
-        cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
         cargo.env("CARGO_INCREMENTAL", "0");
+        if target.machine.is_some() {
+            cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+        }
         cargo
     }
 }

@@ -78,7 +78,11 @@ fn sizes_beyond_the_limits_are_refused() {
     refused(queue(0, 1));
     refused(queue(most + 1, 0));
     refused(queue(1, most + 1));
-    assert!(queue(1, 0).is_ok());
+    if common::emulator().is_some() {
+        common::skip("no robust list under an emulator");
+    } else {
+        assert!(queue(1, 0).is_ok());
+    }
     refused(Shared::<Wide>::anonymous_with(|_| ()).map(drop));
     refused(crate::ipc::SharedMemory::anonymous(0).map(drop));
     refused(crate::ipc::SharedMemory::anonymous(isize::MAX as usize - 63).map(drop));
