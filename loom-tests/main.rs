@@ -6,8 +6,8 @@
 
 #![cfg_attr(anteroom_models, allow(clippy::duplicate_mod))]
 
-#[cfg(not(anteroom_models))]
-compile_error!("run the models with `cargo loom`: they need `--cfg loom --cfg anteroom_models`");
+#[cfg(not(all(anteroom_models, feature = "loom")))]
+compile_error!("run the models with `cargo loom`: they need a feature and two `--cfg`");
 
 #[cfg(anteroom_models)]
 mod answers;

@@ -36,10 +36,9 @@ pub(crate) mod model;
 #[cfg(not(anteroom_models))]
 mod real;
 mod signatures;
-#[cfg(any(
-    feature = "loom",
-    feature = "shuttle",
-    all(anteroom_models, not(shuttle))
+#[cfg(all(
+    any(feature = "loom", feature = "shuttle"),
+    not(all(anteroom_models, shuttle))
 ))]
 pub(crate) mod spec;
 #[cfg(not(anteroom_models))]

@@ -158,3 +158,31 @@ impl Manifest {
         Ok(fs::write(self.path, toml::to_string(&self.table)?)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is patched in for parking_lot must not depend on a crate that may depend on parking_lot
+    /// itself: cargo refuses a circle, also one under a `cfg` that never holds.
+    #[test]
+    fn users_depend_on_no_crate_for_models() -> Result<()> {
+        let Manifest { table, .. } = Manifest::of(source::root())?;
+        let targets = table["target"].as_table().context("a table")?;
+        for (target, sections) in targets {
+            let of_target = sections.get("dependencies").and_then(toml::Value::as_table);
+            let names = of_target.into_iter().flat_map(toml::Table::keys);
+            for name in names {
+                assert!(
+                    !["loom", "shuttle"].contains(&name.as_str()),
+                    "{target}: {name}"
+                );
+            }
+        }
+        for name in ["loom", "shuttle"] {
+            let optional = &table["dependencies"][name]["optional"];
+            assert_eq!(optional.as_bool(), Some(true), "{name}");
+        }
+        Ok(())
+    }
+}

@@ -220,7 +220,15 @@ fn write_if_changed(path: &Path, text: &str) -> Result<()> {
 fn compile(copy: &Path) -> Result<PathBuf> {
     eprintln!("compiling the mutants");
     let output = Command::new(env!("CARGO"))
-        .args(["test", "--quiet", "--no-run", "--release", "--test", "loom"])
+        .args([
+            "test",
+            "--quiet",
+            "--no-run",
+            "--release",
+            "--features",
+            "loom",
+        ])
+        .args(["--test", "loom"])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
         .arg(folder().join("build"))
