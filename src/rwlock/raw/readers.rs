@@ -13,6 +13,7 @@ use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::deadline::Deadline;
 use crate::sys::fence;
 use crate::waiters;
+use std::ptr;
 
 /// Ends a read beyond `limit` readers. For a read that is acquired again it ends the process, as
 /// the count of an `Arc` does.
@@ -23,6 +24,17 @@ pub(super) fn too_many_readers(limit: usize) -> ! {
         std::process::abort();
     }
     panic!("RwLock::read: more than {limit} readers");
+}
+
+/// What a reader has not done yet when it leaves.
+#[derive(Clone, Copy)]
+enum Rest {
+    /// It has left, and a thread is parked.
+    Wake,
+    /// It has withdrawn, and a writer may wait for that.
+    WakeRevokers,
+    /// It still reads.
+    Leave,
 }
 
 impl RawRwLock {
@@ -238,22 +250,50 @@ impl RawRwLock {
     #[inline(always)]
     pub(crate) unsafe fn unlock_read(&self) {
         self.data.shared();
+        let key = self.key();
         // If the caller has published itself, the word has had that name since (RW7).
         // ORDERING: Relaxed; the caller has seen the name before.
         let state = self.state.load(Relaxed);
-        if !is_named(state) && state & WRITER_NEXT == 0 {
-            let key = self.key();
+        let (state, rest) = if !is_named(state) && state & WRITER_NEXT == 0 {
             // ORDERING: Release; pairs with the Acquire of the writer that enters next (RW1).
-            let state = self.state.fetch_sub(ONE_READER, Release);
-            // SAFETY: the caller was counted, and borrowed the lock until just now (RW6).
-            unsafe { Self::left(key, state, false) };
+            let before = self.state.fetch_sub(ONE_READER, Release);
+            if before & (READERS | PARKED) != ONE_READER | PARKED {
+                return;
+            }
+            (before, Rest::Wake)
         } else if let Some(slot) = bias::own_first_slot(state)
-            && slot.is_mine(entry(self.key(), state))
+            && slot.is_mine(entry(key, state))
         {
-            self.withdraw(slot);
+            slot.leave();
+            if !Self::has_revokers(key) {
+                return;
+            }
+            (state, Rest::WakeRevokers)
         } else {
-            // SAFETY: the caller's promise is the same.
-            unsafe { self.unlock_slowly(state, false) };
+            (state, Rest::Leave)
+        };
+        // SAFETY: the caller's promise is the same; it borrowed the lock until just now (RW6).
+        unsafe { Self::unlock_rest(key, state, rest) };
+    }
+
+    /// What is left to do of [`unlock_read`](Self::unlock_read). It is one call for all, so that
+    /// compilers find the rest short enough to be inlined.
+    ///
+    /// # Safety
+    /// As for `unlock_read`. The lock with this key may be gone, unless the caller still reads.
+    #[cold]
+    unsafe fn unlock_rest(key: usize, state: usize, rest: Rest) {
+        match rest {
+            // SAFETY: the key is that of a lock that the caller borrowed (RW6).
+            Rest::Wake => unsafe { Self::released(key, state, false) },
+            Rest::WakeRevokers => Self::wake_revokers(key),
+            Rest::Leave => {
+                let lock = ptr::with_exposed_provenance::<Self>(key);
+                // SAFETY: the caller reads the lock, and so it borrows it.
+                let lock = unsafe { &*lock };
+                // SAFETY: the caller's promise is the same.
+                unsafe { lock.unlock_slowly(state, false) };
+            }
         }
     }
 

@@ -186,16 +186,22 @@ impl RawRwLock {
     /// Wakes the writers that wait for a slot of the lock with this key, which may be gone.
     #[inline(always)]
     pub(in crate::rwlock) fn left_slot(key: usize) {
-        // The fence orders the slot before the count. It pairs with a parking writer's.
-        fence::light();
-        if waiters::any(revocation_key(key)) {
+        if Self::has_revokers(key) {
             Self::wake_revokers(key);
         }
     }
 
+    /// Whether writers may wait for a slot that the caller has left.
+    #[inline(always)]
+    pub(super) fn has_revokers(key: usize) -> bool {
+        // The fence orders the slot before the count. It pairs with a parking writer's.
+        fence::light();
+        waiters::any(revocation_key(key))
+    }
+
     /// Wakes all of them, because any one may be stopped.
     #[cold]
-    fn wake_revokers(key: usize) {
+    pub(super) fn wake_revokers(key: usize) {
         let queue = revocation_key(key);
         loop {
             let picked = Cell::new(0);
