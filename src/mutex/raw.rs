@@ -51,7 +51,7 @@
 //! Pizlo, 2015); the designated waker is nsync's; the asymmetric unlock is this crate's.
 
 use crate::parking::{self, FilterOp, ParkResult};
-use crate::policy::spin::{self, Spin};
+use crate::policy::spin::{self, QUIET, Spin};
 use crate::policy::{Starvation, handoff, lease};
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::deadline::Deadline;
@@ -314,7 +314,7 @@ impl RawMutex {
             return false;
         }
         let key = self.key();
-        let mut spin = Spin::hot();
+        let mut spin = Spin::hot(QUIET);
         let mut starvation = Starvation::new();
         let mut is_waker = false;
         // Whether this thread was woken, and did not acquire the mutex.

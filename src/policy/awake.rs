@@ -59,7 +59,7 @@ table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
 
 /// Looks whether the thread that waits at this address `is_woken`, until then or until it is time
 /// to sleep. Returns whether it is woken.
-pub(crate) fn stay_awake(address: usize, is_woken: impl Fn() -> bool) -> bool {
+pub(crate) fn stay_awake(address: usize, mut is_woken: impl FnMut() -> bool) -> bool {
     let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let pause = &pauses()[(hash >> (u64::BITS - INDEX_BITS)) as usize];
     let start = microseconds();

@@ -19,14 +19,15 @@
 //! alone for [`QUIET`] before it looks. Readers that count themselves in one word wait only for its
 //! cache line. But with writers among them they wait for it as often, so the same holds.
 
-use super::{HEAT_SAMPLE, HOT, QUIET, QUIET_TURNS, SLICE, SPIN, SPIN_PAUSES, YIELDS};
+use super::{HEAT_SAMPLE, HOT, QUIET_TURNS, SLICE, SPIN, SPIN_PAUSES, YIELDS};
 use crate::sys::fork;
 use crate::sys::system;
 use crate::sys::{AtomicUsize, Ordering::Relaxed, thread_locals, without};
 use std::cell::Cell;
 use std::hint;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+pub(crate) use super::{QUIET, QUIET_FOR_PERMITS};
 pub(crate) use crate::sys::system::give_way;
 
 /// The number of threads that spin beyond their first looks.
@@ -108,8 +109,9 @@ impl Spin {
         }
     }
 
-    /// For a lock that may be hot. If the wait ends well, call [`got_it`](Self::got_it).
-    pub(crate) fn hot() -> Self {
+    /// For a lock that may be hot: then it is left alone for so long. If the wait ends well, call
+    /// [`got_it`](Self::got_it).
+    pub(crate) fn hot(quiet: Duration) -> Self {
         if without::REST {
             return Spin::new();
         }
@@ -126,7 +128,7 @@ impl Spin {
         if spin.rested
             && let Some(start) = spin.count()
         {
-            while start.elapsed() < QUIET {
+            while start.elapsed() < quiet {
                 hint::spin_loop();
             }
             spin.stop();

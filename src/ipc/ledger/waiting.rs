@@ -1,12 +1,13 @@
 //! Waits on a ledger: until an attempt to change the value succeeds, or the deadline passes.
 
 use super::{ALL_SLOTS, Kind, Ledger, SLOTS};
-use crate::policy::spin::Spin;
+use crate::policy::awake::stay_awake;
 use crate::sys::Ordering::{Acquire, Relaxed};
 use crate::sys::deadline::Deadline;
 use crate::sys::ipc::kernel::{self, Watched};
 use crate::sys::ipc::me::Me;
 use crate::sys::robust_word::OWNER_DIED;
+use std::ptr;
 
 /// The words that a waiter sleeps on, beside the gate's own.
 const WORDS: usize = 3 + SLOTS;
@@ -22,8 +23,8 @@ struct Sight<'a> {
 }
 
 impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
-    /// Attempts until it succeeds; or until the deadline passes, and then once more. It first
-    /// spins, and then sleeps at the gate as long as the value is the one for which it was refused.
+    /// Attempts until it succeeds; or until the deadline passes, and then once more. It first stays
+    /// awake, and then sleeps at the gate as long as the value is the one for which it was refused.
     /// If a thread dies, it first gives back what that one held. After each sleep it calls `woken`.
     ///
     /// The thread is armed, or the ledger pending.
@@ -37,8 +38,8 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         woken: impl Fn(),
     ) -> Option<R> {
         let gate = &self.gates[gate];
-        let mut spin = Spin::new();
-        if let Ok(result) = awake(&mut spin, &attempt) {
+        let address = ptr::from_ref(self).addr();
+        if let Ok(result) = awake(address, &attempt) {
             return Some(result);
         }
         let (mut in_time, mut watched) = (true, ALL_SLOTS);
@@ -53,13 +54,13 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             }
             let mut sight = self.look(me);
             watched = sight.used;
-            // A waiter that has slept spins, too: a value that changes all the time would not let
+            // A waiter that has slept stays awake, too: a value that changes all the time would not let
             // it sleep again. But it approaches first: the opener cleared the bit of those that
             // still sleep, and what this one takes and gives back would wake none of them. And it
             // looks first: if a death woke it, it must wake the others. (Models found both:
             // `a_wish_for_two_lets_another_pass_awake`,
             // `a_killed_writer_lets_two_sleeping_readers_in_mortal_awake`.)
-            match awake(&mut spin, &attempt) {
+            match awake(address, &attempt) {
                 Ok(result) => return Some(result),
                 Err(_) if !in_time => return None,
                 Err(value) => sight.words[1].1 = value,
@@ -67,9 +68,6 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             gate.sleep(seen, &sight.words[..sight.count], deadline);
             // Also if it has not slept at all, because a word has changed.
             in_time = !deadline.passed();
-            if in_time {
-                spin = Spin::new();
-            }
             woken();
         }
     }
@@ -106,12 +104,15 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
     }
 }
 
-/// Attempts once, and again as long as spinning is worth while. Returns the last refusal.
-fn awake<R>(spin: &mut Spin, attempt: impl Fn() -> Result<R, u32>) -> Result<R, u32> {
-    loop {
-        match attempt() {
-            Err(_) if spin.again() => {}
-            done => return done,
-        }
+/// Attempts once, and again as long as it is worth while to stay awake at this address. Returns the
+/// last refusal.
+fn awake<R>(address: usize, attempt: impl Fn() -> Result<R, u32>) -> Result<R, u32> {
+    let mut result = attempt();
+    if result.is_err() {
+        stay_awake(address, || {
+            result = attempt();
+            result.is_ok()
+        });
     }
+    result
 }

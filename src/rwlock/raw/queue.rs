@@ -3,7 +3,7 @@
 use super::RawRwLock;
 use crate::parking::{self, FilterOp, Look, ParkResult};
 use crate::policy::Starvation;
-use crate::policy::spin::Spin;
+use crate::policy::spin::{QUIET, Spin};
 use crate::rwlock::word::{
     DESIGNATED, NEXT, OTHER_NEXT, PARKED, READERS, UPGRADABLE, WRITER, WRITER_NEXT, admits_reader,
     admits_upgradable, is_late, is_named, with_lease,
@@ -161,7 +161,7 @@ impl RawRwLock {
         if deadline.is_past() {
             return attempt(&mut given) == Some(true);
         }
-        let mut spin = Spin::hot().with_yields(YIELDS);
+        let mut spin = Spin::hot(QUIET).with_yields(YIELDS);
         let mut starvation = Starvation::new();
         let keeps = |starved| starved && kind.next() == WRITER_NEXT;
         let mut starved = false;

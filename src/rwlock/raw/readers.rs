@@ -2,7 +2,7 @@
 
 use super::queue::{Given, Kind, revocation_key};
 use super::{RawRwLock, readers};
-use crate::policy::spin::Spin;
+use crate::policy::spin::{QUIET, Spin};
 use crate::rwlock::bias::{self, Earned, Slot};
 use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, NEXT, ONE_READER, PARKED, READERS, REVOKED,
@@ -199,7 +199,7 @@ impl RawRwLock {
                 }
                 Err(now) => {
                     // Other threads use the word, so this is a wait too: for its cache line.
-                    collision.get_or_insert_with(Spin::hot);
+                    collision.get_or_insert_with(|| Spin::hot(QUIET));
                     state = now;
                 }
             }

@@ -23,6 +23,11 @@ impl Starvation {
 /// later, which mostly explores what parking does. So here it looks only once, and only where the
 /// model asks for it ([`Choices::awake`]).
 pub(crate) mod spin {
+    use std::time::Duration;
+
+    pub(crate) const QUIET: Duration = Duration::ZERO;
+    pub(crate) const QUIET_FOR_PERMITS: Duration = Duration::ZERO;
+
     pub(crate) struct Spin {
         is_over: bool,
     }
@@ -38,7 +43,7 @@ pub(crate) mod spin {
             Spin::new()
         }
 
-        pub(crate) fn hot() -> Self {
+        pub(crate) fn hot(_: Duration) -> Self {
             Spin::new()
         }
 
@@ -102,7 +107,7 @@ pub(crate) mod lease {
 /// `src/policy/awake.rs` in a model.
 pub(crate) mod awake {
     /// It looks only once, and only where the model asks for it: as [`super::spin`].
-    pub(crate) fn stay_awake(_: usize, is_woken: impl Fn() -> bool) -> bool {
+    pub(crate) fn stay_awake(_: usize, mut is_woken: impl FnMut() -> bool) -> bool {
         super::super::CHOICES.get().awake && is_woken()
     }
 
