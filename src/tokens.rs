@@ -53,6 +53,21 @@ impl KeyOffset {
     }
 }
 
+/// The hash of an address, of so many bits. Its high bits depend on every bit of the address, and
+/// different addresses of so many bits have different hashes, for the factor is odd. (Fibonacci
+/// hashing: D. Knuth, *The Art of Computer Programming*, volume 3.)
+#[inline(always)]
+pub(crate) fn hash(address: usize, bits: u32) -> u64 {
+    let factor = 0x9E37_79B9_7F4A_7C15 >> (u64::BITS - bits) | 1;
+    (address as u64).wrapping_mul(factor) & (u64::MAX >> (u64::BITS - bits))
+}
+
+/// The place of an address in a table with so many index bits.
+#[inline(always)]
+pub(crate) fn index(address: usize, bits: u32) -> usize {
+    (hash(address, u64::BITS) >> (u64::BITS - bits)) as usize
+}
+
 /// What a thread parks with: what it waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ParkToken {

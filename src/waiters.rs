@@ -64,7 +64,7 @@ use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::deadline::Deadline;
 use crate::sys::fence;
 use crate::sys::{AtomicState, IS_MODEL, State, only_in_models, sizes, table};
-use crate::tokens::ParkToken;
+use crate::tokens::{self, ParkToken};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -89,9 +89,7 @@ table! { fn slots() -> [AtomicState; 1 << INDEX_BITS], each AtomicState::new(0) 
 /// The slot of an address, and its tag there.
 #[inline(always)]
 fn find(address: usize) -> (&'static AtomicState, State) {
-    // Fibonacci hashing: the high bits of the product depend on every bit of the address. The
-    // factor is odd, so different addresses have different products.
-    let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4B) & ((1 << 48) - 1);
+    let hash = tokens::hash(address, 48);
     let index = (hash >> (48 - INDEX_BITS)) as usize;
     let tag = (hash as State).wrapping_shl(State::BITS - TAG_BITS);
     (&slots()[index], tag)

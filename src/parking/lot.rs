@@ -32,7 +32,7 @@ use crate::policy::{awake, lease};
 use crate::sys::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::fork;
 use crate::sys::{AtomicU32, AtomicUsize, IS_MODEL, const_fn, sizes, table};
-use crate::tokens::{ParkToken, UnparkToken};
+use crate::tokens::{self, ParkToken, UnparkToken};
 use std::cell::{Cell, UnsafeCell};
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ptr;
@@ -63,8 +63,7 @@ table! { fn buckets() -> [Bucket; 1 << INDEX_BITS], each Bucket::new() }
 
 /// The number of a key's bucket.
 fn index(key: usize) -> usize {
-    let hash = (key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (hash >> (u64::BITS - INDEX_BITS)) as usize
+    tokens::index(key, INDEX_BITS)
 }
 
 fn lock_bucket(index: usize) -> MutexGuard<'static, Queue> {

@@ -21,6 +21,7 @@ use super::spin::{give_way, most_spinning};
 use super::{AWAKE, AWAKE_BREAK, AWAKE_LONGEST, AWAKE_PAUSES};
 use crate::sys::system::microseconds;
 use crate::sys::{AtomicU32, Ordering::Relaxed, table, without};
+use crate::tokens;
 
 /// A time in which no waiter stays awake. Both numbers are estimates, and so is a mixture of two that were
 /// written at once. The clock wraps around after 71 minutes, which may repeat the time.
@@ -60,8 +61,7 @@ table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
 /// Looks whether the thread that waits at this address `is_woken`, until then or until it is time
 /// to sleep. Returns whether it is woken.
 pub(crate) fn stay_awake(address: usize, mut is_woken: impl FnMut() -> bool) -> bool {
-    let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let pause = &pauses()[(hash >> (u64::BITS - INDEX_BITS)) as usize];
+    let pause = &pauses()[tokens::index(address, INDEX_BITS)];
     let start = microseconds();
     if pause.lasts(start) || most_spinning() == 0 || without::AWAKE {
         return is_woken();

@@ -10,6 +10,7 @@
 use super::{FAIRNESS, HANDOFF_SAMPLE};
 use crate::sys::system::microseconds;
 use crate::sys::{AtomicU32, Ordering::Relaxed, table, without};
+use crate::tokens;
 use std::cell::Cell;
 
 const INDEX_BITS: u32 = 10;
@@ -20,8 +21,7 @@ const INDEX_BITS: u32 = 10;
 table! { fn last_handoffs() -> [AtomicU32; 1 << INDEX_BITS], each AtomicU32::new(0) }
 
 fn last_handoff(address: usize) -> &'static AtomicU32 {
-    let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    &last_handoffs()[(hash >> (u64::BITS - INDEX_BITS)) as usize]
+    &last_handoffs()[tokens::index(address, INDEX_BITS)]
 }
 
 /// Whether the handoff interval of the lock at this address is over.

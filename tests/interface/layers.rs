@@ -205,7 +205,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("tokens", &[]),
     ("raw", &["tokens"]),
-    ("policy", &["sys"]),
+    ("policy", &["sys", "tokens"]),
     ("parking", &["policy", "sys", "tokens"]),
     ("waiters", &["parking", "policy", "sys", "tokens"]),
     ("mutex", &["parking", "policy", "sys", "tokens", "waiters"]),
