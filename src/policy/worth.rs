@@ -3,6 +3,11 @@
 //! A bias is an investment. The next write pays its price, and the reads until then pay it back. A
 //! thread begins a bias only when its reads without one have cost about ten times that price. So
 //! whatever comes, at most a tenth is lost.
+//!
+//! A read that meets no other thread earns something only if the thread's read before was of the
+//! same lock. A thread that reads many locks by itself would make one biased after the other, each
+//! for few reads, and its processor could not foretell which are. (One thread, 16 locks, one write
+//! in 100: with such earnings 0.75 times as fast.)
 
 use super::{ASYMMETRIC, BIAS, BIAS_OF_A_ROW};
 use crate::sys::thread_locals;
@@ -19,6 +24,8 @@ pub(crate) enum Earned {
 /// What a thread remembers of its reads.
 #[derive(Clone, Copy)]
 struct Reads {
+    /// The address of the last lock for which it counted itself and met no other thread.
+    lock: usize,
     /// What a bias would have saved its counted reads.
     earned: usize,
     /// Biased reads with a full fence in a row.
@@ -26,19 +33,23 @@ struct Reads {
 }
 
 thread_locals! {
-    static READS: Cell<Reads> = Cell::new(Reads { earned: 0, fenced: 0 });
+    static READS: Cell<Reads> = Cell::new(Reads { lock: 0, earned: 0, fenced: 0 });
 }
 
-/// Whether the calling thread, which has just counted itself, is to make the lock biased. `rows`
-/// tells how many rows are in use.
+/// Whether the calling thread, which has just counted itself, is to make the lock at this address
+/// biased. `rows` tells how many rows are in use.
 #[inline(always)]
-pub(crate) fn begins(earned: Earned, rows: fn() -> usize) -> bool {
+pub(crate) fn begins(lock: usize, earned: Earned, rows: fn() -> usize) -> bool {
     READS.with(|reads| {
-        let earned = reads.get().earned + earned as usize;
         let mut now = reads.get();
-        now.earned = earned;
+        if matches!(earned, Earned::Alone) && now.lock != lock {
+            now.lock = lock;
+            reads.set(now);
+            return false;
+        }
+        now.earned += earned as usize;
         reads.set(now);
-        earned >= BIAS && is_enough(reads, rows)
+        now.earned >= BIAS && is_enough(reads, rows)
     })
 }
 

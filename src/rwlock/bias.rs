@@ -257,10 +257,11 @@ pub(super) fn numbered_copy() -> Option<usize> {
     copy::numbered(word::copy)
 }
 
-/// Whether the calling thread, which has just counted itself, is to make the lock biased.
+/// Whether the calling thread, which has just counted itself, is to make the lock with this key
+/// biased.
 #[inline(always)]
-pub(super) fn begins(earned: Earned) -> bool {
-    worth::begins(earned, rows_in_use)
+pub(super) fn begins(key: usize, earned: Earned) -> bool {
+    worth::begins(key, earned, rows_in_use)
 }
 
 /// The number of rows in use: no row beyond it is taken.

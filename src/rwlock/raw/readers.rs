@@ -210,7 +210,7 @@ impl RawRwLock {
     /// Makes the lock biased if that is worth its price to the caller, a counted reader.
     #[inline(always)]
     fn counted(&self, earned: Earned) {
-        if bias::begins(earned) {
+        if bias::begins(self.key(), earned) {
             self.begin_bias();
         }
     }

@@ -125,7 +125,7 @@ pub(crate) mod worth {
         BesideOthers,
     }
 
-    pub(crate) fn begins(_: Earned, _: fn() -> usize) -> bool {
+    pub(crate) fn begins(_: usize, _: Earned, _: fn() -> usize) -> bool {
         bias() == Bias::Warming
     }
 
