@@ -98,9 +98,10 @@ pub fn compare(subject: &Subject) -> Result<Comparison<'_>> {
 }
 
 impl Comparison<'_> {
-    /// Whether each test that has ended otherwise passes as often by itself with ours.
+    /// Whether each test that has ended otherwise passes by itself at least half as often as with
+    /// the original: many have a time limit, which a busy machine exceeds now and then.
     pub fn is_same(&self) -> bool {
-        let as_often = |difference: &Difference| difference.passed[1] >= difference.passed[0];
+        let as_often = |Difference { passed, .. }: &Difference| 2 * passed[1] >= passed[0];
         self.differences.iter().all(as_often)
     }
 
