@@ -85,6 +85,7 @@ fn reserved() -> u8 {
 }
 
 /// Whether any thread may acquire a mutex with this byte (M1, M5).
+#[inline]
 fn is_free(state: u8) -> bool {
     let is_over = || lease::is_over(u32::from(state), LEASES);
     state == UNLOCKED || state & RESERVED != 0 && is_over()

@@ -104,6 +104,24 @@ impl Condvar {
     }
 
     /// Waits while `condition` returns true. It runs with the lock held, around each wait.
+    ///
+    /// It gets the [`View`] of the guard: `&mut T` if the guard can write, else `&T`.
+    ///
+    /// # Examples
+    /// ```
+    /// use anteroom::{Condvar, Mutex};
+    ///
+    /// let (list, changed) = (Mutex::new(vec![]), Condvar::new());
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| {
+    ///         list.lock().push(1);
+    ///         changed.notify_one();
+    ///     });
+    ///     let mut list = list.lock();
+    ///     changed.wait_while(&mut list, |list| list.is_empty());
+    ///     assert_eq!(*list, [1]);
+    /// });
+    /// ```
     pub fn wait_while<G, F>(&self, guard: &mut G, condition: F)
     where
         G: Waitable,

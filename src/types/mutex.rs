@@ -64,12 +64,56 @@ pub struct Mutex<T: ?Sized> {
 }
 
 /// Holds a borrowed [`Mutex`].
+///
+/// Dropping it unlocks the mutex, on the thread that locked it, also while a panic unwinds.
+///
+/// # Fairness
+/// After a drop any running thread may lock the mutex first.
+/// [`unlock_fair`](Guard::unlock_fair) transfers it to a waiter; so does [`bump`](Guard::bump), for
+/// a while. [`Mutex`] says when a drop does so, too.
+///
+/// # Memory ordering
+/// The drop happens-before the next locking returns.
+///
+/// # Examples
+/// ```
+/// use anteroom::{Mutex, MutexGuard};
+///
+/// let list = Mutex::new(vec![1]);
+/// let mut held: MutexGuard<'_, Vec<u32>> = list.lock();
+/// held.push(2);
+/// MutexGuard::unlocked(&mut held, || list.lock().push(3)); // free meanwhile
+/// assert_eq!(*held, [1, 2, 3]);
+/// ```
 pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>, Exclusive, T>;
 
 /// Holds a borrowed [`Mutex`] and gives access to a part of its data.
+///
+/// It comes of [`map`](Guard::map), and unlocks as a [`MutexGuard`] does. It cannot release the
+/// mutex for a while, nor wait on a condition variable: the part might change meanwhile.
+///
+/// # Examples
+/// ```
+/// use anteroom::{MappedMutexGuard, Mutex, MutexGuard};
+///
+/// let pair = Mutex::new((1, "one"));
+/// let mut number: MappedMutexGuard<'_, u32> = MutexGuard::map(pair.lock(), |pair| &mut pair.0);
+/// *number += 1;
+/// ```
 pub type MappedMutexGuard<'a, T> = Guard<Mapped<'a, RawMutex, *mut T>, Exclusive, T>;
 
 /// Holds a [`Mutex`] behind an `Arc`, which it keeps alive.
+///
+/// So it borrows nothing, and can be a field of a struct. Else it is as a [`MutexGuard`].
+///
+/// # Examples
+/// ```
+/// use anteroom::{ArcMutexGuard, Mutex};
+/// use std::sync::Arc;
+///
+/// let held: ArcMutexGuard<u32> = Arc::new(Mutex::new(1)).lock_arc();
+/// assert_eq!(*held, 1);
+/// ```
 pub type ArcMutexGuard<T> = Guard<Arc<Mutex<T>>, Exclusive, T>;
 
 /// Holds a [`Mutex`] of a `T` behind an `Arc`, which it keeps alive, and gives access to a `U` in

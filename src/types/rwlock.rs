@@ -85,14 +85,87 @@ pub struct RwLock<T: ?Sized> {
 }
 
 /// Reads a borrowed [`RwLock`].
+///
+/// Dropping it ends the read, on the thread that began it.
+///
+/// # Fairness
+/// If it is the last reader, a drop wakes a waiting writer, which running threads may still pass.
+/// [`unlock_fair`](Guard::unlock_fair) keeps the lock for that writer.
+///
+/// # Memory ordering
+/// The drop happens-before the next write returns. It does not order other readers.
+///
+/// # Examples
+/// ```
+/// use anteroom::{RwLock, RwLockReadGuard};
+///
+/// let words = RwLock::new(vec!["one"]);
+/// let seen: RwLockReadGuard<'_, Vec<&str>> = words.read();
+/// let first = RwLockReadGuard::map(seen, |words| &words[0]);
+/// assert_eq!(*first, "one");
+/// ```
 pub type RwLockReadGuard<'a, T> = Guard<&'a RwLock<T>, Shared, T>;
 /// Writes a borrowed [`RwLock`].
+///
+/// Dropping it ends the write. [`downgrade`](Guard::downgrade) makes it a read instead.
+///
+/// # Fairness
+/// After a drop, readers that wait enter before the next writer that waits; running threads may
+/// pass all of them. [`unlock_fair`](Guard::unlock_fair) keeps the lock for a waiter.
+///
+/// # Memory ordering
+/// The drop happens-before the next acquisition in any mode returns.
+///
+/// # Examples
+/// ```
+/// use anteroom::{RwLock, RwLockWriteGuard};
+///
+/// let number = RwLock::new(1);
+/// let mut held: RwLockWriteGuard<'_, u32> = number.write();
+/// *held += 1;
+/// let seen = RwLockWriteGuard::downgrade(held); // no other write came in between
+/// assert_eq!((*seen, *number.read()), (2, 2));
+/// ```
 pub type RwLockWriteGuard<'a, T> = Guard<&'a RwLock<T>, Exclusive, T>;
 /// Reads a borrowed [`RwLock`], and can become its writer.
+///
+/// There is one at a time, beside any number of readers. [`upgrade`](Guard::upgrade) waits for them
+/// to leave. No other write comes in between. Dropping it ends the read.
+///
+/// # Fairness and memory ordering
+/// As for a [`RwLockReadGuard`]; after an upgrade, as for a [`RwLockWriteGuard`].
+///
+/// # Examples
+/// ```
+/// use anteroom::{RwLock, RwLockUpgradableReadGuard};
+///
+/// let number = RwLock::new(1);
+/// let seen: RwLockUpgradableReadGuard<'_, u32> = number.upgradable_read();
+/// if *seen == 1 {
+///     *RwLockUpgradableReadGuard::upgrade(seen) = 2;
+/// }
+/// assert_eq!(*number.read(), 2);
+/// ```
 pub type RwLockUpgradableReadGuard<'a, T> = Guard<&'a RwLock<T>, Upgradable, T>;
 /// Reads a part of the data of a borrowed [`RwLock`].
+///
+/// It comes of [`map`](Guard::map), and ends as a [`RwLockReadGuard`] does. It cannot release the
+/// lock for a while.
 pub type MappedRwLockReadGuard<'a, T> = Guard<Mapped<'a, RawRwLock, *const T>, Shared, T>;
 /// Writes a part of the data of a borrowed [`RwLock`].
+///
+/// It comes of [`map`](Guard::map), and ends as a [`RwLockWriteGuard`] does. It cannot release the
+/// lock for a while, nor become a read.
+///
+/// # Examples
+/// ```
+/// use anteroom::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
+///
+/// let pair = RwLock::new((1, "one"));
+/// let mut number: MappedRwLockWriteGuard<'_, u32> =
+///     RwLockWriteGuard::map(pair.write(), |pair| &mut pair.0);
+/// *number += 1;
+/// ```
 pub type MappedRwLockWriteGuard<'a, T> = Guard<Mapped<'a, RawRwLock, *mut T>, Exclusive, T>;
 /// Reads a part of the data of a borrowed [`RwLock`], and keeps writers and other upgradable
 /// readers out. It cannot become the writer.
@@ -103,6 +176,17 @@ pub type MappedArcRwLockReadGuard<T, U> = Guard<ArcMapped<RwLock<T>, *const U>, 
 /// Writes a `U` in the `T` of an [`RwLock`] behind an `Arc`, which it keeps alive.
 pub type MappedArcRwLockWriteGuard<T, U> = Guard<ArcMapped<RwLock<T>, *mut U>, Exclusive, U>;
 /// Reads an [`RwLock`] behind an `Arc`, which it keeps alive.
+///
+/// So it borrows nothing, and can be a field of a struct. Else it is as a [`RwLockReadGuard`].
+///
+/// # Examples
+/// ```
+/// use anteroom::{ArcRwLockReadGuard, RwLock};
+/// use std::sync::Arc;
+///
+/// let seen: ArcRwLockReadGuard<u32> = Arc::new(RwLock::new(1)).read_arc();
+/// assert_eq!(*seen, 1);
+/// ```
 pub type ArcRwLockReadGuard<T> = Guard<Arc<RwLock<T>>, Shared, T>;
 /// Writes an [`RwLock`] behind an `Arc`, which it keeps alive.
 pub type ArcRwLockWriteGuard<T> = Guard<Arc<RwLock<T>>, Exclusive, T>;

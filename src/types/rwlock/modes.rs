@@ -52,7 +52,7 @@ mode!(
     RawRwLock::unlock_upgradable, RawRwLock::unlock_upgradable_fair, RawRwLock::is_waited_for
 );
 
-/// Writers.
+/// Writers of a reader-writer lock. (The guard of a mutex does not have these.)
 impl<L: Whole<T, Raw = RawRwLock>, T: ?Sized> Guard<L, Exclusive, T> {
     /// Becomes a reader, with no other writer in between. Waiting readers enter too.
     pub fn downgrade(this: Self) -> Guard<L, Shared, T> {

@@ -19,6 +19,17 @@ pub struct Permit<S: Deref<Target = Semaphore>> {
 }
 
 /// Holds permits of a borrowed [`Semaphore`].
+///
+/// # Examples
+/// ```
+/// use anteroom::{Semaphore, SemaphorePermit};
+///
+/// let semaphore = Semaphore::new(3);
+/// let mut two: SemaphorePermit<'_> = semaphore.acquire_many(2)?;
+/// drop(two.split(1)); // gives one back
+/// assert_eq!(semaphore.available_permits(), 2);
+/// # Ok::<(), anteroom::AcquireError>(())
+/// ```
 pub type SemaphorePermit<'a> = Permit<&'a Semaphore>;
 
 /// Holds permits of a [`Semaphore`] behind an `Arc`, which it keeps alive.
