@@ -136,7 +136,7 @@ fn beside_loops(question: Question) -> Question {
     .slices(2)
 }
 
-/// For each other lock: the mean, and each row that falls short.
+/// For each other lock: the mean, and the ratio of each row, the worst first.
 fn summary(rows: &[Row]) -> String {
     let mut text = String::new();
     for (peers, face) in FACES {
@@ -159,17 +159,23 @@ fn against(cells: &[Cell], other: &str, face: &str) -> Option<String> {
     };
     let refs: Vec<_> = cells.iter().collect();
     let score = score(&refs, ratio)?;
+    let mut ratios: Vec<_> = cells
+        .iter()
+        .filter_map(|cell| Some((ratio(cell)?, &cell.name)))
+        .collect();
+    ratios.sort_by(|(a, _), (b, _)| a.median.total_cmp(&b.median));
+    let short = ratios.iter().filter(|(ratio, _)| ratio.median < LEAST);
     let mut text = format!(
-        "ours / {other}{face}: mean {}; {} better, {} worse, {} undecided; under {LEAST}:\n",
+        "ours / {other}{face}: mean {}; {} better, {} worse, {} undecided; {} under {LEAST}\n",
         quotient(score.mean),
         score.won,
         score.lost,
-        score.undecided
+        score.undecided,
+        short.count()
     );
-    let ratios = cells.iter().filter_map(|cell| Some((cell, ratio(cell)?)));
-    for (cell, ratio) in ratios.filter(|(_, ratio)| ratio.median < LEAST) {
+    for (ratio, name) in ratios {
         let [first, median, third] = [ratio.first, ratio.median, ratio.third].map(quotient);
-        text += &format!("  {median} ({first}-{third}) {}\n", cell.name);
+        text += &format!("  {median} ({first}-{third}) {name}\n");
     }
     Some(text)
 }
