@@ -1,4 +1,5 @@
-//! Spinning for a bounded time before a thread parks: one policy for every primitive.
+//! Spinning for a bounded time before a thread parks, where it waits for a lock. (Where it waits
+//! for another thread's work, it stays [`awake`](super::awake).)
 //!
 //! To park and be woken takes about 50 µs; to acquire a lock that has just become free, 0.1 µs. So
 //! a waiter first looks again: after one pause, two, four …, then every quarter of a microsecond,
@@ -17,7 +18,8 @@
 //! at a time. A thread that acquires a lock after a wait, and waits again within [`HOT`], concludes
 //! that the lock is hot. The next [`QUIET_TURNS`] times that it has to wait, it leaves the lock
 //! alone for [`QUIET`] before it looks. Readers that count themselves in one word wait only for its
-//! cache line. But with writers among them they wait for it as often, so the same holds.
+//! cache line. But with writers among them they wait for it as often, so the same holds. A hot
+//! semaphore is left alone for less ([`QUIET_FOR_PERMITS`]).
 
 use super::{HEAT_SAMPLE, HOT, QUIET_TURNS, SLICE, SPIN, SPIN_PAUSES, YIELDS};
 use crate::sys::fork;
