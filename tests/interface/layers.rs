@@ -146,6 +146,15 @@ fn only_what_asks_the_kernel_names_its_interface() {
     );
 }
 
+/// A longer file has more than one subject.
+#[test]
+fn each_file_has_fewer_than_400_lines() {
+    for Source { path, code } in sources() {
+        let lines = code.lines().count();
+        assert!(lines < 400, "{path} has {lines} lines");
+    }
+}
+
 /// Beside `sys`, which chooses what a build is made of, few lines ask what build this is.
 #[test]
 fn few_lines_beside_sys_are_conditional() {

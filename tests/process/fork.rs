@@ -7,10 +7,7 @@
 
 mod inherited_waits;
 
-use anteroom::{
-    Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard, Semaphore,
-    SemaphorePermit,
-};
+use anteroom::{Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard, Semaphore, SemaphorePermit};
 use common::processes::{Child, End};
 use common::{Random, asleep_for_good};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};

@@ -1,9 +1,7 @@
 //! A thread of the parent waits at the fork, and the child does not have that thread.
 
 use super::*;
-use anteroom::{
-    Condvar, Mutex, RwLock, RwLockUpgradableReadGuard, Semaphore,
-};
+use anteroom::{Condvar, Mutex, RwLock, RwLockUpgradableReadGuard, Semaphore};
 use common::processes::Child;
 use common::{asleep, asleep_for_good, until};
 use std::thread;
@@ -151,7 +149,8 @@ fn child_reads_though_a_writer_waited_in_the_parent() {
     });
 }
 
-/// The upgradable reader, which the child does not have, waits in the parent for the forking thread.
+/// The upgradable reader, which the child does not have, waits in the parent for the forking
+/// thread.
 #[test]
 fn child_reads_though_an_upgrade_waited_in_the_parent() {
     if cannot_fork() {
