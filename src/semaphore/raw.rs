@@ -16,7 +16,8 @@
 //!
 //! A thread that brings permits later than a handoff interval ([`handoff`]) after the call makes a
 //! *reservation*: from then on no other thread takes permits until the front waiter has as many as
-//! it wants. (The front waiter does not make it itself. Mostly it is late because it has no
+//! it wants. (While the front waiter is awake, only each tenth release of a thread asks the clock.
+//! The front waiter does not make the reservation itself. Mostly it is late because it has no
 //! processor; and the threads that are refused permits from then on leave their processors to it.)
 //!
 //! The front waiter may be stopped at any time, so its turn is on a lease ([`lease`]). The lease
@@ -29,12 +30,14 @@
 //! stopped.
 //!
 //! So there may be several called threads: the front waiter, and others that did not come during
-//! their leases. When such a thread comes and has its permits, it ends the front waiter's turn.
-//! That costs order and wake-ups, and loses nothing. Several called threads may even sleep in the
-//! front queue. So arriving permits wake each of them for which they may be enough.
+//! their leases. When one of these others has its permits, it ends the front waiter's turn, unless
+//! a thread sleeps in the front queue. That costs order and wake-ups, and loses nothing. Several
+//! called threads may sleep in the front queue at once. So arriving permits wake each of them for
+//! which they may be enough.
 //!
-//! In the child of a fork no thread sleeps in the front queue, whatever the word says. There a
-//! thread that is refused permits looks into the front queue itself, and ends the turn if empty.
+//! In the child of a fork the word may say that a thread sleeps in the front queue, though none
+//! does. There a thread that is refused permits looks into that queue, and ends the turn if it is
+//! empty.
 //!
 //! | `FRONT` | `ASLEEP` | `RESERVED` | the front waiter |
 //! |---|---|---|---|
@@ -43,17 +46,19 @@
 //! | 1 | 1 | 0 | sleeps in the front queue |
 //! | 1 | 0 | 1 | is awake, and all permits are reserved for it |
 //! | 1 | 1 | 1 | sleeps in the front queue, and all permits are reserved for it |
+//! | 0 | 1 | 0 | there is none; a called thread whose turn was ended sleeps in the front queue |
 //!
 //! ## Invariants
 //! - **S1.** `PARKED` is set exactly while a thread is in the queue, and changes only under its
 //!   lock. `ASLEEP` is the same for the front queue.
 //! - **S2.** `FRONT` is set only under the queue's lock, as the first thread is taken out of the
 //!   queue, and only if it is not set, or the front waiter's lease is over. The called thread
-//!   clears `FRONT` when its turn ends. A watcher may clear `FRONT` and `RESERVED` before. Only
-//!   called threads sleep in the front queue.
+//!   clears `FRONT` when its turn ends, unless another sleeps in the front queue. A watcher may
+//!   clear `FRONT` and `RESERVED` before. Only called threads sleep in the front queue.
 //! - **S3.** At rest, there are too few permits for each thread in the front queue. If there is no
-//!   front waiter either, there are too few for each thread in the queue. So it was when they
-//!   parked, or else permits were reserved. A thread that brings permits or clears `FRONT` sees in
+//!   front waiter either, there are too few for each thread in the queue. When a thread parked,
+//!   there were too few for it, or they were reserved. A thread that brings permits or clears
+//!   `FRONT` sees in
 //!   the word that it changed whether a waiter is to be woken. Then it wakes that waiter, or the
 //!   one that is in its place by then.
 //! - **S4.** `CLOSED` is set once. From then on no thread joins a queue, and none is in one for
@@ -240,7 +245,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Reserves all permits for the front waiter, if it is late.
+    /// Brings permits while there is a front waiter, and reserves all for it if it is late.
     #[inline(never)]
     fn bring_beside_front_waiter(&self, permits: usize, method: &'static str, state: usize) {
         let key = self.key();

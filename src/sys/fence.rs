@@ -16,8 +16,9 @@
 //! - **Where there is no membarrier** (another system) both sides are sequentially consistent
 //!   fences. On a Linux that refuses it (an old kernel, a sandbox, from the start or later) `heavy`
 //!   returns false. Then the waiter must not rely on being seen: it sleeps for short times and
-//!   looks again. The unlocker never asks which case it is.
+//!   looks again. The unlocker does not ask which case it is.
 //! - **Between processes** the command is `GLOBAL_EXPEDITED`, which reaches registered processes.
+//!   In a process that could not register, unlockers run a full fence ([`join_others`]).
 //! - **In a model** both sides are sequentially consistent fences. That is stronger than the truth
 //!   in one respect: in a model two `light` fences order each other, on real threads they do not.
 
@@ -45,9 +46,9 @@ pub(crate) fn heavy() -> bool {
 }
 
 /// As `heavy`, for a caller that cannot look again later. Where the system refuses, it waits until
-/// stores become visible by themselves, however busy the memory. A store leaves its processor
-/// within a microsecond once it is the oldest in the store buffer, and every interrupted thread
-/// passes a barrier. Ten milliseconds are a thousand times what a full store buffer takes.
+/// all stores have become visible by themselves. However busy the memory, a store leaves its
+/// processor within a microsecond once it is the oldest in the store buffer; and every interrupted
+/// thread passes a barrier. Ten milliseconds are about a hundred times what a full buffer takes.
 ///
 /// Source: A. Morrison and Y. Afek, ASPLOS 2015 (temporally bounded store buffers).
 #[cold]
@@ -131,7 +132,7 @@ pub(crate) const IS_CHEAP: bool = cfg!(all(
     not(anteroom_models)
 ));
 
-/// Whether `light` is cheaper than `full`, or stands for one that is.
+/// Whether `light` is cheaper than `full`. True in a model, where `light` stands for such a fence.
 const IS_ASYMMETRIC: bool = cfg!(any(all(target_os = "linux", not(miri)), anteroom_models));
 
 /// Whether `light` is cheaper than `full`, and `heavy` works. Runs one `heavy`. True in a model,
@@ -190,8 +191,8 @@ pub(crate) fn store_then_full(atomic: &AtomicUsize, value: usize) {
 #[inline(always)]
 pub(crate) fn load_after_full(atomic: &AtomicUsize) -> usize {
     #[cfg(not(anteroom_models))]
-    // ORDERING: SeqCst, as the exchange there, which need not come before a weaker load. On x86-64
-    // this load costs what one with Acquire does.
+    // ORDERING: SeqCst, as the exchange in `store_then_full`. A weaker load could move above that
+    // exchange. On x86-64 this load costs what one with Acquire does.
     let value = atomic.load(std::sync::atomic::Ordering::SeqCst);
     #[cfg(anteroom_models)]
     // ORDERING: Acquire; the fence in `store_then_full` does the rest.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | free |
 //! | thread number, with `WAITERS` | held by this thread |
-//! | 0, with `OWNER_DIED` | free; the last holder died (the kernel's mark, maybe with `WAITERS`) |
+//! | no number, `OWNER_DIED` | free; the last holder died (the kernel's mark; maybe `WAITERS`) |
 //!
 //! The holder always sets the kernel's flag `WAITERS`, so that the kernel wakes a waiter when the
 //! holder dies. Whether there are waiters is said by another word, `waits`.
@@ -18,7 +18,7 @@
 //!   the kernel does for it (heavy side). So lock and unlock together cost one locked instruction;
 //!   in glibc they cost two.
 //! - (IM2) `waits` stays set when a waiter is woken. In other designs the unlocker clears it, and
-//!   the woken waiter sets it again for those that still sleep. If that waiter were killed before,
+//!   the woken waiter sets it again for those that still sleep. If it were killed before it did so,
 //!   while a thread that has barged in holds the mutex, the others would sleep for ever.
 //! - (IM3) An unlocker that found no thread to wake clears `waits`. A waiter may have fallen asleep
 //!   since the search. So the kernel clears `waits` and wakes all waiters in one step
@@ -67,7 +67,8 @@ impl RawMutex {
         }
     }
 
-    /// Acquires the mutex. Returns nothing if it is held until the deadline, be it by this thread.
+    /// Acquires the mutex. Returns nothing if another thread, or this one, holds it until the
+    /// deadline.
     ///
     /// # Panics
     /// If this thread holds it already and there is no deadline. (Or its memory says so: another
@@ -81,9 +82,9 @@ impl RawMutex {
         }
     }
 
-    /// As [`lock`](Self::lock), but also gives up as soon as another thread holds the mutex and the
-    /// word of `news` differs from its value. A thread that changes that word wakes all threads
-    /// that sleep on it.
+    /// As [`lock`](Self::lock), but `news` is a word and the value that the caller saw there: this
+    /// also gives up when another thread holds the mutex and the word has changed. A thread that
+    /// changes that word must wake all threads that sleep on it.
     pub(crate) fn lock_unless(
         &self,
         me: Me,
@@ -97,7 +98,7 @@ impl RawMutex {
         }
     }
 
-    /// The entry is pending.
+    /// Acquires the mutex if `take` failed. The caller has made the entry pending.
     #[cold]
     fn lock_contended(
         &self,
@@ -143,7 +144,7 @@ impl RawMutex {
             in_time = !deadline.passed();
             // A woken waiter spins again. Else, where others take the mutex all the time, it would
             // run the heavy fence, find the word changed and not sleep; and the next unlocker would
-            // find `waits`, but no thread to wake: a system call for each, again and again.
+            // find `waits`, but no thread to wake: system calls in both, again and again.
             spin = Spin::new();
         }
     }
@@ -163,7 +164,7 @@ impl RawMutex {
         None
     }
 
-    /// Takes the mutex, which is free with this value.
+    /// Takes the mutex if its word has this value, which is one of a free mutex.
     #[inline]
     fn take(&self, me: Me, value: u32) -> Result<Locked, u32> {
         let taken = me.id() | WAITERS;

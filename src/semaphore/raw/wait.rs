@@ -4,14 +4,15 @@
 //! A waiter first leaves a hot semaphore alone for a moment, as a hot mutex
 //! ([`spin`](crate::policy::spin)), but more briefly: another thread may be about to bring a permit
 //! as a signal. (With a mutex's 10 µs, a turn to and fro through two semaphores takes 11 µs, as
-//! long as asleep. With 1 µs it takes 1.4 µs, and two threads with one permit and empty critical
-//! sections are as fast. Without any, a turn takes 0.25 µs and those two threads are three times as
-//! slow half of the time.) Then it [stays awake](crate::policy::awake).
+//! long as if both slept. With 1 µs a turn takes 1.4 µs, and two threads that share one permit and
+//! have empty critical sections are as fast as with 10 µs. With no such moment a turn takes
+//! 0.25 µs, but half of the time those two threads are three times as slow.) Then it [stays
+//! awake](crate::policy::awake).
 //!
 //! The front waiter does not yield. Beside threads that use up their time slices, a waiter that
-//! yields runs after all of them, and a woken one before them. (Beside 8 holders of one permit, a
-//! request for 8 permits waited 48 ms with two yields before each sleep, and mostly not at all
-//! without.)
+//! yields runs after all of them, and a woken one before them. (Beside 8 threads that hold one
+//! permit each, a request for 8 permits waited 48 ms if it yielded twice before each sleep. Without
+//! yields it mostly did not have to wait.)
 
 use super::{
     ASLEEP, CLOSED, FRONT, ONE, PARKED, RESERVED, RawSemaphore, has_stalled, is_expected,
@@ -132,7 +133,8 @@ impl RawSemaphore {
         }
     }
 
-    /// What a thread in the queue does when it looks: a late front waiter's turn is over.
+    /// What a thread in the queue does when it looks: it ends the turn of a front waiter that has
+    /// stalled, and calls the next waiter, if there is no front waiter.
     fn look(&self) {
         let next = |state| has_stalled(state).then_some(state & !(FRONT | RESERVED));
         // ORDERING: Relaxed, both; see `end_turn`.
@@ -143,8 +145,8 @@ impl RawSemaphore {
         self.call_next(state);
     }
 
-    /// Calls the next waiter, after a change to `state` that may have made room for one. (For a
-    /// thread in the front queue there are too few permits, as before: S3.)
+    /// Calls the next waiter, if `state` has a permit and no front waiter. (It wakes no thread of
+    /// the front queue: there are no more permits than before, so too few for each of them, S3.)
     fn call_next(&self, state: usize) {
         if state & (PARKED | FRONT) == PARKED && state / ONE > 0 {
             // SAFETY: the semaphore is not gone: we borrow it.
@@ -166,8 +168,8 @@ impl RawSemaphore {
             self.state.fetch_update(Relaxed, Relaxed, wait).is_ok()
         };
         let timed_out = |_, last| {
-            // If it is not the last, the flag stays; or `close` has moved the waiters to a queue of
-            // its own, and has cleared the flag.
+            // If others stay, so does the flag. (If `close` has moved the waiters to a queue of its
+            // own, it has cleared the flag already, and to clear it again changes nothing.)
             if last {
                 // ORDERING: Relaxed; under the queue's lock.
                 self.state.fetch_and(!PARKED, Relaxed);
@@ -211,7 +213,7 @@ impl RawSemaphore {
     }
 }
 
-/// The error of a timed form, where the form that does not wait has this one.
+/// The error of a call whose time is up, for that of its last try.
 fn in_time(refused: TryAcquireError) -> TryAcquireError {
     match refused {
         TryAcquireError::NoPermits => TryAcquireError::TimedOut,

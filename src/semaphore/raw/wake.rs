@@ -16,7 +16,8 @@ impl RawSemaphore {
         KeyOffset::Front.of(self.key())
     }
 
-    /// Permits have come to a semaphore in this state: wakes a waiter for them.
+    /// Permits have come to a semaphore in this state: wakes threads of its front queue, or calls
+    /// the next waiter.
     ///
     /// # Safety
     /// `key` is that of a semaphore. It may be gone.
@@ -80,7 +81,7 @@ impl RawSemaphore {
 
     /// Wakes each thread in the front queue for which there may be enough permits; all of them, if
     /// the semaphore is closed. Mostly there is one, and several if some came after their leases.
-    /// Returns whether there was one.
+    /// Returns whether it woke any.
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
@@ -142,8 +143,8 @@ impl RawSemaphore {
         woken.get()
     }
 
-    /// In the child of a fork: whether the word says that a thread sleeps in the front queue that
-    /// is not in this process. Then its turn is over.
+    /// The word says that a thread sleeps in the front queue. In the child of a fork, if none does
+    /// in this process, ends the turn and returns true.
     #[cold]
     pub(super) fn has_ended_inherited_turn(&self) -> bool {
         if fork::generation() == 0 {

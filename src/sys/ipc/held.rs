@@ -9,23 +9,23 @@
 //! neither side writes into the other's entries.
 //!
 //! The first sentinel's link names the newest entry. The others stand in `below[..count]`, oldest
-//! first. So holding a single lock takes no store but that link. (An entry that was below a newer
-//! one, and is the newest again, stands in `below[count]` too.)
+//! first. So a single lock is recorded by one store, to that link. (The newest may stand in
+//! `below[count]` too: if it was below a newer one, or if an older one has been removed.)
 //!
 //! **Other threads look in here** before they unmap memory ([`holds_any_in`](Held::holds_any_in)),
 //! while the owner locks and unlocks locks elsewhere. A thread that looks wants to know whether an
-//! entry in that memory is held. Only a forgotten guard can hold one there, since others borrow the
-//! mapping; so such an entry is held from before the look until after it. We show that a look finds
-//! each of these. An entry's *place* is the number of older entries that the owner holds.
+//! entry in that memory is held. A guard borrows the mapping, so only a forgotten guard can hold
+//! one there by now; such an entry is held from before the look until after it. We show that a look
+//! finds each of these. An entry's *place* is the number of older entries that the owner holds.
 //! - (H1) Until a newer entry is linked for the first time, the link names the entry.
 //! - (H2) From then on the entry stands at its place in `below`, also when it is the newest again.
 //!   That place is `count` at most.
 //! - (H3) Its place never grows. It shrinks when an older one is removed, and then the entry stands
 //!   at its new place before anything else is stored at the old one.
-//! - (H4) A look reads the link first: if that names another entry, H2 holds by now. Then it reads
-//!   `count`, and then the places from that one down to 0. Suppose that an entry is missing where
-//!   it stood. What is there instead was stored (Release) after the entry was stored at a lower
-//!   place, and the look (Acquire) comes to that place later.
+//! - (H4) A look reads the link first: if the link names another entry, H2 holds by now. Then it
+//!   reads `count`, and then the places from `count` down to 0. Suppose that an entry has left its
+//!   place before the look reads that. What the look finds there was stored (Release) after the
+//!   entry was stored at a lower place. The look (Acquire) reads that lower place later.
 //! - (H5) Once an entry has been removed, the link does not name it, and it stands at no place up
 //!   to `count`. So a look does not find what is not held.
 //!
@@ -39,8 +39,8 @@ use std::ops::Range;
 /// How many locks a thread can hold at once. A mutex counts as one; so does a semaphore or a
 /// reader-writer lock, however much of it the thread holds.
 ///
-/// The kernel looks at the first 2,048 entries of a thread's robust list. The others are for the
-/// robust mutexes of the C library.
+/// The kernel looks at the first 2,048 entries of a thread's robust list. Those that are left
+/// are for the robust mutexes of the C library.
 pub const MAX_HELD: usize = sizes::MAX_HELD;
 
 /// How many entries a call links at most, beyond those that its thread holds when it returns.
@@ -83,7 +83,8 @@ impl Held {
     }
 
     pub(crate) fn reset(&self) {
-        // ORDERING: Relaxed, all; from now on, only the owner and the kernel look at what it holds.
+        // ORDERING: Relaxed, all; nothing is held here now, and the claim's store releases this to
+        // threads that look (`block`).
         self.count.store(0, Relaxed);
         for place in &self.below {
             // ORDERING: as above.
@@ -166,7 +167,7 @@ impl Held {
         in_program_order();
         // ORDERING: as above.
         if self.below[0].load(Relaxed) != 0 {
-            // The entry had been below a newer one (H5).
+            // The entry had been below a newer one, or above one that was removed (H5).
             // ORDERING: as above.
             self.below[0].store(0, Relaxed);
         }
@@ -178,7 +179,7 @@ impl Held {
         in_program_order();
         // ORDERING: Relaxed; only the owner writes it.
         if self.below[count].load(Relaxed) != 0 {
-            // It had been below a newer one (H5).
+            // It had been below a newer one, or above one that was removed (H5).
             // ORDERING: as above.
             self.below[count].store(0, Release);
         }
@@ -196,7 +197,8 @@ impl Held {
         }
     }
 
-    /// Removes an entry, if it is there. Unless it was the newest, returns the store to bypass it.
+    /// Removes an entry, if it is there. If it was, and was not the newest, returns the store that
+    /// bypasses it.
     pub(crate) fn remove(&self, entry: usize) -> Option<Bypass> {
         // ORDERING: Relaxed, here and below, for loads: only the owner writes what they read.
         let count = self.count.load(Relaxed);

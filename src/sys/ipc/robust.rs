@@ -2,17 +2,17 @@
 //!
 //! A thread that takes such a word announces it twice, so that the kernel knows of it after every
 //! instruction. First the list's head names the entry as *pending*; then the word gets the thread's
-//! number; then the entry is linked into the list, and need not be pending any more. Releasing does
-//! it in the opposite order: pending, unlinked, the number cleared, no longer pending.
+//! number; then the entry is linked into the list, and need not be pending any more. To release it:
+//! pending, unlinked, the number cleared, a waiter woken, no longer pending.
 //!
 //! A pending entry may be held or not: the kernel looks at its word. If no thread holds it, the
 //! kernel wakes a waiter there, since the dead thread may have been woken to take it, or about to
 //! wake another. A thread has at most one pending entry. A linked entry may stay pending, or
 //! another one be pending beside it.
 //!
-//! The links are addresses of the process that holds the entry. Only the kernel reads them, at the
-//! thread's end: the process records its entries in private memory ([`held`](super::held)). The
-//! links of a released entry mean nothing.
+//! The links are addresses of the process that holds the entry. Only the kernel follows them, at
+//! the thread's end: the process records its entries in private memory ([`held`](super::held)).
+//! The links of a released entry mean nothing.
 //!
 //! Source: the kernel's `Documentation/locking/robust-futexes.rst` (I. Molnár, 2006), and glibc.
 
@@ -20,7 +20,8 @@ use crate::sys::const_fn;
 use crate::sys::mortal::{AtomicU32, AtomicU64};
 
 /// Laid out as glibc's robust mutex on 64-bit machines: the word, twenty bytes for the primitive
-/// that it is part of, an unused link back, and a link on, which is the entry's address in lists.
+/// that it is part of, an unused link back, and a link to the next entry. Lists name an entry by
+/// the address of that last field.
 #[repr(C)]
 pub(crate) struct Entry {
     pub(crate) word: AtomicU32,

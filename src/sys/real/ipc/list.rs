@@ -71,7 +71,7 @@ impl Entry {
         let newest = held.newest();
         // Mostly the link has that value still, from the last time. So this looks first: the store
         // costs as much as the rest of the function.
-        // ORDERING: Relaxed, both: only the kernel looks at the links, after this thread's end.
+        // ORDERING: Relaxed, both: only the kernel follows the links, after this thread's end.
         if self.next.load(Relaxed) != newest as u64 {
             // ORDERING: as above.
             self.next.store(newest as u64, Relaxed);
