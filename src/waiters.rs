@@ -23,7 +23,8 @@
 //!   this lock: a second one could only get in the first one's way, and a wake-up costs many
 //!   critical sections. Slot and tag together are the whole address, so a collision never misleads.
 //! - **`STARVED`** says that there is a *starved waiter*: a woken thread did not get the lock, and
-//!   has waited for the starvation threshold. It falls with a handoff, or when no thread is parked.
+//!   has waited for the starvation threshold; or a look ended a designation. It is cleared by a
+//!   handoff (not by `unlock_fair`), and when no thread is parked.
 //!
 //! An unlocker that sees `DESIGNATED` leaves it to the designated waker to wake the next waiter.
 //! Either that thread acquires the lock: then its own unlock sees the parked threads. Or it parks
@@ -43,9 +44,10 @@
 //! first thread in the queue, as an unlocker does. It does so from its own place in the queue, and
 //! naps again while a thread is on its way. If the lock is held, its holder will wake a waiter,
 //! because the flag is clear. The parking lot keeps W, under the queue's lock:
-//! 1. A thread that parks while another is on its way ([`Look::expects`]) watches, unless one does.
-//! 2. A thread that wakes one, and leaves others parked of which none watches, tells one of them to
-//!    watch: the first if that sleeps until it is woken, else the last.
+//! 1. A thread that parks while another is on its way ([`Look::expects`]) watches, unless some
+//!    thread watches already.
+//! 2. A thread that wakes another, and leaves threads parked of which none watches, tells one of
+//!    those to watch: the first if it sleeps without a time limit, else the last.
 //! 3. A watcher that gives up tells another thread to watch, if one is on its way.
 //!
 //! **Watchers may be stopped, too**, any number of them. So each thread that is parked behind
@@ -141,8 +143,8 @@ pub(crate) fn has_waker_locked(address: usize) -> bool {
 
 /// Counts `threads` more as parked.
 pub(crate) fn add(address: usize, threads: usize) {
-    // ORDERING: Relaxed; under the queue's lock, before the woken thread is told so. It acquires
-    // the lock later, and its unlock sees the count.
+    // ORDERING: Relaxed; under the queue's lock, before the woken thread learns that it is woken.
+    // That thread acquires the lock later, and its unlock sees the count.
     slot(address).fetch_add(threads as State * ONE_PARKED, Relaxed);
 }
 
@@ -172,8 +174,8 @@ pub(crate) fn remove(address: usize) {
 
 /// Returns whether there was a change.
 fn change(address: usize, next: impl Fn(State) -> Option<State>) -> bool {
-    // ORDERING: Relaxed, both; seen late, it costs an unlocker one look at a queue. An unlocker
-    // that leaves the waiters to a designated waker reads nothing else that belongs to the flag.
+    // ORDERING: Relaxed, both; seen late, it costs an unlocker one look at a queue. The flag
+    // `DESIGNATED` publishes no other data: an unlocker that sees it just leaves.
     slot(address).fetch_update(Relaxed, Relaxed, next).is_ok()
 }
 
@@ -217,7 +219,7 @@ pub(crate) fn acquired(address: usize) {
 }
 
 /// Ends the designation for the lock at this address. Returns whether there was one: then a woken
-/// thread has not come for a whole nap, so the waiters count as starved.
+/// thread has not come yet, maybe for a whole nap, so the waiters count as starved.
 fn end_designation(address: usize) -> bool {
     let (_, tag) = find(address);
     let ended = |state| {
@@ -237,7 +239,7 @@ fn count(address: usize, was_waker: bool) -> bool {
         change(address, |state| Some((state & !DESIGNATED) + ONE_PARKED));
         return false;
     }
-    // (One exchange, not a load and an exchange: for these loom finds executions that cannot be.)
+    // (One exchange, without a load before it: with one, loom explores executions that cannot be.)
     // ORDERING: Acquire; pairs with the Release in `fenced`. So the `heavy` of the thread that set
     // `FENCED` happens before what the caller does next. (That thread may wait for another lock.)
     slot(address).fetch_add(ONE_PARKED, Acquire) & FENCED != 0
@@ -252,15 +254,17 @@ fn count(address: usize, was_waker: bool) -> bool {
 /// **The fence.** A heavy fence interrupts every core that runs this process. So a waiter first
 /// sleeps for [`SHORT`] at most, without one. Nearly always the unlocker sees it all the same; if
 /// not, the waiter has lost no more than that. Only then it calls `heavy`, looks again, and sleeps
-/// until it is woken, all in its place in the queue. So only a wait of a hundred times a fence's
-/// cost has one. Where the system refuses the fence, one waiter of the queue watches. Where it is
-/// an ordinary one ([`fence::IS_CHEAP`]), a waiter runs it before it parks.
+/// until it is woken, all in its place in the queue. So only a waiter that has slept for a hundred
+/// times a fence's cost runs one. Where the system refuses the fence, one waiter of the queue
+/// watches. Where the fence is an ordinary one ([`fence::IS_CHEAP`]), a waiter runs it before it
+/// parks.
 ///
 /// A waiter that finds others counted, and `FENCED`, needs no fence of its own before it sleeps
-/// until it is woken. The slot has not been empty since the fence of one of them. So an unlocker
-/// either comes before that fence, which then shows the unlocker's release to this thread too; or
-/// it looks at the queue. The exception is a thread that was the designated waker, or has ended a
-/// designation. Unlockers left because of it, so it must see what they released.
+/// until it is woken. Some thread has run the fence, and since that thread was counted the slot has
+/// never been empty. So an unlocker either sees a count, and looks at the queue; or its release is
+/// visible after that fence, and so to this thread too. The exception is a thread that was the
+/// designated waker, or has ended a designation. Unlockers left because of the designation, so this
+/// thread must see what they released.
 ///
 /// # Safety
 /// As for [`parking::park_looking`]. No thread moves it to another queue.
@@ -334,7 +338,7 @@ pub(crate) fn look_requeued(key: usize, wake: impl Fn()) {
 #[allow(dead_code, reason = "only where there is fork")]
 pub(crate) fn begin_child() {
     for slot in slots() {
-        // Zero is not written: each page that this writes is copied.
+        // A slot that is zero already is left alone: each page that this writes is copied.
         // ORDERING: Relaxed; there is one thread.
         if slot.load(Relaxed) != 0 {
             // ORDERING: Relaxed; there is one thread.

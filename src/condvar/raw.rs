@@ -5,9 +5,9 @@
 //! ## Invariants
 //! - **C1.** The word is zero exactly when both queues are empty. The first waiter sets it. The
 //!   thread that takes the last waiter out clears it, under the lock of that waiter's queue. So a
-//!   notifier that reads zero may leave. A waiter writes the word before it releases the lock. If
-//!   that came before the notifier's own critical section, the notifier would see it. (The child of
-//!   a fork may inherit a word without waiters.)
+//!   notifier that reads zero may leave: a waiter writes the word before it releases the lock, and
+//!   a notifier whose critical section comes after that release sees the word. (The child of a fork
+//!   may inherit a word without waiters.)
 //! - **C2.** Waiters for a mutex sleep in the queue at the condition variable's address, waiters
 //!   for a reader-writer lock in the queue at the next address. At most one queue is in use,
 //!   because all waiters have the same lock.
@@ -25,9 +25,9 @@
 //!
 //! The woken thread may be stopped before it acquires the mutex (see the watchers of [`waiters`]).
 //! If the mutex is held, mostly by the notifier, its holder finds the requeued waiters when it
-//! unlocks. If the mutex is free or kept, the notifier tells one of them to watch. (A holder may be
-//! unlocking just then: the notifier does not see its store yet, and it does not see their count.
-//! Then they depend on the woken thread.)
+//! unlocks. If the mutex is free or kept, or has a designated waker, the notifier tells one of them
+//! to watch. (A holder may be unlocking just then: the notifier does not see the holder's store
+//! yet, and the holder does not see their count. Then they depend on the woken thread.)
 //!
 //! Waiters for a reader-writer lock are all woken: readers enter together, and writers with a
 //! condition variable are rare.
@@ -165,8 +165,8 @@ impl RawCondvar {
         let notified = Cell::new(true);
         let first = Cell::new(false);
         let validate = || {
-            // An exchange, because at the same time another thread may join the other queue, which
-            // has another lock.
+            // An exchange, because at the same time another thread may join the other queue, under
+            // the lock of that one.
             // ORDERING: Relaxed, both; C1 says what orders them.
             let others = self.lock.compare_exchange(0, lock, Relaxed, Relaxed);
             first.set(others.is_ok());

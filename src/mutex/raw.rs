@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `UNLOCKED` | free |
 //! | `LOCKED` | held |
-//! | from `RESERVED` on | free, and kept on a lease for one waiter; the other bits say since when |
+//! | from `RESERVED` on | kept on a lease for one waiter, then free; the other bits say since when |
 //!
 //! ## Invariants
 //! - **M1.** Only the holder changes the byte from `LOCKED`. A thread becomes the holder by the
@@ -21,21 +21,24 @@
 //! - **M3.** A thread that sleeps until it is woken has seen `LOCKED` after a `heavy` fence that it
 //!   ran itself, or that another waiter with the same slot ran. The slot has had a count since
 //!   before that fence. So each later unlocker sees the count ([`waiters::park`]). A thread that
-//!   saw a reserved byte watches (M6). Requeued threads are counted while a thread is on its way
-//!   ([`requeued`](RawMutex::requeued)).
+//!   saw a reserved byte watches (M6). Requeued threads run no fence before they sleep. They are
+//!   counted before the thread that is woken beside them acquires the mutex, so that its unlock
+//!   sees the count ([`requeued`](RawMutex::requeued)).
 //! - **M4.** While this mutex has a designated waker, unlockers wake no other thread, but for a
 //!   handoff that is due and for `unlock_fair`. The designation ends when that thread has acquired
-//!   the mutex (then its own unlock looks for waiters), or after it has counted itself and before
-//!   it looks at the byte for the last time, or when a waiter that looks ends it (M6). If the
-//!   designated waker gives up because its time is over, it looks once more after a fence, and
+//!   the mutex (then its own unlock looks for waiters); or when it parks again, by the exchange
+//!   that counts it, before its last look at the byte; or when a waiter that looks ends it (M6). If
+//!   the designated waker gives up because its time is over, it looks once more after a fence, and
 //!   acquires the mutex if that is free: an unlocker may have left a wake-up to it.
 //! - **M5.** A reserved byte (`RESERVED` or more) is on a lease ([`lease`]) for a waiter that was
-//!   woken with `RESERVED_FOR_YOU`, and that thread changes it to `LOCKED`. When the lease is over,
-//!   the mutex is free: any thread may take it, or reserve it anew. A thread that was woken so
-//!   takes whichever reservation it finds. If its own lease is over, that may be another waiter's,
-//!   which then finds the mutex held and parks again. So no thread holds the mutex before it runs.
-//! - **M6.** No waiter depends on a woken thread for longer than a lease: W of [`crate::waiters`].
-//!   The exception: a requeued waiter looks only if it was told to watch.
+//!   woken with `RESERVED_FOR_YOU`. That thread itself changes it to `LOCKED`, so no thread holds
+//!   the mutex before it runs. When the lease is over, the mutex is free: any thread may take it,
+//!   or reserve it anew. A thread that was woken so takes whichever reservation it finds. If its
+//!   own lease is over, that may be another waiter's, which then finds the mutex held and parks
+//!   again.
+//! - **M6.** No waiter depends on a woken thread for longer than a lease if the watcher runs, and
+//!   else for longer than its round: W of [`crate::waiters`]. The exception: a requeued waiter
+//!   looks only if it was told to watch.
 //!
 //! ## Fairness
 //! A running thread may acquire the mutex ahead of parked waiters (barging). Parked waiters are
@@ -43,9 +46,9 @@
 //! for the starvation threshold ([`Starvation`]), counts as starved. Then, once in each handoff
 //! interval ([`handoff`]), an unlocker reserves the mutex for the first thread in the queue, under
 //! the queue's lock. If another thread barges in before that, its unlock does the same. And the
-//! designated waker may have no processor to run on: while it is on its way, the thread of one
-//! unlock in a few yields ([`handoff::is_sampled`]). `unlock_fair` reserves the mutex at once, so
-//! that the mutex never looks free in between.
+//! designated waker may have no processor to run on. So while it is on its way, a thread yields
+//! after about every tenth of its unlocks ([`handoff::is_sampled`]). `unlock_fair` reserves the
+//! mutex at once, so that the mutex never looks free in between.
 //!
 //! Sources: barging with parking by address is parking_lot's (A. d'Antras, 2016) after WebKit's (F.
 //! Pizlo, 2015); the designated waker is nsync's; the asymmetric unlock is this crate's.
@@ -180,10 +183,11 @@ impl RawMutex {
         !is_free(self.state.load(Relaxed))
     }
 
-    /// Unlocks the mutex. It does not touch the mutex after that is free.
+    /// Unlocks the mutex. As soon as another thread can lock it, its memory may be freed.
     ///
     /// # Safety
-    /// The caller holds the mutex: it, or a thread that left this to it, has locked it.
+    /// The caller holds the mutex: it has locked the mutex, or the thread that did so has left the
+    /// unlocking to it.
     #[inline]
     pub unsafe fn unlock(&self) {
         self.data.exclusive();
@@ -209,8 +213,8 @@ impl RawMutex {
     }
 
     /// Wakes the first waiter for the mutex with this key, which may be gone. Reserves the mutex
-    /// for it if there is a starved waiter and the handoff interval is over. Returns whether one
-    /// was woken.
+    /// for it if there is a starved waiter and the handoff interval is over, and it is not a
+    /// requeued one. Returns whether one was woken.
     fn wake_one(key: usize) -> bool {
         let is_handoff = waiters::has_starved(key) && handoff::due(key);
         let token = Cell::new(TRY);

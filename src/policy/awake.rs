@@ -3,19 +3,19 @@
 //!
 //! Two threads that alternate through a condition variable need 5 to 20 µs for a turn if both
 //! sleep, and 0.4 µs if both stay awake (the `contention` benchmark's machines). So before a waiter
-//! sleeps, it looks for [`AWAKE`] whether it has been woken; and so for messages, bytes and room
-//! between processes. Other threads know already that it waits. If it is woken meanwhile, neither
-//! thread calls the kernel.
+//! sleeps, it looks again and again, for the time [`AWAKE`], whether it has been woken. (It is in
+//! its queue already.) Threads that wait for permits, messages, bytes or room look whether they can
+//! go on. If the wait ends meanwhile, no thread sleeps, and none has to be woken by the kernel.
 //!
 //! The other thread may need this thread's processor. So the waiter yields again and again: then
 //! the other one runs, and since both can run, the kernel moves one to another processor before
 //! long.
 //!
 //! Staying awake is an investment. It is lost if no wake-up comes in time: because the wait is
-//! long, or because a yield gave the processor to other work for long. So when a time was lost at
-//! an address, its waiters sleep at once for the next [`AWAKE_BREAK`] times that time, but not
-//! longer than for [`AWAKE_LONGEST`]. So they lose at most one part in that many, unless a single
-//! loss takes longer than 31 ms.
+//! long, or because a yield gave the processor to other work for long. So when some time was lost
+//! at an address, no waiter there stays awake for [`AWAKE_BREAK`] times as long, or for
+//! [`AWAKE_LONGEST`] if that is shorter. So at most one part in `AWAKE_BREAK` of the time is lost,
+//! unless a single loss takes longer than 31 ms.
 
 use super::spin::{give_way, most_spinning};
 use super::{AWAKE, AWAKE_BREAK, AWAKE_LONGEST, AWAKE_PAUSES};
@@ -23,8 +23,9 @@ use crate::sys::system::microseconds;
 use crate::sys::{AtomicU32, Ordering::Relaxed, table, without};
 use crate::tokens;
 
-/// A time in which no waiter stays awake. Both numbers are estimates, and so is a mixture of two that were
-/// written at once. The clock wraps around after 71 minutes, which may repeat the time.
+/// A time in which no waiter stays awake. Both numbers are estimates. If two threads write at once,
+/// a mixture of both remains, which is an estimate too. The clock wraps around after 71 minutes:
+/// then a pause that is long over may seem to last once more.
 struct Pause {
     /// In microseconds.
     start: AtomicU32,
@@ -58,8 +59,8 @@ const INDEX_BITS: u32 = 10;
 // The pauses of the addresses that share an index.
 table! { fn pauses() -> [Pause; 1 << INDEX_BITS], each Pause::new() }
 
-/// Looks whether the thread that waits at this address `is_woken`, until then or until it is time
-/// to sleep. Returns whether it is woken.
+/// Looks again and again whether the thread that waits at this address `is_woken`, until it is or
+/// until it is time to sleep. Returns whether it is woken.
 pub(crate) fn stay_awake(address: usize, mut is_woken: impl FnMut() -> bool) -> bool {
     let pause = &pauses()[tokens::index(address, INDEX_BITS)];
     let start = microseconds();
@@ -81,8 +82,8 @@ pub(crate) fn stay_awake(address: usize, mut is_woken: impl FnMut() -> bool) -> 
     is_woken()
 }
 
-/// Yields if a woken waiter finds the lock held. Mostly the notifier holds it, and waits for the
-/// processor on which this thread runs.
+/// Yields if a waiter that was woken, or whose time is up, finds the lock held. Mostly the notifier
+/// holds it, and waits for the processor on which this thread runs.
 pub(crate) fn let_holder_leave(is_held: impl Fn() -> bool) {
     if is_held() {
         give_way();

@@ -3,7 +3,8 @@
 //! A handoff leaves the lock idle until its new holder runs, so handoffs must be rare. They also
 //! bound the wait of the first thread in the queue, so they must be certain. So while a starved
 //! waiter exists, there is one handoff in each *handoff interval* ([`FAIRNESS`]): one at most, at
-//! the first release after it.
+//! the first release after it; or the first [sampled](is_sampled) one, while another thread is on
+//! its way.
 //!
 //! Source: the fairness clocks of parking_lot's queues (A. d'Antras, 2016), which are random there.
 

@@ -74,8 +74,8 @@ const AWAKE: u32 = 5;
 /// microsecond.
 const AWAKE_PAUSES: u32 = 32;
 
-/// When a time was lost by staying awake at an address, its waiters sleep at once for this many
-/// times that time.
+/// When some time was lost by staying awake at an address, no waiter there stays awake for this
+/// many times as long.
 const AWAKE_BREAK: u32 = 32;
 
 /// The longest such time, in µs: a stopped process may have lost hours.

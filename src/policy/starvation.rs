@@ -1,4 +1,5 @@
-//! When a waiter is starved: it was woken in vain, and has waited for the starvation threshold.
+//! When a waiter is starved: it has waited for the starvation threshold; a mutex's waiter also was
+//! woken in vain.
 
 use super::FAIRNESS;
 use crate::sys::deadline::Deadline;

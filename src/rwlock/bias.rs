@@ -264,7 +264,8 @@ pub(super) fn begins(key: usize, earned: Earned) -> bool {
     worth::begins(key, earned, rows_in_use)
 }
 
-/// The number of rows in use: no row beyond it is taken.
+/// The number of rows in use: no row beyond it has an entry. (A row is taken before this number is
+/// raised.)
 fn rows_in_use() -> usize {
     // ORDERING: Acquire; pairs with the Release in `lower`. The fence before it, and that of a
     // reader that has published itself, decide what it sees (B1).
@@ -300,7 +301,8 @@ pub(super) fn purge(entry: usize) {
 ///
 /// A forgotten guard leaves an entry with the address at which its lock was. Another lock that is
 /// biased already may be moved to that address. So it is not enough that no entry with this lock's
-/// address has the period: no entry with any address may have it. (Unless the tries are used up.)
+/// address has the period: no entry with any address may have it. (Should all tries fail, which
+/// takes entries that come and go during the search, the last period is used.)
 pub(super) fn new_period() -> usize {
     /// There are fewer slots and strays (8,192) than this, and each excludes one period.
     const TRIES: usize = 1 << 14;
@@ -317,7 +319,7 @@ pub(super) fn new_period() -> usize {
 }
 
 /// In the child of a fork: the rows of other threads have no owners. A row with an entry stays
-/// taken, for good: the forking thread may use what is read there.
+/// taken, for good: the forking thread may rely on that read, which keeps writers out.
 #[allow(dead_code, reason = "only where there is fork")]
 pub(crate) fn begin_child() {
     let mine = MINE.try_with(Cell::get).unwrap_or(NONE).row;

@@ -19,9 +19,10 @@
 //! | both | all keep out but the woken thread, of whatever kind: a fair release keeps the lock |
 //!
 //! ## Biased readers
-//! A reader is *counted* in the word. Or, while `BIASED` is set, it *publishes* itself in the
-//! registry ([`super::bias`]), and only reads the word. The bias has a *name*: a period, and the
-//! copy of this crate that began it. An entry is the lock's address and the period.
+//! A reader is *counted* in the word. Or, while `BIASED` is set, it *publishes* itself: it writes
+//! an *entry*, the lock's address and the bias's period, into a slot of the registry
+//! ([`super::bias`]), and only reads the word. The bias has a *name*: its period, and the copy of
+//! this crate that began it.
 //!
 //! A writer *revokes* the bias before it waits for anything else: it turns `BIASED` into `REVOKED`,
 //! passes a fence, and looks at the slots. A reader publishes itself, passes a fence, and looks
@@ -42,13 +43,13 @@
 //! - **RW3.** Where a thread of the queue may enter, there is a designated waker, or a thread that
 //!   is about to wake one. Four kinds of thread wake the next ([`wake`](RawRwLock::wake)): one that
 //!   releases something while `PARKED` is set (of counted readers, the last); one that was woken
-//!   and entered as a reader or upgradable reader; one that entered so without being woken, where
-//!   the lock was kept until then; one that gives up after it was woken.
+//!   and entered as a reader or upgradable reader; one that entered as either without being woken,
+//!   while the lock was kept for a waiter; one that was woken, and gives up or parks again.
 //! - **RW4.** While a thread is on its way (`DESIGNATED`), or the lock is free and kept, with
 //!   others in the queue, one of them watches (W of [`crate::waiters`]).
 //! - **RW5.** A starved writer in the queue that waits for readers has set `WRITER_NEXT`. If the
-//!   flag was cleared since, a thread is inside, or was woken, that will wake the next. A thread
-//!   that wakes the next sets the flag again for such a writer.
+//!   flag was cleared since, then some thread will wake the next: one that is inside, or one that
+//!   was woken. The thread that wakes the next sets the flag again for such a writer.
 //! - **RW6.** A thread that has released touches the lock no more. The exception: under the queue's
 //!   lock, it finds a thread there that waits for a lock of this kind. That thread borrows the lock
 //!   at this address, perhaps another one than was released.
@@ -56,9 +57,10 @@
 //!   Only a *revoker* takes a name away: a thread that has counted itself in the word and then,
 //!   after the fence, seen no slot with the entry. While a revoker is counted, no bias begins. So
 //!   it takes away the name it has looked for, however long it was stopped in between.
-//! - **RW8.** No slot has the entry of a name when a bias with that name begins. (The exception: a
-//!   reader has published the entry, and has yet to look at the word. It will find that name there,
-//!   and be inside by that bias.) So a forgotten guard concerns its own lock only.
+//! - **RW8.** No slot has the entry of a name when a bias with that name begins. So a forgotten
+//!   guard concerns its own lock only. (The exception: a reader that was stopped since an earlier
+//!   bias with the same name has just published that entry, and has yet to look at the word. It
+//!   will find the name there, and be inside by the new bias.)
 //! - **RW9.** A copy of the crate neither publishes readers of a bias that another copy began, nor
 //!   revokes it: the other's rows are unknown here. Its readers count themselves; writers panic.
 //! - **RW10.** The word of an *unbiased* lock counts one revoker that does not exist, from the
@@ -71,11 +73,12 @@
 //! it waits only for the readers that are inside by then. A writer that waits for a slot does so at
 //! once. When a starved thread is woken, the lock is kept for it.
 //!
-//! Of the threads in the queue that may enter, those are woken first: a starved writer for which
-//! the lock is kept; else a reader, also if a writer came before it; else any other. Among these,
-//! the one that came first. A reader that enters wakes the next. While the woken thread is on its
-//! way, one release in each handoff interval ([`handoff`]) wakes the next in the queue all the
-//! same; and one release in a few yields, because the woken thread may have no processor to run on.
+//! Of the threads in the queue that may enter, one is woken: a starved writer, if the lock is kept
+//! for one; else a reader, even if a writer came before it; else any. Of several, the first in the
+//! queue. A reader that enters wakes the next. While the woken thread is on its way, one release in
+//! each handoff interval ([`handoff`]) wakes the next all the same, and keeps the lock for it. And
+//! a thread yields after about every tenth of its releases, because the woken thread may have no
+//! processor to run on.
 //!
 //! Sources: the bias is BRAVO's (D. Dice and A. Kogan, USENIX ATC 2019), with rows, names and two
 //! fences of this crate's; the queue is parking_lot's (A. d'Antras, 2016), with one thread woken at
@@ -103,10 +106,10 @@ use crate::sys::{Access, AtomicUsize, const_fn, copy, only_in_models};
 /// The untyped reader-writer lock: what [`RwLock`](crate::RwLock) has beside its data.
 ///
 /// Its methods are named as those of lock_api 0.4. With the feature `lock_api` or `lock_api_04` it
-/// has the traits of that crate, too. A lock is released by hand; what was acquired for reading, by
-/// the thread that acquired it. [`RawSendRwLock`](crate::RawSendRwLock) allows any thread.
+/// has the traits of that crate, too. It is released by hand. The thread that acquired a read must
+/// release it; [`RawSendRwLock`](crate::RawSendRwLock) allows any thread.
 ///
-/// A lock must not be moved while it is read: then that read has ended.
+/// A lock must not be moved while a thread reads it: at its new place a writer may enter at once.
 pub struct RawRwLock {
     state: AtomicUsize,
     data: Access,
@@ -164,13 +167,15 @@ impl RawRwLock {
         loop {
             let next = (state & !remove) + add;
             let next = match fair && state & PARKED != 0 {
-                // For the next in the queue, whatever it is. (But a writer has to wait for readers
-                // that are inside: then it keeps new ones out by itself.)
+                // For the next in the queue, of whatever kind. (With readers inside, only
+                // `OTHER_NEXT`: a writer has to wait for them, and once it is starved it keeps new
+                // readers out itself.)
                 true if next & READERS != 0 => with_lease(next | OTHER_NEXT),
                 true => with_lease(next | WRITER_NEXT | OTHER_NEXT),
                 false => next,
             };
-            // A fair unlock keeps the lock for the next in the queue, which may be empty by then.
+            // A fair release has kept the lock for the next in the queue. If a designation ends and
+            // the queue is empty by now, so does that.
             let is_kept_in_vain = next & (PARKED | OTHER_NEXT) == OTHER_NEXT;
             let next = match remove & DESIGNATED != 0 && is_kept_in_vain {
                 true => next & !NEXT,
@@ -191,8 +196,8 @@ impl RawRwLock {
         }
     }
 
-    /// Wakes the next, after something was released on a lock that may be gone, with the word
-    /// `state` before.
+    /// Wakes the next, after something of a lock was released. `state` is the word before that. The
+    /// lock may be gone.
     ///
     /// # Safety
     /// `key` is that of a reader-writer lock.

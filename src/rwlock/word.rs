@@ -116,7 +116,8 @@ pub(super) fn is_named(state: usize) -> bool {
     state & (BIASED | REVOKED) != 0
 }
 
-/// Whether the lock is biased as in `before`, a biased word. Then no thread revokes the bias.
+/// Whether the lock is still biased exactly as in `before`, a biased word. If so, no thread had
+/// begun to revoke the bias.
 #[inline(always)]
 pub(super) fn is_biased_as(before: usize, state: usize) -> bool {
     !HAS_BIAS || (before ^ state) >> (HALF % usize::BITS) == 0
@@ -203,8 +204,8 @@ fn next_waits(state: usize) -> bool {
     state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0
 }
 
-/// Whether the lease is over, and the thread that the lock is kept for has not come. Not while
-/// readers are inside, or an upgradable reader that is the next writer.
+/// Whether the lease is over, and the thread that the lock is kept for has not come. False as long
+/// as it is kept for a writer beside readers, or for the upgradable reader inside.
 pub(super) fn is_abandoned(state: usize) -> bool {
     !next_waits(state) && lease::is_over(LEASE.of(state) as u32, LEASES)
 }
@@ -242,7 +243,7 @@ pub(super) fn admits_reader(state: usize, recursive: bool, next: bool) -> bool {
     }
 }
 
-/// Whether a thread may become the upgradable reader; or the writer, but for readers.
+/// Whether a thread may become the upgradable reader; or the writer, once no reader is inside.
 #[inline]
 pub(super) fn admits_upgradable(state: usize, next: bool) -> bool {
     state & (WRITER | UPGRADABLE) == 0 && (next || !is_kept(state))
@@ -253,7 +254,7 @@ pub(super) fn admits_writer(state: usize, next: bool) -> bool {
     admits_upgradable(state, next) && has_no_readers(state)
 }
 
-/// Whether no reader is inside, counted or in a slot.
+/// Whether no reader can be inside: none is counted, and there is no name.
 #[inline]
 pub(super) fn has_no_readers(state: usize) -> bool {
     state & READERS == 0 && !is_named(state)

@@ -59,9 +59,10 @@ impl RawMutex {
     fn last_try(&self, was_waker: bool) -> bool {
         if was_waker {
             // ORDERING: the fence orders the end of the designation before the exchange in
-            // `try_take`. It pairs with the unlocker's light side: an unlocker that left the other
-            // waiters to this thread released the mutex before that (M4). If the system refuses the
-            // fence, one of the other waiters watches, and finds what this thread has missed.
+            // `try_take`. It pairs with the unlocker's light side: an unlocker that still saw the
+            // designation, and left the other waiters to this thread, released the mutex before it
+            // looked. So this thread sees that release (M4). If the system refuses the fence, one
+            // of the other waiters watches, and finds what this thread has missed.
             fence::heavy();
         }
         self.try_take()
@@ -103,10 +104,11 @@ impl RawMutex {
         }
     }
 
-    /// Whether a requeued waiter may depend on another one. Called under the queue's lock.
+    /// Whether requeued waiters may depend on a thread that is on its way, so that one of them must
+    /// watch. Called under the queue's lock.
     pub(crate) fn expects_requeued(&self) -> bool {
-        // ORDERING: Relaxed; under the queue's lock. (A notifier that holds the mutex has written
-        // the byte itself.)
+        // ORDERING: Relaxed; under the queue's lock. (A notifier that holds the mutex reads the
+        // `LOCKED` that it wrote itself.)
         self.state.load(Relaxed) != LOCKED || waiters::has_waker_locked(self.key())
     }
 

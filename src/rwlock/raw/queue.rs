@@ -96,7 +96,8 @@ impl Given {
     }
 }
 
-/// How often a thread yields before it parks. Of many threads, the holders mostly do not run.
+/// How often a thread yields before it parks. Among many threads, the holders have mostly lost
+/// their processors, and run during a yield.
 const YIELDS: u32 = 8;
 
 pub(super) fn revocation_key(key: usize) -> usize {
@@ -104,8 +105,8 @@ pub(super) fn revocation_key(key: usize) -> usize {
 }
 
 /// The state in which the lock is kept for a thread of this kind. It is not kept for a writer while
-/// there is an upgradable reader, which may have entered after the writer was chosen. For an
-/// upgradable reader lets new readers in for as long as it likes, and may wait for one of them.
+/// there is an upgradable reader, which may have entered after the writer was chosen: that thread
+/// may wait for a new reader, and so new readers must not be kept out.
 pub(super) fn keep_for(kind: Kind, state: usize) -> usize {
     match kind {
         Kind::Writer if kind.is_excluded(state) => state,
@@ -113,8 +114,8 @@ pub(super) fn keep_for(kind: Kind, state: usize) -> usize {
     }
 }
 
-/// Whether a thread is on its way to a lock with this word, and no other is inside that would wake
-/// the next when it leaves.
+/// Whether waiters depend on a thread that is on its way: a designated waker; or one for which the
+/// lock is kept, while no thread is inside that will wake the next when it leaves.
 fn is_expected(state: usize) -> bool {
     let is_kept = match state & (WRITER_NEXT | OTHER_NEXT) {
         0 => false,
@@ -211,7 +212,8 @@ impl RawRwLock {
                     let kept = if state & DESIGNATED == 0 { NEXT } else { 0 };
                     Some(state & !(PARKED | kept))
                 };
-                // ORDERING: Relaxed, both; these flags change only under the queue's lock.
+                // ORDERING: Relaxed, both; `PARKED` changes only under the queue's lock (RW2), and
+                // the others order nothing.
                 let _ = self.state.fetch_update(Relaxed, Relaxed, empty);
             }
         };
@@ -237,8 +239,8 @@ impl RawRwLock {
         }
     }
 
-    /// Wakes the next, after the caller has entered as a reader or upgradable reader, with the word
-    /// `before` until then: others may enter too (RW3).
+    /// Wakes the next, after the caller has entered as a reader or upgradable reader: others may
+    /// enter too (RW3). `before` is the word until then.
     #[inline]
     pub(super) fn entered(&self, before: usize, mut given: Given) {
         if given.designation != 0 {
@@ -266,8 +268,8 @@ impl RawRwLock {
         }
     }
 
-    /// Ends the keeping of the lock for the caller, which gives up: by the caller itself, or by the
-    /// thread that woke it.
+    /// The caller gives up. Ends the keeping of the lock if it was kept for the caller, by itself
+    /// or by the thread that woke it (`by_itself`); or if no waiter is left to keep it for.
     fn keep_no_more(&self, by_itself: bool) {
         // ORDERING: Relaxed; a thread that keeps the lock later does so for others, or on a lease.
         let state = self.state.load(Relaxed);
@@ -277,7 +279,7 @@ impl RawRwLock {
     }
 
     /// In the child of a fork: whether the lock, with the word `state`, was kept for a writer that
-    /// is not in this process. From then on it is not. (With readers inside, no lease ends it.)
+    /// is not in this process. If so, it is kept no more. (With readers inside, no lease ends it.)
     #[inline]
     pub(super) fn has_ended_inherited_wait(&self, state: usize) -> bool {
         let is_kept = state & WRITER_NEXT != 0 && state & (READERS | UPGRADABLE) != 0;

@@ -121,8 +121,9 @@ impl RawRwLock {
             slot.publish_fenced(entry);
         }
         // Either a revoker sees the reader in its slot, or the reader sees the revoker (RW7).
-        // ORDERING: Acquire, in it; after the fence in `publish`. Pairs with the Release of the
-        // last writer: only read-modify-writes have changed the word since.
+        // ORDERING: Acquire, inside this call, and after the fence of `publish_light` or
+        // `publish_fenced`. Pairs with the Release of the last writer: only read-modify-writes have
+        // changed the word since.
         let now = fence::load_after_full(&self.state);
         let inside = is_biased_as(state, now);
         if !inside {
@@ -276,8 +277,8 @@ impl RawRwLock {
         unsafe { Self::unlock_rest(key, state, rest) };
     }
 
-    /// What is left to do of [`unlock_read`](Self::unlock_read). It is one call for all, so that
-    /// compilers find the rest short enough to be inlined.
+    /// What is left to do of [`unlock_read`](Self::unlock_read). It is one call for all three, so
+    /// that `unlock_read` itself is short enough for compilers to inline.
     ///
     /// # Safety
     /// As for `unlock_read`. The lock with this key may be gone, unless the caller still reads.
@@ -313,7 +314,7 @@ impl RawRwLock {
     }
 
     /// # Safety
-    /// As for [`unlock_read`](Self::unlock_read); the word was `state` since the caller entered.
+    /// As for [`unlock_read`](Self::unlock_read). `state` was loaded after the caller entered.
     #[inline(never)]
     unsafe fn unlock_slowly(&self, state: usize, fair: bool) {
         if is_named(state) && !bias::is_foreign(state) {
@@ -347,8 +348,8 @@ impl RawRwLock {
         unsafe { Self::left(key, state, fair) };
     }
 
-    /// Wakes the next, after a counted reader has left a lock that may be gone, with the word
-    /// `state` before.
+    /// Wakes the next, after a counted reader has left a lock. `state` is the word before that. The
+    /// lock may be gone.
     ///
     /// # Safety
     /// `key` is that of a reader-writer lock (RW6).
@@ -368,7 +369,7 @@ impl RawRwLock {
         state & PARKED != 0 || self.is_revoked_for(state)
     }
 
-    /// Whether a writer sleeps until a slot is left.
+    /// Whether a writer may be asleep until a slot is left.
     fn is_revoked_for(&self, state: usize) -> bool {
         state & REVOKED != 0 && waiters::any(revocation_key(self.key()))
     }

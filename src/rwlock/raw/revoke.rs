@@ -73,8 +73,8 @@ impl RawRwLock {
         }
         let found = self.slot_of_reader(state);
         let end = |now| {
-            // Not counted, it did not keep others from beginning a bias with another name. (None
-            // began one if all that are counted are from before the fork.)
+            // If this thread is not counted, others may have begun a bias with another name since.
+            // (Not while the count is full: revokers from before the fork never leave it.)
             let is_mine = added != 0 || with_revoker(now).is_none() && has_same_name(state, now);
             let ends = found.is_none() && now & REVOKED != 0 && is_mine;
             let now = now - added;
@@ -163,8 +163,8 @@ impl RawRwLock {
     }
 
     /// Keeps the lock for a writer that sleeps until a slot is left, if there is one: the lease
-    /// that it began itself may be over. It is in the queue meanwhile. So afterwards it acquires
-    /// the lock, or gives it up.
+    /// that it began itself may be over. The writer cannot leave its queue meanwhile: that is
+    /// locked. So it will acquire the lock, or end the keeping when it gives up.
     pub(super) fn keep_for_revoker(&self) {
         let found = Cell::new(false);
         // While the lock is borrowed, its writers are the only waiters under this key.

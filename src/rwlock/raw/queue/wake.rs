@@ -17,8 +17,8 @@ enum Group {
     Writers,
     /// All readers, so that they wait for one writer at most.
     Readers,
-    /// All kinds, readers too: one may have joined the queue since the search for readers, because
-    /// a fair release kept the lock and so refused it.
+    /// All kinds, readers too: after the search for readers, one may have joined the queue, because
+    /// a fair release has kept the lock for another thread.
     All,
 }
 
@@ -91,8 +91,8 @@ impl RawRwLock {
                 // SAFETY: called only where a waiter was found, as above. That waiter has not been
                 // told yet that it is woken, or it is in the queue, which is locked.
                 let lock = unsafe { &*lock };
-                // ORDERING: Relaxed, both; the woken thread does not own anything by this, and the
-                // queue's lock orders the flags.
+                // ORDERING: Relaxed, both; the woken thread does not own anything by this, the
+                // queue's lock orders `PARKED`, and the other flags order nothing.
                 let before = lock.state.fetch_update(Relaxed, Relaxed, |s| Some(next(s)));
                 before.unwrap_or_else(|state| state)
             };
