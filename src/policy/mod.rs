@@ -81,10 +81,17 @@ const AWAKE_BREAK: u32 = 32;
 /// The longest such time, in µs: a stopped process may have lost hours.
 const AWAKE_LONGEST: u32 = 1_000_000;
 
-/// Ten times what a writer pays to end a bias: without the rows, and for each row. The unit is what
-/// a bias saves a lone reader, a few ns. Rows `rwlock, …`.
-const BIAS: usize = 256;
-const BIAS_OF_A_ROW: usize = 16;
+/// Ten times what a writer pays to end a bias: without the rows, and for each row. The unit is an
+/// eighth of what a bias saves a lone reader, which is a few ns. Rows `rwlock, …`.
+const BIAS: usize = 8 * 256;
+const BIAS_OF_A_ROW: usize = 8 * 16;
+
+/// What a bias would have saved a counted read, in the same unit: of a reader that met no other
+/// thread at the word, where the thread's read before was of the same lock and where it was of
+/// another; and of one that met others, and so pulled the cache line from another core.
+const ALONE: usize = 8;
+const ALONE_ELSEWHERE: usize = 1;
+const BESIDE_OTHERS: usize = 8 * 64;
 
 /// The number of reads after which a bias becomes asymmetric. This many times what a full fence
 /// costs more than a light one is about ten times what a heavy fence costs the next writer.

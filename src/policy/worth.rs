@@ -4,27 +4,26 @@
 //! thread begins a bias only when its reads without one have cost about ten times that price. So
 //! whatever comes, at most a tenth is lost.
 //!
-//! A read that meets no other thread earns something only if the thread's read before was of the
-//! same lock. A thread that reads many locks by itself would make one biased after the other, each
-//! for few reads, and its processor could not foretell which are. (One thread, 16 locks, one write
-//! in 100: with such earnings 0.75 times as fast.)
+//! A read that meets no other thread earns less if the thread's read before was of another lock. A
+//! thread that reads many locks by itself makes one biased after the other, each for few reads, and
+//! its processor cannot foretell which are. (One thread, 16 locks, one write in 100: 0.75 times as
+//! fast if such a read earned as much.)
 
-use super::{ASYMMETRIC, BIAS, BIAS_OF_A_ROW};
+use super::{ALONE, ALONE_ELSEWHERE, ASYMMETRIC, BESIDE_OTHERS, BIAS, BIAS_OF_A_ROW};
 use crate::sys::thread_locals;
 use std::cell::Cell;
 
-/// What a bias would have saved a counted read. The unit is what it saves a lone reader: a few ns.
+/// Whether a counted reader met other threads at the word.
 #[derive(Clone, Copy)]
 pub(crate) enum Earned {
-    Alone = 1,
-    /// It met other threads at the word, and so pulled the cache line from another core.
-    BesideOthers = 64,
+    Alone,
+    BesideOthers,
 }
 
 /// What a thread remembers of its reads.
 #[derive(Clone, Copy)]
 struct Reads {
-    /// The address of the last lock for which it counted itself and met no other thread.
+    /// The address of the last lock for which it counted itself.
     lock: usize,
     /// What a bias would have saved its counted reads.
     earned: usize,
@@ -42,12 +41,12 @@ thread_locals! {
 pub(crate) fn begins(lock: usize, earned: Earned, rows: fn() -> usize) -> bool {
     READS.with(|reads| {
         let mut now = reads.get();
-        if matches!(earned, Earned::Alone) && now.lock != lock {
-            now.lock = lock;
-            reads.set(now);
-            return false;
-        }
-        now.earned += earned as usize;
+        now.earned += match earned {
+            Earned::Alone if now.lock == lock => ALONE,
+            Earned::Alone => ALONE_ELSEWHERE,
+            Earned::BesideOthers => BESIDE_OTHERS,
+        };
+        now.lock = lock;
         reads.set(now);
         now.earned >= BIAS && is_enough(reads, rows)
     })

@@ -2,6 +2,7 @@
 
 use super::{ALL_SLOTS, Kind, Ledger, SLOTS};
 use crate::policy::awake::stay_awake;
+use crate::policy::spin::Spin;
 use crate::sys::Ordering::{Acquire, Relaxed};
 use crate::sys::deadline::Deadline;
 use crate::sys::ipc::kernel::{self, Watched};
@@ -42,7 +43,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
         if let Ok(result) = awake(address, &attempt) {
             return Some(result);
         }
-        let (mut in_time, mut watched) = (true, ALL_SLOTS);
+        let (mut in_time, mut has_slept, mut watched) = (true, false, ALL_SLOTS);
         loop {
             let seen = gate.approach();
             if self.used() > watched {
@@ -54,13 +55,13 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             }
             let mut sight = self.look(me);
             watched = sight.used;
-            // A waiter that has slept stays awake, too: a value that changes all the time would not let
+            // A waiter that has slept spins, and always: a value that changes all the time would not let
             // it sleep again. But it approaches first: the opener cleared the bit of those that
             // still sleep, and what this one takes and gives back would wake none of them. And it
             // looks first: if a death woke it, it must wake the others. (Models found both:
             // `a_wish_for_two_lets_another_pass_awake`,
             // `a_killed_writer_lets_two_sleeping_readers_in_mortal_awake`.)
-            match awake(address, &attempt) {
+            match attempt_again(has_slept, &attempt) {
                 Ok(result) => return Some(result),
                 Err(_) if !in_time => return None,
                 Err(value) => sight.words[1].1 = value,
@@ -68,6 +69,7 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             gate.sleep(seen, &sight.words[..sight.count], deadline);
             // Also if it has not slept at all, because a word has changed.
             in_time = !deadline.passed();
+            has_slept = in_time;
             woken();
         }
     }
@@ -115,4 +117,16 @@ fn awake<R>(address: usize, attempt: impl Fn() -> Result<R, u32>) -> Result<R, u
         });
     }
     result
+}
+
+/// Attempts once; and if the thread `has_slept`, again as long as it is worth while to spin. Returns
+/// the last refusal.
+fn attempt_again<R>(has_slept: bool, attempt: impl Fn() -> Result<R, u32>) -> Result<R, u32> {
+    let mut spin = has_slept.then(Spin::new);
+    loop {
+        match attempt() {
+            Err(_) if spin.as_mut().is_some_and(Spin::again) => {}
+            done => return done,
+        }
+    }
 }
