@@ -324,3 +324,35 @@ fn a_part_of_a_permit_is_not_all_that_is_held() {
     semaphore.acquire_many(2).unwrap().forget();
     assert_eq!(semaphore.available_permits(), 1);
 }
+
+/// How often the calling thread has slept.
+fn sleeps() -> libc::c_long {
+    // SAFETY: all zeros is a valid `rusage`, which the call fills in.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: it writes there.
+    let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &mut usage) };
+    assert_eq!(result, 0);
+    usage.ru_nvcsw
+}
+
+/// Each change of the permits wakes the waiter in vain.
+#[test]
+fn a_waiter_for_two_seldom_sleeps_beside_a_thread_that_takes_one() {
+    const ROUNDS: libc::c_long = 200_000;
+    let board = board(Semaphore::new(2));
+    let semaphore = &board.semaphore;
+    let kept = semaphore.acquire().unwrap();
+    let slept = thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let before = sleeps();
+            drop(semaphore.acquire_many(2).unwrap());
+            sleeps() - before
+        });
+        for _ in 0..ROUNDS {
+            drop(semaphore.acquire().unwrap());
+        }
+        drop(kept);
+        waiter.join().unwrap()
+    });
+    assert!(slept < ROUNDS / 250, "{slept} sleeps");
+}

@@ -5,6 +5,7 @@ mod biased;
 
 use super::queue::Given;
 use super::*;
+use crate::rwlock::bias::{self, Earned};
 use crate::rwlock::word::{
     ASYMMETRIC, BIASED, MAX_AGAIN, MAX_READERS, ONE_READER, ONE_REVOKER, OTHER_NEXT, REVOKED, copy,
     entry, period, with_lease, with_revoker,
@@ -243,4 +244,19 @@ fn token_tells_what_was_given() {
             assert!(told.designation == designation && told.is_next == is_next);
         }
     }
+}
+
+/// How many lone reads make a lock biased, where the locks are read in the order of their keys.
+fn lone_reads_until_a_bias_begins(keys: usize) -> usize {
+    let _other_lock = bias::begins(usize::MAX, Earned::Alone);
+    let begins = |read: &usize| bias::begins(1 + read % keys, Earned::Alone);
+    (1..1 << 16).find(begins).expect("no bias begins")
+}
+
+#[test]
+fn lone_reads_of_locks_in_turn_earn_less_but_earn_a_bias() {
+    let _earned_before = lone_reads_until_a_bias_begins(1);
+    let of_one = lone_reads_until_a_bias_begins(1);
+    let of_two = lone_reads_until_a_bias_begins(2);
+    assert!(4 * of_one < of_two, "{of_one} and {of_two} reads");
 }
