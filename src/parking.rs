@@ -75,10 +75,10 @@ type NeverLooks = Look<fn() -> bool, fn(bool)>;
 
 /// Parks the calling thread in the queue of `key`, unless `validate` (under its lock) refuses.
 ///
-/// `before_sleep` runs once the thread is in the queue, without the queue's lock. It returns whether
-/// the thread first stays awake for a moment ([`awake`](crate::policy::awake)). `timed_out` runs
-/// under the lock of the queue that the thread was in when its time was up. It gets that queue's
-/// key, and whether the thread was the last one there.
+/// `before_sleep` runs once the thread is in the queue, without the queue's lock. It returns
+/// whether the thread first stays awake for a moment ([`awake`](crate::policy::awake)). `timed_out`
+/// runs under the lock of the queue that the thread was in when its time was up. It gets that
+/// queue's key, and whether the thread was the last one there.
 ///
 /// If there is a `look`, the thread looks. If it does not watch, it looks too if others are parked
 /// before it, at most eight times a second all together ([`ROUND`](crate::policy::lease::ROUND)).

@@ -14,7 +14,7 @@
 //! - **C3.** A thread leaves its queue because a notifier chose it, or because its time is up: the
 //!   queue's lock decides which. Nothing else wakes it, so there are no spurious wake-ups.
 //!
-//! ## Spinning
+//! ## Staying awake
 //! Sleeping and waking costs far more than a short wait. A waiter that is alone first stays awake
 //! for a moment, unless that has failed of late ([`awake`]). It is in the queue already.
 //!

@@ -18,8 +18,7 @@
 //! left that could bring it. Only the kernel knows the latter, of descriptors, and it lets no
 //! thread wait for a descriptor and for a word in memory at once. So both sides sleep on
 //! descriptors ([`bells`](crate::sys::ipc::bells)). One thread of each side does: the holder of the
-//! side's
-//! `sleeper` mutex. The others wait for that mutex.
+//! side's `sleeper` mutex. The others wait for that mutex.
 //!
 //! The sleeper may be stopped. So the others, too, look for themselves at [times](awake::behind).
 //!

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `UNLOCKED` | free |
 //! | `LOCKED` | held |
-//! | from `RESERVED` on | kept on a lease for one waiter, then free; the other bits say since when |
+//! | from `RESERVED` on | kept for one waiter on a lease, then free; other bits: since when |
 //!
 //! ## Invariants
 //! - **M1.** Only the holder changes the byte from `LOCKED`. A thread becomes the holder by the

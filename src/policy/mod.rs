@@ -43,8 +43,8 @@ const SLICE: Duration = Duration::from_micros(100);
 /// A lock is hot if a thread attempts it again within this time after its wait ended.
 const HOT: Duration = Duration::from_nanos(300);
 
-/// How long a waiter leaves a hot lock alone, and a hot semaphore, whose permits may be signals; and
-/// how many times before it measures again.
+/// How long a waiter leaves a hot lock alone, and a hot semaphore, whose permits may be signals;
+/// and how many times before it measures again.
 pub(crate) const QUIET: Duration = Duration::from_micros(10);
 pub(crate) const QUIET_FOR_PERMITS: Duration = Duration::from_micros(1);
 const QUIET_TURNS: u32 = 16;

@@ -55,10 +55,10 @@ impl<K: Kind, const GATES: usize> Ledger<K, GATES> {
             }
             let mut sight = self.look(me);
             watched = sight.used;
-            // A waiter that has slept spins, and always: a value that changes all the time would not let
-            // it sleep again. But it approaches first: the opener cleared the bit of those that
-            // still sleep, and what this one takes and gives back would wake none of them. And it
-            // looks first: if a death woke it, it must wake the others. (Models found both:
+            // A waiter that has slept spins, and always: a value that changes all the time would
+            // not let it sleep again. But it approaches first: the opener cleared the bit of those
+            // that still sleep, and what this one takes and gives back would wake none of them. And
+            // it looks first: if a death woke it, it must wake the others. (Models found both:
             // `a_wish_for_two_lets_another_pass_awake`,
             // `a_killed_writer_lets_two_sleeping_readers_in_mortal_awake`.)
             match attempt_again(has_slept, &attempt) {
@@ -119,8 +119,8 @@ fn awake<R>(address: usize, attempt: impl Fn() -> Result<R, u32>) -> Result<R, u
     result
 }
 
-/// Attempts once; and if the thread `has_slept`, again as long as it is worth while to spin. Returns
-/// the last refusal.
+/// Attempts once; and if the thread `has_slept`, again as long as it is worth while to spin.
+/// Returns the last refusal.
 fn attempt_again<R>(has_slept: bool, attempt: impl Fn() -> Result<R, u32>) -> Result<R, u32> {
     let mut spin = has_slept.then(Spin::new);
     loop {

@@ -24,11 +24,11 @@
 //!   since the search. So the kernel clears `waits` and wakes all waiters in one step
 //!   (`FUTEX_WAKE_OP`), and they set it again.
 //!
-//! **Deaths.** The mutex is *pending* (see [`robust`](crate::sys::ipc::robust)) from before the first
-//! exchange until it is linked, also while the waiter sleeps. So if a waiter is killed after it was
-//! woken, the kernel wakes another. Once the mutex is linked, another entry may be the pending one.
-//! From before the mutex is unlinked it is pending again, until the unlocker has woken a waiter if
-//! there is one. So if the unlocker is killed, the kernel does that.
+//! **Deaths.** The mutex is *pending* (see [`robust`](crate::sys::ipc::robust)) from before the
+//! first exchange until it is linked, also while the waiter sleeps. So if a waiter is killed after
+//! it was woken, the kernel wakes another. Once the mutex is linked, another entry may be the
+//! pending one. From before the mutex is unlinked it is pending again, until the unlocker has woken
+//! a waiter if there is one. So if the unlocker is killed, the kernel does that.
 //!
 //! Memory ordering is as of any mutex; the next holder also sees what a dead one wrote.
 

@@ -27,9 +27,9 @@ use std::{error, fmt};
 /// the system refuses `membarrier(2)`, a thread that has used the semaphore counts until it has
 /// ended and been waited for.) Without give-back there is no limit.
 ///
-/// **Fairness.** None: a running thread may barge ahead of waiters. These stay awake for a while and
-/// then sleep. Of the threads that want more than one permit, one at a time waits for them; the others
-/// wait for their turn. It needs a moment at which there are as many as it wants.
+/// **Fairness.** None: a running thread may barge ahead of waiters. These stay awake for a while
+/// and then sleep. Of the threads that want more than one permit, one at a time waits for them; the
+/// others wait for their turn. It needs a moment at which there are as many as it wants.
 ///
 /// **Memory ordering.** Giving back, or dying, happens-before the next use of the permits.
 ///

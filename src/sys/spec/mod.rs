@@ -6,10 +6,10 @@
 //! as for loom's.
 //!
 //! Each file here replaces the `raw` module of one primitive, with the same functions
-//! ([`signatures`](super::signatures)). A specification allows every order in which the real primitive may serve threads. A waiter may be
-//! overtaken, even where a direct handoff or a fair release would forbid it. It orders memory at
-//! least as the real one does. Where the real one promises no order (notifying, a failed attempt,
-//! `is_locked`), do not rely on the model's.
+//! ([`signatures`](super::signatures)). A specification allows every order in which the real
+//! primitive may serve threads. A waiter may be overtaken, even where a direct handoff or a fair
+//! release would forbid it. It orders memory at least as the real one does. Where the real one
+//! promises no order (notifying, a failed attempt, `is_locked`), do not rely on the model's.
 //!
 //! Litmus programs (`loom-tests/litmus.rs`) compare each specification's outcomes with the
 //! algorithm's. They are the same, except where the programs list a difference.
